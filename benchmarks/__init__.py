@@ -1,0 +1,1 @@
+"""Measurements of the runtime: speed of each stage, rate-distortion beside JPEG, WebP and AVIF."""

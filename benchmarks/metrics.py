@@ -1,0 +1,52 @@
+"""How far a decoded picture is from its original: PSNR and MS-SSIM, both over RGB."""
+
+import importlib.util
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+PEAK = 255
+MS_SSIM_MIN_SIDE_PX = 161
+"""Four halvings must leave more than the 11-pixel window: (11 - 1) * 2**4 + 1."""
+
+
+def psnr_db(original: Pixels, decoded: Pixels) -> float:
+    """Return the PSNR in dB over all samples of two uint8 arrays of one shape, inf if equal."""
+    if original.shape != decoded.shape:
+        raise ValueError(f"shapes differ: {original.shape} and {decoded.shape}")
+    difference = original.astype(np.int32) - decoded
+    mean_square = float(np.mean(np.square(difference)))
+    return 10 * math.log10(PEAK**2 / mean_square) if mean_square else math.inf
+
+
+def why_no_ms_ssim(pixels: Pixels) -> str | None:
+    """Return why MS-SSIM cannot be had for this picture, None if it can."""
+    side_px = min(pixels.shape[:2])
+    if side_px < MS_SSIM_MIN_SIDE_PX:
+        return f"no MS-SSIM for pictures under {MS_SSIM_MIN_SIDE_PX} px a side"
+    if importlib.util.find_spec("pytorch_msssim") is None:
+        return "no MS-SSIM: install pytorch-msssim"
+    return None
+
+
+def ms_ssim(original: Pixels, decoded: Pixels) -> float:
+    """Return the multi-scale SSIM, 0..1, mean over the channels of two (H, W, 3) uint8 pictures.
+
+    Wang, Simoncelli and Bovik 2003, as computed by pytorch-msssim. See why_no_ms_ssim.
+    """
+    import pytorch_msssim
+    import torch
+
+    def planes(pixels: Pixels) -> torch.Tensor:  # (1, 3, H, W) float32, 0..255
+        return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
+
+    with torch.inference_mode():
+        return float(pytorch_msssim.ms_ssim(planes(original), planes(decoded), data_range=PEAK))
+
+
+def ms_ssim_db(value: float) -> float:
+    """Return an MS-SSIM on a scale like PSNR's, -10 log10(1 - value): 0.99 is 20 dB."""
+    return -10 * math.log10(1 - value) if value < 1 else math.inf

@@ -1,0 +1,69 @@
+"""The means of a summary as a picture: quality over bits a pixel, one line a codec."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from benchmarks.bd_rate import curve
+from benchmarks.summary import METRICS, Mean
+
+COLOURS = {"gargalo": "#d1495b", "jpeg": "#8d99ae", "webp": "#2a9d8f", "avif": "#3d5a80"}
+OTHER_COLOUR = "#6c757d"
+TICKS_BPP = (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
+
+
+def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) -> list[Path]:
+    """Write `stem`.png and `stem`.svg and return their paths.
+
+    Rate is on a log scale, as BD-rate sees it. A metric that was not measured has no panel, and
+    points that are not finite are left out.
+    """
+    metrics = [
+        metric for metric in METRICS if any(getattr(mean, metric) is not None for mean in table)
+    ]
+    # a fixed salt and no date make the SVG of equal rows equal
+    with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
+        figure = Figure(figsize=(6 * len(metrics), 4.5), layout="constrained")
+        for metric, axes in zip(
+            metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True
+        ):
+            _panel(axes, table, labels, metric)
+        figure.suptitle(title)
+        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
+
+
+def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: str) -> None:
+    axes.set_xscale("log", base=2)
+    for codec in dict.fromkeys(mean.codec for mean in table):
+        points = curve(
+            (mean.bpp, value)
+            for mean in table
+            if mean.codec == codec and (value := getattr(mean, metric)) is not None
+        )
+        if points:
+            axes.plot(
+                *zip(*points, strict=True),
+                label=labels.get(codec, codec),
+                color=COLOURS.get(codec, OTHER_COLOUR),
+                marker="o",
+                markersize=3.5,
+                linewidth=2.2 if codec == "gargalo" else 1.4,
+                zorder=3 if codec == "gargalo" else 2,
+            )
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in TICKS_BPP if low <= tick <= high])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("bits a pixel")
+    axes.set_ylabel(f"{METRICS[metric]} (dB)")
+    axes.grid(color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")

@@ -1,0 +1,96 @@
+"""Turns a checkpoint into a bundle that the runtime reads.
+
+    python -m export CHECKPOINT OUT/ --pictures DIR
+
+Writes the int8 graphs, prior.npz and manifest.json to OUT/, and the float twins, which are not shipped, to OUT/float/.
+The pictures fit the entropy tables and the quality scale; they must not be those that results are reported on.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+from export import bundle, calibrate, graphs, prior, tables, verify
+from models import checkpoint
+from models.data import pictures
+from runtime.codec import Codec
+
+
+def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads: int | None) -> dict[str, object]:
+    """Builds, calibrates and verifies in a temporary folder, then moves it to `out`; returns the manifest."""
+    model, state = checkpoint.load(source)
+    model.eval()
+    kmacs = {part: round(value, 3) for part, value in model.kmacs_per_px().items()}
+    arrays = prior.integers(model)
+    bounds = prior.bounds(model, arrays)
+    int8, float32 = graphs.build(model, quantised=True), graphs.build(model, quantised=False)
+    for graph in verify.DECODE_GRAPHS:
+        verify.rules(int8[graph])
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
+        work = Path(temporary) / "bundle"
+        facts = {
+            "quality_levels": list(range(100)),
+            "kmacs_per_px": kmacs,
+            "exactness_bounds": {k: round(v, 4) for k, v in bounds.items()},
+            "training": state.get("provenance", {}),
+            "made_with": {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
+        }
+
+        def write(fitted: dict[str, object]) -> None:
+            for place, kind in ((work, int8), (work / "float", float32)):
+                bundle.write_graphs(place, kind)
+                bundle.write_prior(place, arrays | fitted)  # type: ignore[operator]
+                facts["manifest"] = bundle.write_manifest(place, name, facts)
+            del facts["manifest"]
+
+        write(tables.fit())
+        images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
+        images = images[:: max(1, len(images) // limit)][:limit]
+        codec = Codec(work, threads=threads)
+        levels = list(range(0, codec.bundle.prior.top_level + 1, 28))
+        write(tables.fit(calibrate.residual_counts(codec, images, levels)))
+        codec = Codec(work, threads=threads)
+        for level in levels[1::3]:
+            verify.exact(model, codec, images[0], level)
+        few = images[: max(4, limit // 4)]
+        facts["quality_levels"] = calibrate.quality_levels(codec, few)
+        facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
+        for place in (work, work / "float"):
+            manifest = bundle.write_manifest(place, name, facts)
+        if out.exists():
+            shutil.rmtree(out)
+        shutil.move(work, out)
+    return manifest
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path, help="bundle folder, replaced if it exists")
+    parser.add_argument("--pictures", type=Path, required=True, help="photographs to fit tables and quality scale on")
+    parser.add_argument("--name", help="name of the bundle (default: that of the folder)")
+    parser.add_argument("--limit", type=int, default=32, help="use so many of the pictures (default 32)")
+    parser.add_argument("--threads", type=int)
+    args = parser.parse_args(argv)
+    try:
+        manifest = export(args.checkpoint, args.out, args.pictures, args.name or args.out.name, args.limit, args.threads)
+    except (prior.Refused, FileNotFoundError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    print(f"{args.out}: bundle {manifest['name']} {manifest['id']}")
+    for key in ("kmacs_per_px", "exactness_bounds", "int8_against_float"):
+        print(f"  {key}: {manifest[key]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

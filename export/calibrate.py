@@ -1,0 +1,77 @@
+"""What a bundle learns from pictures after training: the counts behind its tables, and its quality scale."""
+
+from io import BytesIO
+
+import numpy as np
+from tqdm import tqdm
+
+from export import tables
+from export.verify import bits_and_psnr
+from runtime.codec import Codec
+from runtime.latents import first_half
+
+JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
+"""Qualities at which our scale follows JPEG's PSNR; outside, it runs on to the ends of the rate scale."""
+PICTURE_PX = 512
+"""Calibration uses the middle of each picture, at most this many pixels a side."""
+
+
+def middle(rgb: np.ndarray) -> np.ndarray:
+    """The central square of a picture, at most PICTURE_PX a side."""
+    h, w = rgb.shape[:2]
+    top, left = max(0, (h - PICTURE_PX) // 2), max(0, (w - PICTURE_PX) // 2)
+    return np.ascontiguousarray(rgb[top : top + PICTURE_PX, left : left + PICTURE_PX])
+
+
+def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int]) -> list[np.ndarray]:
+    """How often each symbol of each table occurs over pictures and levels."""
+    counts = None
+    for rgb in tqdm(pictures, desc="counting residuals", leave=False):
+        latents = codec.analyse(rgb)
+        for level in levels:
+            symbols = codec.quantise(latents, level)
+            counts = tables.count(symbols.residual.ravel(), symbols.index.ravel(), counts)
+            index_z = codec.bundle.prior.at_level(level).index_z
+            counts = tables.count(symbols.z.ravel(), np.repeat(index_z, symbols.z[0].size), counts)
+    assert counts is not None
+    return counts
+
+
+def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
+    """Mean PSNR in dB of libjpeg-turbo at a quality, 4:2:0 as it is used by default."""
+    from PIL import Image
+
+    found = []
+    for rgb in pictures:
+        stream = BytesIO()
+        Image.fromarray(rgb).save(stream, "JPEG", quality=quality)
+        error = np.asarray(Image.open(stream), np.float64) - rgb
+        found.append(10 * np.log10(255**2 / max(np.mean(error**2), 1e-3)))
+    return float(np.mean(found))
+
+
+def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> list[int]:
+    """The level byte of each quality 1 .. 100, so that quality Q gives JPEG's mean PSNR at Q; strictly increasing."""
+    top = codec.bundle.prior.top_level
+    levels = list(range(0, top + 1, step))
+    ours = [
+        float(np.mean([bits_and_psnr(codec, rgb, level)[1] for rgb in pictures]))
+        for level in tqdm(levels, desc="quality scale", leave=False)
+    ]
+    at = np.interp([jpeg_psnr(pictures, q) for q in JPEG_QUALITIES], ours, levels)
+    scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [0, *at, top]).round().astype(int)
+    for i in range(1, 100):
+        scale[i] = max(scale[i], scale[i - 1] + 1)
+    scale = np.minimum(scale, top - np.arange(100)[::-1])
+    return [int(v) for v in scale]
+
+
+def checkerboard_halves(codec: Codec, rgb: np.ndarray, level: int) -> tuple[float, float]:
+    """Mean bits of a coded residual in the first and in the second half: what context saves."""
+    symbols = codec.quantise(codec.analyse(rgb), level)
+    first = first_half(*symbols.index.shape[1:])
+    bits = [
+        codec.bundle.tables.bits(symbols.residual[:, m].astype(np.int32).ravel(), symbols.index[:, m].ravel()) / m.sum()
+        for m in (first, ~first)
+    ]
+    return bits[0], bits[1]

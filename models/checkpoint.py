@@ -1,0 +1,42 @@
+"""Checkpoints: a training state to resume from, or the weights alone in bf16, small enough to keep."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.hyperprior import Codec, Config
+
+SMALL = 4096
+"""Tensors of fewer entries (scales, steps, biases) keep float32 in a slim checkpoint."""
+
+
+def save(path: str | Path, model: Codec, **extra: Any) -> None:
+    """Writes the model and whatever a training run needs to go on, atomically."""
+    _write(path, {"config": asdict(model.config), "model": model.state_dict(), **extra})
+
+
+def save_slim(path: str | Path, model: Codec, provenance: dict[str, Any]) -> None:
+    """Writes the weights alone, large tensors in bf16: enough to resume training from, not its optimiser."""
+    slim = {k: v.bfloat16() if v.numel() >= SMALL else v for k, v in model.state_dict().items()}
+    _write(path, {"config": asdict(model.config), "model": slim, "provenance": provenance})
+
+
+def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, Any]]:
+    """The model (in float32, mode "float") and everything else that was saved with it.
+
+    A checkpoint of a network with fewer residual blocks loads too: the new blocks start as identities.
+    """
+    state = torch.load(path, map_location=map_location, weights_only=True)
+    model = Codec(Config(**state["config"]))
+    model.load_state_dict(state.pop("model"))
+    return model, state
+
+
+def _write(path: str | Path, state: dict[str, Any]) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)

@@ -1,0 +1,29 @@
+"""How many bits a residual costs: the training-time twin of the integer tables that export writes."""
+
+import math
+
+import torch
+from torch import Tensor
+
+LOG2_SIGMA_MIN = -3.25
+"""Narrowest scale in octaves of the step: below it a residual is always zero and is not coded at all."""
+TAIL_WEIGHT, TAIL_WIDTH = 0.15, 2.5
+"""Each table is a mixture of two zero-mean Gaussians; the second, wider one gives the tails of real residuals."""
+
+
+def _interval(r: Tensor, sigma: Tensor) -> Tensor:
+    """The mass of a zero-mean Gaussian on [|r| - 0.5, |r| + 0.5], computed on the side where it does not cancel."""
+    r, scale = r.abs(), 1 / (sigma * math.sqrt(2))
+    return 0.5 * (torch.erfc((r - 0.5) * scale) - torch.erfc((r + 0.5) * scale))
+
+
+def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
+    """Bits per residual, both in quantisation steps, any shape: Balle et al. 2018 (arXiv 1802.01436), eq. 4."""
+    sigma = log2_sigma.clamp(LOG2_SIGMA_MIN, 12).exp2()
+    mass = (1 - TAIL_WEIGHT) * _interval(residual, sigma) + TAIL_WEIGHT * _interval(residual, TAIL_WIDTH * sigma)
+    return -torch.log2(mass.clamp_min(1e-9))
+
+
+def noisy(x: Tensor) -> Tensor:
+    """x plus uniform noise of one step: the differentiable stand-in for rounding in the rate."""
+    return x + torch.empty_like(x).uniform_(-0.5, 0.5)

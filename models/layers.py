@@ -1,0 +1,219 @@
+"""Layers that mean the same thing in float, in fake quantisation and in integers.
+
+Every network of the codec is a Chain of Conv, Block and Upsample on one tensor. A Scale stands behind each
+activation and says how its float value maps to 8 bits. One switch, `set_mode`, chooses the arithmetic:
+
+    "float"    plain float32
+    "observe"  float32, and every Scale remembers the range that it saw
+    "quant"    float32 on the 8-bit grid with straight-through gradients (Esser et al. 2020, LSQ, arXiv 1902.08153)
+    "integer"  float64 tensors that hold centred integers: exactly what ONNX Runtime's QLinearConv computes
+
+The integer rules (weights in [-64, 64], one scale for a whole residual stream) are those of FORMAT.md, section 7.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+WEIGHT_LIMIT = 64
+"""Weights beyond this saturate the u8 x s8 kernels of CPUs without VNNI."""
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """The nearest integers (half to even), with the gradient of the identity."""
+    return x + (x.round() - x).detach()
+
+
+class Scale(nn.Module):
+    """The 8-bit grid of one activation: value = scale * integer.
+
+    Integers are centred: [-128, 127] where signed (zero point 128), else [0, 255] (zero point 0, ReLU folded in).
+    """
+
+    def __init__(self, signed: bool, fixed: float | None = None):
+        super().__init__()
+        self.signed, self.fixed = signed, fixed
+        self.low, self.high = (-128, 127) if signed else (0, 255)
+        start = torch.tensor(fixed or 4.0 / 128).log2()
+        self.log2 = nn.Parameter(start, requires_grad=fixed is None)
+        self.mode, self.seen = "float", 0.0
+
+    @property
+    def zero_point(self) -> int:
+        return 128 if self.signed else 0
+
+    @property
+    def value(self) -> Tensor:
+        """The scale, a float32 scalar."""
+        return self.log2.exp2()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x on the grid; the float modes only apply the ReLU of an unsigned grid and the limits of a fixed one."""
+        if self.mode == "quant":
+            s = self.value
+            return round_ste((x / s).clamp(self.low, self.high)) * s
+        if self.fixed is not None:
+            return x.clamp(self.low * self.fixed, self.high * self.fixed)
+        if not self.signed:
+            x = x.relu()
+        if self.mode == "observe":
+            sample = x.detach().abs().flatten()
+            sample = sample[torch.randint(len(sample), (200_000,))] if len(sample) > 200_000 else sample
+            self.seen = max(self.seen, float(sample.quantile(0.9999)))
+        return x
+
+    def settle(self) -> None:
+        """Fits the grid to the range seen in "observe"; does nothing to a fixed one."""
+        if self.fixed is None and self.seen > 0:
+            self.log2.data = torch.tensor(self.seen / self.high).log2()
+
+
+class Conv(nn.Module):
+    """A convolution (odd kernels padded to "same", even ones unpadded) from one grid to another.
+
+    `out=None` leaves the result in float: the encoder's last layers, which need not be exact. A grid that belongs
+    to another layer (a residual stream's) is passed as `lent`.
+    """
+
+    def __init__(
+        self,
+        source: Scale,
+        out: Scale | None,
+        channels_in: int,
+        channels_out: int,
+        kernel: int = 1,
+        stride: int = 1,
+        init: float = 1.0,
+        lent: Scale | None = None,
+    ):
+        super().__init__()
+        self._grids = (source, out or lent)  # a tuple, so that a grid is registered with its owner alone
+        self.grid = out
+        self.stride, self.padding = stride, (kernel - 1) // 2
+        fan_in = channels_in * kernel**2
+        self.weight = nn.Parameter(torch.randn(channels_out, channels_in, kernel, kernel) * init / fan_in**0.5)
+        self.bias = nn.Parameter(torch.zeros(channels_out))
+
+    @property
+    def source(self) -> Scale:
+        return self._grids[0]
+
+    @property
+    def out(self) -> Scale | None:
+        return self._grids[1]
+
+    def weight_scale(self) -> Tensor:
+        """One scale per output channel, float32 (C_out,)."""
+        return self.weight.detach().abs().amax((1, 2, 3)).clamp_min(1e-7) / WEIGHT_LIMIT
+
+    def integer_weight(self) -> Tensor:
+        """Integer weights in [-64, 64], float64 (C_out, C_in, k, k)."""
+        scale = self.weight_scale()[:, None, None, None]
+        return (self.weight.detach() / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).double()
+
+    def integer_bias(self) -> Tensor:
+        """Integer biases in units of input scale times weight scale, float64 (C_out,)."""
+        return (self.bias.detach() / (self.source.value.detach() * self.weight_scale())).round().double()
+
+    def multiplier(self) -> Tensor:
+        """What an accumulator is multiplied with, float32 (C_out,), in ONNX Runtime's order of operations."""
+        assert self.out is not None
+        return self.source.value.detach() * self.weight_scale() / self.out.value.detach()
+
+    def forward(self, x: Tensor) -> Tensor:
+        mode = self.source.mode
+        if mode == "integer":
+            total = F.conv2d(x, self.integer_weight(), self.integer_bias(), self.stride, self.padding)
+            if self.out is None:
+                return total * (self.source.value.detach() * self.weight_scale()).double()[:, None, None]
+            scaled = total.float() * self.multiplier()[:, None, None]
+            return scaled.round().clamp(self.out.low, self.out.high).double()
+        weight = self.weight
+        if mode == "quant" and self.out is not None:
+            scale = self.weight_scale()[:, None, None, None]
+            weight = round_ste((weight / scale).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)) * scale
+        y = F.conv2d(x, weight, self.bias, self.stride, self.padding)
+        return y if self.out is None else self.out(y)
+
+    def macs(self) -> int:
+        """Multiplications per output position."""
+        return self.weight.numel()
+
+
+class Block(nn.Module):
+    """stream = sat(stream + conv(relu(conv(stream)))), the stream signed and on one grid throughout.
+
+    The second convolution starts at zero, so a block can be added to a trained chain without changing it.
+    """
+
+    def __init__(self, stream: Scale, channels: int, kernel: int = 3, init: float = 0.0):
+        super().__init__()
+        self._stream = (stream,)
+        hidden = Scale(signed=False)
+        self.expand = Conv(stream, hidden, channels, channels, kernel, init=2**0.5)
+        self.project = Conv(hidden, None, channels, channels, kernel, init=init, lent=stream)
+
+    @property
+    def out(self) -> Scale:
+        return self._stream[0]
+
+    def forward(self, x: Tensor) -> Tensor:
+        stream = self._stream[0]
+        y = x + self.project(self.expand(x))
+        if stream.mode == "integer":
+            return y.clamp(stream.low, stream.high)
+        return stream(y)
+
+    def live(self, x: Tensor) -> Tensor:
+        """Which hidden channels are ever above zero on x, bool (C,)."""
+        return self.expand(x).amax((0, 2, 3)) > 0
+
+
+class Upsample(nn.Module):
+    """Depth to space by two: (4C, H, W) -> (C, 2H, 2W), channel order of torch.pixel_shuffle (ONNX "CRD")."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pixel_shuffle(x, 2)
+
+
+class Chain(nn.Sequential):
+    """A network: layers applied in order to a tensor on the `source` grid, which is fixed and holds no state."""
+
+    def __init__(self, source: Scale, *layers: nn.Module):
+        super().__init__(*layers)
+        self._source = (source,)
+
+    @property
+    def source(self) -> Scale:
+        return self._source[0]
+
+    @property
+    def out(self) -> Scale | None:
+        return self[-1].out  # type: ignore[union-attr,return-value]
+
+    def convolutions(self) -> Iterator[Conv]:
+        return (m for m in self.modules() if isinstance(m, Conv))
+
+    def macs_per_px(self, px_per_position: float) -> float:
+        """Multiplications per picture pixel, where one input position covers `px_per_position` pixels."""
+        total = 0.0
+        for layer in self:
+            if isinstance(layer, Upsample):
+                px_per_position /= 4
+            for conv in (m for m in layer.modules() if isinstance(m, Conv)):
+                px_per_position *= conv.stride**2
+                total += conv.macs() / px_per_position
+        return total
+
+
+def set_mode(model: nn.Module, mode: str) -> None:
+    """Switches every grid of the model, and with it the arithmetic of every layer."""
+    if mode not in ("float", "observe", "quant", "integer"):
+        raise ValueError(f"mode={mode!r} is not one of float, observe, quant, integer")
+    chains = [m for m in model.modules() if isinstance(m, Chain)]
+    for grid in [m for m in model.modules() if isinstance(m, Scale)] + [c.source for c in chains]:
+        if grid.mode == "observe" and mode != "observe":
+            grid.settle()
+        grid.mode = mode

@@ -1,0 +1,289 @@
+"""Trains a codec in three phases and keeps a checkpoint, a CSV log and a plot of it.
+
+    python -m models.train --data photos/ --out runs/standard
+    python -m models.train --data photos/ --out runs/standard --resume runs/standard/last.pt
+    python -m models.train --data photos/ --out runs/more --resume models/checkpoints/standard.pt --phases joint qat
+
+prior   the linear path is a KLT and stays one; only the networks at H/16 and below learn, cheaply
+joint   everything in float
+qat     everything on the 8-bit grids that the exported graphs use
+
+OMP_WAIT_POLICY=passive lets two OpenMP threads share a CPU with other work without fighting for it.
+"""
+
+import argparse
+import copy
+import csv
+import math
+import sys
+import time
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models import checkpoint
+from models.data import Crops, klt, pictures
+from models.evaluate import contributions, live_share, rate_distortion
+from models.hyperprior import Codec, Config
+from models.layers import set_mode
+
+PHASES = ("prior", "joint", "qat")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The length and the step sizes of one phase."""
+
+    steps: int
+    minutes: float = math.inf
+    """ends the phase early; the learning rate follows whichever runs out first"""
+    rate: float = 4e-4
+    """peak learning rate of AdamW"""
+    final: float = 0.03
+    """learning rate at the end, as a share of the peak"""
+    crop_px: int = 192
+    batch: int = 8
+    warmup: int = 200
+
+
+DEFAULTS = {
+    "prior": Phase(steps=5000, rate=1e-3, crop_px=256),
+    "joint": Phase(steps=100_000, rate=4e-4),
+    "qat": Phase(steps=10_000, rate=1e-4),
+}
+
+
+def parameter_groups(model: Codec, phase: str) -> list[dict[str, Any]]:
+    """Parameters with the share of the learning rate that suits their size; the prior phase freezes the transforms."""
+    frozen = ("linear_", "log2_step", "analysis.", "synthesis.") if phase == "prior" else ()
+    groups: dict[float, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if name.endswith("grid.log2") and parameter.requires_grad is False:
+            continue
+        active = not (name.startswith(frozen) and name != "log2_step_z")
+        parameter.requires_grad_(active)
+        if active:
+            share = 0.1 if name.startswith("linear_") else 2.0 if name.startswith("log2_") else 1.0
+            groups.setdefault(share, []).append(parameter)
+    return [{"params": p, "share": s, "weight_decay": 0.0} for s, p in groups.items()]
+
+
+def rate_at(phase: Phase, progress: float, step: int) -> float:
+    """Learning rate: linear warm-up, then a cosine down to `final`."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    return phase.rate * min(1.0, (step + 1) / phase.warmup) * (phase.final + (1 - phase.final) * cosine)
+
+
+class Trainer:
+    """One training run: the model, its moving average, the log, and what it needs to go on after a stop."""
+
+    def __init__(self, args: argparse.Namespace, config: Config, phases: dict[str, Phase]):
+        self.args, self.phases = args, phases
+        self.device = args.device
+        self.out = Path(args.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(args.seed)
+        self.images = pictures(args.data, smallest_px=max(p.crop_px for p in phases.values()), limit=args.limit)
+        self.val = pictures(args.val, limit=8) if args.val else self.images[:4]
+        self.val = [v[: v.shape[0] // 64 * 64, : v.shape[1] // 64 * 64] for v in self.val]
+        self.done: list[dict[str, Any]] = []
+        self.start: dict[str, Any] = {}
+        if args.resume:
+            self.model, self.start = checkpoint.load(args.resume)
+            self.done = self.start.get("provenance", {}).get("phases", [])
+        else:
+            self.model = Codec(config)
+            self.model.start_from_klt(*klt(self.images, config.latents))
+        self.model.snap_sigma()
+        self.model.to(self.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model)
+        if "average" in self.start:
+            self.average.load_state_dict(self.start["average"])
+        self.norm = torch.as_tensor(self.start.get("norm", [0.0] * config.levels), device=self.device)
+        self.row_fields = ["phase", "step", "minutes", "rate", "loss", "y_bpp", "z_bpp", "mse", "gradient"]
+
+    # -- one step ------------------------------------------------------------------------------------------------
+
+    def loss(self, x: Tensor, picture: bool) -> tuple[Tensor, dict[str, float]]:
+        """Rate plus lambda times distortion of one batch, each picture at a level of its own.
+
+        Each is divided by the usual loss at its level, so that all rates weigh alike.
+        """
+        levels = self.model.config.levels
+        level = (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
+        x_hat, y_bits, z_bits = self.model(x, level, picture=picture)
+        px = x.shape[-2] * x.shape[-1]
+        mse = ((x_hat - x.float()) ** 2).mean((1, 2, 3))
+        hats = self.model.hats(level)
+        each = (y_bits + z_bits) / px + torch.exp(hats @ self.model.lambdas().to(x.device).log()) * mse
+        with torch.no_grad():
+            for value, hat in zip(each, hats, strict=True):
+                old = torch.where(self.norm == 0, value, self.norm)
+                self.norm = torch.where(hat > 0, old + 0.02 * hat * (value - old), self.norm)
+            usual = (hats * self.norm).sum(1)
+        stats = {"y_bpp": y_bits.mean().item() / px, "z_bpp": z_bits.mean().item() / px, "mse": mse.mean().item()}
+        return (each / usual).mean(), stats
+
+    @torch.no_grad()
+    def update_average(self, step: int) -> None:
+        weight = max(1e-3, 1 / (step + 2))
+        for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
+            mine.lerp_(theirs, weight)
+
+    # -- a phase ---------------------------------------------------------------------------------------------------
+
+    def run(self, name: str) -> None:
+        phase = self.phases[name]
+        crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
+        step, minutes_before = 0, 0.0
+        optimiser = torch.optim.AdamW(parameter_groups(self.model, name), lr=phase.rate, betas=(0.9, 0.98), fused=True)
+        if name == "qat":
+            self.calibrate(crops)
+        if self.start.get("phase") == name:
+            optimiser.load_state_dict(self.start["optimiser"])
+            step, minutes_before = self.start["step"], self.start["minutes"]
+        self.start = {}
+        began = saved = evaluated = time.monotonic()
+        with tqdm(total=phase.steps, initial=step, desc=name, mininterval=5) as bar:
+            while True:
+                minutes = minutes_before + (time.monotonic() - began) / 60
+                progress = max(step / phase.steps, minutes / phase.minutes)
+                rate = rate_at(phase, progress, step)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * group["share"]
+                loss, stats = self.loss(next(crops), picture=name != "prior")
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                gradient = torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
+                if not torch.isfinite(gradient):
+                    bar.write(f"step {step}: gradient is not finite, skipped")
+                    optimiser.zero_grad(set_to_none=True)
+                else:
+                    optimiser.step()
+                    self.update_average(step)
+                step += 1
+                bar.update()
+                if step % 50 == 0 or step == 1:
+                    stats |= {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
+                    self.log(stats | {"loss": loss.item(), "gradient": gradient.item()})
+                    bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+                finished = progress >= 1 or step >= phase.steps
+                now = time.monotonic()
+                if finished or now - saved > 60 * self.args.save_minutes:
+                    saved = now
+                    checkpoint.save(
+                        self.out / "last.pt", self.model, phase=name, step=step, minutes=minutes, norm=self.norm.tolist(),
+                        average=self.average.state_dict(), optimiser=optimiser.state_dict(), provenance={"phases": self.done},
+                    )  # fmt: skip
+                if finished or now - evaluated > 60 * self.args.eval_minutes:
+                    evaluated = now
+                    self.report(name, step, bar)
+                if finished:
+                    break
+        self.done = [*self.done, {"phase": name, "steps": step, "minutes": round(minutes), "batch": phase.batch,
+                                  "crop_px": phase.crop_px, "rate": phase.rate, "pictures": len(self.images)}]  # fmt: skip
+        self.model.load_state_dict(self.average.state_dict())
+        checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
+
+    @torch.no_grad()
+    def calibrate(self, crops: Crops) -> None:
+        """Fits every 8-bit grid to the ranges of a few batches, unless the checkpoint comes from this phase."""
+        if self.start.get("phase") != "qat" and not any(p["phase"] == "qat" for p in self.done):
+            set_mode(self.model, "observe")
+            for level in torch.linspace(0, self.model.config.levels - 1, 12, device=self.device):
+                self.model(next(crops), level.expand(crops.batch), hard=True)
+            set_mode(self.model, "quant")
+            self.average.load_state_dict(self.model.state_dict())
+        set_mode(self.model, "quant")
+        set_mode(self.average, "quant")
+
+    # -- what a person sees ----------------------------------------------------------------------------------------
+
+    def log(self, row: dict[str, Any]) -> None:
+        path = self.out / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, self.row_fields)
+            if new:
+                writer.writeheader()
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
+
+    def report(self, name: str, step: int, bar: Any) -> None:
+        """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
+        model, top = self.average, self.model.config.levels - 1
+        points = [rate_distortion(model, self.val, level, device=self.device) for level in (0.0, top / 2, float(top))]
+        text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
+        if name != "prior":
+            live = live_share(model, self.val[:2], device=self.device)
+            worst = min(live, key=live.__getitem__)
+            worth = contributions(model, self.val[:4], top / 2, self.device)
+            text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(f"{k} {v:+.2f} dB" for k, v in worth.items())
+        bar.write(text)
+        with (self.out / "report.txt").open("a") as file:
+            file.write(text + "\n")
+        self.plot()
+
+    def plot(self) -> None:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot as plt
+
+        with (self.out / "log.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        figure, axes = plt.subplots(1, 3, figsize=(12, 3.5))
+        for axis, column in zip(axes, ("loss", "y_bpp", "mse"), strict=True):
+            axis.plot([float(r[column]) for r in rows], linewidth=0.7)
+            axis.set(title=column, xlabel="50 steps")
+        figure.tight_layout()
+        figure.savefig(self.out / "log.png", dpi=110)
+        plt.close(figure)
+
+
+def read_config(path: str | None) -> tuple[Config, dict[str, Phase]]:
+    """A TOML file that holds only what differs: [model] and [prior], [joint], [qat]."""
+    given = tomllib.loads(Path(path).read_text()) if path else {}
+    known = {"model": Config, **dict.fromkeys(PHASES, Phase)}
+    for table, values in given.items():
+        allowed = {f.name for f in fields(known[table])} if table in known else set()
+        if unknown := set(values) - allowed:
+            raise ValueError(f"{path}: [{table}] has unknown keys {sorted(unknown)}; it takes {sorted(allowed)}")
+    phases = {n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES}
+    return Config(**given.get("model", {})), phases
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m models.train", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, help="folder of training photographs")
+    parser.add_argument("--val", help="folder of pictures to judge by (default: the first four of --data)")
+    parser.add_argument("--out", required=True, help="folder for checkpoints, log.csv, log.png, report.txt")
+    parser.add_argument("--config", help="TOML file with what differs from the defaults")
+    parser.add_argument("--resume", help="checkpoint to go on from, full or slim")
+    parser.add_argument("--phases", nargs="+", choices=PHASES, help="phases to run (default: those not yet done)")
+    parser.add_argument("--threads", type=int, help="torch threads")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--limit", type=int, help="use the first N pictures")
+    parser.add_argument("--save-minutes", type=float, default=10)
+    parser.add_argument("--eval-minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    config, phases = read_config(args.config)
+    trainer = Trainer(args, config, phases)
+    resumed = trainer.start.get("phase")
+    finished = {p["phase"] for p in trainer.done}
+    for name in args.phases or [p for p in PHASES if p == resumed or p not in finished]:
+        trainer.run(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""A folder of weights: manifest.json, five ONNX graphs and prior.npz; checked before anything is used."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime import spec
+from runtime.errors import BundleError, InputError
+from runtime.latents import Prior
+from runtime.tables import Tables
+
+DEFAULT = "standard"
+
+
+def bundle_id(folder: Path) -> bytes:
+    """8 bytes that name everything a decoder takes from a bundle."""
+    digest = hashlib.sha256()
+    for name in spec.DECODER_FILES:
+        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+    return digest.digest()[:8]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The integers and the description of one set of weights."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def open(cls, folder: str | Path | None = None) -> "Bundle":
+        """The bundle in a folder, or a shipped one by name (default: standard).
+
+        Raises BundleError where it is missing, of another format, or a file differs from its checksum.
+        """
+        given = str(folder or DEFAULT)
+        path = Path(given)
+        if not (path / "manifest.json").is_file():
+            path = Path(str(files("runtime"))) / "weights" / given
+        try:
+            manifest = json.loads((path / "manifest.json").read_text())
+        except FileNotFoundError:
+            raise BundleError(f"{given}: no bundle there (no manifest.json); give a bundle folder or a shipped name") from None
+        except (OSError, ValueError) as error:
+            raise BundleError(f"{given}: manifest.json cannot be read ({error}); reinstall the bundle") from error
+        if manifest.get("format") != spec.FORMAT:
+            raise BundleError(f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}")
+        return cls(path, manifest)
+
+    def verify(self) -> None:
+        """Compares every file with its checksum; raises BundleError naming the first that differs."""
+        for name, expected in self.manifest["sha256"].items():
+            try:
+                found = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+            except OSError as error:
+                raise BundleError(f"{self.folder / name}: {error.strerror}; reinstall the bundle") from error
+            if found != expected:
+                raise BundleError(f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle")
+
+    @property
+    def id(self) -> bytes:
+        return bytes.fromhex(self.manifest["id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        try:
+            with np.load(self.folder / "prior.npz", allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError) as error:
+            raise BundleError(f"{self.folder / 'prior.npz'}: cannot be read ({error}); reinstall the bundle") from error
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return Tables(**{f.name: self._arrays[f.name] for f in fields(Tables) if f.init})
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The integers that turn z into scale indexes and symbols into latents."""
+        names = [f.name for f in fields(Prior) if f.name != "top_index"]
+        return Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
+
+    def level(self, quality: float) -> int:
+        """The level byte for a quality 1 .. 100; raises InputError outside."""
+        scale = self.manifest["quality_levels"]
+        if not 1 <= quality <= len(scale):
+            raise InputError(f"quality {quality:g} is outside 1..{len(scale)}")
+        return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))

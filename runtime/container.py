@@ -1,0 +1,242 @@
+"""Header and sections to the bytes of a .gar file and back (FORMAT.md, Container).
+
+    magic "\\x89GAR" | version u8 | flags u8 | bundle id 8 bytes | level u8 | log2 of tile side u8
+    width varint | height varint | number of sections u8 | a section: kind u8, length varint | ...
+    low 16 bits of the CRC-32 of all bytes so far
+    a section: its bytes, their CRC-32 | ...
+
+Numbers are little-endian, varints LEB128 in their shortest form. What a section holds
+is known elsewhere (`streams.py`, `alpha.py`), only how the chunks of several tiles share one is
+told here. Every length is compared with the bytes that are there before anything is taken out.
+"""
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runtime.errors import StreamError, TruncatedError
+
+MAGIC = b"\x89GAR"
+VERSION = 1
+
+LATENTS = 1
+ALPHA = 2
+EXIF = 3
+ICC = 4
+XMP = 5
+SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", XMP: "XMP"}
+ANCILLARY = 128
+"""Sections of unknown kind are skipped from here on, and refused below."""
+
+MAX_SIDE_PX = 1 << 20
+MAX_PIXELS = 256_000_000
+"""Default limit on width * height, so that a small file cannot ask for all memory."""
+MIN_TILE_BITS, MAX_TILE_BITS = 6, 12
+MAX_VARINT_BYTES = 5
+"""Enough for lengths up to 32 GiB."""
+
+BUNDLE_ID_BYTES = 8
+CRC_BYTES = 4
+HEADER_CRC_BYTES = 2
+MIN_SECTION_ENTRY_BYTES = 2
+MIN_CHUNK_ENTRY_BYTES = 1 + CRC_BYTES
+
+_GRAY_FLAG, _ALPHA_FLAG = 1, 2
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a decoder must know before it reads any section."""
+
+    width: int
+    """Pixels, 1 to 2**20."""
+    height: int
+    """Pixels, 1 to 2**20."""
+    level: int
+    """The quantisation level, 0 to 255; the bundle knows what it means."""
+    bundle_id: bytes
+    """8 bytes that name the weights."""
+    tile_px: int
+    """Side of a tile in pixels, a power of two from 64 to 4096."""
+    gray: bool
+    """The picture has one channel of colour."""
+    alpha: bool
+    """There is an ALPHA section."""
+
+
+def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
+    """Return the file: header and sections, each followed by its checksum.
+
+    One section under 2 MiB of a picture under 16384 pixels a side grows by 31 bytes at most.
+    """
+    tile_bits = header.tile_px.bit_length() - 1
+    assert header.tile_px == 1 << tile_bits and MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS
+    assert 1 <= header.width <= MAX_SIDE_PX and 1 <= header.height <= MAX_SIDE_PX
+    assert len(header.bundle_id) == BUNDLE_ID_BYTES and len(sections) < 256
+    assert header.alpha == any(kind == ALPHA for kind, _ in sections)
+    flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha
+    head = bytearray(MAGIC + bytes([VERSION, flags]))
+    head += header.bundle_id + bytes([header.level, tile_bits])
+    head += _varint(header.width) + _varint(header.height) + bytes([len(sections)])
+    for kind, body in sections:
+        head += bytes([kind]) + _varint(len(body))
+    head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+    bodies = [body + struct.pack("<I", zlib.crc32(body)) for _, body in sections]
+    return b"".join([bytes(head), *bodies])
+
+
+def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[int, bytes]]:
+    """Return the header and the sections of known kinds, the inverse of pack.
+
+    Raises TruncatedError where the file ends early, StreamError for everything else: foreign bytes,
+    another version, a wrong checksum, an illegal value, a picture of more than max_pixels.
+    """
+    reader = _Reader(data)
+    magic = data[: len(MAGIC)]
+    if magic != MAGIC[: len(magic)]:
+        raise StreamError(f"begins with {magic.hex(' ')}: not a gargalo file")
+    reader.take(len(MAGIC))
+    version = reader.byte()
+    if version != VERSION:
+        raise StreamError(f"format version {version}, we read {VERSION}: get a newer gargalo")
+    flags = reader.byte()
+    bundle_id = reader.take(BUNDLE_ID_BYTES)
+    level, tile_bits = reader.byte(), reader.byte()
+    width, height = reader.varint(), reader.varint()
+    count = reader.byte()
+    reader.need(count * MIN_SECTION_ENTRY_BYTES)
+    entries = [(reader.byte(), reader.varint()) for _ in range(count)]
+    crc = zlib.crc32(data[: reader.at]) & 0xFFFF
+    if crc != int.from_bytes(reader.take(HEADER_CRC_BYTES), "little"):
+        raise StreamError("the header does not match its checksum: the file is damaged")
+
+    if flags & ~(_GRAY_FLAG | _ALPHA_FLAG):
+        raise StreamError(f"flags {flags:#04x} are from a newer format: get a newer gargalo")
+    if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
+        raise StreamError(f"tiles of 2**{tile_bits} pixels a side, 2**6 to 2**12 may be")
+    if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
+        raise StreamError(f"picture of {width}x{height} pixels, a side may have 1 to {MAX_SIDE_PX}")
+    if width * height > max_pixels:
+        raise StreamError(
+            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
+            "raise max_pixels if you trust the file"
+        )
+    alpha = bool(flags & _ALPHA_FLAG)
+    _check_kinds([kind for kind, _ in entries], alpha)
+    reader.need(sum(length + CRC_BYTES for _, length in entries))
+    sections = {}
+    for kind, length in entries:
+        body = reader.take(length)
+        if zlib.crc32(body) != reader.u32():
+            name = SECTION_NAMES.get(kind, f"kind {kind}")
+            raise StreamError(f"section {name} does not match its checksum: the file is damaged")
+        if kind in SECTION_NAMES:
+            sections[kind] = body
+    reader.end()
+    gray = bool(flags & _GRAY_FLAG)
+    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha), sections
+
+
+def pack_tiles(chunks: Sequence[Sequence[bytes]]) -> bytes:
+    """Return chunks[tile][layer] as one payload.
+
+    One tile: its chunks joined. More: an index, its CRC-32, all chunks of layer 0, of layer 1...
+    The index has the varint length and the CRC-32 of each chunk, in the same order.
+    """
+    if len(chunks) == 1:
+        return b"".join(chunks[0])
+    ordered = [chunk for layer in zip(*chunks, strict=True) for chunk in layer]
+    index = b"".join(
+        _varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in ordered
+    )
+    return b"".join([index, struct.pack("<I", zlib.crc32(index)), *ordered])
+
+
+def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
+    """Return chunks[tile][layer], the inverse of pack_tiles; [[payload]] for one tile.
+
+    Raises TruncatedError where the payload ends early, StreamError where it is damaged.
+    """
+    if tiles == 1:
+        return [[payload]]
+    reader = _Reader(payload)
+    reader.need(tiles * layers * MIN_CHUNK_ENTRY_BYTES + CRC_BYTES)
+    index = [(reader.varint(), reader.u32()) for _ in range(tiles * layers)]
+    crc = zlib.crc32(payload[: reader.at])
+    if crc != reader.u32():
+        raise StreamError("the index of tiles does not match its checksum: the file is damaged")
+    reader.need(sum(length for length, _ in index))
+    chunks: list[list[bytes]] = [[] for _ in range(tiles)]
+    for at, (length, crc) in enumerate(index):
+        layer, tile = divmod(at, tiles)
+        chunk = reader.take(length)
+        if zlib.crc32(chunk) != crc:
+            raise StreamError(
+                f"layer {layer} of tile {tile} does not match its checksum: the file is damaged"
+            )
+        chunks[tile].append(chunk)
+    reader.end()
+    return chunks
+
+
+def _check_kinds(kinds: list[int], alpha: bool) -> None:
+    """Raise StreamError unless the sections are ones that we can make a picture from."""
+    for kind in kinds:
+        if kind not in SECTION_NAMES and kind < ANCILLARY:
+            raise StreamError(f"section kind {kind} is needed and not known: get a newer gargalo")
+        if kind in SECTION_NAMES and kinds.count(kind) > 1:
+            raise StreamError(f"{kinds.count(kind)} {SECTION_NAMES[kind]} sections, one may be")
+    if LATENTS not in kinds:
+        raise StreamError("no LATENTS section: there is no picture in this file")
+    if alpha != (ALPHA in kinds):
+        raise StreamError("the alpha flag and the ALPHA section must come together")
+
+
+def _varint(number: int) -> bytes:
+    """Return LEB128: 7 bits a byte, lowest first, the high bit set in all but the last byte."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+class _Reader:
+    """Takes numbers and bytes from the front of data; TruncatedError where they run out."""
+
+    def __init__(self, data: bytes):
+        self.data = data
+        self.at = 0
+
+    def need(self, count: int) -> None:
+        left = len(self.data) - self.at
+        if count > left:
+            raise TruncatedError(f"ends early: {count} bytes are needed, {left} are left")
+
+    def take(self, count: int) -> bytes:
+        self.need(count)
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def varint(self) -> int:
+        number = 0
+        for position in range(MAX_VARINT_BYTES):
+            byte = self.byte()
+            number |= (byte & 0x7F) << 7 * position
+            if byte < 0x80:
+                if byte == 0 and position:
+                    raise StreamError("a number is not in its shortest form: the file is damaged")
+                return number
+        raise StreamError(f"a number has more than {MAX_VARINT_BYTES} bytes: the file is damaged")
+
+    def end(self) -> None:
+        if self.at != len(self.data):
+            raise StreamError(f"{len(self.data) - self.at} bytes behind the end: not ours")

@@ -1,0 +1,56 @@
+"""python -m runtime.info cam.gar: what the header says and where the bytes go, undecoded."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from runtime.compress import exit_status, shown
+from runtime.errors import StreamError
+
+_EXAMPLES = """\
+examples:
+  python -m runtime.info cam.gar
+  python -m runtime.info photos/*.gar
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Returns 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.info",
+        description="Show the header of .gar files and the bytes of each section.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file")
+    args = parser.parse_args(argv)
+    return exit_status(lambda: print("\n".join(table(path) for path in args.input)))
+
+
+def table(path: Path) -> str:
+    """Returns the header of one file as lines of text; raises StreamError or OSError."""
+    from runtime.container import SECTION_NAMES, unpack
+
+    data = path.read_bytes()
+    try:
+        header, sections = unpack(data)
+    except StreamError as error:
+        raise StreamError(f"{path}: {error}") from error
+    colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
+    rows = [
+        ("picture", f"{header.width} x {header.height} px, {colour}"),
+        ("level", str(header.level)),
+        ("tile", f"{header.tile_px} px"),
+        ("bundle", header.bundle_id.hex()),
+    ]
+    for kind, body in sections.items():
+        rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes"))
+    overhead = len(data) - sum(len(body) for body in sections.values())
+    bpp = 8 * len(data) / (header.width * header.height)
+    rows.append(("overhead", f"{overhead:,} bytes"))
+    rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bpp"))
+    return "\n".join([shown(path), *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The peers round trip through real files of their format."""
+
+import numpy as np
+import pytest
+from PIL import AvifImagePlugin
+
+from benchmarks import baselines
+from benchmarks.metrics import psnr_db
+
+SIGNATURE = {"jpeg": (0, b"\xff\xd8\xff"), "webp": (8, b"WEBPVP8 "), "avif": (4, b"ftypavif")}
+
+
+@pytest.fixture(params=list(baselines.PEERS))
+def peer(request):
+    if not baselines.is_available(request.param):
+        pytest.skip(f"this Pillow has no {request.param}")
+    return baselines.PEERS[request.param]()
+
+
+def test_a_file_has_the_signature_of_its_format(peer, photo):
+    offset, signature = SIGNATURE[peer.name]
+    assert peer.encode(photo, 50)[offset:].startswith(signature)
+
+
+def test_a_decoded_picture_has_the_shape_of_the_original_and_looks_like_it(peer, photo):
+    decoded = peer.decode(peer.encode(photo, 80))
+    assert decoded.dtype == np.uint8
+    assert decoded.shape == photo.shape
+    assert psnr_db(photo, decoded) > 25
+
+
+def test_bytes_and_quality_both_grow_with_the_setting(peer, photo):
+    low, high = (peer.encode(photo, setting) for setting in (peer.settings[0], peer.settings[-1]))
+    assert len(low) < len(high)
+    assert psnr_db(photo, peer.decode(low)) < psnr_db(photo, peer.decode(high))
+
+
+def test_settings_ascend(peer):
+    assert list(peer.settings) == sorted(set(peer.settings))
+
+
+def test_decoding_avif_leaves_pillows_thread_count_as_it_was(photo, monkeypatch):
+    if not baselines.is_available("avif"):
+        pytest.skip("this Pillow has no avif")
+    monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 3)
+    peer = baselines.avif()
+    peer.decode(peer.encode(photo, 50))
+    assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
+
+
+def test_our_codec_is_measured_at_ascending_qualities():
+    codec = baselines.jpeg()  # anything with encode and decode
+    assert baselines.gargalo(codec, [75, 25, 50]).settings == (25, 50, 75)

@@ -1,0 +1,130 @@
+"""The command end to end, with a stand-in for the codec."""
+
+import csv
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import baselines, rate_distortion
+from runtime import container
+from runtime.errors import StreamError
+
+
+class StandIn:
+    """A codec that is JPEG behind two more bytes."""
+
+    def __init__(self):
+        self.jpeg = baselines.jpeg()
+
+    def encode(self, pixels, quality):
+        return b"GA" + self.jpeg.encode(pixels, quality)
+
+    def decode(self, data):
+        return self.jpeg.decode(data[2:])
+
+
+class Broken(StandIn):
+    def decode(self, data):
+        raise StreamError("3 bytes are not a stream")
+
+
+@pytest.fixture
+def folder(tmp_path, photo, monkeypatch):
+    monkeypatch.setattr(rate_distortion, "bundle_id", lambda data: "0123456789abcdef")
+    images = tmp_path / "set"
+    images.mkdir()
+    for name, pixels in (("b.png", photo), ("a.png", photo[::-1]), ("c.png", photo[:, ::-1])):
+        Image.fromarray(pixels).save(images / name)
+    (images / "notes.txt").write_text("not a picture")
+    return images
+
+
+def run(images, out, *options, codec=None):
+    argv = ["--images", str(images), "--out", str(out), *options]
+    return rate_distortion.main(argv, codec or StandIn())
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(folder, tmp_path, capsys):
+    out = tmp_path / "deep" / "out"
+    status = run(folder, out, "--qualities", "75,25,50", "--peers", "jpeg,webp", "--limit", "2")
+    assert status == 0
+
+    rows = read(out / "images.tsv")
+    settings = 3 + len(baselines.jpeg().settings) + len(baselines.webp().settings)
+    assert len(rows) == 2 * settings
+    assert {row["image"] for row in rows} == {"a.png", "b.png"}
+    assert [row["setting"] for row in rows[:3]] == ["25", "50", "75"]
+    assert all(row["ms_ssim"] == "" for row in rows)
+
+    assert len(read(out / "summary.tsv")) == settings
+    rates = {(rate["codec"], rate["anchor"]): rate for rate in read(out / "bd_rates.tsv")}
+    assert float(rates["jpeg", "jpeg"]["bd_rate_percent"]) == pytest.approx(0, abs=1e-9)
+    assert -5 < float(rates["gargalo", "jpeg"]["bd_rate_percent"]) < 5
+
+    page = (out / "summary.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == page
+    assert "# set, 2 pictures" in page
+    assert "- bundle: 0123456789abcdef" in page
+    assert "no MS-SSIM for pictures under 161 px" in page
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (out / "curves.svg").read_bytes()
+
+
+def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(folder, tmp_path, photo):
+    run(folder, tmp_path / "out", "--qualities", "50", "--peers", "")
+    row = next(row for row in read(tmp_path / "out" / "images.tsv") if row["image"] == "b.png")
+    data = StandIn().encode(photo, 50)
+    assert int(row["bytes"]) == len(data)
+    assert float(row["bpp"]) == pytest.approx(8 * len(data) / (72 * 96), rel=1e-5)
+    error = photo.astype(float) - StandIn().decode(data)
+    expected_db = 20 * np.log10(255 / np.sqrt(np.mean(error**2)))
+    assert float(row["psnr_db"]) == pytest.approx(expected_db, rel=1e-5)
+
+
+def test_the_bundle_id_is_read_from_a_files_header():
+    header = container.Header(
+        width=8, height=8, level=50, bundle_id=bytes(range(8)), tile_px=64, gray=False, alpha=False
+    )
+    assert rate_distortion.bundle_id(container.pack(header, [(1, b"x")])) == "0001020304050607"
+    assert rate_distortion.bundle_id(b"not one of ours") == "unknown"
+
+
+def test_a_peer_that_pillow_lacks_is_left_out_with_a_note(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(baselines, "is_available", lambda peer: peer != "webp")
+    assert run(folder, tmp_path / "out", "--peers", "webp", "--qualities", "50,75") == 0
+    assert "no webp: this Pillow was built without it" in capsys.readouterr().out
+
+
+def test_a_run_that_breaks_is_one_line_on_stderr_and_status_1(folder, tmp_path, capsys):
+    assert run(folder, tmp_path / "out", "--peers", "", codec=Broken()) == 1
+    assert capsys.readouterr().err == "rate_distortion: 3 bytes are not a stream\n"
+
+
+def test_a_folder_without_pictures_or_none_at_all_is_status_1(tmp_path, capsys):
+    assert run(tmp_path, tmp_path / "out") == 1
+    assert "no pictures in" in capsys.readouterr().err
+    assert run(tmp_path / "missing", tmp_path / "out") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--qualities", "0,50"),
+        ("--qualities", "101"),
+        ("--qualities", "abc"),
+        ("--qualities", ""),
+        ("--peers", "jpeg,gif"),
+        ("--limit", "0"),
+        ("--threads", "-1"),
+    ],
+)
+def test_bad_options_are_usage_errors(options, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, tmp_path / "out", *options)
+    assert stop.value.code == 2

@@ -1,0 +1,76 @@
+"""Means, BD-rates and tables from known rows."""
+
+import io
+
+import pytest
+
+from benchmarks import summary
+from benchmarks.summary import Row
+
+
+def row(codec, setting, bpp, psnr_db, image="a.png", ms_ssim=None):
+    return Row(image, codec, setting, round(bpp * 1000), bpp, psnr_db, ms_ssim, 4.0, 2.0)
+
+
+CURVE = [(0.25, 26.0), (0.5, 29.0), (1.0, 32.0), (2.0, 36.0)]
+JPEG = [row("jpeg", 10 * i, bpp, db) for i, (bpp, db) in enumerate(CURVE)]
+OURS_AT_HALF = [row("gargalo", 20 * i, bpp / 2, db) for i, (bpp, db) in enumerate(CURVE)]
+
+
+def test_a_mean_is_over_pictures_of_one_codec_and_setting():
+    rows = [
+        row("jpeg", 50, 1.0, 30.0, "a.png", ms_ssim=0.9),
+        row("jpeg", 75, 2.0, 35.0, "a.png", ms_ssim=0.99),
+        row("jpeg", 50, 3.0, 34.0, "b.png", ms_ssim=0.99),
+    ]
+    at_50, at_75 = summary.means(rows)
+    assert (at_50.images, at_75.images) == (2, 1)
+    assert (at_50.bytes, at_50.bpp, at_50.psnr_db) == (2000, 2.0, 32.0)
+    assert at_50.ms_ssim == pytest.approx(0.945)
+    assert at_50.ms_ssim_db == pytest.approx(15)  # the mean of 10 dB and 20 dB
+    assert (at_50.encode_ms, at_50.decode_ms) == (4, 2)
+
+
+def test_rows_without_ms_ssim_leave_it_out_of_the_mean():
+    rows = [row("jpeg", 50, 1, 30, "a.png", ms_ssim=0.9), row("jpeg", 50, 1, 30, "small.png")]
+    assert summary.means(rows)[0].ms_ssim == 0.9
+    assert summary.means(rows[1:])[0].ms_ssim is None
+
+
+def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0():
+    rates = summary.deltas(summary.means(JPEG + OURS_AT_HALF))
+    by_psnr = {rate.codec: rate for rate in rates if rate.metric == "psnr_db"}
+    assert by_psnr["gargalo"].bd_rate_percent == pytest.approx(-50)
+    assert by_psnr["jpeg"].bd_rate_percent == pytest.approx(0, abs=1e-9)
+    assert (by_psnr["gargalo"].low_db, by_psnr["gargalo"].high_db) == (26, 36)
+
+
+def test_only_anchors_that_were_measured_are_compared_with():
+    assert summary.deltas(summary.means(OURS_AT_HALF)) == []
+    assert {rate.anchor for rate in summary.deltas(summary.means(JPEG))} == {"jpeg"}
+
+
+def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured():
+    file = io.StringIO()
+    summary.write_header(file, Row)
+    summary.write_row(file, Row("a.png", "jpeg", 50.0, 1234, 0.512345678, 31.5, None, 4.25, 2.0))
+    assert file.getvalue() == (
+        "image\tcodec\tsetting\tbytes\tbpp\tpsnr_db\tms_ssim\tencode_ms\tdecode_ms\n"
+        "a.png\tjpeg\t50\t1234\t0.512346\t31.5\t\t4.25\t2\n"
+    )
+
+
+def test_the_markdown_page_shows_rates_means_machine_and_notes():
+    table = summary.means(JPEG + OURS_AT_HALF)
+    page = summary.markdown("set", table, summary.deltas(table), {"bundle": "00ff"}, ["no avif"])
+    lines = page.splitlines()
+    assert lines[0] == "# set"
+    assert "| codec   |      vs jpeg, PSNR |" in lines
+    assert "| gargalo | -50.0 % (26-36 dB) |" in lines
+    assert "| jpeg    |  +0.0 % (26-36 dB) |" in lines
+    assert (
+        "| gargalo |      20 | 0.250 |   29.00 |       - |          - |       4.0 |       2.0 |"
+        in lines
+    )
+    assert "- bundle: 00ff" in lines
+    assert "- no avif" in lines

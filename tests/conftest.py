@@ -1,0 +1,23 @@
+"""Pictures and the shipped codec that many tests share."""
+
+import numpy as np
+import pytest
+
+from runtime.codec import Codec
+
+
+@pytest.fixture(scope="session")
+def codec() -> Codec:
+    """The default shipped bundle on one thread."""
+    return Codec(threads=1)
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A smooth, seeded picture with edges and texture, uint8 RGB (150, 203, 3): sides no multiple of anything."""
+    random = np.random.default_rng(7)
+    rows, columns = np.mgrid[0:150, 0:203]
+    base = np.stack([rows * 1.2, columns * 0.9, 255 - rows - columns * 0.3], 2)
+    base[40:90, 60:140] = (200, 60, 40)
+    base += random.normal(0, 6, base.shape) + 20 * np.sin(columns / 4)[:, :, None]
+    return base.clip(0, 255).astype(np.uint8)

@@ -1,0 +1,238 @@
+"""The compress command, in-process: what it writes, what it prints, what it refuses."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime import pixels
+from runtime.codec import Codec
+from runtime.compress import main, size
+
+LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), \d+\.\d\d bpp, \d+ ms\n")
+
+
+def soft_noise(*shape: int) -> np.ndarray:
+    noise = np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8)
+    return cv2.GaussianBlur(noise, (9, 9), 3)
+
+
+@pytest.fixture
+def cam(tmp_path: Path) -> Path:
+    path = tmp_path / "cam.png"
+    pixels.write(path, soft_noise(48, 64, 3))
+    return path
+
+
+def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
+    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    assert main([str(word) for word in argv]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("gargalo: ") and err.count("\n") == 1 and err.endswith("\n")
+    return err
+
+
+def test_it_writes_the_stream_beside_the_picture_and_prints_one_line(
+    cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(cam)]) == 0
+    written = cam.with_suffix(".gar")
+    assert written.read_bytes() == codec.encode(pixels.read(cam).pixels, 75)
+    out, err = capfd.readouterr()
+    match = LINE.fullmatch(out)
+    assert match is not None and match[1] == str(cam) and match[3] == str(written)
+    assert f"{8 * written.stat().st_size / (48 * 64):.2f} bpp" in out
+    assert err == ""
+    assert sorted(path.name for path in cam.parent.iterdir()) == ["cam.gar", "cam.png"]
+
+
+@pytest.mark.parametrize("quality", ["1", "50", "82.5", "100"])
+def test_the_quality_reaches_the_codec(quality: str, cam: Path, codec: Codec) -> None:
+    output = cam.parent / "other.gar"
+    assert main([str(cam), "-q", quality, "-o", str(output)]) == 0
+    assert output.read_bytes() == codec.encode(pixels.read(cam).pixels, float(quality))
+
+
+@pytest.mark.parametrize("shape", [(40, 24), (40, 24, 4), (1, 1, 3), (3, 500, 3)])
+def test_gray_alpha_and_odd_sizes_come_back_in_shape(
+    shape: tuple[int, ...], tmp_path: Path, codec: Codec
+) -> None:
+    pixels.write(tmp_path / "p.png", soft_noise(*shape))
+    assert main([str(tmp_path / "p.png")]) == 0
+    assert codec.decode((tmp_path / "p.gar").read_bytes()).shape == shape
+
+
+def test_an_existing_output_is_kept_without_f_and_replaced_with_it(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = cam.with_suffix(".gar")
+    output.write_bytes(b"old")
+    assert "use -f" in failure([cam], capfd)
+    assert output.read_bytes() == b"old"
+    assert main([str(cam), "-f"]) == 0
+    assert output.read_bytes() != b"old"
+
+
+def test_dash_writes_the_stream_to_stdout_and_the_line_to_stderr(
+    cam: Path, codec: Codec, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert main([str(cam), "-o", "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert out == codec.encode(pixels.read(cam).pixels, 75)
+    assert b" bpp, " in err
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_sixteen_bits_give_a_warning_on_stderr(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "deep.png"), soft_noise(16, 16, 3).astype(np.uint16) * 257)
+    assert main([str(tmp_path / "deep.png"), "--threads", "1"]) == 0
+    out, err = capfd.readouterr()
+    assert LINE.fullmatch(out)
+    assert err.startswith("gargalo: warning: ") and "16-bit" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("quality", ["0", "101", "abc", "-5", "nan", "inf", ""])
+def test_a_quality_out_of_range_is_refused_with_the_range(
+    quality: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "from 1 to 100" in failure([cam, f"-q{quality}" if quality else "-q="], capfd)
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two", "1e9"])
+def test_a_senseless_number_of_threads_is_refused(
+    threads: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "--threads" in failure([cam, f"--threads={threads}"], capfd)
+
+
+def bad_inputs(cam: Path) -> dict[str, tuple[bytes | None, str]]:
+    png = cam.read_bytes()
+    jpeg = pixels.encode(soft_noise(48, 64, 3), ".jpg")
+    return {
+        "missing.jpg": (None, "No such file"),
+        "empty.jpg": (b"", "is empty"),
+        "text.jpg": (b"dear diary\n" * 99, "is not a picture"),
+        "half.png": (png[: len(png) // 2], "cut off"),
+        "tail.png": (png[:-13], "cut off"),
+        "half.jpg": (jpeg[: len(jpeg) // 2], "cut off"),
+        "tail.jpg": (jpeg[:-2], "cut off"),
+        "bits.png": (png[:60] + bytes([png[60] ^ 0x10]) + png[61:], "damaged"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    "missing.jpg empty.jpg text.jpg half.png tail.png half.jpg tail.jpg bits.png".split(),
+)
+def test_a_bad_picture_is_one_line_and_leaves_nothing(
+    name: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data, reason = bad_inputs(cam)[name]
+    path = cam.parent / name
+    if data is not None:
+        path.write_bytes(data)
+    line = failure([path], capfd)
+    assert reason in line and name in line
+    assert not list(cam.parent.glob("*.gar")) and not list(cam.parent.glob(".*"))
+
+
+def test_a_directory_is_refused_as_input_and_as_output(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "is a directory" in failure([cam.parent], capfd)
+    assert "is a directory" in failure([cam, "-o", cam.parent], capfd)
+
+
+def test_the_input_is_never_the_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    before = cam.read_bytes()
+    assert "input and output" in failure([cam, "-o", cam, "-f"], capfd)
+    assert cam.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_refused(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "create it first" in failure([cam, "-o", cam.parent / "no" / "x.gar"], capfd)
+    assert "create it first" in failure([cam, "-o", cam / "x.gar"], capfd)
+
+
+def test_an_unwritable_folder_is_one_line(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    locked = cam.parent / "locked"
+    locked.mkdir(mode=0o500)
+    if os.access(locked, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    line = failure([cam, "-o", locked / "x.gar"], capfd)
+    assert "Permission denied" in line and "x.gar" in line
+
+
+def test_a_write_that_fails_is_one_line_and_leaves_nothing(
+    cam: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    line = failure([cam], capfd)
+    assert "Permission denied" in line and "cam.gar" in line
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_a_missing_bundle_is_one_line(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "nowhere" in failure([cam, "--bundle", cam.parent / "nowhere"], capfd)
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "b"], ["a", "-q"]])
+def test_wrong_usage_exits_with_2(argv: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress", "info"])
+def test_help_ends_with_two_examples_and_loads_nothing_heavy(command: str) -> None:
+    code = (
+        f"import sys, atexit; from runtime.{command} import main\n"
+        "atexit.register(lambda: print(sorted({'cv2', 'numpy', 'onnxruntime'} & {*sys.modules})))\n"
+        "main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    *text, loaded = done.stdout.splitlines()
+    assert [line.split()[:3] for line in text[-2:]] == [["python", "-m", f"runtime.{command}"]] * 2
+    assert loaded == "[]"
+
+
+def test_a_simple_mistake_loads_nothing_heavy(cam: Path) -> None:
+    code = (
+        f"import sys; from runtime.compress import main; main([{str(cam)!r}, '-q', '0'])\n"
+        "print(sorted({'cv2', 'numpy', 'onnxruntime'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("length_bytes", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (3174, "3.1 KiB"),
+        (10 * 1024, "10 KiB"),
+        (421_888, "412 KiB"),
+        (12 * 2**20, "12.0 MiB"),
+    ],
+)
+def test_sizes_are_for_people(length_bytes: int, text: str) -> None:
+    assert size(length_bytes) == text

@@ -1,0 +1,174 @@
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from runtime import container
+from runtime.container import ALPHA, EXIF, LATENTS, Header, pack, pack_tiles, unpack, unpack_tiles
+from runtime.errors import StreamError, TruncatedError
+
+HEADER = Header(
+    width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False
+)
+GOLDEN = (
+    "89 47 41 52  01  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  38 b3"
+    "  61 62 63  c2 41 24 35"
+)
+
+
+def with_checksum(head):
+    return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
+
+
+def with_body(body):
+    return body + zlib.crc32(body).to_bytes(4, "little")
+
+
+def by_hand(flags=0, tile_bits=8, size=b"\x80\x06\x80\x04", table=b"\x01\x01\x03", version=1):
+    head = b"\x89GAR" + bytes([version, flags]) + b"bundleid" + bytes([75, tile_bits]) + size
+    return with_checksum(head + table) + with_body(b"abc")
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_header_and_sections_come_back(seed):
+    random = np.random.default_rng(seed)
+    kinds = [LATENTS, *random.permutation([2, 3, 4, 5])[: random.integers(0, 5)].tolist()]
+    sections = [(kind, random.bytes(int(2 ** random.uniform(0, 16)))) for kind in kinds]
+    header = Header(
+        width=int(2 ** random.uniform(0, 14)),
+        height=int(2 ** random.uniform(0, 14)),
+        level=int(random.integers(0, 256)),
+        bundle_id=random.bytes(8),
+        tile_px=int(2 ** random.integers(6, 13)),
+        gray=bool(random.integers(0, 2)),
+        alpha=ALPHA in kinds,
+    )
+    assert unpack(pack(header, sections)) == (header, dict(sections))
+
+
+def test_largest_sides_come_back():
+    header = replace(HEADER, width=1 << 20, height=1)
+    assert unpack(pack(header, [(LATENTS, b"")])) == (header, {LATENTS: b""})
+
+
+def test_golden_bytes_do_not_change():
+    assert pack(HEADER, [(LATENTS, b"abc")]) == bytes.fromhex(GOLDEN) == by_hand()
+
+
+def test_overhead_is_at_most_31_bytes():
+    header = replace(HEADER, width=16383, height=16383)
+    assert len(pack(header, [(LATENTS, bytes((2 << 20) - 1))])) - (2 << 20) + 1 == 31
+    assert len(pack(HEADER, [(LATENTS, bytes(819))])) - 819 == 30
+
+
+def test_every_truncation_raises_truncated():
+    data = pack(replace(HEADER, alpha=True), [(LATENTS, bytes(200)), (ALPHA, b"ab"), (EXIF, b"")])
+    for length in range(len(data)):
+        with pytest.raises(TruncatedError):
+            unpack(data[:length])
+
+
+def test_every_flipped_bit_raises_stream_error():
+    data = pack(replace(HEADER, alpha=True), [(LATENTS, bytes(range(99))), (ALPHA, b"ab")])
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(StreamError):
+            unpack(bytes(damaged))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_random_bytes_behind_the_magic_raise_stream_error(seed):
+    with pytest.raises(StreamError):
+        unpack(b"\x89GAR\x01" + np.random.default_rng(seed).bytes(seed * 3))
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"\xff\xd8\xff\xe0 a JPEG", "not a gargalo file"),
+        (by_hand(version=2), "version 2"),
+        (by_hand(flags=4), "flags 0x04"),
+        (by_hand(tile_bits=5), "2\\*\\*5"),
+        (by_hand(tile_bits=13), "2\\*\\*13"),
+        (by_hand(size=b"\x00\x01"), "0x1 pixels"),
+        (by_hand(size=b"\x81\x80\x40\x01"), "1048577x1 pixels"),
+        (by_hand(size=b"\x80\x80\x40" * 2), "limit is 256000000"),
+        (by_hand(size=b"\x81\x00\x01"), "shortest form"),
+        (by_hand(size=b"\xff\xff\xff\xff\xff\x01\x01"), "more than 5 bytes"),
+        (by_hand(table=b"\x00"), "no LATENTS"),
+        (by_hand(table=b"\x01\x03\x03"), "no LATENTS"),
+        (by_hand(table=b"\x02\x01\x03\x01\x00"), "2 LATENTS"),
+        (by_hand(table=b"\x02\x01\x03\x7f\x00"), "kind 127"),
+        (by_hand(table=b"\x02\x01\x03\x02\x00"), "alpha flag"),
+        (by_hand(flags=2), "alpha flag"),
+        (by_hand() + b"x", "1 bytes behind the end"),
+        (by_hand(table=b"\x01\x01\xff\xff\xff\xff\x7f"), "ends early"),
+    ],
+)
+def test_what_we_cannot_read_is_refused_by_name(data, message):
+    with pytest.raises(StreamError, match=message):
+        unpack(data)
+
+
+def test_unknown_ancillary_sections_are_skipped():
+    data = pack(HEADER, [(200, b"later"), (LATENTS, b"abc"), (200, b"again")])
+    assert unpack(data) == (HEADER, {LATENTS: b"abc"})
+
+
+def test_max_pixels_is_the_callers_choice():
+    data = pack(HEADER, [(LATENTS, b"abc")])
+    assert unpack(data, max_pixels=768 * 512)[0] == HEADER
+    with pytest.raises(StreamError, match="max_pixels"):
+        unpack(data, max_pixels=768 * 512 - 1)
+
+
+@pytest.mark.parametrize("tiles, layers", [(2, 1), (3, 3), (7, 2)])
+def test_tiles_come_back(tiles, layers):
+    random = np.random.default_rng(tiles)
+    chunks = [
+        [random.bytes(int(random.integers(0, 300))) for _ in range(layers)] for _ in range(tiles)
+    ]
+    assert unpack_tiles(pack_tiles(chunks), tiles, layers) == chunks
+
+
+def test_one_tile_has_no_index():
+    assert pack_tiles([[b"ab", b"", b"c"]]) == b"abc"
+    assert unpack_tiles(b"abc", 1, 3) == [[b"abc"]]
+
+
+def test_golden_tiles_do_not_change():
+    """Length and CRC-32 of "a", "bc", "" and "d", the CRC-32 of that, then the chunks."""
+    golden = "01 43beb7e8  02 382ba9c2  00 00000000  01 cc4add98  33ed9c3b  61 6263 64"
+    assert pack_tiles([[b"a", b""], [b"bc", b"d"]]) == bytes.fromhex(golden)
+
+
+def test_every_truncation_of_tiles_raises_truncated():
+    data = pack_tiles([[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]])
+    for length in range(len(data)):
+        with pytest.raises(TruncatedError):
+            unpack_tiles(data[:length], 3, 2)
+
+
+def test_every_flipped_bit_of_tiles_raises_stream_error():
+    data = pack_tiles([[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]])
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(StreamError):
+            unpack_tiles(bytes(damaged), 3, 2)
+
+
+def test_more_tiles_than_bytes_are_refused_at_once():
+    with pytest.raises(TruncatedError):
+        unpack_tiles(bytes(100), 1 << 40, 3)
+
+
+def test_bytes_behind_the_tiles_are_refused():
+    with pytest.raises(StreamError, match="behind the end"):
+        unpack_tiles(pack_tiles([[b"a"], [b"b"]]) + b"c", 2, 1)
+
+
+def test_every_section_kind_has_a_name():
+    assert container.SECTION_NAMES == {1: "LATENTS", 2: "ALPHA", 3: "EXIF", 4: "ICC", 5: "XMP"}

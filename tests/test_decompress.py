@@ -1,0 +1,143 @@
+"""The decompress command, in-process: the mirror of test_compress."""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime import pixels
+from runtime.codec import Codec
+from runtime.decompress import main
+
+LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), 64x48 px, \d+ ms\n")
+
+
+@pytest.fixture
+def cam(tmp_path: Path, codec: Codec) -> Path:
+    """A .gar file of 48 rows and 64 columns."""
+    noise = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    path = tmp_path / "cam.gar"
+    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (9, 9), 3), 40))
+    return path
+
+
+def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
+    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    assert main([str(word) for word in argv]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("gargalo: ") and err.count("\n") == 1 and err.endswith("\n")
+    return err
+
+
+def test_it_writes_a_png_beside_the_stream_and_prints_one_line(
+    cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(cam)]) == 0
+    written = cam.with_suffix(".png")
+    assert np.array_equal(pixels.read(written).pixels, codec.decode(cam.read_bytes()))
+    out, err = capfd.readouterr()
+    match = LINE.fullmatch(out)
+    assert match is not None and match[1] == str(cam) and match[3] == str(written)
+    assert err == ""
+    assert sorted(path.name for path in cam.parent.iterdir()) == ["cam.gar", "cam.png"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "start"),
+    [
+        (".png", b"\x89PNG"),
+        (".jpg", b"\xff\xd8\xff"),
+        (".webp", b"RIFF"),
+        (".tif", b"II*\0"),
+        (".ppm", b"P6"),
+        (".BMP", b"BM"),
+    ],
+)
+def test_the_suffix_decides_the_format(suffix: str, start: bytes, cam: Path) -> None:
+    output = cam.parent / f"out{suffix}"
+    assert main([str(cam), "-o", str(output), "--threads", "1"]) == 0
+    assert output.read_bytes().startswith(start)
+    assert pixels.read(output).pixels.shape == (48, 64, 3)
+
+
+def test_dash_writes_a_png_to_stdout(cam: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main([str(cam), "-o", "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert out.startswith(b"\x89PNG") and b" 64x48 px, " in err
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_an_existing_output_is_kept_without_f_and_replaced_with_it(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    output = cam.with_suffix(".png")
+    output.write_bytes(b"old")
+    assert "use -f" in failure([cam], capfd)
+    assert output.read_bytes() == b"old"
+    assert main([str(cam), "-f"]) == 0
+    assert output.read_bytes() != b"old"
+
+
+def test_a_stream_cut_at_any_byte_is_one_line_and_leaves_nothing(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = cam.read_bytes()
+    cut = cam.parent / "cut.gar"
+    for length in range(len(data)):
+        cut.write_bytes(data[:length])
+        failure([cut], capfd)
+    assert sorted(path.name for path in cam.parent.iterdir()) == ["cam.gar", "cut.gar"]
+
+
+def test_a_stream_with_a_flipped_bit_is_one_line(
+    cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = cam.read_bytes()
+    for at in range(0, len(data), max(1, len(data) // 100)):
+        cam.write_bytes(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
+        failure([cam], capfd)
+
+
+@pytest.mark.parametrize("name", ["cam.jpg", "cam.txt", "empty.gar", "missing.gar"])
+def test_what_is_no_stream_is_one_line(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    picture = pixels.encode(np.zeros((8, 8, 3), np.uint8), ".jpg")
+    data = {"cam.jpg": picture, "cam.txt": b"dear diary\n", "empty.gar": b""}.get(name)
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    assert name in failure([tmp_path / name], capfd)
+    assert not (tmp_path / name).with_suffix(".png").exists()
+
+
+def test_a_directory_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "is a directory" in failure([cam.parent], capfd)
+
+
+@pytest.mark.parametrize("name", ["out", "out.gif", "out.gar"])
+def test_a_suffix_that_names_no_picture_is_refused(
+    name: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert ".png" in failure([cam, "-o", cam.parent / name], capfd)
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_alpha_survives_in_png_and_is_refused_for_jpeg(
+    tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    path = tmp_path / "logo.gar"
+    path.write_bytes(codec.encode(image))
+    assert "alpha" in failure([path, "-o", tmp_path / "logo.jpg"], capfd)
+    assert main([str(path)]) == 0
+    assert np.array_equal(pixels.read(tmp_path / "logo.png").pixels[..., 3], image[..., 3])
+
+
+@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "b"]])
+def test_wrong_usage_exits_with_2(argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2

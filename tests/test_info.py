@@ -1,0 +1,84 @@
+"""The info command: every fact of the header, every byte accounted for."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime.codec import Codec
+from runtime.container import unpack
+from runtime.info import main
+
+
+def written(path: Path, codec: Codec, *shape: int) -> bytes:
+    data = codec.encode(np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8))
+    path.write_bytes(data)
+    return data
+
+
+def row(text: str, name: str) -> str:
+    match = re.search(rf"^  {name} +(.*)$", text, re.MULTILINE)
+    assert match is not None, f"no {name} in {text}"
+    return match[1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "colour"),
+    [((48, 64), "gray"), ((48, 64, 3), "RGB"), ((48, 64, 4), "RGB with alpha")],
+)
+def test_it_shows_the_header_and_accounts_for_every_byte(
+    shape: tuple[int, ...],
+    colour: str,
+    tmp_path: Path,
+    codec: Codec,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    data = written(tmp_path / "cam.gar", codec, *shape)
+    header, sections = unpack(data)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert out.splitlines()[0] == str(tmp_path / "cam.gar")
+    assert row(out, "picture") == f"64 x 48 px, {colour}"
+    assert row(out, "level") == str(header.level)
+    assert row(out, "bundle") == header.bundle_id.hex()
+    assert row(out, "LATENTS") == f"{len(sections[1]):,} bytes"
+    assert ("ALPHA  " in out) == (shape[2:] == (4,))
+    assert row(out, "total") == f"{len(data):,} bytes, {8 * len(data) / 3072:.3f} bpp"
+    parts = [int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes$", out, re.M)]
+    assert sum(parts) == len(data)
+
+
+def test_several_files_are_shown_one_after_another(
+    tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / "a.gar", tmp_path / "b.gar"]
+    for path in paths:
+        written(path, codec, 8, 8, 3)
+    assert main([str(path) for path in paths]) == 0
+    out = capfd.readouterr().out
+    assert [line for line in out.splitlines() if line[0] != " "] == [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("data", [None, b"", b"dear diary\n", b"\xff\xd8\xff\xe0"])
+def test_what_is_no_stream_is_one_line(
+    data: bytes | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if data is not None:
+        (tmp_path / "x.gar").write_bytes(data)
+    assert main([str(tmp_path / "x.gar")]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("gargalo: ") and "x.gar" in err and err.count("\n") == 1
+
+
+def test_a_cut_stream_is_one_line(
+    tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "x.gar"
+    data = written(path, codec, 8, 8, 3)
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        assert main([str(path)]) == 1
+        assert capfd.readouterr().err.count("\n") == 1
