@@ -64,9 +64,7 @@ def webp() -> Contender:
         return _save(pixels, "WEBP", quality=setting, method=4)
 
     settings = (0, 5, 15, 30, 45, 60, 75, 82, 88, 93, 97, 100)
-    return Contender(
-        "webp", f"WebP (libwebp {features.version('webp')}, method 4)", settings, encode, _open
-    )
+    return Contender("webp", f"WebP (libwebp {features.version('webp')}, method 4)", settings, encode, _open)
 
 
 def avif() -> Contender:

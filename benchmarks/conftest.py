@@ -23,14 +23,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gargalo")
     group.addoption("--bench-picture", type=Path, help="picture to run on instead of a made one")
     group.addoption("--bench-bundle", help="weights: a folder or a shipped name")
-    group.addoption(
-        "--bench-threads", type=int, default=1, help="threads of our codec (default: 1)"
-    )
+    group.addoption("--bench-threads", type=int, default=1, help="threads of our codec (default: 1)")
 
 
-def pytest_benchmark_update_machine_info(
-    config: pytest.Config, machine_info: dict[str, Any]
-) -> None:
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     machine_info.update(machine.facts())
 
 

@@ -22,15 +22,11 @@ def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) 
     Rate is on a log scale, as BD-rate sees it. A metric that was not measured has no panel, and
     points that are not finite are left out.
     """
-    metrics = [
-        metric for metric in METRICS if any(getattr(mean, metric) is not None for mean in table)
-    ]
+    metrics = [metric for metric in METRICS if any(getattr(mean, metric) is not None for mean in table)]
     # a fixed salt and no date make the SVG of equal rows equal
     with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
         figure = Figure(figsize=(6 * len(metrics), 4.5), layout="constrained")
-        for metric, axes in zip(
-            metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True
-        ):
+        for metric, axes in zip(metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True):
             _panel(axes, table, labels, metric)
         figure.suptitle(title)
         paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
@@ -43,9 +39,7 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
     axes.set_xscale("log", base=2)
     for codec in dict.fromkeys(mean.codec for mean in table):
         points = curve(
-            (mean.bpp, value)
-            for mean in table
-            if mean.codec == codec and (value := getattr(mean, metric)) is not None
+            (mean.bpp, value) for mean in table if mean.codec == codec and (value := getattr(mean, metric)) is not None
         )
         if points:
             axes.plot(

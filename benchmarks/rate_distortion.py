@@ -64,9 +64,7 @@ def measure(contender: Contender, image: str, pixels: Pixels, setting: float) ->
     )
 
 
-def measure_all(
-    contenders: Sequence[Contender], paths: Sequence[Path], notes: list[str]
-) -> Iterator[Row]:
+def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: list[str]) -> Iterator[Row]:
     """Yield all rows, contender by contender within a picture, under a progress bar."""
     total = len(paths) * sum(len(contender.settings) for contender in contenders)
     with tqdm(total=total, unit="file", disable=None) as progress:
@@ -123,9 +121,7 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
             codec = Codec(options.bundle, threads=options.threads)
         ours = baselines.gargalo(codec, options.qualities)
         notes = [
-            f"no {peer}: this Pillow was built without it"
-            for peer in options.peers
-            if not baselines.is_available(peer)
+            f"no {peer}: this Pillow was built without it" for peer in options.peers if not baselines.is_available(peer)
         ]
         peers = [baselines.PEERS[p]() for p in options.peers if baselines.is_available(p)]
         contenders = [ours, *peers]
@@ -201,9 +197,7 @@ def _peers(text: str) -> list[str]:
     names = [name for name in text.split(",") if name]
     unknown = [name for name in names if name not in baselines.PEERS]
     if unknown:
-        raise argparse.ArgumentTypeError(
-            f"unknown peer {unknown[0]!r}; there are {', '.join(baselines.PEERS)}"
-        )
+        raise argparse.ArgumentTypeError(f"unknown peer {unknown[0]!r}; there are {', '.join(baselines.PEERS)}")
     return list(dict.fromkeys(names))
 
 

@@ -71,17 +71,13 @@ def test_alpha_unpack(benchmark: BenchmarkFixture, disc: npt.NDArray[np.uint8]) 
 
 
 @pytest.mark.benchmark(group="container")
-def test_container_pack(
-    benchmark: BenchmarkFixture, header: Header, sections: list[tuple[int, bytes]]
-) -> None:
+def test_container_pack(benchmark: BenchmarkFixture, header: Header, sections: list[tuple[int, bytes]]) -> None:
     data = benchmark(container.pack, header, sections)
     assert container.unpack(data) == (header, dict(sections))
 
 
 @pytest.mark.benchmark(group="container")
-def test_container_unpack(
-    benchmark: BenchmarkFixture, header: Header, sections: list[tuple[int, bytes]]
-) -> None:
+def test_container_unpack(benchmark: BenchmarkFixture, header: Header, sections: list[tuple[int, bytes]]) -> None:
     data = container.pack(header, sections)
     assert benchmark(container.unpack, data) == (header, dict(sections))
 

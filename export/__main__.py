@@ -11,17 +11,19 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
 
 from export import bundle, calibrate, graphs, prior, tables, verify
+from export.prior import Arrays
 from models import checkpoint
 from models.data import pictures
 from runtime.codec import Codec
 
 
-def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads: int | None) -> dict[str, object]:
+def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads: int | None) -> dict[str, Any]:
     """Builds, calibrates and verifies in a temporary folder, then moves it to `out`; returns the manifest."""
     model, state = checkpoint.load(source)
     model.eval()
@@ -35,7 +37,7 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
         work = Path(temporary) / "bundle"
-        facts = {
+        facts: dict[str, Any] = {
             "quality_levels": list(range(100)),
             "kmacs_per_px": kmacs,
             "exactness_bounds": {k: round(v, 4) for k, v in bounds.items()},
@@ -43,12 +45,11 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
             "made_with": {"onnx": onnx.__version__, "onnxruntime": onnxruntime.__version__},
         }
 
-        def write(fitted: dict[str, object]) -> None:
+        def write(fitted: Arrays) -> None:
             for place, kind in ((work, int8), (work / "float", float32)):
                 bundle.write_graphs(place, kind)
-                bundle.write_prior(place, arrays | fitted)  # type: ignore[operator]
-                facts["manifest"] = bundle.write_manifest(place, name, facts)
-            del facts["manifest"]
+                bundle.write_prior(place, arrays | fitted)
+                bundle.write_manifest(place, name, facts)
 
         write(tables.fit())
         images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
@@ -82,7 +83,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int)
     args = parser.parse_args(argv)
     try:
-        manifest = export(args.checkpoint, args.out, args.pictures, args.name or args.out.name, args.limit, args.threads)
+        manifest = export(
+            args.checkpoint, args.out, args.pictures, args.name or args.out.name, args.limit, args.threads
+        )
     except (prior.Refused, FileNotFoundError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1

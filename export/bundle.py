@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from export.prior import Arrays
 from runtime import spec
 from runtime.bundle import bundle_id
 
@@ -19,7 +20,7 @@ def write_graphs(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def write_prior(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+def write_prior(folder: Path, arrays: Arrays) -> None:
     """prior.npz, the same bytes for the same arrays."""
     np.savez_compressed(folder / "prior.npz", allow_pickle=False, **dict(sorted(arrays.items())))
 

@@ -6,6 +6,7 @@ without QLinearConv run.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -42,11 +43,11 @@ class Graph:
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
 
-    def constant(self, name: str, value: np.ndarray) -> str:
-        self.constants.setdefault(name, numpy_helper.from_array(value, name))
+    def constant(self, name: str, value: np.ndarray | np.generic) -> str:
+        self.constants.setdefault(name, numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def node(self, kind: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         domain = "com.microsoft" if kind == "QLinearAdd" else ""
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
         return output
@@ -75,7 +76,11 @@ class Graph:
 
     def convolution(self, x: str, conv: Conv, name: str) -> str:
         """A Conv: on integers where the graph is quantised and its result has a grid, else in float."""
-        geometry = {"strides": [conv.stride] * 2, "pads": [conv.padding] * 4, "kernel_shape": list(conv.weight.shape[2:])}
+        geometry = {
+            "strides": [conv.stride] * 2,
+            "pads": [conv.padding] * 4,
+            "kernel_shape": list(conv.weight.shape[2:]),
+        }
         if self.quantised and conv.out is not None:
             weight = self.constant(f"{name}.weight", conv.integer_weight().numpy().astype(np.int8))
             scale = self.constant(f"{name}.scale", conv.weight_scale().numpy())
@@ -129,7 +134,9 @@ def analysis(model: Codec, quantised: bool) -> onnx.ModelProto:
     """u8 (1, 192, H/8, W/8) -> float latents in their integers' units (1, M, H/16, W/16)."""
     g = Graph("analysis", quantised)
     x = g.input("pixels", TensorProto.UINT8, 192)
-    per_pixel = model.linear_analysis.detach().double().numpy() * 2.0 ** model.latent_bits()[0].numpy()[:, None, None, None]
+    per_pixel = (
+        model.linear_analysis.detach().double().numpy() * 2.0 ** model.latent_bits()[0].numpy()[:, None, None, None]
+    )
     weight = g.constant("linear.weight", per_pixel.astype(np.float32))
     bias = g.constant("linear.bias", (-PIXEL_CENTRE * per_pixel.sum((1, 2, 3))).astype(np.float32))
     levels = g.node("Cast", [x], "linear.pixels", to=TensorProto.FLOAT)
@@ -184,7 +191,9 @@ def synthesis(model: Codec, quantised: bool) -> onnx.ModelProto:
     grid = g.input("grid", TensorProto.UINT8, m + spec.LEVEL_PLANES)
     latents = g.input("latents", TensorProto.FLOAT, m)
     # every product is a whole number of 2**-FRACTION_BITS pixel levels, every sum of them below 2**24
-    weight = g.constant("linear.weight", (linear_weights(model) * 2.0**-spec.FRACTION_BITS).astype(np.float32)[:, :, None, None])
+    weight = g.constant(
+        "linear.weight", (linear_weights(model) * 2.0**-spec.FRACTION_BITS).astype(np.float32)[:, :, None, None]
+    )
     bias = g.constant("linear.bias", np.full(768, PIXEL_CENTRE, np.float32))
     linear = g.node("Conv", [latents, weight, bias], "linear", kernel_shape=[1, 1])
     # (1, 2 * 2 * 192, h, w) -> (1, 192, 2h, 2w), as DepthToSpace "DCR" does

@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from export.graphs import linear_weights
 from models.hyperprior import LATENT_GRID, Codec
 from runtime import spec
+
+Arrays = dict[str, NDArray[Any]]
 
 EXACT = 1 << 24
 """Float32 adds whole numbers exactly below this."""
@@ -27,13 +30,15 @@ def top_index() -> int:
 
 
 @torch.no_grad()
-def integers(model: Codec) -> dict[str, np.ndarray]:
+def integers(model: Codec) -> Arrays:
     """The arrays of runtime.latents.Prior. Raises Refused where a bound does not hold."""
     latent_bits, _ = (b.numpy() for b in model.latent_bits())
     sigma = model.sigma.double().numpy()
     unit = sigma * LATENT_GRID * 2.0**latent_bits
     if np.abs(unit - unit.round()).max() > 1e-3:
-        raise Refused("sigma: a latent's grid is not a whole number of its integer; call snap_sigma() before the QAT phase")
+        raise Refused(
+            "sigma: a latent's grid is not a whole number of its integer; call snap_sigma() before the QAT phase"
+        )
     octave = spec.INDEX_PER_OCTAVE << spec.INDEX_BITS
     log2_scale = (model.log2_scale + model.sigma.log2() - model.log2_step).double().numpy()
     half = 1 << (spec.INDEX_BITS - 1)  # indexes are floored, so half of one is added here
@@ -73,11 +78,11 @@ def latent_limits(model: Codec) -> np.ndarray:
 
 
 def linear_bound(weights: np.ndarray, limit: np.ndarray) -> float:
-    """The largest sum that the linear synthesis can meet, pixel centre and correction included, in 2**-FRACTION_BITS levels."""
+    """The largest sum in the linear synthesis, pixel centre and correction included, in 2**-FRACTION_BITS levels."""
     return float((np.abs(weights) @ limit).max() + (128 + 32) * 2.0**spec.FRACTION_BITS)
 
 
-def bounds(model: Codec, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def bounds(model: Codec, arrays: Arrays) -> dict[str, Any]:
     """Proven accumulator bounds, each a share of what is exact. Raises Refused with the tensor's name above 1."""
     head = np.abs(arrays["scale_head"].astype(np.int64)).sum(0).reshape(-1, 16).max(1) * 128
     index = (head + np.abs(arrays["scale_base"].astype(np.int64)).max(0)).max()

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from export.prior import top_index
+from export.prior import Arrays, top_index
 from models.entropy import TAIL_WEIGHT, TAIL_WIDTH
 from runtime import spec
-from runtime.tables import PRECISION_BITS
+from runtime.rans import PRECISION_BITS
 
 WIDEST_LOG2 = 3.0
 """Scales above this many octaves send their low bits raw."""
@@ -16,7 +16,7 @@ PRIOR_STRENGTH = 400.0
 """Weight of the ideal distribution against the counts, in symbols."""
 
 
-def layout() -> dict[str, np.ndarray]:
+def layout() -> Arrays:
     """radius, index_table and index_shift of runtime.tables.Tables; scale index 0 is never coded."""
     index = np.arange(1, top_index() + 1)
     log2_sigma = spec.INDEX_ZERO_LOG2 + index / spec.INDEX_PER_OCTAVE
@@ -30,7 +30,7 @@ def layout() -> dict[str, np.ndarray]:
     }
 
 
-def ideal(table: int, shapes: dict[str, np.ndarray]) -> np.ndarray:
+def ideal(table: int, shapes: Arrays) -> np.ndarray:
     """Probabilities of a table's symbols, the escape last, under models.entropy's mixture."""
     index = table + 1
     shift, radius = int(shapes["index_shift"][index]), int(shapes["radius"][table])
@@ -55,7 +55,7 @@ def integer_frequencies(probabilities: np.ndarray) -> np.ndarray:
     return whole + 1
 
 
-def fit(counts: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+def fit(counts: list[np.ndarray] | None = None) -> Arrays:
     """The arrays of runtime.tables.Tables, from counts of each table's symbols (escape last) or from ideals alone."""
     shapes = layout()
     frequencies = np.zeros((len(shapes["radius"]), 2 * int(shapes["radius"].max()) + 2), np.uint16)

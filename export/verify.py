@@ -1,8 +1,8 @@
 """Proofs and comparisons made before a bundle is written: a bundle that breaks a rule is refused by tensor name.
 
-    rules     the decode graphs hold only operators that are exact everywhere, with parameters that keep them so
-    exact     ONNX Runtime's integers equal the trained model's own integer arithmetic, element for element
-    drift     what 8 bits cost against the float twins: bits and PSNR on pictures
+rules     the decode graphs hold only operators that are exact everywhere, with parameters that keep them so
+exact     ONNX Runtime's integers equal the trained model's own integer arithmetic, element for element
+drift     what 8 bits cost against the float twins: bits and PSNR on pictures
 """
 
 import numpy as np
@@ -29,8 +29,14 @@ def rules(graph: onnx.ModelProto) -> None:
             raise Refused(f"{where}: operator {node.op_type} is not exact on every CPU")
         if node.op_type == "QLinearConv":
             weight = constants[node.input[3]]
-            if weight.dtype != np.int8 or np.abs(weight.astype(int)).max() > WEIGHT_LIMIT or constants[node.input[5]].any():
-                raise Refused(f"{where}: {node.input[3]} must be int8 in [-{WEIGHT_LIMIT}, {WEIGHT_LIMIT}] with zero point 0")
+            if (
+                weight.dtype != np.int8
+                or np.abs(weight.astype(int)).max() > WEIGHT_LIMIT
+                or constants[node.input[5]].any()
+            ):
+                raise Refused(
+                    f"{where}: {node.input[3]} must be int8 in [-{WEIGHT_LIMIT}, {WEIGHT_LIMIT}] with zero point 0"
+                )
         elif node.op_type == "QLinearAdd":
             scales = {float(constants[node.input[i]]) for i in (1, 4, 6)}
             if len(scales) != 1:

@@ -1,7 +1,7 @@
 """The codec's network: analysis, synthesis, a mean prior in two checkerboard halves, scales from z alone.
 
     x ─ space to depth 8 ─┬─ linear (KLT) ──┐
-                          └─ analysis ──────┴─ y ─┬─ hyper-analysis ── z ─┬─ scale head ───── table index of every latent
+                          └─ analysis ──────┴─ y ─┬─ hyper-analysis ── z ─┬─ scale head ───── table of every latent
                                                   │                       └─ hyper-synthesis ─ mu1
                                                   └─ r = round((y - mu) / step) ──── first half, then context -> mu2
     x_hat ─ depth to space 8 ─┬─ linear ──── y_hat = r * step + mu
@@ -93,6 +93,7 @@ class Codec(nn.Module):
         # the linear path: rows of an orthonormal KLT of patches ordered (2, 2) blocks of (8, 8, 3)
         self.linear_analysis = nn.Parameter(torch.zeros(m, 192, 2, 2))
         self.linear_synthesis = nn.Parameter(torch.zeros(m, 192, 2, 2))
+        self.sigma: Tensor
         self.register_buffer("sigma", torch.ones(m))  # KLT deviations in pixel levels
         # log2 of the quantisation steps, and what the prior adds to the scales, both (levels, channels)
         self.log2_step = nn.Parameter(torch.zeros(levels, m))
@@ -128,7 +129,7 @@ class Codec(nn.Module):
             features,
             Conv(features, a, 2 * m, c.prior, init=2**0.5),
             Conv(a, b, c.prior, c.prior, kernel=3, stride=2, init=2**0.5),
-            Conv(b, None, c.prior, k, kernel=3, stride=2),
+            Conv(b, None, c.prior, k, kernel=3, stride=2, init=2.0),
         )
         hyper_latents, means = Scale(signed=True, fixed=LATENT_GRID), Scale(signed=True, fixed=LATENT_GRID)
         a, b, d = Scale(signed=False), Scale(signed=False), Scale(signed=False)
@@ -248,7 +249,9 @@ class Codec(nn.Module):
             "context": self.context.macs_per_px(256),
             "synthesis": self.synthesis.macs_per_px(256) + linear,
         }
-        parts["encode"] = sum(parts[n] for n in ("analysis", "hyper_analysis", "scale_head", "hyper_synthesis", "context"))
+        parts["encode"] = sum(
+            parts[n] for n in ("analysis", "hyper_analysis", "scale_head", "hyper_synthesis", "context")
+        )
         parts["decode"] = sum(parts[n] for n in ("scale_head", "hyper_synthesis", "context", "synthesis"))
         return {name: macs / 1000 for name, macs in parts.items()}
 

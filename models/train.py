@@ -49,10 +49,13 @@ class Phase:
     crop_px: int = 192
     batch: int = 8
     warmup: int = 200
+    z_warmup: int = 0
+    """steps over which the price of z rises to its own: at full price from the start, z falls silent before the scale
+    head has learnt to use it"""
 
 
 DEFAULTS = {
-    "prior": Phase(steps=5000, rate=1e-3, crop_px=256),
+    "prior": Phase(steps=5000, rate=1e-3, crop_px=256, z_warmup=1000),
     "joint": Phase(steps=100_000, rate=4e-4),
     "qat": Phase(steps=10_000, rate=1e-4),
 }
@@ -109,18 +112,20 @@ class Trainer:
 
     # -- one step ------------------------------------------------------------------------------------------------
 
-    def loss(self, x: Tensor, picture: bool) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, x: Tensor, picture: bool, z_weight: float = 1.0) -> tuple[Tensor, dict[str, float]]:
         """Rate plus lambda times distortion of one batch, each picture at a level of its own.
 
         Each is divided by the usual loss at its level, so that all rates weigh alike.
         """
         levels = self.model.config.levels
-        level = (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
+        level = (
+            (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
+        )
         x_hat, y_bits, z_bits = self.model(x, level, picture=picture)
         px = x.shape[-2] * x.shape[-1]
         mse = ((x_hat - x.float()) ** 2).mean((1, 2, 3))
         hats = self.model.hats(level)
-        each = (y_bits + z_bits) / px + torch.exp(hats @ self.model.lambdas().to(x.device).log()) * mse
+        each = (y_bits + z_weight * z_bits) / px + torch.exp(hats @ self.model.lambdas().to(x.device).log()) * mse
         with torch.no_grad():
             for value, hat in zip(each, hats, strict=True):
                 old = torch.where(self.norm == 0, value, self.norm)
@@ -156,7 +161,8 @@ class Trainer:
                 rate = rate_at(phase, progress, step)
                 for group in optimiser.param_groups:
                     group["lr"] = rate * group["share"]
-                loss, stats = self.loss(next(crops), picture=name != "prior")
+                z_weight = min(1.0, step / phase.z_warmup) if phase.z_warmup else 1.0
+                loss, stats = self.loss(next(crops), picture=name != "prior", z_weight=z_weight)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 gradient = torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
@@ -177,16 +183,23 @@ class Trainer:
                 if finished or now - saved > 60 * self.args.save_minutes:
                     saved = now
                     checkpoint.save(
-                        self.out / "last.pt", self.model, phase=name, step=step, minutes=minutes, norm=self.norm.tolist(),
-                        average=self.average.state_dict(), optimiser=optimiser.state_dict(), provenance={"phases": self.done},
-                    )  # fmt: skip
+                        self.out / "last.pt",
+                        self.model,
+                        phase=name,
+                        step=step,
+                        minutes=minutes,
+                        norm=self.norm.tolist(),
+                        average=self.average.state_dict(),
+                        optimiser=optimiser.state_dict(),
+                        provenance={"phases": self.done},
+                    )
                 if finished or now - evaluated > 60 * self.args.eval_minutes:
                     evaluated = now
                     self.report(name, step, bar)
                 if finished:
                     break
-        self.done = [*self.done, {"phase": name, "steps": step, "minutes": round(minutes), "batch": phase.batch,
-                                  "crop_px": phase.crop_px, "rate": phase.rate, "pictures": len(self.images)}]  # fmt: skip
+        facts = {"phase": name, "steps": step, "minutes": round(minutes), "pictures": len(self.images)}
+        self.done = [*self.done, facts | {"batch": phase.batch, "crop_px": phase.crop_px, "rate": phase.rate}]
         self.model.load_state_dict(self.average.state_dict())
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
 
@@ -222,7 +235,9 @@ class Trainer:
             live = live_share(model, self.val[:2], device=self.device)
             worst = min(live, key=live.__getitem__)
             worth = contributions(model, self.val[:4], top / 2, self.device)
-            text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(f"{k} {v:+.2f} dB" for k, v in worth.items())
+            text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(
+                f"{k} {v:+.2f} dB" for k, v in worth.items()
+            )
         bar.write(text)
         with (self.out / "report.txt").open("a") as file:
             file.write(text + "\n")
@@ -253,7 +268,9 @@ def read_config(path: str | None) -> tuple[Config, dict[str, Phase]]:
         allowed = {f.name for f in fields(known[table])} if table in known else set()
         if unknown := set(values) - allowed:
             raise ValueError(f"{path}: [{table}] has unknown keys {sorted(unknown)}; it takes {sorted(allowed)}")
-    phases = {n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES}
+    phases = {
+        n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES
+    }
     return Config(**given.get("model", {})), phases
 
 

@@ -46,11 +46,15 @@ class Bundle:
         try:
             manifest = json.loads((path / "manifest.json").read_text())
         except FileNotFoundError:
-            raise BundleError(f"{given}: no bundle there (no manifest.json); give a bundle folder or a shipped name") from None
+            raise BundleError(
+                f"{given}: no bundle there (no manifest.json); give a bundle folder or a shipped name"
+            ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{given}: manifest.json cannot be read ({error}); reinstall the bundle") from error
         if manifest.get("format") != spec.FORMAT:
-            raise BundleError(f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}")
+            raise BundleError(
+                f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}"
+            )
         return cls(path, manifest)
 
     def verify(self) -> None:
@@ -61,7 +65,9 @@ class Bundle:
             except OSError as error:
                 raise BundleError(f"{self.folder / name}: {error.strerror}; reinstall the bundle") from error
             if found != expected:
-                raise BundleError(f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle")
+                raise BundleError(
+                    f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
+                )
 
     @property
     def id(self) -> bytes:

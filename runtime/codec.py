@@ -1,8 +1,8 @@
 """Pixels to bytes and back: the whole codec, one line a stage. Read this first.
 
-    encode   pixels ─ analysis ─ latents ─ hyper-analysis ─ z ─┬─ scale index ─────────────────┐
-                                    │                          └─ means ─ context ─ residuals ─┴─ rANS ─ container
-    decode   the same line from right to left, ending in synthesis ─ pixels
+encode   pixels ─ analysis ─ latents ─ hyper-analysis ─ z ─┬─ scale index ─────────────────┐
+                                │                          └─ means ─ context ─ residuals ─┴─ rANS ─ container
+decode   the same line from right to left, ending in synthesis ─ pixels
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from runtime.latents import F32, I32, U8, Level, first_half
 from runtime.networks import Networks
 from runtime.tiling import Grids, depth_to_space, pad_to, space_to_depth, tiles
 
-TILE_PX = 512
+TILE_PX = 1024
 """Side of the squares whose symbols are coded independently."""
 
 
@@ -184,7 +184,9 @@ class Codec:
                 "decode with the bundle it was made with"
             )
         if header.level > self.bundle.prior.top_level:
-            raise StreamError(f"level {header.level} is above the bundle's {self.bundle.prior.top_level}; the header is corrupt")
+            raise StreamError(
+                f"level {header.level} is above the bundle's {self.bundle.prior.top_level}; the header is corrupt"
+            )
         if container.LATENTS not in sections or header.alpha != (container.ALPHA in sections):
             raise StreamError("the stream's sections do not match its header; the file is corrupt")
 

@@ -26,12 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "input", type=Path, metavar="IN", help="a PNG, JPEG, WebP, TIFF, PPM or BMP"
-    )
-    parser.add_argument(
-        "-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75"
-    )
+    parser.add_argument("input", type=Path, metavar="IN", help="a PNG, JPEG, WebP, TIFF, PPM or BMP")
+    parser.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
     add_shared_arguments(parser, "IN with the suffix .gar")
     args = parser.parse_args(argv)
     return exit_status(lambda: compress(args))
@@ -67,15 +63,9 @@ def compress(args: argparse.Namespace) -> None:
 
 def add_shared_arguments(parser: argparse.ArgumentParser, default_output: str) -> None:
     """Adds the options that compress and decompress have in common."""
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT", help=f"default: {default_output}; - is stdout"
-    )
-    parser.add_argument(
-        "-f", "--force", action="store_true", help="overwrite the output if it exists"
-    )
-    parser.add_argument(
-        "--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo"
-    )
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"default: {default_output}; - is stdout")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the output if it exists")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
     parser.add_argument("--threads", metavar="N", help="CPU threads, default: all cores")
 
 

@@ -119,8 +119,7 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
         raise StreamError(f"picture of {width}x{height} pixels, a side may have 1 to {MAX_SIDE_PX}")
     if width * height > max_pixels:
         raise StreamError(
-            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
-            "raise max_pixels if you trust the file"
+            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; raise max_pixels if you trust the file"
         )
     alpha = bool(flags & _ALPHA_FLAG)
     _check_kinds([kind for kind, _ in entries], alpha)
@@ -147,9 +146,7 @@ def pack_tiles(chunks: Sequence[Sequence[bytes]]) -> bytes:
     if len(chunks) == 1:
         return b"".join(chunks[0])
     ordered = [chunk for layer in zip(*chunks, strict=True) for chunk in layer]
-    index = b"".join(
-        _varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in ordered
-    )
+    index = b"".join(_varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in ordered)
     return b"".join([index, struct.pack("<I", zlib.crc32(index)), *ordered])
 
 
@@ -172,9 +169,7 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
         layer, tile = divmod(at, tiles)
         chunk = reader.take(length)
         if zlib.crc32(chunk) != crc:
-            raise StreamError(
-                f"layer {layer} of tile {tile} does not match its checksum: the file is damaged"
-            )
+            raise StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
         chunks[tile].append(chunk)
     reader.end()
     return chunks

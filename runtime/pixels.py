@@ -81,20 +81,12 @@ def read(path: str | Path) -> Picture:
             samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             if "validateInputImageSize" in str(error):
-                raise InputError(
-                    f"{path} has more than {MAX_PIXELS} pixels; cut it into parts"
-                ) from error
+                raise InputError(f"{path} has more than {MAX_PIXELS} pixels; cut it into parts") from error
             samples = None
     if samples is None:
-        raise InputError(
-            f"{path} is not a picture that we can read, or it is damaged; give {_KINDS}"
-        )
+        raise InputError(f"{path} is not a picture that we can read, or it is damaged; give {_KINDS}")
 
-    notes = [
-        f"the file seems damaged ({line})"
-        for line in chatter
-        if line.startswith("Corrupt JPEG data")
-    ][:1]
+    notes = [f"the file seems damaged ({line})" for line in chatter if line.startswith("Corrupt JPEG data")][:1]
     if structure.animated:
         notes.append("an animation: only its first frame is used")
     try:
@@ -119,9 +111,7 @@ def encode(pixels: Pixels, suffix: str) -> bytes:
     """Returns a picture file's bytes: JPEG at quality 95, others lossless in what is visible."""
     alpha = pixels.ndim == 3 and pixels.shape[2] == 4
     if alpha and suffix in _NO_ALPHA:
-        raise InputError(
-            f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif"
-        )
+        raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
     if pixels.ndim == 3:
         pixels = _swapped(pixels)
     elif suffix == ".ppm":
@@ -141,9 +131,7 @@ def suffix_of(path: Path) -> str:
     """Returns the suffix of a file to be written, in small letters, or raises InputError."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(
-            f"{path} has no suffix that names a picture format; use {', '.join(SUFFIXES)}"
-        )
+        raise InputError(f"{path} has no suffix that names a picture format; use {', '.join(SUFFIXES)}")
     return suffix
 
 
@@ -165,9 +153,7 @@ def write_whole(path: Path, data: bytes) -> None:
 # --- samples --------------------------------------------------------------------------------------
 
 
-def _repaired(
-    samples: NDArray[Any], data: bytes, structure: _Structure, notes: list[str]
-) -> NDArray[Any]:
+def _repaired(samples: NDArray[Any], data: bytes, structure: _Structure, notes: list[str]) -> NDArray[Any]:
     """Returns OpenCV's samples with what it left out put back; refuses what it reads wrongly."""
     if structure.clear_gray is not None and samples.ndim == 2:
         alpha = np.where(samples == structure.clear_gray, 0, np.iinfo(samples.dtype).max)
@@ -180,15 +166,11 @@ def _repaired(
     if tags.get(_SAMPLES) == 2:
         raise InputError("a TIFF of gray with alpha would lose its alpha; save it as PNG")
     if wide and tags.get(_PLANAR) == _SEPARATE_PLANES:
-        raise InputError(
-            "a 16-bit TIFF with separate colour planes would be read wrongly; save it as PNG"
-        )
+        raise InputError("a 16-bit TIFF with separate colour planes would be read wrongly; save it as PNG")
     if wide and samples.ndim == 2 and photometric == _WHITE_IS_ZERO:
         return np.iinfo(samples.dtype).max - samples
     if samples.ndim == 3 and samples.shape[2] == 4:
-        if (
-            photometric != 2
-        ):  # CMYK and its like: OpenCV makes RGB of it and adds an alpha that the file has not
+        if photometric != 2:  # CMYK and its like: OpenCV makes RGB of it and adds an alpha that the file has not
             return samples[:, :, :3]
         # libtiff multiplies 8-bit colours by an unassociated alpha and leaves 16-bit ones alone.
         if extra == _ASSOCIATED or (extra == _UNASSOCIATED and not wide):
@@ -251,9 +233,7 @@ def _structure(data: bytes) -> _Structure:
         return _jpeg(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
-    return (
-        _Structure()
-    )  # OpenCV refuses the other formats when they are cut, and turns TIFFs upright itself
+    return _Structure()  # OpenCV refuses the other formats when they are cut, and turns TIFFs upright itself
 
 
 def _png(data: bytes) -> _Structure:
@@ -313,9 +293,7 @@ def _tiff_tags(data: bytes) -> dict[int, int]:
     magic = {b"*\0": 42, b"\0*": 42, b"+\0": 43, b"\0+": 43}.get(data[2:4])
     if order is None or magic is None:
         return {}
-    start_at, start, number, entry = (
-        (4, "I", "H", "HHI4s") if magic == 42 else (8, "Q", "Q", "HHQ8s")
-    )
+    start_at, start, number, entry = (4, "I", "H", "HHI4s") if magic == 42 else (8, "Q", "Q", "HHQ8s")
     start, number, entry = order + start, order + number, order + entry
     tags: dict[int, int] = {}
     try:

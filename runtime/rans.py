@@ -57,9 +57,7 @@ def push(states: Ints, start: Ints, freq: Ints) -> tuple[Ints, NDArray[np.uint16
     return states, words[first:]
 
 
-def pop(
-    states: Ints, words: NDArray[np.uint16], base: Ints, freq_of: Ints, offset_of: Ints
-) -> tuple[Ints, Ints, int]:
+def pop(states: Ints, words: NDArray[np.uint16], base: Ints, freq_of: Ints, offset_of: Ints) -> tuple[Ints, Ints, int]:
     """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
 
     states (L,) in [2**16, 2**32); words: more than needed does no harm; freq_of and offset_of: freq
@@ -99,9 +97,7 @@ def _push_rows(states: Ints, start: Ints, freq: Ints, words: NDArray[np.uint16])
     return at
 
 
-def _pop_rows(
-    states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints
-) -> int:
+def _pop_rows(states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints) -> int:
     """Return the words used; states change in place, places go from base to base + slot."""
     available = words.astype(np.int64)
     slot_mask, slot_bits = np.array(_SLOT_MASK), np.array(PRECISION_BITS)
@@ -148,9 +144,7 @@ def _push_each(states: Ints, start: Ints, freq: Ints, words: NDArray[np.uint16])
     return at
 
 
-def _pop_each(
-    states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints
-) -> int:
+def _pop_each(states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints) -> int:
     """Return the same as _pop_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1

@@ -74,9 +74,7 @@ class LayerReader:
         lanes = 1 << data[0]
         self._at = 1 + lanes * STATE_BYTES
         if len(data) < self._at:
-            raise TruncatedError(
-                f"tile stream of {len(data)} bytes, its {lanes} lanes need {self._at}"
-            )
+            raise TruncatedError(f"tile stream of {len(data)} bytes, its {lanes} lanes need {self._at}")
         self._states = np.frombuffer(data, "<u4", lanes, offset=1).astype(np.int64)
         if self._states.min() < rans.INITIAL_STATE:
             raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")

@@ -81,20 +81,14 @@ class Tables:
         for name, (array, dimensions) in arrays.items():
             if array.dtype.kind != "u" or array.ndim != dimensions:
                 raise _bad(
-                    f"{name} is {array.dtype} with {array.ndim} dimensions, "
-                    f"needs unsigned integers with {dimensions}"
+                    f"{name} is {array.dtype} with {array.ndim} dimensions, needs unsigned integers with {dimensions}"
                 )
         tables, columns = self.frequencies.shape
         if not 1 <= tables <= MAX_TABLES or self.radius.shape != (tables,):
-            raise _bad(
-                f"{tables} frequency tables with {len(self.radius)} radii, needs 1 to 256 of each"
-            )
+            raise _bad(f"{tables} frequency tables with {len(self.radius)} radii, needs 1 to 256 of each")
         indexes = len(self.index_table)
         if not 1 <= indexes <= 256 or len(self.index_shift) != indexes:
-            raise _bad(
-                f"{indexes} index_table and {len(self.index_shift)} index_shift entries, "
-                "needs 1 to 256 of each"
-            )
+            raise _bad(f"{indexes} index_table and {len(self.index_shift)} index_shift entries, needs 1 to 256 of each")
         if self.index_table.max() >= tables:
             raise _bad(f"index_table names table {self.index_table.max()} of {tables}")
         if self.index_shift.max() > MAX_SHIFT:
@@ -139,8 +133,7 @@ class Tables:
         scale = index[where]
         if scale.max(initial=0) >= len(self.index_table):
             raise InputError(
-                f"scale index {scale.max()}, the tables have {len(self.index_table)}: "
-                "are they of another bundle?"
+                f"scale index {scale.max()}, the tables have {len(self.index_table)}: are they of another bundle?"
             )
         table, shift = self.index_table[scale], self.index_shift[scale]
         return Coded(where, table.astype(np.int64), shift.astype(np.int64))

@@ -29,9 +29,7 @@ def gaussian_tables(count: int = 24) -> Tables:
         frequencies[row, : 2 * int(reach) + 2] = gaussian_frequencies(float(sigma), int(reach))
     index_table = [0, *range(count), *[count - 1] * 4]
     index_shift = [0] * (count + 1) + [1, 2, 3, 4]
-    return Tables(
-        frequencies, radius, np.array(index_table, np.uint8), np.array(index_shift, np.uint8)
-    )
+    return Tables(frequencies, radius, np.array(index_table, np.uint8), np.array(index_shift, np.uint8))
 
 
 def draw_layer(

@@ -60,9 +60,7 @@ def test_the_quality_reaches_the_codec(quality: str, cam: Path, codec: Codec) ->
 
 
 @pytest.mark.parametrize("shape", [(40, 24), (40, 24, 4), (1, 1, 3), (3, 500, 3)])
-def test_gray_alpha_and_odd_sizes_come_back_in_shape(
-    shape: tuple[int, ...], tmp_path: Path, codec: Codec
-) -> None:
+def test_gray_alpha_and_odd_sizes_come_back_in_shape(shape: tuple[int, ...], tmp_path: Path, codec: Codec) -> None:
     pixels.write(tmp_path / "p.png", soft_noise(*shape))
     assert main([str(tmp_path / "p.png")]) == 0
     assert codec.decode((tmp_path / "p.gar").read_bytes()).shape == shape
@@ -89,9 +87,7 @@ def test_dash_writes_the_stream_to_stdout_and_the_line_to_stderr(
     assert list(cam.parent.iterdir()) == [cam]
 
 
-def test_sixteen_bits_give_a_warning_on_stderr(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_sixteen_bits_give_a_warning_on_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cv2.imwrite(str(tmp_path / "deep.png"), soft_noise(16, 16, 3).astype(np.uint16) * 257)
     assert main([str(tmp_path / "deep.png"), "--threads", "1"]) == 0
     out, err = capfd.readouterr()
@@ -108,9 +104,7 @@ def test_a_quality_out_of_range_is_refused_with_the_range(
 
 
 @pytest.mark.parametrize("threads", ["0", "-1", "two", "1e9"])
-def test_a_senseless_number_of_threads_is_refused(
-    threads: str, cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_senseless_number_of_threads_is_refused(threads: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "--threads" in failure([cam, f"--threads={threads}"], capfd)
 
 
@@ -133,9 +127,7 @@ def bad_inputs(cam: Path) -> dict[str, tuple[bytes | None, str]]:
     "name",
     "missing.jpg empty.jpg text.jpg half.png tail.png half.jpg tail.jpg bits.png".split(),
 )
-def test_a_bad_picture_is_one_line_and_leaves_nothing(
-    name: str, cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_picture_is_one_line_and_leaves_nothing(name: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data, reason = bad_inputs(cam)[name]
     path = cam.parent / name
     if data is not None:
@@ -145,9 +137,7 @@ def test_a_bad_picture_is_one_line_and_leaves_nothing(
     assert not list(cam.parent.glob("*.gar")) and not list(cam.parent.glob(".*"))
 
 
-def test_a_directory_is_refused_as_input_and_as_output(
-    cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_directory_is_refused_as_input_and_as_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "is a directory" in failure([cam.parent], capfd)
     assert "is a directory" in failure([cam, "-o", cam.parent], capfd)
 
@@ -158,9 +148,7 @@ def test_the_input_is_never_the_output(cam: Path, capfd: pytest.CaptureFixture[s
     assert cam.read_bytes() == before
 
 
-def test_a_folder_that_is_not_there_is_refused(
-    cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_is_not_there_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "create it first" in failure([cam, "-o", cam.parent / "no" / "x.gar"], capfd)
     assert "create it first" in failure([cam, "-o", cam / "x.gar"], capfd)
 

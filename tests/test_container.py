@@ -8,13 +8,8 @@ from runtime import container
 from runtime.container import ALPHA, EXIF, LATENTS, Header, pack, pack_tiles, unpack, unpack_tiles
 from runtime.errors import StreamError, TruncatedError
 
-HEADER = Header(
-    width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False
-)
-GOLDEN = (
-    "89 47 41 52  01  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  38 b3"
-    "  61 62 63  c2 41 24 35"
-)
+HEADER = Header(width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False)
+GOLDEN = "89 47 41 52  01  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  38 b3  61 62 63  c2 41 24 35"
 
 
 def with_checksum(head):
@@ -127,9 +122,7 @@ def test_max_pixels_is_the_callers_choice():
 @pytest.mark.parametrize("tiles, layers", [(2, 1), (3, 3), (7, 2)])
 def test_tiles_come_back(tiles, layers):
     random = np.random.default_rng(tiles)
-    chunks = [
-        [random.bytes(int(random.integers(0, 300))) for _ in range(layers)] for _ in range(tiles)
-    ]
+    chunks = [[random.bytes(int(random.integers(0, 300))) for _ in range(layers)] for _ in range(tiles)]
     assert unpack_tiles(pack_tiles(chunks), tiles, layers) == chunks
 
 

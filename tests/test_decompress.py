@@ -81,9 +81,7 @@ def test_an_existing_output_is_kept_without_f_and_replaced_with_it(
     assert output.read_bytes() != b"old"
 
 
-def test_a_stream_cut_at_any_byte_is_one_line_and_leaves_nothing(
-    cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stream_cut_at_any_byte_is_one_line_and_leaves_nothing(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = cam.read_bytes()
     cut = cam.parent / "cut.gar"
     for length in range(len(data)):
@@ -92,9 +90,7 @@ def test_a_stream_cut_at_any_byte_is_one_line_and_leaves_nothing(
     assert sorted(path.name for path in cam.parent.iterdir()) == ["cam.gar", "cut.gar"]
 
 
-def test_a_stream_with_a_flipped_bit_is_one_line(
-    cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_stream_with_a_flipped_bit_is_one_line(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = cam.read_bytes()
     for at in range(0, len(data), max(1, len(data) // 100)):
         cam.write_bytes(data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1 :])
@@ -102,9 +98,7 @@ def test_a_stream_with_a_flipped_bit_is_one_line(
 
 
 @pytest.mark.parametrize("name", ["cam.jpg", "cam.txt", "empty.gar", "missing.gar"])
-def test_what_is_no_stream_is_one_line(
-    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_stream_is_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     picture = pixels.encode(np.zeros((8, 8, 3), np.uint8), ".jpg")
     data = {"cam.jpg": picture, "cam.txt": b"dear diary\n", "empty.gar": b""}.get(name)
     if data is not None:
@@ -118,9 +112,7 @@ def test_a_directory_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) ->
 
 
 @pytest.mark.parametrize("name", ["out", "out.gif", "out.gar"])
-def test_a_suffix_that_names_no_picture_is_refused(
-    name: str, cam: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_suffix_that_names_no_picture_is_refused(name: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ".png" in failure([cam, "-o", cam.parent / name], capfd)
     assert list(cam.parent.iterdir()) == [cam]
 

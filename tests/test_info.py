@@ -62,9 +62,7 @@ def test_several_files_are_shown_one_after_another(
 
 
 @pytest.mark.parametrize("data", [None, b"", b"dear diary\n", b"\xff\xd8\xff\xe0"])
-def test_what_is_no_stream_is_one_line(
-    data: bytes | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_stream_is_one_line(data: bytes | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     if data is not None:
         (tmp_path / "x.gar").write_bytes(data)
     assert main([str(tmp_path / "x.gar")]) == 1
@@ -73,9 +71,7 @@ def test_what_is_no_stream_is_one_line(
     assert err.startswith("gargalo: ") and "x.gar" in err and err.count("\n") == 1
 
 
-def test_a_cut_stream_is_one_line(
-    tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cut_stream_is_one_line(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.gar"
     data = written(path, codec, 8, 8, 3)
     for length in range(len(data)):

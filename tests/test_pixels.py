@@ -62,9 +62,7 @@ def tiff(image: np.ndarray, photometric: int, order: str = "<", **more: int) -> 
     height, width, samples = image.shape
     planar = more.get("planar", 1)
     planes = samples if planar == 2 else 1
-    data = (np.moveaxis(image, 2, 0) if planar == 2 else image).astype(
-        image.dtype.newbyteorder(order)
-    )
+    data = (np.moveaxis(image, 2, 0) if planar == 2 else image).astype(image.dtype.newbyteorder(order))
     body, strip = data.tobytes(), data.nbytes // planes
     tags: dict[int, tuple[str, list[int]]] = {
         256: ("H", [width]),
@@ -121,9 +119,7 @@ def read_bytes(folder: Path, name: str, data: bytes) -> pixels.Picture:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", SEEN_AT)
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
-def test_every_orientation_is_turned_upright(
-    kind: str, orientation: int, order: str, tmp_path: Path
-) -> None:
+def test_every_orientation_is_turned_upright(kind: str, orientation: int, order: str, tmp_path: Path) -> None:
     stored = np.full((16, 32, 3), 128, np.uint8)
     stored[:8, :8] = (250, 10, 10)  # first sample of row 0: red
     stored[:8, -8:] = (10, 10, 250)  # last sample of row 0: blue
@@ -150,9 +146,7 @@ def test_damaged_exif_changes_nothing(block: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(13, 9), (13, 9, 3), (13, 9, 4), (1, 1), (1, 1, 3), (1, 300, 3)])
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".webp", ".ppm"])
-def test_written_pixels_are_read_back_exactly(
-    suffix: str, shape: tuple[int, ...], tmp_path: Path
-) -> None:
+def test_written_pixels_are_read_back_exactly(suffix: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     image = noise(*shape)
     if shape[2:] == (4,):
         if suffix == ".ppm":
@@ -293,9 +287,7 @@ def test_a_picture_bomb_is_refused_from_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "webp", "tif", "bmp", "ppm"])
-def test_a_file_cut_anywhere_is_refused(
-    kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_cut_anywhere_is_refused(kind: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = pixels.encode(cv2.GaussianBlur(noise(24, 40, 3), (9, 9), 3), f".{kind}")
     for length in {*range(0, len(data), max(1, len(data) // 60)), len(data) - 1}:
         with pytest.raises(InputError):
@@ -310,9 +302,7 @@ def test_bytes_after_the_end_do_not_matter(tmp_path: Path) -> None:
         assert np.array_equal(read_bytes(tmp_path, f"p.{kind}", data).pixels, image)
 
 
-def test_a_damaged_jpeg_is_read_with_a_note_and_no_chatter(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_jpeg_is_read_with_a_note_and_no_chatter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     data = pixels.encode(noise(32, 32, 3), ".jpg")
     assert data[20:21] == b"\xff"  # a marker: the 18 bytes of APP0 have ended
     picture = read_bytes(tmp_path, "p.jpg", data[:20] + b"\0\0\0" + data[20:])
@@ -348,9 +338,7 @@ def test_a_picture_too_wide_for_its_format_is_refused(tmp_path: Path) -> None:
         pixels.write(tmp_path / "p.webp", noise(1, 16384, 3))
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_draft(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "p.png"
     path.write_bytes(b"old")
 

@@ -30,9 +30,7 @@ def test_layers_come_back(sizes):
     chunks = encode_layers(TABLES, layers)
     decoded = read_all(TABLES, b"".join(chunks), layers)
     assert len(chunks) == max(len(sizes), 1)
-    assert all(
-        np.array_equal(got, values) for got, (values, _) in zip(decoded, layers, strict=True)
-    )
+    assert all(np.array_equal(got, values) for got, (values, _) in zip(decoded, layers, strict=True))
     assert all(got.dtype == np.int32 for got in decoded)
 
 
@@ -56,9 +54,7 @@ def test_golden_bytes_do_not_change():
         (np.array([5, -1, 40], np.int32), np.array([3, 3, 3], np.uint8)),
     ]
     assert [chunk.hex() for chunk in encode_layers(SMALL, layers)] == GOLDEN
-    for got, (values, _) in zip(
-        read_all(SMALL, bytes.fromhex("".join(GOLDEN)), layers), layers, strict=True
-    ):
+    for got, (values, _) in zip(read_all(SMALL, bytes.fromhex("".join(GOLDEN)), layers), layers, strict=True):
         assert got.tolist() == values.tolist()
 
 
@@ -86,9 +82,7 @@ def test_tiny_streams_cost_at_most_24_bytes_more_than_entropy(n):
     assert sum(map(len, encode_layers(TABLES, layers))) < ideal + 24
 
 
-@pytest.mark.parametrize(
-    "stream_bytes, lanes", [(0, 1), (1199, 1), (1200, 2), (30_000, 32), (1e9, 4096)]
-)
+@pytest.mark.parametrize("stream_bytes, lanes", [(0, 1), (1199, 1), (1200, 2), (30_000, 32), (1e9, 4096)])
 def test_lanes_follow_the_length_of_the_stream(stream_bytes, lanes):
     assert streams._choose_lanes(8 * stream_bytes) == lanes
 

@@ -30,9 +30,7 @@ def test_curves_with_other_numbers_of_points_compare_over_the_common_range():
     assert (result.low_db, result.high_db) == (27, 36)
 
 
-@pytest.mark.parametrize(
-    "other", [[], JPEG_LIKE[:1], [(1.0, 50.0), (2.0, 55.0)], [(1.0, 38.0), (2.0, 45.0)]]
-)
+@pytest.mark.parametrize("other", [[], JPEG_LIKE[:1], [(1.0, 50.0), (2.0, 55.0)], [(1.0, 38.0), (2.0, 45.0)]])
 def test_curves_without_a_common_range_have_no_bd_rate(other):
     assert bd_rate(JPEG_LIKE, other) is None
     assert bd_rate(other, JPEG_LIKE) is None

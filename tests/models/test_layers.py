@@ -1,0 +1,79 @@
+"""Layers: the four arithmetics agree where they should, and identities stay identities."""
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from models.layers import Block, Chain, Conv, Scale, Upsample, set_mode  # noqa: E402
+
+
+def small_chain() -> Chain:
+    torch.manual_seed(1)
+    source = Scale(signed=True, fixed=1 / 32)
+    stream, out = Scale(signed=True), Scale(signed=True, fixed=1 / 32)
+    return Chain(
+        source,
+        Conv(source, stream, 8, 16),
+        Block(stream, 16, init=0.5),
+        Conv(stream, stream_up := Scale(signed=True), 16, 32, kernel=3),
+        Upsample(),
+        Conv(stream_up, out, 8, 4),
+    )
+
+
+def on_grid(shape: tuple[int, ...]) -> "torch.Tensor":
+    return torch.randint(-128, 128, shape, generator=torch.Generator().manual_seed(2)).double()
+
+
+def test_fake_quantisation_is_the_integer_arithmetic_up_to_rounding_of_ties() -> None:
+    chain = small_chain()
+    x = on_grid((1, 8, 6, 7))
+    set_mode(chain, "observe")
+    chain(x.float() / 32)
+    set_mode(chain, "quant")
+    fake = chain(x.float() / 32) * 32
+    set_mode(chain, "integer")
+    with torch.no_grad():
+        exact = chain(x)
+    assert exact.abs().max() > 20
+    assert (fake - exact).abs().max() <= 1
+    assert (fake.round() == exact).double().mean() > 0.99
+
+
+def test_integer_mode_yields_whole_numbers_within_the_grid() -> None:
+    chain = small_chain()
+    set_mode(chain, "integer")
+    with torch.no_grad():
+        y = chain(on_grid((1, 8, 4, 4)))
+    assert torch.equal(y, y.round()) and y.min() >= -128 and y.max() <= 127
+
+
+def test_a_new_block_is_the_identity() -> None:
+    stream = Scale(signed=True)
+    x = torch.randn(1, 16, 5, 5)
+    assert torch.equal(Block(stream, 16)(x), x)
+
+
+def test_weights_never_leave_the_range_that_every_kernel_adds_exactly() -> None:
+    for conv in small_chain().convolutions():
+        assert conv.integer_weight().abs().max() == 64
+
+
+def test_a_grid_fits_the_range_it_saw() -> None:
+    scale = Scale(signed=False)
+    scale.mode = "observe"
+    scale(torch.linspace(-5, 10, 1001))
+    scale.settle()
+    assert float(scale.value.detach()) * 255 == pytest.approx(10, rel=0.01)
+
+
+def test_macs_follow_the_formula() -> None:
+    source = Scale(signed=True, fixed=1.0)
+    chain = Chain(source, Conv(source, Scale(signed=True), 4, 8, kernel=2, stride=2), Block(source, 8))
+    # 4*8*4 at every fourth position of 64 px, then two 8*8*9 at 256 px
+    assert chain.macs_per_px(64) == pytest.approx(128 / 256 + 2 * 576 / 256)
+
+
+def test_an_unknown_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="int8"):
+        set_mode(small_chain(), "int8")

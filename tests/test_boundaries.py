@@ -1,0 +1,50 @@
+"""Who may know whom, read from the imports of every file."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+FOLDERS = ("runtime", "models", "export", "benchmarks")
+HEAVY = {"torch", "onnx", "PIL", "matplotlib", "scipy"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((PROJECT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize(
+    "folder, forbidden",
+    [
+        ("runtime", {"models", "export", "benchmarks", *HEAVY}),
+        ("models", {"runtime", "export", "benchmarks", "onnx", "onnxruntime", "cv2"}),
+        ("export", {"benchmarks", "cv2"}),
+        ("benchmarks", {"models", "export"}),
+    ],
+)
+def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
+    assert files(folder)
+    for path in files(folder):
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & forbidden, f"{path.relative_to(PROJECT)} imports {sorted(roots & forbidden)}"
+
+
+@pytest.mark.parametrize("package, owner", [("cv2", "pixels.py"), ("onnxruntime", "networks.py")])
+def test_each_outside_library_has_one_door(package: str, owner: str) -> None:
+    users = [p.name for p in files("runtime") if package in {n.split(".")[0] for n in imports(p)}]
+    assert users == [owner]
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert imports(PROJECT / "runtime" / "__init__.py") == set()
