@@ -11,7 +11,7 @@ from runtime.rans import PRECISION_BITS
 
 WIDEST_LOG2 = 3.0
 """Scales above this many octaves send their low bits raw."""
-RADIUS_SIGMAS, RADIUS_MIN = 6, 3
+RADIUS_SIGMAS, RADIUS_MIN = 8, 3
 PRIOR_STRENGTH = 400.0
 """Weight of the ideal distribution against the counts, in symbols."""
 
@@ -35,7 +35,9 @@ def ideal(table: int, shapes: Arrays) -> np.ndarray:
     index = table + 1
     shift, radius = int(shapes["index_shift"][index]), int(shapes["radius"][table])
     sigma = 2.0 ** (spec.INDEX_ZERO_LOG2 + index / spec.INDEX_PER_OCTAVE)
-    edges = np.arange(-radius, radius + 2) * 2.0**shift - 0.5
+    # magnitudes lose their low bits, so 0 gathers them from both sides
+    above = np.arange(1, radius + 2) * 2.0**shift - 0.5
+    edges = np.concatenate([-above[::-1], above])
 
     def below(width: float) -> np.ndarray:
         return np.array([0.5 * math.erfc(-e / (width * math.sqrt(2))) for e in edges])
@@ -73,7 +75,8 @@ def count(values: np.ndarray, index: np.ndarray, into: list[np.ndarray] | None) 
     if into is None:
         into = [np.zeros(2 * int(r) + 2) for r in shapes["radius"]]
     for table, seen in enumerate(into):
-        chosen = values[index == table + 1].astype(np.int64) >> int(shapes["index_shift"][table + 1])
+        value = values[index == table + 1].astype(np.int64)
+        chosen = np.sign(value) * (np.abs(value) >> int(shapes["index_shift"][table + 1]))
         radius = int(shapes["radius"][table])
         symbol = np.where(np.abs(chosen) <= radius, chosen + radius, 2 * radius + 1)
         seen += np.bincount(symbol, minlength=len(seen))

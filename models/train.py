@@ -33,6 +33,8 @@ from models.hyperprior import Codec, Config
 from models.layers import set_mode
 
 PHASES = ("prior", "joint", "qat")
+AVERAGE_STEPS = 500
+"""Memory of the moving average of the weights."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ DEFAULTS = {
 def parameter_groups(model: Codec, phase: str) -> list[dict[str, Any]]:
     """Parameters with the share of the learning rate that suits their size; the prior phase freezes the transforms."""
     frozen = ("linear_", "log2_step", "analysis.", "synthesis.") if phase == "prior" else ()
+    # the transforms' last layers speak in units of many pixel levels: at the full rate their first steps do damage
+    last = tuple(f"{n}.{len(getattr(model, n)) - 1}." for n in ("analysis", "synthesis"))
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if name.endswith("grid.log2") and parameter.requires_grad is False:
@@ -71,7 +75,10 @@ def parameter_groups(model: Codec, phase: str) -> list[dict[str, Any]]:
         active = not (name.startswith(frozen) and name != "log2_step_z")
         parameter.requires_grad_(active)
         if active:
-            share = 0.1 if name.startswith("linear_") else 2.0 if name.startswith("log2_") else 1.0
+            if name.startswith("linear_") or name.startswith(last):
+                share = 0.1
+            else:
+                share = 2.0 if name.startswith("log2_") else 1.0
             groups.setdefault(share, []).append(parameter)
     return [{"params": p, "share": s, "weight_decay": 0.0} for s, p in groups.items()]
 
@@ -136,7 +143,7 @@ class Trainer:
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
-        weight = max(1e-3, 1 / (step + 2))
+        weight = max(1 / AVERAGE_STEPS, 1 / (step + 2))
         for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mine.lerp_(theirs, weight)
 

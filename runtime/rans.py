@@ -10,9 +10,9 @@ them out again. The coder sees a symbol as its interval [start, start + freq) of
            x = freq * (x // 2**14) + slot - start
            if x < 2**16: x = x * 2**16 + next word
 
-Before and after every push and pop x lies in [2**16, 2**32), so at most one word moves at a time.
-What is pushed last is popped first: push walks the symbols backwards, so that pop can walk them,
-and the words, forwards.
+Before and after every push and pop x lies in [2**16, 2**32), so uint32 holds it and at most one word
+moves at a time. What is pushed last is popped first: push walks the symbols backwards, so that pop
+can walk them, and the words, forwards.
 
 To be fast in numpy there are L independent states, the lanes. Symbol j belongs to row j // L and
 lane j % L, a row is coded in one go, and the words of a row are stored in lane order. A new call
@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from runtime.errors import TruncatedError
 
-Ints = NDArray[np.int64]
+Uint16s = NDArray[np.uint16]
+Uint32s = NDArray[np.uint32]
+Places = NDArray[np.intp]
 
 PRECISION_BITS = 14
 """Frequencies of a table add up to 2**14, the number of slots."""
@@ -33,21 +35,24 @@ PRECISION_BITS = 14
 WORD_BITS = 16
 """States give and take whole words of 16 bits."""
 
-INITIAL_STATE = 1 << WORD_BITS
-"""The state of every lane before the first push, and so after the last pop."""
+LOWEST_STATE = 1 << WORD_BITS
+"""States lie in [2**16, 2**32)."""
 
-ROW_LANES = 32
-"""From here on a row of numpy calls (about 12 us) is faster than a Python step (0.5 us) a lane."""
+ROW_LANES = 16
+"""From here on a row of numpy calls (about 8 us) is faster than a Python step (0.5 us) a lane."""
+
+ENTRY_FREQ_SHIFT = 16
+"""An entry of a slot is freq * 2**16 + slot - start."""
 
 _EMIT_SHIFT = 2 * WORD_BITS - PRECISION_BITS
 _SLOT_MASK = (1 << PRECISION_BITS) - 1
 _WORD_MASK = (1 << WORD_BITS) - 1
 
 
-def push(states: Ints, start: Ints, freq: Ints) -> tuple[Ints, NDArray[np.uint16]]:
+def push(states: Uint32s, start: Uint32s, freq: Uint32s) -> tuple[Uint32s, Uint16s]:
     """Return the states after n more symbols, and the words they emitted, in the order of pop.
 
-    states (L,) in [2**16, 2**32), L a power of two; start and freq (n,), freq in [1, 2**14).
+    states (L,) in [2**16, 2**32), L a power of two; start and freq (n,), freq in [1, 2**14].
     The words go in front of all words of earlier calls.
     """
     states = states.copy()
@@ -57,78 +62,87 @@ def push(states: Ints, start: Ints, freq: Ints) -> tuple[Ints, NDArray[np.uint16
     return states, words[first:]
 
 
-def pop(states: Ints, words: NDArray[np.uint16], base: Ints, freq_of: Ints, offset_of: Ints) -> tuple[Ints, Ints, int]:
+def pop(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s) -> tuple[Uint32s, Places, int]:
     """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
 
-    states (L,) in [2**16, 2**32); words: more than needed does no harm; freq_of and offset_of: freq
-    and slot - start of every slot of every table (`Tables.slots`); base (n,): where the table of
-    each symbol begins there. A place is base + slot. Raises TruncatedError if the words run out.
+    states (L,) in [2**16, 2**32); words: more than needed does no harm; entries: freq * 2**16 + slot
+    - start of every slot of every table (`Tables.entries`); base (n,): where the table of each
+    symbol begins there. A place is base + slot. Raises TruncatedError if the words run out.
     """
     states = states.copy()
-    places = base.copy()
+    places = np.empty(len(base), np.intp)
     coder = _pop_rows if len(states) >= ROW_LANES else _pop_each
-    used = coder(states, words, places, freq_of, offset_of)
+    used = coder(states, words, base, entries, places)
     return states, places, used
 
 
-def _push_rows(states: Ints, start: Ints, freq: Ints, words: NDArray[np.uint16]) -> int:
+def _push_rows(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -> int:
     """Return where the words begin in `words`, filled from its end; states change in place."""
-    limit = freq << _EMIT_SHIFT
-    gap = (1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
-    word_bits = np.array(WORD_BITS)  # 0-d arrays: numpy is twice as slow with Python integers
+    limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
+    gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
+    word_bits = np.array(WORD_BITS, np.uint32)  # 0-d arrays: numpy is slower with Python integers
     lanes = len(states)
     at = len(words)
-    quotient_row = np.empty(lanes, np.int64)
+    quotient, full = np.empty(lanes, np.uint32), np.empty(lanes, np.bool_)
+    x = states
     for row in range((len(freq) - 1) // lanes * lanes, -1, -lanes):
         now = slice(row, row + lanes)
         f = freq[now]
-        x = states[: len(f)]  # the last row may be shorter
-        quotient = quotient_row[: len(f)]
-        full = (x >= limit[now]).nonzero()[0]
-        if len(full):
-            high = x[full]
-            words[at - len(full) : at] = high  # keeps the low 16 bits
-            at -= len(full)
-            x[full] = high >> word_bits
+        if len(f) != len(x):  # the last row may be shorter, and comes first
+            x, quotient, full = states[: len(f)], quotient[: len(f)], full[: len(f)]
+        np.greater(x, limit[now], full)
+        which = full.nonzero()[0]
+        if len(which):
+            high = x.take(which)
+            begin = at - len(which)
+            words[begin:at] = high  # keeps the low 16 bits
+            at = begin
+            x[which] = high >> word_bits
         np.floor_divide(x, f, quotient)
         np.multiply(quotient, gap[now], quotient)
         np.add(x, quotient, x)
         np.add(x, start[now], x)  # x in [2**16, 2**32)
+        if len(x) != lanes:
+            x, quotient, full = states, np.empty(lanes, np.uint32), np.empty(lanes, np.bool_)
     return at
 
 
-def _pop_rows(states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints) -> int:
-    """Return the words used; states change in place, places go from base to base + slot."""
-    available = words.astype(np.int64)
-    slot_mask, slot_bits = np.array(_SLOT_MASK), np.array(PRECISION_BITS)
-    low, word_bits = np.array(INITIAL_STATE), np.array(WORD_BITS)
+def _pop_rows(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, places: Places) -> int:
+    """Return the words used; states change in place, places become base + slot."""
+    available = words.astype(np.uint32)
+    slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
+    freq_shift, offset_mask = np.array(ENTRY_FREQ_SHIFT, np.uint32), np.array(_WORD_MASK, np.uint32)
+    low, word_bits = np.array(LOWEST_STATE, np.uint32), np.array(WORD_BITS, np.uint32)
     lanes = len(states)
     used = 0
-    slot_row = np.empty(lanes, np.int64)
-    for row in range(0, len(places), lanes):
+    row_buffers = np.empty((3, lanes), np.uint32)
+    for row in range(0, len(base), lanes):
         place = places[row : row + lanes]
         x = states[: len(place)]  # the last row may be shorter
-        slot = slot_row[: len(place)]
+        slot, entry, freq = row_buffers[:, : len(place)]
         np.bitwise_and(x, slot_mask, slot)
-        np.add(place, slot, place)
+        np.add(base[row : row + lanes], slot, slot)
+        np.copyto(place, slot)  # faster than numpy's cast within an operation
+        entries.take(place, out=entry, mode="clip")  # clip: numpy buffers `out` otherwise
         np.right_shift(x, slot_bits, x)
-        np.multiply(x, freq_of[place], x)
-        np.add(x, offset_of[place], x)
+        np.right_shift(entry, freq_shift, freq)
+        np.multiply(x, freq, x)
+        np.bitwise_and(entry, offset_mask, entry)
+        np.add(x, entry, x)
         empty = (x < low).nonzero()[0]
         if len(empty):
             more = available[used : used + len(empty)]
             if len(more) < len(empty):
                 raise _out_of_words(len(available))
-            x[empty] = (x[empty] << word_bits) | more  # x in [2**16, 2**32)
+            x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
             used += len(empty)
     return used
 
 
-def _push_each(states: Ints, start: Ints, freq: Ints, words: NDArray[np.uint16]) -> int:
+def _push_each(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -> int:
     """Return the same as _push_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1
-    at = len(words)
     emitted: list[int] = []  # backwards
     lane = len(freq)
     for f, s in zip(freq[::-1].tolist(), start[::-1].tolist(), strict=True):
@@ -139,24 +153,25 @@ def _push_each(states: Ints, start: Ints, freq: Ints, words: NDArray[np.uint16])
             x >>= WORD_BITS
         x_of[lane & lane_mask] = x // f * (_SLOT_MASK + 1) + x % f + s
     states[:] = x_of
-    at -= len(emitted)
+    at = len(words) - len(emitted)
     words[at:] = emitted[::-1]
     return at
 
 
-def _pop_each(states: Ints, words: NDArray[np.uint16], places: Ints, freq_of: Ints, offset_of: Ints) -> int:
+def _pop_each(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, places: Places) -> int:
     """Return the same as _pop_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1
-    freq, offset = freq_of.data, offset_of.data  # items are Python integers
+    entry_of = entries.data  # items are Python integers
     available: list[int] = words.tolist()
     used = 0
     taken: list[int] = []
-    for lane, base in enumerate(places.tolist()):
+    for lane, first in enumerate(base.tolist()):
         x = x_of[lane & lane_mask]
-        place = base + (x & _SLOT_MASK)
-        x = freq[place] * (x >> PRECISION_BITS) + offset[place]
-        if x < INITIAL_STATE:
+        place = first + (x & _SLOT_MASK)
+        entry = entry_of[place]
+        x = (entry >> ENTRY_FREQ_SHIFT) * (x >> PRECISION_BITS) + (entry & _WORD_MASK)
+        if x < LOWEST_STATE:
             if used == len(available):
                 raise _out_of_words(used)
             x = x << WORD_BITS | available[used]

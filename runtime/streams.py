@@ -1,30 +1,39 @@
 """The latents of one tile to bytes and back (FORMAT.md, Tile stream).
 
-    u8 log2(lanes) | lanes x u32 final states
-    layer 0: words, raw bits | layer 1: words, raw bits | ...
+    u8 log2(lanes) + 16 * layers | lanes x u32 final states
+    layer 0: words, fields, signs | layer 1: words, fields, signs | ...
 
-`tables.py` turns values into symbols, `rans.py` symbols into words; here they become one string of
-little-endian bytes that can be cut behind any layer and still gives the layers before.
+`groups.py` turns the values of a layer into symbols, `rans.py` symbols into words; here they become one
+string of little-endian bytes that can be cut behind any layer and still gives the layers before.
+
+The words of a layer's groups come before those of its excesses, and either begins a new row. Fields are
+packed highest bit first and padded with zeros to a whole byte, and so are the signs.
+
+Each state begins, in the encoder, at 2**16 plus 16 bits that are free. The first 2 * lanes bytes of
+fields and signs of the last layer go there, as one u16 a lane padded with zeros, and not into the stream.
 """
 
-import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime import rans
-from runtime.errors import StreamError, TruncatedError
-from runtime.rans import Ints
-from runtime.tables import Tables
+from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.groups import Order
+from runtime.rans import Places, Uint32s
+from runtime.tables import Ints, Tables
 
 MAX_LANES = 4096
 """More would not be faster: the cost of a row is then in the data, not in the calls."""
 
-LANE_WASTE_BYTES = 3
-"""What a lane costs: its final state takes 4 bytes and holds 1 byte of information on average."""
+MAX_LAYERS = 15
 
-LANE_WASTE_SHARE = 0.005
+LANE_WASTE_BYTES = 3
+"""What a lane costs: of the 4 bytes of its final state the symbols fill 1 on average, and raw bytes may fill 2."""
+
+LANE_WASTE_SHARE = 0.007
 """The encoder takes as many lanes as cost at most this share of the stream."""
 
 STATE_BYTES = 4
@@ -38,18 +47,26 @@ def encode_layers(tables: Tables, layers: Sequence[Layer]) -> list[bytes]:
     """Return one chunk a layer; joined they are the stream of the tile.
 
     The first chunk begins with the number of lanes and the states. Any other chunk is empty if its
-    layer has scale index 0 everywhere.
+    layer has scale index 0 everywhere. Raises InputError for more than 15 layers and for values that
+    cannot be coded.
     """
-    coded = [tables.split(values, index) for values, index in layers]
-    lanes = _choose_lanes(sum(tables.symbol_bits(symbols) for symbols in coded))
-    states = np.full(lanes, rans.INITIAL_STATE, np.int64)
-    chunks = []
-    for symbols in reversed(coded):  # last in, first out
-        start = tables.start[symbols.table, symbols.symbol]
-        freq = tables.frequencies[symbols.table, symbols.symbol].astype(np.int64)
-        states, words = rans.push(states, start, freq)
-        chunks.append(words.astype("<u2").tobytes() + pack_bits(symbols.raw, symbols.raw_width))
-    head = bytes([lanes.bit_length() - 1]) + states.astype("<u4").tobytes()
+    if len(layers) > MAX_LAYERS:
+        raise InputError(f"{len(layers)} layers, a tile stream has at most {MAX_LAYERS}")
+    split = [Order(tables, index).split(values) for values, index in layers]
+    raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
+    coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
+    lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
+    spare = lanes * WORD_BYTES
+    states = np.full(lanes, rans.LOWEST_STATE, np.uint32)
+    if raw:
+        states |= np.frombuffer(raw[-1][:spare].ljust(spare, b"\0"), "<u2")
+        raw[-1] = raw[-1][spare:]
+    chunks: list[bytes] = []
+    for symbols, raw_bytes in zip(reversed(split), reversed(raw), strict=True):  # last in, first out
+        states, excesses = _push(tables, states, symbols.excesses)
+        states, groups = _push(tables, states, symbols.groups)
+        chunks.append(groups + excesses + raw_bytes)
+    head = bytes([lanes.bit_length() - 1 + 16 * len(layers)]) + states.astype("<u4").tobytes()
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
 
 
@@ -66,46 +83,69 @@ class LayerReader:
     def __init__(self, tables: Tables, data: bytes):
         self._tables = tables
         self._data = data
-        self._at = 1 + STATE_BYTES
-        if len(data) < self._at:
-            raise TruncatedError(f"tile stream of {len(data)} bytes, needs {self._at} at least")
-        if data[0] >= MAX_LANES.bit_length():
-            raise StreamError(f"tile stream with 2**{data[0]} lanes, at most {MAX_LANES} may be")
-        lanes = 1 << data[0]
+        if len(data) < 1 + STATE_BYTES:
+            raise TruncatedError(f"tile stream of {len(data)} bytes, needs {1 + STATE_BYTES} at least")
+        self._layers, log2_lanes = divmod(data[0], 16)
+        if log2_lanes >= MAX_LANES.bit_length():
+            raise StreamError(f"tile stream with 2**{log2_lanes} lanes, at most {MAX_LANES} may be")
+        lanes = 1 << log2_lanes
         self._at = 1 + lanes * STATE_BYTES
         if len(data) < self._at:
             raise TruncatedError(f"tile stream of {len(data)} bytes, its {lanes} lanes need {self._at}")
-        self._states = np.frombuffer(data, "<u4", lanes, offset=1).astype(np.int64)
-        if self._states.min() < rans.INITIAL_STATE:
+        self._states: Uint32s = np.frombuffer(data, "<u4", lanes, offset=1).astype(np.uint32)
+        if self._states.min() < rans.LOWEST_STATE:
             raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
+        self._spare = b""
+        """Raw bytes of the last layer that came in the states."""
 
     def read(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Return the values (n,) of the next layer; scale index (n,) says how each is coded."""
-        freq_of, offset_of, symbol_of = self._tables.slots
-        coded = self._tables.coded(index)
-        base = coded.table << rans.PRECISION_BITS
-        available = min(len(base), (len(self._data) - self._at) // WORD_BYTES)
-        words = np.frombuffer(self._data, "<u2", available, offset=self._at)
-        self._states, places, used = rans.pop(self._states, words, base, freq_of, offset_of)
-        symbol = symbol_of[places].astype(np.int64)
-        self._at += used * WORD_BYTES
-        raw_width = self._tables.raw_width(coded, symbol)
-        raw_bytes = (int(raw_width.sum()) + 7) // 8
-        if self._at + raw_bytes > len(self._data):
-            raise TruncatedError(
-                f"tile stream ends early: {raw_bytes} bytes of raw bits announced, "
-                f"{len(self._data) - self._at} are there"
-            )
-        raw = unpack_bits(self._data[self._at : self._at + raw_bytes], raw_width)
-        self._at += raw_bytes
-        return self._tables.join(len(index), coded, symbol, raw)
+        if self._layers == 0:
+            raise StreamError("the tile stream has fewer layers than are read: it is damaged")
+        order = Order(self._tables, index)
+        q = order.digits(self._pop(order.groups))
+        tops = order.tops(q)
+        fields = order.fields(q, tops, self._pop(order.excesses(tops)))
+        self._layers -= 1
+        if self._layers == 0:
+            self._spare = self._states.astype("<u2").tobytes()
+            self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
+        raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
+        magnitude = order.join(q, fields, raw)
+        nonzero = int(np.count_nonzero(magnitude))
+        signs = np.unpackbits(np.frombuffer(self._take(nonzero), np.uint8))
+        _check_padding(signs[nonzero:])
+        return order.values(magnitude, signs[:nonzero].view(np.bool_))
 
     def close(self) -> None:
-        """Raise StreamError unless all bytes are used and all states are back at the first."""
+        """Raise StreamError unless all layers and bytes are used and all states are back at 2**16."""
+        if self._layers:
+            raise StreamError(f"{self._layers} more layers announced than the tile stream should have")
         if self._at != len(self._data):
             raise StreamError(f"{len(self._data) - self._at} bytes left over in a tile stream")
-        if np.any(self._states != rans.INITIAL_STATE):
+        if any(self._spare) or np.any(self._states != rans.LOWEST_STATE):
             raise StreamError("coder states do not return to 65536: the tile stream is damaged")
+
+    def _pop(self, table: NDArray[Any]) -> NDArray[np.uint8]:
+        """Return the next symbols (s,), of tables (s,)."""
+        available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
+        words = np.frombuffer(self._data, "<u2", available, offset=self._at)
+        base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
+        self._states, places, used = rans.pop(self._states, words, base, self._tables.entries)
+        self._at += used * WORD_BYTES
+        return self._tables.symbols.take(places)
+
+    def _take(self, bits: int) -> bytes:
+        """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
+        size = (bits + 7) // 8
+        held, self._spare = self._spare[:size], self._spare[size:]
+        size -= len(held)
+        self._at += size
+        if self._at > len(self._data):
+            raise TruncatedError(
+                f"tile stream ends early: {size} bytes of raw bits announced, {self._at - len(self._data)} are missing"
+            )
+        return held + self._data[self._at - size : self._at]
 
 
 def pack_bits(fields: Ints, width: Ints) -> bytes:
@@ -123,8 +163,7 @@ def unpack_bits(data: bytes, width: Ints) -> Ints:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
     ends = np.cumsum(width)
     bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    if np.any(bits[int(ends[-1]) if len(ends) else 0 :]):
-        raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
+    _check_padding(bits[int(ends[-1]) if len(ends) else 0 :])
     fields = np.zeros(len(width), np.int64)
     has = np.arange(len(width))
     for bit in range(int(width.max(initial=0))):
@@ -133,7 +172,25 @@ def unpack_bits(data: bytes, width: Ints) -> Ints:
     return fields
 
 
-def _choose_lanes(bits: float) -> int:
-    """Return the number of lanes, a power of two, for a stream of about so many bits."""
-    affordable = bits / 8 * LANE_WASTE_SHARE / LANE_WASTE_BYTES
-    return 1 << int(math.log2(min(max(affordable, 1), MAX_LANES)))
+def _check_padding(bits: NDArray[np.uint8]) -> None:
+    if np.any(bits):
+        raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
+
+
+def _push(tables: Tables, states: Uint32s, codes: Places) -> tuple[Uint32s, bytes]:
+    """Return the states after the symbols of codes (s,), and their words as bytes."""
+    start, freq = tables.intervals
+    states, words = rans.push(states, start.take(codes), freq.take(codes))
+    return states, words.astype("<u2").tobytes()
+
+
+def _choose_lanes(stream_bytes: float, raw_bytes: int) -> int:
+    """Return the number of lanes for a stream of about so many bytes, so many of them raw and in the last layer."""
+
+    def waste(lanes: int) -> int:
+        return lanes * LANE_WASTE_BYTES - min(lanes * WORD_BYTES, raw_bytes)
+
+    lanes = 1
+    while lanes < MAX_LANES and waste(2 * lanes) <= LANE_WASTE_SHARE * stream_bytes:
+        lanes *= 2
+    return lanes

@@ -1,15 +1,26 @@
 """Static integer frequency tables: latents to symbols and back (FORMAT.md, Tables).
 
-The tables come with the bundle; `rans.py` codes what they say, `streams.py` calls both. Nothing
+The tables come with the bundle; `groups.py` says what is coded with which, `rans.py` codes it. Nothing
 here is a float except the cost in bits, so every machine takes the same decisions.
 
-A latent r with scale index i and shift k = index_shift[i] is coded in two parts:
+A latent r with scale index i and shift k = index_shift[i] is its sign, the k low bits of |r|, both raw,
+and the magnitude q = |r| >> k. The weight of q under table t = index_table[i] is that of -q and q:
 
-    q = r >> k, with table t = index_table[i]:   q + radius[t]   if |q| <= radius[t]
-                                                 ESCAPE          else; q follows as 16 raw bits
-    the k low bits of r                          raw
+    weight[0] = frequencies[radius];  weight[q] = frequencies[radius - q] + frequencies[radius + q]
+    weight[radius + 1] = frequencies[2 * radius + 1], of ESCAPE: all that is larger
+    weight[q] = 0 for q > radius + 1
 
-Scale index 0 means that r is 0 and takes no bits at all.
+Two tables that the coder uses are made of these weights, both of 2**14 slots:
+
+    group    g digits min(q, b - 1) as one symbol, a number of g digits in base b, the first value in front.
+             (g, b) is the first of GROUPINGS in which the digit b - 1 has a weight of at most 2**10.
+             P(symbol) = 2**40, times the weight of each digit in turn, divided by 2**14 and rounded down.
+    excess   q - (b - 1) of a value with the digit b - 1, and ESCAPE as the last symbol:
+             P(symbol) = weight[b - 1], ..., weight[radius], weight[radius + 1]; the last alone if b - 1 > radius.
+
+A P of A symbols becomes frequencies, with C(s) the sum of P over the symbols before s:
+
+    start(s) = s + C(s) * (2**14 - A) // C(A)
 """
 
 from dataclasses import dataclass
@@ -19,13 +30,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import BundleError, InputError, StreamError
-from runtime.rans import PRECISION_BITS, Ints
+from runtime.errors import BundleError, InputError
+from runtime.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, Places, Uint32s
 
 ESCAPE_BITS = 16
-"""Raw bits of a value beyond its table's radius, two's complement."""
+"""Raw bits of a magnitude beyond its table's radius."""
 
-LARGEST_ESCAPE = (1 << (ESCAPE_BITS - 1)) - 1
+LARGEST_ESCAPE = (1 << ESCAPE_BITS) - 1
 
 MAX_SHIFT = 15
 """Most low bits that may be sent raw: with the 16 bits of an escape the value still fits int32."""
@@ -33,29 +44,29 @@ MAX_SHIFT = 15
 MAX_TABLES = 256
 """index_table holds uint8."""
 
+SYMBOLS = 256
+"""No table that the coder uses has more symbols."""
 
-class Coded(NamedTuple):
-    """Which m of n values are coded, and how: all that the scale indexes say."""
-
-    where: NDArray[np.intp]
-    """(m,) places of the coded values among the n, ascending."""
-    table: Ints
-    """(m,) row of the frequency table."""
-    shift: Ints
-    """(m,) number of low bits sent raw."""
+MAX_RADIUS = SYMBOLS - 1
 
 
-class Symbols(NamedTuple):
-    """What the coder sees of m coded values, all arrays (m,)."""
+class Grouping(NamedTuple):
+    """How values of narrow scales share a symbol: base ** values symbols at most 256."""
 
-    table: Ints
-    """Row of the frequency table."""
-    symbol: Ints
-    """Column of the frequency table."""
-    raw: Ints
-    """Bits sent as they are: the escaped value, then the low bits of the latent."""
-    raw_width: Ints
-    """How many bits of `raw` are sent, 0 to 31."""
+    values: int
+    base: int
+
+
+GROUPINGS = (Grouping(8, 2), Grouping(5, 3), Grouping(4, 4), Grouping(3, 6), Grouping(2, 16))
+"""From the narrowest scales to the widest; the last takes every table that no other takes."""
+
+TOP_DIGIT_SLOTS = 1 << 10
+"""A grouping suits a table if at most 1 value in 16 has the largest digit, and so an excess."""
+
+_ONE = 1 << 40
+_SLOTS = 1 << PRECISION_BITS
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +76,7 @@ class Tables:
     frequencies: NDArray[np.uint16]
     """(T, A) slots of each symbol: a row adds up to 2**14, symbols in use have 1 or more."""
     radius: NDArray[np.uint16]
-    """(T,) table t has the values -radius .. radius and then ESCAPE, 2 * radius + 2 symbols."""
+    """(T,) table t has the values -radius .. radius and then ESCAPE, 2 * radius + 2 symbols; at most 255."""
     index_table: NDArray[np.uint8]
     """(I,) table of each scale index; the entry of scale index 0 is not used."""
     index_shift: NDArray[np.uint8]
@@ -93,104 +104,126 @@ class Tables:
             raise _bad(f"index_table names table {self.index_table.max()} of {tables}")
         if self.index_shift.max() > MAX_SHIFT:
             raise _bad(f"index_shift is up to {self.index_shift.max()}, may be {MAX_SHIFT}")
-        used = np.arange(columns) <= self._escape[:, None]  # (T, A)
-        if self._escape.max() >= columns:
-            raise _bad(f"radius {self.radius.max()} needs more than {columns} columns")
-        if np.any((self.frequencies > 0) != used):
+        escape = 2 * self.radius.astype(np.int64) + 1  # (T,) the last symbol of each table
+        if self.radius.max() > MAX_RADIUS or escape.max() >= columns:
+            raise _bad(f"radius {self.radius.max()} needs more than {columns} columns or is above {MAX_RADIUS}")
+        if np.any((self.frequencies > 0) != (np.arange(columns) <= escape[:, None])):
             raise _bad("frequencies must be at least 1 for symbols in use and 0 for all others")
         totals = self.frequencies.sum(axis=1, dtype=np.int64)
-        if np.any(totals != 1 << PRECISION_BITS):
+        if np.any(totals != _SLOTS):
             raise _bad(f"a row of frequencies adds up to {totals.min()}..{totals.max()}, not 16384")
 
     @cached_property
-    def start(self) -> Ints:
-        """(T, A) first slot of each symbol."""
-        ends = np.cumsum(self.frequencies, axis=1, dtype=np.int64)
-        start: Ints = ends - self.frequencies
-        return start
+    def weights(self) -> list[Ints]:
+        """For each table the slots (radius + 2,) of magnitudes 0 .. radius, then of ESCAPE."""
+        weights = []
+        for row, radius in zip(self.frequencies.astype(np.int64), self.radius.tolist(), strict=True):
+            magnitudes = row[radius : 2 * radius + 2].copy()
+            magnitudes[1:-1] += row[:radius][::-1]
+            weights.append(magnitudes)
+        return weights
 
     @cached_property
-    def slots(self) -> tuple[Ints, Ints, NDArray[np.uint16]]:
-        """freq, slot - start and symbol of each slot of each table, all (T * 2**14,)."""
-        freq = self.frequencies.astype(np.int64).ravel()
-        symbol = np.tile(np.arange(self.frequencies.shape[1]), len(self.frequencies))
-        slot = np.tile(np.arange(1 << PRECISION_BITS), len(self.frequencies))
-        offset = slot - np.repeat(self.start.ravel(), freq)
-        return np.repeat(freq, freq), offset, np.repeat(symbol, freq).astype(np.uint16)
+    def grouping(self) -> NDArray[np.intp]:
+        """(T,) which of GROUPINGS each table takes."""
+        suits = [[int(w[g.base - 1 :].sum()) <= TOP_DIGIT_SLOTS for g in GROUPINGS[:-1]] + [True] for w in self.weights]
+        return np.argmax(suits, axis=1)
 
     @cached_property
-    def _radius(self) -> Ints:
-        return self.radius.astype(np.int64)
+    def top_digit(self) -> NDArray[np.int32]:
+        """(T,) largest digit of each table's grouping."""
+        return np.array([GROUPINGS[g].base - 1 for g in self.grouping], np.int32)
 
     @cached_property
-    def _escape(self) -> Ints:
-        """(T,) the last symbol of each table."""
-        return 2 * self._radius + 1
+    def escape(self) -> NDArray[np.int32]:
+        """(T,) number of the symbol ESCAPE in each table of excesses."""
+        return np.maximum(self.radius.astype(np.int32) + 1 - self.top_digit, 0)
 
-    def coded(self, index: NDArray[np.uint8]) -> Coded:
-        """Return which values of scale index (n,) are coded; InputError if one is out of range."""
-        where = np.flatnonzero(index)
-        scale = index[where]
-        if scale.max(initial=0) >= len(self.index_table):
-            raise InputError(
-                f"scale index {scale.max()}, the tables have {len(self.index_table)}: are they of another bundle?"
-            )
-        table, shift = self.index_table[scale], self.index_shift[scale]
-        return Coded(where, table.astype(np.int64), shift.astype(np.int64))
+    @cached_property
+    def starts(self) -> Ints:
+        """(2 * T, 257) first slot of each symbol, then 2**14: the T tables of groups, then the T of excesses."""
+        groups, excesses = [], []
+        for weights, which in zip(self.weights, self.grouping, strict=True):
+            values, base = GROUPINGS[which]
+            digits = np.zeros(base, np.int64)
+            digits[: len(weights)] = weights[:base]
+            digits[-1] = weights[base - 1 :].sum()
+            product = np.array([_ONE])
+            for _ in range(values):
+                product = (product[:, None] * digits >> PRECISION_BITS).ravel()
+            groups.append(_starts(product))
+            excesses.append(_starts(weights[min(base - 1, len(weights) - 1) :]))  # ESCAPE at least
+        return np.stack(groups + excesses)
 
-    def split(self, values: NDArray[np.int32], index: NDArray[np.uint8]) -> Symbols:
-        """Return the symbols and raw bits of values (n,) with scale index (n,).
+    @cached_property
+    def intervals(self) -> tuple[Uint32s, Uint32s]:
+        """start and freq of symbol s of table t, at t * 256 + s: what push needs, both (2 * T * 256,)."""
+        return self.starts[:, :-1].astype(np.uint32).ravel(), np.diff(self.starts).astype(np.uint32).ravel()
 
-        Raises InputError for a value that is not 0 where the index is 0, and for one that does not
-        fit the 16 bits of an escape.
-        """
-        where, table, shift = self.coded(index)
-        if values.shape != index.shape:
-            raise InputError(f"values {values.shape} and scale indexes {index.shape} must be alike")
-        value = values[where].astype(np.int64)
-        if np.count_nonzero(value) != np.count_nonzero(values):
-            raise InputError("a latent with scale index 0 is not coded: it must be 0")
-        q = value >> shift
-        if q.min(initial=0) < -LARGEST_ESCAPE - 1 or q.max(initial=0) > LARGEST_ESCAPE:
-            raise InputError(f"latents reach {q.min()}..{q.max()}, only -32768..32767 can be coded")
-        raw = value & ((1 << shift) - 1)
-        raw_width = shift.copy()
-        symbol = q + self._radius[table]
-        escaped = np.flatnonzero(np.abs(q) > self._radius[table])
-        symbol[escaped] = self._escape[table[escaped]]
-        raw[escaped] |= (q[escaped] & 0xFFFF) << shift[escaped]
-        raw_width[escaped] += ESCAPE_BITS
-        return Symbols(table, symbol, raw, raw_width)
+    @cached_property
+    def symbols(self) -> NDArray[np.uint8]:
+        """(2 * T * 2**14,) symbol of each slot of each table."""
+        numbers = np.tile(np.arange(SYMBOLS, dtype=np.uint8), len(self.starts))
+        return np.repeat(numbers, np.diff(self.starts).ravel())
 
-    def raw_width(self, coded: Coded, symbol: Ints) -> Ints:
-        """Return how many raw bits follow each of the m symbols: (m,), 0 to 31."""
-        escaped = symbol == self._escape[coded.table]
-        width: Ints = coded.shift + ESCAPE_BITS * escaped
-        return width
+    @cached_property
+    def entries(self) -> Uint32s:
+        """(2 * T * 2**14,) freq * 2**16 + slot - start of each slot of each table: what pop needs."""
+        start, freq = self.intervals
+        packed = (freq << np.uint32(ENTRY_FREQ_SHIFT)) - start  # wraps where start > 0, and back when a slot is added
+        entries = np.repeat(packed, freq).reshape(-1, _SLOTS)
+        entries += np.arange(_SLOTS, dtype=np.uint32)
+        return entries.ravel()
 
-    def join(self, n: int, coded: Coded, symbol: Ints, raw: Ints) -> NDArray[np.int32]:
-        """Return the n values from symbol and raw (m,) of those coded, the inverse of split.
+    @cached_property
+    def cost(self) -> NDArray[np.float64]:
+        """(2 * T * 256,) bits of symbol s of table t, at t * 256 + s; unused symbols have no meaning."""
+        return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
 
-        Raises StreamError for an escape that stands for a value which its table has.
-        """
-        radius = self._radius[coded.table]
-        q = symbol - radius
-        escaped = np.flatnonzero(q > radius)
-        q[escaped] = (raw[escaped] >> coded.shift[escaped]).astype(np.uint16).view(np.int16)
-        if np.any(np.abs(q[escaped]) <= radius[escaped]):
-            raise StreamError("a small latent is coded as an escape: the tile stream is damaged")
-        values = np.zeros(n, np.int32)
-        values[coded.where] = (q << coded.shift) | (raw & ((1 << coded.shift) - 1))
-        return values
+    @cached_property
+    def rank(self) -> NDArray[np.uint8]:
+        """(I,) place of each scale index in the order of coding: by grouping, then as it is; 0 stays 0."""
+        rank = np.empty(len(self.index_table), np.uint8)
+        rank[self.ranked] = np.arange(len(rank))
+        return rank
+
+    @cached_property
+    def ranked(self) -> Places:
+        """(I,) scale indexes in the order of coding."""
+        grouping = self.grouping[self.index_table]
+        grouping[0] = -1
+        return np.argsort(grouping, kind="stable")
 
     def bits(self, values: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
-        """Return the bits an ideal coder spends on values (n,) of scale index (n,)."""
-        return self.symbol_bits(self.split(values, index))
+        """Return the bits that values (n,) of scale index (n,) cost an ideal coder of one value at a time."""
+        self.check_index(index)
+        where = np.flatnonzero(index)
+        scale, magnitude = index[where], np.abs(values[where].astype(np.int64))
+        table, shift = self.index_table[scale], self.index_shift[scale].astype(np.int64)
+        columns = max(map(len, self.weights))
+        weights = np.array([np.pad(w, (0, columns - len(w))) for w in self.weights])
+        radius = self.radius[table].astype(np.int64)
+        q = magnitude >> shift
+        symbol_bits = PRECISION_BITS - np.log2(weights[table, np.minimum(q, radius + 1)])
+        raw = shift + (magnitude > 0) + ESCAPE_BITS * (q > radius)
+        return float(symbol_bits.sum() + raw.sum())
 
-    def symbol_bits(self, symbols: Symbols) -> float:
-        """Return the bits an ideal coder spends on the symbols and their raw bits."""
-        freq = self.frequencies[symbols.table, symbols.symbol].astype(np.float64)
-        return float(np.sum(PRECISION_BITS - np.log2(freq)) + np.sum(symbols.raw_width))
+    def check_index(self, index: NDArray[np.uint8]) -> None:
+        """Raise InputError for a scale index that the tables do not have."""
+        if index.max(initial=0) >= len(self.index_table):
+            raise InputError(
+                f"scale index {index.max()}, the tables have {len(self.index_table)}: are they of another bundle?"
+            )
+
+
+def _starts(weights: Ints) -> Ints:
+    """Return the first slots (257,) of symbols with such weights; those not in use begin and end at 2**14."""
+    ends = np.cumsum(weights)
+    starts = np.full(SYMBOLS + 1, _SLOTS, np.int64)
+    starts[0] = 0
+    spare = _SLOTS - len(weights)
+    starts[1 : len(weights) + 1] = ends * spare // ends[-1] + np.arange(1, len(weights) + 1)
+    return starts
 
 
 def _bad(what: str) -> BundleError:

@@ -41,13 +41,14 @@ def draw_layer(
     index[random.random(n) < skipped] = 0
     table = tables.index_table[index].astype(np.int64)
     shift = tables.index_shift[index].astype(np.int64)
-    symbol_of = tables.slots[2].reshape(-1, SLOTS)
-    symbol = symbol_of[table, random.integers(0, SLOTS, n)].astype(np.int64)
+    ends = np.cumsum(tables.frequencies, axis=1, dtype=np.int64)
+    symbol = (random.integers(0, SLOTS, n)[:, None] >= ends[table]).sum(axis=1)
     radius = tables.radius[table].astype(np.int64)
     escaped = symbol > 2 * radius
     q = np.where(escaped, radius + 1 + random.integers(0, 9, n), symbol - radius)
     far = random.integers(0, n, wild) if n else np.zeros(0, np.int64)
-    q[far] = random.integers(-32768, 32768, len(far))
-    values = (q << shift) | (random.integers(0, 1 << 15, n) & ((1 << shift) - 1))
+    q[far] = random.integers(-65535, 65536, len(far))
+    magnitude = (np.abs(q) << shift) | (random.integers(0, 1 << 15, n) & ((1 << shift) - 1))
+    values = np.where(q < 0, -magnitude, magnitude)
     values[index == 0] = 0
     return values.astype(np.int32), index

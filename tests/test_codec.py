@@ -73,7 +73,8 @@ def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec) -> None:
     bits = tables.bits(symbols.residual.astype(np.int32).ravel(), symbols.index.ravel())
     bits += tables.bits(symbols.z.ravel(), np.repeat(index_z, symbols.z[0].size))
     coded = codec.encode(picture, 80)
-    assert bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
+    # a group of values in one symbol can cost a little less than its values one by one
+    assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
 
 
 def test_the_fixed_overhead_is_small(codec: Codec) -> None:

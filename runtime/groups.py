@@ -1,0 +1,188 @@
+"""Values of a layer to the symbols of the entropy coder and back (FORMAT.md, Groups).
+
+Values with scale index 0 are 0 and are not coded. The others are put in coding order: by the grouping of
+their scale index's table, then by scale index, then as they come. So neighbours are of one scale, and both
+sides know the order from the scale indexes alone. Then, with the two kinds of tables of `tables.py`:
+
+    groups     for each grouping (g, b) its values, g at a time, the last group filled up with zeros:
+               one symbol of the group table of the group's first value
+    excesses   for each value with the digit b - 1, in coding order:
+               one symbol of the excess table of its own scale index
+    fields     for each value, in coding order: 16 raw bits of q if the excess is ESCAPE, then the k low bits
+    signs      for each value that is not 0, in coding order: 1 if it is negative
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import InputError, StreamError
+from runtime.rans import Places
+from runtime.tables import ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
+
+I32 = NDArray[np.int32]
+U8 = NDArray[np.uint8]
+
+
+class Symbols(NamedTuple):
+    """What is coded of a layer; a code is table * 256 + symbol, as in `Tables.intervals`."""
+
+    groups: Places
+    """(s,) codes of the groups."""
+    excesses: Places
+    """(e,) codes of the excesses."""
+    fields: Ints
+    """(f,) raw bits of the values that have any."""
+    widths: Ints
+    """(f,) how many bits each field has, 1 to 31."""
+    signs: NDArray[np.bool_]
+    """(z,) whether each value that is not 0 is negative."""
+
+
+class Fields(NamedTuple):
+    """Which values have raw bits: those with low bits, and escapes."""
+
+    places: Places
+    """(f,) places among the coded values."""
+    widths: Ints
+    """(f,) how many bits each has, 1 to 31."""
+
+
+class Order:
+    """The m coded values of a layer in coding order, and the tables of their symbols.
+
+    Built from scale indexes (n,) alone; raises InputError for an index that the tables do not have.
+    """
+
+    def __init__(self, tables: Tables, index: U8):
+        tables.check_index(index)
+        self._tables = tables
+        self._n = len(index)
+        coded = np.flatnonzero(index != 0)  # several times faster on booleans
+        rank = tables.rank.take(index.take(coded))
+        order = np.argsort(rank, kind="stable")
+        self._where = coded.take(order)
+        ranks = np.arange(len(tables.rank), dtype=np.uint8)
+        run_ends = np.searchsorted(rank.take(order), ranks, side="right")
+        self._table = np.repeat(tables.index_table[tables.ranked], np.diff(run_ends, prepend=0))
+        ends = run_ends.tolist()
+        shifts = tables.index_shift[tables.ranked].tolist()
+        self._shifted = [  # first, end and shift of the values with low bits
+            (ends[r - 1], ends[r], shifts[r]) for r in range(1, len(ends)) if shifts[r] and ends[r] > ends[r - 1]
+        ]
+        grouping = tables.grouping[tables.index_table[tables.ranked[1:]]]
+        bounds = [0, *(ends[r] for r in np.searchsorted(grouping, np.arange(len(GROUPINGS)), side="right"))]
+        self._runs = list(zip(GROUPINGS, bounds[:-1], bounds[1:], strict=True))  # grouping, first, end
+        self.groups: U8 = np.concatenate([self._table[first : end : g.values] for g, first, end in self._runs])
+        """(s,) table of each group."""
+
+    def split(self, values: I32) -> Symbols:
+        """Return the symbols of values (n,).
+
+        Raises InputError for a value that is not 0 where the index is 0, and for one beyond an escape.
+        """
+        if values.shape != (self._n,):
+            raise InputError(f"values {values.shape} and scale indexes ({self._n},) must be alike")
+        value = values.take(self._where)
+        if np.count_nonzero(value) != np.count_nonzero(values):
+            raise InputError("a latent with scale index 0 is not coded: it must be 0")
+        magnitude = np.abs(value)
+        q = magnitude.copy()
+        for first, end, shift in self._shifted:
+            q[first:end] >>= shift
+        if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
+            raise InputError(f"latents reach {values.min()}..{values.max()}, magnitudes up to 65535 can be coded")
+        numbers = np.concatenate([_number(q[first:end], g) for g, first, end in self._runs])
+        tops = self.tops(q)
+        top_digit, escape = self._bounds(tops)
+        excess = np.minimum(q.take(tops) - top_digit, escape)
+        places, widths = self._fields(tops[excess == escape])
+        fields = magnitude.take(places) & ((np.int64(1) << widths) - 1)
+        groups = self.groups * np.intp(SYMBOLS) + numbers
+        excesses = self.excesses(tops) * np.intp(SYMBOLS) + excess
+        return Symbols(groups, excesses, fields, widths, value[np.flatnonzero(value != 0)] < 0)
+
+    def digits(self, symbols: U8) -> I32:
+        """Return the digits (m,) that the symbols (s,) of the groups stand for."""
+        digits = np.empty(len(self._where), np.int32)
+        group = 0
+        for g, first, end in self._runs:
+            after = group - (first - end) // g.values  # rounded up
+            digits[first:end] = _digits(g).take(symbols[group:after], axis=0).ravel()[: end - first]
+            group = after
+        return digits
+
+    def tops(self, q: I32) -> Places:
+        """Return the places (e,) of those of the digits, or q, (m,) that have an excess."""
+        return np.concatenate([np.flatnonzero(q[first:end] >= g.base - 1) + first for g, first, end in self._runs])
+
+    def excesses(self, tops: Places) -> Places:
+        """Return the tables (e,) of the excesses of the values at places (e,)."""
+        return self._table.take(tops) + np.intp(len(self._tables.radius))
+
+    def fields(self, q: I32, tops: Places, excess: U8) -> Fields:
+        """Add the excess symbols (e,) to the digits (m,) in q, and return which raw bits are needed then."""
+        top_digit, escape = self._bounds(tops)
+        q[tops] += excess
+        return self._fields(tops[excess == escape])
+
+    def join(self, q: I32, fields: Fields, raw: Ints) -> I32:
+        """Return the magnitudes (m,) from q, which changes, and raw (f,), the contents of the fields.
+
+        Raises StreamError for an escape that stands for a magnitude which its tables have.
+        """
+        for first, end, shift in self._shifted:
+            q[first:end] <<= shift
+        escaped = np.flatnonzero(fields.widths >= ESCAPE_BITS)
+        places = fields.places
+        # an escaped value holds the least magnitude that may be escaped: what comes raw takes its place
+        least = q.take(places[escaped])
+        if np.any(raw[escaped] < least):
+            raise StreamError("a small latent is coded as an escape: the tile stream is damaged")
+        q[places[escaped]] = 0
+        q[places] |= raw.astype(np.int32)
+        return q
+
+    def values(self, magnitude: I32, negative: NDArray[np.bool_]) -> I32:
+        """Return the values (n,) from magnitudes (m,), which change, and the signs of those that are not 0."""
+        down = np.flatnonzero(magnitude != 0)[negative]
+        magnitude[down] = -magnitude[down]
+        values = np.zeros(self._n, np.int32)
+        values[self._where] = magnitude
+        return values
+
+    def _bounds(self, tops: Places) -> tuple[I32, I32]:
+        """Return the largest digit and the number of the symbol ESCAPE for the values at places (e,)."""
+        table = self._table.take(tops)
+        return self._tables.top_digit.take(table), self._tables.escape.take(table)
+
+    def _fields(self, escaped: Places) -> Fields:
+        """Return the fields of the values with low bits and of those escaped, at places (x,)."""
+        widths = np.zeros(len(self._where), np.uint8)
+        for first, end, shift in self._shifted:
+            widths[first:end] = shift
+        widths[escaped] += ESCAPE_BITS
+        places = np.flatnonzero(widths != 0)
+        return Fields(places, widths[places].astype(np.int64))
+
+
+def _number(q: I32, grouping: Grouping) -> U8:
+    """Return the symbols of groups of q (v,), the last filled up with zeros."""
+    size, base = grouping
+    digits = np.zeros(-(-len(q) // size) * size, np.uint8)
+    digits[: len(q)] = np.minimum(q, base - 1)
+    number = digits[::size].copy()
+    for column in range(1, size):
+        number *= base
+        number += digits[column::size]
+    return number
+
+
+@cache
+def _digits(grouping: Grouping) -> U8:
+    """Return the digits (base ** values, values) of all symbols."""
+    size, base = grouping
+    powers = base ** np.arange(size)[::-1]
+    return (np.arange(base**size)[:, None] // powers % base).astype(np.uint8)
