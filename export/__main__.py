@@ -22,6 +22,9 @@ from models import checkpoint
 from models.data import pictures
 from runtime.codec import Codec
 
+FITTING_ROUNDS = 2
+"""The encoder chooses symbols by what they cost, so the counts change with the tables that are fitted to them."""
+
 
 def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads: int | None) -> dict[str, Any]:
     """Builds, calibrates and verifies in a temporary folder, then moves it to `out`; returns the manifest."""
@@ -54,9 +57,10 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
         write(tables.fit())
         images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
         images = images[:: max(1, len(images) // limit)][:limit]
-        codec = Codec(work, threads=threads)
-        levels = list(range(0, codec.bundle.prior.top_level + 1, 28))
-        write(tables.fit(calibrate.residual_counts(codec, images, levels)))
+        for _ in range(FITTING_ROUNDS):
+            codec = Codec(work, threads=threads)
+            levels = list(range(0, codec.bundle.prior.top_level + 1, 28))
+            write(tables.fit(calibrate.residual_counts(codec, images, levels)))
         codec = Codec(work, threads=threads)
         for level in levels[1::3]:
             verify.exact(model, codec, images[0], level)

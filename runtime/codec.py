@@ -5,6 +5,7 @@ encode   pixels ─ analysis ─ latents ─ hyper-analysis ─ z ─┬─ scal
 decode   the same line from right to left, ending in synthesis ─ pixels
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -47,28 +48,31 @@ class Codec:
         self.bundle = Bundle.open(bundle)
         self.networks = Networks(self.bundle.folder, provider, threads)
 
-    def encode(self, pixels: NDArray[np.uint8], quality: float = 75) -> bytes:
+    def encode(
+        self, pixels: NDArray[np.uint8], quality: float = 75, metadata: Mapping[int, bytes] | None = None
+    ) -> bytes:
         """The .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
-        `quality` runs from 1 to 100 and gives about the PSNR of a JPEG of that quality. Raises InputError.
+        `quality` runs from 1 to 100 and gives about the PSNR of a JPEG of that quality. `metadata` holds the payloads
+        of further sections by kind (container.EXIF, ICC, XMP). Raises InputError.
         """
         level = self.bundle.level(quality)
+        return self.encoder(pixels, metadata)(level)
+
+    def encoder(self, pixels: NDArray[np.uint8], metadata: Mapping[int, bytes] | None = None) -> Callable[[int], bytes]:
+        """A function of the level byte that gives the picture's stream; what no level changes is done once, here."""
         rgb, opacity = _split(pixels)
         latents = self.analyse(rgb)
-        symbols = self.quantise(latents, level)
-        header = Header(
-            width=rgb.shape[1],
-            height=rgb.shape[0],
-            level=level,
-            bundle_id=self.bundle.id,
-            tile_px=TILE_PX,
-            gray=pixels.ndim == 2,
-            alpha=opacity is not None,
-        )
-        sections = [(container.LATENTS, self.pack_symbols(header, symbols))]
-        if opacity is not None:
-            sections.append((container.ALPHA, alpha.pack(opacity)))
-        return container.pack(header, sections)
+        others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
+        others += sorted((metadata or {}).items())
+        height, width = rgb.shape[:2]
+
+        def at_level(level: int) -> bytes:
+            header = Header(width, height, level, self.bundle.id, TILE_PX, pixels.ndim == 2, opacity is not None)
+            payload = self.pack_symbols(header, self.quantise(latents, level))
+            return container.pack(header, [(container.LATENTS, payload), *others])
+
+        return at_level
 
     def decode(self, data: bytes) -> NDArray[np.uint8]:
         """The picture of a .gar stream, in the shape it was encoded from. Raises StreamError and BundleError."""
@@ -98,9 +102,10 @@ class Codec:
         index = level.scale_index(z_hat, h, w)
         grid = self.hyper_means(z_hat, h, w)
         mean = level.mean(grid)
-        residual = level.quantise(latents, mean, index)
+        savings = self.bundle.tables.savings
+        residual = level.quantise(latents, mean, index, savings)
         second = self.second_means(level, grid, level.dequantise(residual, mean))
-        np.copyto(residual, level.quantise(latents, level.mean(second), index), where=~first_half(h, w))
+        np.copyto(residual, level.quantise(latents, level.mean(second), index, savings), where=~first_half(h, w))
         return Symbols(z, residual, index)
 
     def pack_symbols(self, header: Header, symbols: Symbols) -> bytes:

@@ -1,72 +1,79 @@
-"""python -m runtime.decompress cam.gar: a .gar file in, a picture out. Mirror of compress.py."""
+"""python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from runtime.compress import (
-    add_shared_arguments,
-    choose_output,
-    deliver,
-    exit_status,
-    parse_threads,
-    say,
-    shown,
-    size,
-)
-from runtime.errors import StreamError
+from runtime.batch import Done, Job, plan, run
+from runtime.commands import STREAM, add_arguments, deliver, exit_status, parse_threads, shown, size, take
+from runtime.errors import InputError, StreamError
 
 _EXAMPLES = """\
 examples:
   python -m runtime.decompress cam.gar                  writes cam.png beside it
-  python -m runtime.decompress cam.gar -o cam.webp -f
+  python -m runtime.decompress small/ -r -s jpg -o photos/
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+    """Returns 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
     parser = argparse.ArgumentParser(
         prog="python -m runtime.decompress",
-        description="Decompress a .gar file. The suffix of OUT names the picture format.",
+        description="Decompress .gar files. The suffix of OUT names the picture format.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", type=Path, metavar="IN", help="a .gar file")
-    add_shared_arguments(parser, "IN with the suffix .png")
+    add_arguments(parser, "a .gar file", "IN with the suffix .png")
+    parser.add_argument("-s", "--suffix", metavar="FORMAT", help="png (default), jpg, webp, tif, ppm or bmp")
     args = parser.parse_args(argv)
     return exit_status(lambda: decompress(args))
 
 
-def decompress(args: argparse.Namespace) -> None:
-    """Decompresses one file as the arguments of the command say."""
-    threads = parse_threads(args.threads)
-    output = choose_output(args, ".png")
-    data = args.input.read_bytes()
+def decompress(args: argparse.Namespace) -> int:
+    """Decompresses the files as the arguments of the command say and returns the exit status."""
+    _, threads = parse_threads(args)
+    from runtime.structure import SUFFIXES
 
-    # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, pixels
+    wanted = "." + (args.suffix or "png").lower().removeprefix(".")
+    if wanted not in SUFFIXES:
+        raise InputError(f"-s {args.suffix} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
+    jobs = plan(args, wanted, (".gar",))
+    shapes: dict[Path, str] = {}
 
-    suffix = ".png" if output == Path("-") else pixels.suffix_of(output)
-    try:
-        container.unpack(data)  # what is no stream of ours is refused before the weights are loaded
-
+    def prepare() -> Callable[[Job], Done]:
+        # The heavy modules load only now, so that --help and simple mistakes answer at once.
+        from runtime import container, pixels
         from runtime.codec import Codec
 
         codec = Codec(args.bundle, threads=threads)
-        start = time.perf_counter()
-        picture = codec.decode(data)
-        decode_ms = 1e3 * (time.perf_counter() - start)
-    except StreamError as error:
-        raise StreamError(f"{args.input}: {error}") from error
-    picture_bytes = pixels.encode(picture, suffix)
-    deliver(output, picture_bytes, pixels.write_whole)
-    shape = f"{picture.shape[1]}x{picture.shape[0]}"
-    before = f"{shown(args.input)} {size(len(data))}"
-    say(
-        output,
-        f"{before} -> {shown(output)} {size(len(picture_bytes))}, {shape} px, {decode_ms:.0f} ms",
-    )
+
+        def work(job: Job) -> Done:
+            suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
+            if args.suffix and suffix != wanted:
+                raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
+            data = take(job.source)
+            notes: list[str] = []
+            try:
+                header, sections = container.unpack(data)
+                start = time.perf_counter()
+                picture = codec.decode(data)
+                ms = 1e3 * (time.perf_counter() - start)
+            except StreamError as error:
+                raise StreamError(f"{job.source}: {error}") from error
+            made = pixels.encode(picture, suffix, sections, notes)
+            deliver(job.target, made)
+            shapes[job.source] = f"{header.width}x{header.height}"
+            return Done(len(data), len(made), ms, 8 * len(data) / (header.width * header.height), notes)
+
+        return work
+
+    def line(job: Job, done: Done) -> str:
+        before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
+        return f"{before} -> {after}, {shapes[job.source]} px, {done.ms:.0f} ms"
+
+    return run(jobs, prepare, line, args)
 
 
 if __name__ == "__main__":

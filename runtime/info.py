@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from runtime.compress import exit_status, shown
+from runtime.commands import exit_status, shown
 from runtime.errors import StreamError
 
 _EXAMPLES = """\

@@ -17,6 +17,10 @@ U8 = NDArray[np.uint8]
 I32 = NDArray[np.int32]
 
 
+BITS_PER_SQUARED_STEP = 10.0
+"""Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
+
+
 @dataclass(frozen=True)
 class Prior:
     """The integers of a bundle (prior.npz) that turn z into scale indexes and symbols into latents."""
@@ -115,11 +119,24 @@ class Level:
         index = index.transpose(0, 3, 1, 4, 2).reshape(-1, hz * side, wz * side)
         return np.ascontiguousarray(index[:, :height, :width])
 
-    def quantise(self, latents: F32, mean: F32, index: U8) -> F32:
-        """Residual symbols of latents given in their own units; zero where they are not coded."""
-        residual: F32 = np.rint((latents - mean) / self.step)
+    def quantise(self, latents: F32, mean: F32, index: U8, savings: F32 | None = None) -> F32:
+        """Residual symbols of latents given in their own units; zero where they are not coded.
+
+        With `savings` (see runtime.tables.Tables.savings) a symbol moves one towards zero where the bits saved outweigh
+        the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
+        """
+        scaled: F32 = (latents - mean) / self.step
+        scaled *= index > 0
+        residual: F32 = np.rint(scaled)
         np.clip(residual, -32768, 32767, out=residual)
-        residual *= index > 0
+        if savings is not None:
+            places = np.flatnonzero(residual)
+            whole, exact = residual.ravel()[places], scaled.ravel()[places]
+            magnitude = np.abs(whole)
+            added = 2 * (np.abs(exact) - magnitude) + 1  # growth of the squared error, in squared steps
+            column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
+            lower = BITS_PER_SQUARED_STEP * added < savings[index.ravel()[places], column]
+            residual.ravel()[places[lower]] -= np.sign(whole[lower])
         return residual
 
     def dequantise(self, residual: F32, mean: F32) -> F32:

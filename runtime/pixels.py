@@ -7,20 +7,22 @@ some TIFFs) is put right here from the file's own structure.
 
 import os
 import secrets
-import struct
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.container import MAX_PIXELS
+from runtime import metadata, tiff
+from runtime.container import EXIF, MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import InputError
+from runtime.structure import SUFFIXES, Structure, embed, examine
 
 # OpenCV reads its limit once, when it is loaded, and then refuses a larger picture from its header
 # alone, before a small file has made it allocate gigabytes.
@@ -30,12 +32,14 @@ import cv2  # noqa: E402
 
 Pixels = NDArray[np.uint8]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm", ".bmp")
+stderr_lock = threading.Lock()
+"""Held while stderr is taken from the libraries; who prints there beside a thread that reads pictures, takes it."""
+
 _NO_ALPHA = (".jpg", ".jpeg", ".ppm")
+_GRAY = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_LONGEST_SIDE_PX = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".png": 1_000_000}
 _KINDS = "a PNG, JPEG, WebP, TIFF, PPM or BMP"
 
-# TIFF tags, also those of EXIF, which is a small TIFF.
-_PHOTOMETRIC, _ORIENTATION, _SAMPLES, _PLANAR, _EXTRA = 262, 274, 277, 284, 338
 _WHITE_IS_ZERO, _SEPARATE_PLANES, _ASSOCIATED, _UNASSOCIATED = 0, 2, 1, 2
 
 
@@ -47,19 +51,8 @@ class Picture:
     """uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
     notes: tuple[str, ...] = ()
     """Sentences for the user; empty when nothing was lost."""
-
-
-@dataclass(frozen=True)
-class _Structure:
-    """What the file says outside its samples."""
-
-    whole: bool = True
-    """False when the file ends before its format says that it does."""
-    exif: bytes = b""
-    """The EXIF block, a small TIFF, or nothing."""
-    clear_gray: int | None = None
-    """The 8- or 16-bit gray value that stands for transparent (PNG tRNS)."""
-    animated: bool = False
+    metadata: dict[int, bytes] = field(default_factory=dict)
+    """EXIF, ICC and XMP payloads by section kind, for Codec.encode; the orientation is already 1."""
 
 
 def read(path: str | Path) -> Picture:
@@ -69,22 +62,25 @@ def read(path: str | Path) -> Picture:
     with a note. Raises InputError for anything that is not a whole picture of 8- or 16-bit
     samples, OSError for a file that cannot be opened.
     """
-    path = Path(path)
-    data = path.read_bytes()
+    return decode(Path(path).read_bytes(), str(path))
+
+
+def decode(data: bytes, name: str) -> Picture:
+    """Returns the picture in a file's bytes, as `read` does; name stands for it in messages."""
     if not data:
-        raise InputError(f"{path} is empty (0 bytes); give a picture file")
-    structure = _structure(data)
+        raise InputError(f"{name} is empty (0 bytes); give a picture file")
+    structure = examine(data)
     if not structure.whole:
-        raise InputError(f"{path} is cut off after {len(data)} bytes; get a whole copy of it")
+        raise InputError(f"{name} is cut off after {len(data)} bytes; get a whole copy of it")
     with _caught_stderr() as chatter:
         try:
             samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             if "validateInputImageSize" in str(error):
-                raise InputError(f"{path} has more than {MAX_PIXELS} pixels; cut it into parts") from error
+                raise InputError(f"{name} has more than {MAX_PIXELS} pixels; cut it into parts") from error
             samples = None
     if samples is None:
-        raise InputError(f"{path} is not a picture that we can read, or it is damaged; give {_KINDS}")
+        raise InputError(f"{name} is not a picture that we can read, or it is damaged; give {_KINDS}")
 
     notes = [f"the file seems damaged ({line})" for line in chatter if line.startswith("Corrupt JPEG data")][:1]
     if structure.animated:
@@ -93,9 +89,12 @@ def read(path: str | Path) -> Picture:
         samples = _repaired(samples, data, structure, notes)
         pixels = _to_8_bits(_to_rgb(samples), notes)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    pixels = _upright(pixels, _tiff_tags(structure.exif).get(_ORIENTATION, 1))
-    return Picture(np.ascontiguousarray(pixels), tuple(notes))
+        raise InputError(f"{name}: {error}") from None
+    if data[:2] not in (b"II", b"MM"):  # OpenCV has turned TIFFs already
+        pixels = _upright(pixels, tiff.numbers(structure.metadata.get(EXIF, b"")).get(tiff.ORIENTATION, 1))
+    notes += structure.notes
+    kept = metadata.fitting(structure.metadata, pixels.ndim == 2, notes)
+    return Picture(np.ascontiguousarray(pixels), tuple(notes), kept)
 
 
 def write(path: str | Path, pixels: Pixels) -> None:
@@ -107,8 +106,14 @@ def write(path: str | Path, pixels: Pixels) -> None:
     write_whole(path, encode(pixels, suffix_of(path)))
 
 
-def encode(pixels: Pixels, suffix: str) -> bytes:
-    """Returns a picture file's bytes: JPEG at quality 95, others lossless in what is visible."""
+def encode(
+    pixels: Pixels, suffix: str, payloads: Mapping[int, bytes] | None = None, notes: list[str] | None = None
+) -> bytes:
+    """Returns a picture file's bytes: JPEG at quality 95, others lossless in what is visible.
+
+    payloads are EXIF, ICC and XMP by section kind; what the file cannot hold of them is left out and told in notes.
+    """
+    notes = [] if notes is None else notes
     alpha = pixels.ndim == 3 and pixels.shape[2] == 4
     if alpha and suffix in _NO_ALPHA:
         raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
@@ -116,7 +121,8 @@ def encode(pixels: Pixels, suffix: str) -> bytes:
         pixels = _swapped(pixels)
     elif suffix == ".ppm":
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
-    with _caught_stderr():
+    done = max(pixels.shape[:2]) <= _LONGEST_SIDE_PX.get(suffix, MAX_SIDE_PX)
+    if done:
         try:
             done, data = cv2.imencode(suffix, pixels)
         except cv2.error:
@@ -124,7 +130,8 @@ def encode(pixels: Pixels, suffix: str) -> bytes:
     if not done:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(f"OpenCV cannot write {size} pixels as {suffix}; use .png")
-    return data.tobytes()
+    gray = pixels.ndim == 2 and suffix in _GRAY
+    return embed(data.tobytes(), suffix, metadata.fitting(payloads or {}, gray, notes), notes)
 
 
 def suffix_of(path: Path) -> str:
@@ -153,19 +160,19 @@ def write_whole(path: Path, data: bytes) -> None:
 # --- samples --------------------------------------------------------------------------------------
 
 
-def _repaired(samples: NDArray[Any], data: bytes, structure: _Structure, notes: list[str]) -> NDArray[Any]:
+def _repaired(samples: NDArray[Any], data: bytes, structure: Structure, notes: list[str]) -> NDArray[Any]:
     """Returns OpenCV's samples with what it left out put back; refuses what it reads wrongly."""
     if structure.clear_gray is not None and samples.ndim == 2:
         alpha = np.where(samples == structure.clear_gray, 0, np.iinfo(samples.dtype).max)
         return np.dstack([samples, samples, samples, alpha.astype(samples.dtype)])
-    tags = _tiff_tags(data)
+    tags = tiff.numbers(data)
     if not tags:
         return samples
     wide = samples.dtype == np.uint16
-    photometric, extra = tags.get(_PHOTOMETRIC), tags.get(_EXTRA)
-    if tags.get(_SAMPLES) == 2:
+    photometric, extra = tags.get(tiff.PHOTOMETRIC), tags.get(tiff.EXTRA_SAMPLES)
+    if tags.get(tiff.SAMPLES) == 2:
         raise InputError("a TIFF of gray with alpha would lose its alpha; save it as PNG")
-    if wide and tags.get(_PLANAR) == _SEPARATE_PLANES:
+    if wide and tags.get(tiff.PLANAR) == _SEPARATE_PLANES:
         raise InputError("a 16-bit TIFF with separate colour planes would be read wrongly; save it as PNG")
     if wide and samples.ndim == 2 and photometric == _WHITE_IS_ZERO:
         return np.iinfo(samples.dtype).max - samples
@@ -222,104 +229,15 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return pixels
 
 
-# --- structure ------------------------------------------------------------------------------------
-
-
-def _structure(data: bytes) -> _Structure:
-    """Returns what a PNG, JPEG or WebP says outside its samples; the default for other files."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _png(data)
-    if data.startswith(b"\xff\xd8\xff"):
-        return _jpeg(data)
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return _webp(data)
-    return _Structure()  # OpenCV refuses the other formats when they are cut, and turns TIFFs upright itself
-
-
-def _png(data: bytes) -> _Structure:
-    """Walks the chunks: u32 length | 4 letters | bytes | u32 CRC, to IEND."""
-    found, depth, colour_type, at = _Structure(), 8, -1, 8
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        body, at = data[at + 8 : at + 8 + length], at + 12 + length
-        if kind == b"IEND" or at > len(data):
-            return replace(found, whole=at <= len(data))
-        if kind == b"IHDR" and length >= 10:
-            depth, colour_type = body[8], body[9]
-        elif kind == b"tRNS" and colour_type == 0 and length == 2:
-            scale = 255 // (2**depth - 1) if depth in (1, 2, 4) else 1
-            found = replace(found, clear_gray=int.from_bytes(body, "big") * scale)
-        elif kind == b"eXIf":
-            found = replace(found, exif=body)
-        elif kind == b"acTL":
-            found = replace(found, animated=True)
-    return replace(found, whole=False)
-
-
-def _jpeg(data: bytes) -> _Structure:
-    """Walks the markers, 0xFF kind | u16 length | bytes, to a scan; the end marker must follow."""
-    exif, at = b"", 2
-    while (at := data.find(b"\xff", at)) >= 0 and at + 4 <= len(data):
-        kind, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
-        if kind in (0x00, 0xFF):  # not a marker: stray bytes or fill bytes between segments
-            at += 1
-            continue
-        if kind == 0xDA:  # start of scan
-            return _Structure(whole=data.find(b"\xff\xd9", at) >= 0, exif=exif)
-        if kind == 0xE1 and not exif and data[at + 4 : at + 10] == b"Exif\0\0":
-            exif = data[at + 10 : at + 2 + length]
-        at += 2 + length
-    return _Structure(whole=False)
-
-
-def _webp(data: bytes) -> _Structure:
-    """Walks the RIFF chunks: 4 letters | u32 LE length | bytes, padded to even."""
-    end, exif, animated, at = 8 + int.from_bytes(data[4:8], "little"), b"", False, 12
-    while at + 8 <= min(end, len(data)):
-        kind, length = struct.unpack_from("<4sI", data, at)
-        if kind == b"EXIF":
-            exif = data[at + 8 : at + 8 + length].removeprefix(b"Exif\0\0")
-        animated = animated or kind == b"ANIM"
-        at += 8 + length + length % 2
-    return _Structure(whole=end <= len(data), exif=exif, animated=animated)
-
-
-def _tiff_tags(data: bytes) -> dict[int, int]:
-    """Returns tag -> first value of the short and long tags in a TIFF's first directory, or {}.
-
-    Values that do not fit into the directory are left out. Reads BigTIFF too.
-    """
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    magic = {b"*\0": 42, b"\0*": 42, b"+\0": 43, b"\0+": 43}.get(data[2:4])
-    if order is None or magic is None:
-        return {}
-    start_at, start, number, entry = (4, "I", "H", "HHI4s") if magic == 42 else (8, "Q", "Q", "HHQ8s")
-    start, number, entry = order + start, order + number, order + entry
-    tags: dict[int, int] = {}
-    try:
-        (at,) = struct.unpack_from(start, data, start_at)
-        (entries,) = struct.unpack_from(number, data, at)
-        at += struct.calcsize(number)
-        for _ in range(min(entries, 4096)):  # a directory holds a few dozen tags
-            tag, kind, count, value = struct.unpack_from(entry, data, at)
-            width = {3: 2, 4: 4}.get(kind, len(value) + 1)
-            if 0 < count * width <= len(value):
-                tags[tag] = int.from_bytes(value[:width], "little" if order == "<" else "big")
-            at += struct.calcsize(entry)
-    except (struct.error, OverflowError):  # a damaged directory: keep what was readable
-        pass
-    return tags
-
-
 @contextmanager
 def _caught_stderr() -> Iterator[list[str]]:
     """Yields a list that afterwards holds the lines that C libraries wrote to stderr meanwhile.
 
     libpng, libjpeg and libtiff write to file descriptor 2, out of Python's reach; it belongs to the
-    whole process, so other threads' lines land here too.
+    whole process, so only one thread at a time may take it away.
     """
     lines: list[str] = []
-    with tempfile.TemporaryFile() as caught:
+    with stderr_lock, tempfile.TemporaryFile() as caught:
         try:
             sys.stderr.flush()
             real = os.dup(2)

@@ -194,6 +194,21 @@ class Tables:
         grouping[0] = -1
         return np.argsort(grouping, kind="stable")
 
+    @cached_property
+    def savings(self) -> NDArray[np.float32]:
+        """(I, 16) bits that scale index i saves by coding magnitude m - 1 in place of m; 0 where it is hardly defined.
+
+        The last column stands for all larger magnitudes.
+        """
+        savings = np.zeros((len(self.index_table), 16), np.float32)
+        for index in range(1, len(savings)):
+            weight = self.weights[self.index_table[index]]
+            if self.index_shift[index] == 0:
+                cost = PRECISION_BITS - np.log2(weight[:16]) + (np.arange(len(weight[:16])) > 0)
+                savings[index, 1 : len(cost)] = np.diff(cost)
+        savings[:, -1] = 0
+        return savings.clip(0)
+
     def bits(self, values: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
         """Return the bits that values (n,) of scale index (n,) cost an ideal coder of one value at a time."""
         self.check_index(index)

@@ -12,7 +12,8 @@ import pytest
 
 from runtime import pixels
 from runtime.codec import Codec
-from runtime.compress import main, size
+from runtime.commands import size
+from runtime.compress import main
 
 LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), \d+\.\d\d bpp, \d+ ms\n")
 
@@ -137,9 +138,14 @@ def test_a_bad_picture_is_one_line_and_leaves_nothing(name: str, cam: Path, capf
     assert not list(cam.parent.glob("*.gar")) and not list(cam.parent.glob(".*"))
 
 
-def test_a_directory_is_refused_as_input_and_as_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "is a directory" in failure([cam.parent], capfd)
-    assert "is a directory" in failure([cam, "-o", cam.parent], capfd)
+def test_a_folder_without_pictures_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes.txt").write_text("dear diary")
+    assert "is a directory" in failure([tmp_path], capfd)
+
+
+def test_a_folder_in_the_place_of_the_output_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cam.with_suffix(".gar").mkdir()
+    assert "is a directory" in failure([cam], capfd)
 
 
 def test_the_input_is_never_the_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -179,7 +185,7 @@ def test_a_missing_bundle_is_one_line(cam: Path, capfd: pytest.CaptureFixture[st
     assert list(cam.parent.iterdir()) == [cam]
 
 
-@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "b"], ["a", "-q"]])
+@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "-q"]])
 def test_wrong_usage_exits_with_2(argv: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)

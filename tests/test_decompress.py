@@ -107,8 +107,23 @@ def test_what_is_no_stream_is_one_line(name: str, tmp_path: Path, capfd: pytest.
     assert not (tmp_path / name).with_suffix(".png").exists()
 
 
-def test_a_directory_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert "is a directory" in failure([cam.parent], capfd)
+def test_a_folder_without_streams_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "cam.png").write_bytes(b"")
+    assert "is a directory" in failure([tmp_path], capfd)
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("jpg", b"\xff\xd8\xff"), (".WebP", b"RIFF"), ("tif", b"II*\0")])
+def test_s_names_the_format(suffix: str, start: bytes, cam: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main([str(cam), "-s", suffix]) == 0
+    assert cam.with_suffix("." + suffix.strip(".").lower()).read_bytes().startswith(start)
+    capfdbinary.readouterr()
+    assert main([str(cam), "-s", suffix, "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out.startswith(start)
+
+
+def test_two_formats_at_once_are_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "two formats" in failure([cam, "-s", "jpg", "-o", cam.parent / "x.png"], capfd)
+    assert "no picture format" in failure([cam, "-s", "gif"], capfd)
 
 
 @pytest.mark.parametrize("name", ["out", "out.gif", "out.gar"])
@@ -128,7 +143,7 @@ def test_alpha_survives_in_png_and_is_refused_for_jpeg(
     assert np.array_equal(pixels.read(tmp_path / "logo.png").pixels[..., 3], image[..., 3])
 
 
-@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "b"]])
+@pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "-s"]])
 def test_wrong_usage_exits_with_2(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)

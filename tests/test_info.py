@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runtime.codec import Codec
-from runtime.container import unpack
+from runtime.container import EXIF, ICC, XMP, unpack
 from runtime.info import main
 
 
@@ -48,6 +48,14 @@ def test_it_shows_the_header_and_accounts_for_every_byte(
     assert row(out, "total") == f"{len(data):,} bytes, {8 * len(data) / 3072:.3f} bpp"
     parts = [int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes$", out, re.M)]
     assert sum(parts) == len(data)
+
+
+def test_metadata_has_a_row_each(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    data = codec.encode(np.zeros((8, 8, 3), np.uint8), metadata={EXIF: bytes(1234), ICC: b"icc", XMP: b"<>"})
+    (tmp_path / "cam.gar").write_bytes(data)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out = capfd.readouterr().out
+    assert (row(out, "EXIF"), row(out, "ICC"), row(out, "XMP")) == ("1,234 bytes", "3 bytes", "2 bytes")
 
 
 def test_several_files_are_shown_one_after_another(

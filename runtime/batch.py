@@ -1,0 +1,231 @@
+"""Many files through one command: which go where, N at a time, and one line for each.
+
+A file that fails is named in one line on stderr and does not stop the others.
+"""
+
+import argparse
+import glob
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runtime.commands import STREAM, complain, parse_threads, reason, say, size, stderr_ours
+from runtime.errors import CodecError, InputError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to be made from another."""
+
+    source: Path
+    target: Path
+    make_folder: bool = False
+    """The target's folder is to be made if it is not there."""
+    error: CodecError | OSError | None = None
+    """Why it cannot even begin."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one job came to."""
+
+    bytes_in: int
+    bytes_out: int
+    ms: float
+    """The codec alone, without reading and writing files."""
+    bpp: float
+    """Bits of the .gar file a pixel."""
+    notes: list[str] = field(default_factory=list)
+
+
+# --- which files ------------------------------------------------------------------------------------------------------
+
+
+def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> list[Job]:
+    """Returns a job for each input, once the cheap checks hold: inputs there, outputs free.
+
+    Outputs get the suffix; accepted are the suffixes that count in a folder. A check that fails is the job's error.
+    Raises InputError where the arguments do not go together.
+    """
+    found = list(dict.fromkeys(entry for text in args.input for entry in _expand(text, accepted, args.recursive)))
+    several = len(found) > 1 or any(Path(text).is_dir() for text in args.input)
+    if several and args.output == "-":
+        raise InputError("-o - takes one file; give a folder to -o")
+    if several and args.output is not None and Path(args.output).exists() and not Path(args.output).is_dir():
+        raise InputError(f"{args.output} is a file; several outputs need a folder")
+    into_folder = args.output is not None and args.output != "-"
+    into_folder &= several or Path(args.output or "").is_dir() or str(args.output).endswith(("/", os.sep))
+    jobs: list[Job] = []
+    takers: dict[str, Path] = {}
+    for source, below in found:
+        if args.output is None:
+            target = STREAM if source == STREAM else source.with_suffix(suffix)
+        else:
+            target = Path(args.output) / below.with_suffix(suffix) if into_folder else Path(args.output)
+        try:
+            if source == target == STREAM and several:
+                raise InputError("several outputs cannot go to stdout; give a folder to -o")
+            _check(source, target, args.force, into_folder)
+            taker = takers.setdefault(os.path.abspath(target), source)
+            if taker != source:
+                raise InputError(f"{source}: its output {target} is also that of {taker}; name another with -o")
+        except (CodecError, OSError) as error:
+            jobs.append(Job(source, target, error=error))
+        else:
+            jobs.append(Job(source, target, into_folder))
+    return jobs
+
+
+def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Yields each file that an input stands for, and its path below the folder that was given."""
+    path = Path(text)
+    if text == "-":
+        yield STREAM, Path("stdin")
+    elif path.is_dir():
+        files = [file for file in _files(path, recursive) if file.suffix.lower() in accepted]
+        yield from ((file, file.relative_to(path)) for file in files)
+        if not files:
+            yield path, Path(path.name)  # refused by _check
+    elif not path.exists() and glob.has_magic(text):  # a shell that does not expand it, or one that was told not to
+        matches = sorted(glob.glob(text, recursive=True))
+        for match in matches:
+            if not os.path.isdir(match) or recursive:
+                yield from _expand(glob.escape(match) if os.path.isdir(match) else match, accepted, recursive)
+        if not matches:
+            yield path, Path(path.name)
+    else:
+        yield path, Path(path.name)
+
+
+def _files(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yields the files of a folder in alphabetical order, hidden ones left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
+    """Raises InputError or OSError unless source is a file and target may be written."""
+    if source != STREAM:
+        source.stat()  # raises FileNotFoundError
+        if source.is_dir():
+            raise InputError(f"{source} is a directory with no file for us; -r goes into its subfolders")
+    if target == STREAM:
+        return
+    if target.is_dir():
+        raise InputError(f"{target} is a directory; give a file name to -o")
+    if target.exists() and source != STREAM and target.samefile(source):
+        raise InputError(f"{source} is input and output at once; name another output with -o")
+    if not make_folder and not target.parent.is_dir():
+        raise InputError(f"{target.parent} is not a folder; create it first")
+    if target.is_file() and not force:
+        raise InputError(f"{target} exists; use -f to overwrite it or -o to name another")
+
+
+# --- doing it ---------------------------------------------------------------------------------------------------------
+
+
+def run(
+    jobs: list[Job],
+    prepare: Callable[[], Callable[[Job], Done]],
+    line: Callable[[Job, Done], str],
+    args: argparse.Namespace,
+) -> int:
+    """Runs the function that prepare returns on each job and returns the exit status.
+
+    Prints the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
+    """
+    work = prepare() if any(job.error is None for job in jobs) else None
+    at_a_time, _ = parse_threads(args)
+    several, start = len(jobs) > 1, time.perf_counter()
+    good: list[Done] = []
+
+    def attempt(job: Job) -> Done | Exception:
+        if job.error is not None or work is None:
+            return job.error or InputError("not prepared")
+        try:
+            if job.make_folder:
+                job.target.parent.mkdir(parents=True, exist_ok=True)
+            return work(job)
+        except (CodecError, OSError, MemoryError) as error:
+            return error
+
+    def tell(job: Job, outcome: Done | Exception) -> None:
+        if isinstance(outcome, Done):
+            good.append(outcome)
+            for note in [] if args.quiet else outcome.notes:
+                complain(f"warning: {job.source}: {note}")
+            if not (args.quiet or args.json):
+                say(job.target, line(job, outcome))
+        else:
+            message = reason(outcome)
+            complain(f"{job.source}: {message}" if several and str(job.source) not in message else message)
+        if args.json:
+            say(job.target, _json(job, outcome))
+
+    with _outcomes(attempt, jobs, at_a_time) as outcomes, _progress(len(jobs), args.quiet) as step:
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            with step():
+                tell(job, outcome)
+    if several and not (args.quiet or args.json):
+        total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
+        seconds = time.perf_counter() - start
+        say(jobs[0].target, f"{len(good)} of {len(jobs)} files, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
+    return 0 if len(good) == len(jobs) else 1
+
+
+@contextmanager
+def _outcomes(
+    attempt: Callable[[Job], Done | Exception], jobs: list[Job], at_a_time: int
+) -> Iterator[Iterator[Done | Exception]]:
+    """Yields the outcomes in the order of the jobs; what has not begun when it ends is given up."""
+    if at_a_time == 1 or len(jobs) == 1:
+        yield map(attempt, jobs)
+        return
+    pool = ThreadPoolExecutor(min(at_a_time, len(jobs)))
+    try:
+        yield pool.map(attempt, jobs)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Yields the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
+    if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield nullcontext
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield nullcontext
+        return
+    with tqdm(total=files, unit="file", leave=False) as bar:
+
+        @contextmanager
+        def step() -> Iterator[None]:
+            with stderr_ours():
+                bar.clear()
+            yield
+            bar.n += 1
+            with stderr_ours():
+                bar.refresh()
+
+        yield step
+
+
+def _json(job: Job, outcome: Done | Exception) -> str:
+    """Returns a job and its outcome as one line of JSON; what a failed one has not is null."""
+    found: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
+    if isinstance(outcome, Done):
+        found |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
+        found |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "error": None}
+    else:
+        found |= dict.fromkeys(("bytes_in", "bytes_out", "bpp", "ms")) | {"error": reason(outcome)}
+    return json.dumps(found)

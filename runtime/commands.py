@@ -1,0 +1,132 @@
+"""What the commands share: their options, their words on stdout and stderr, their exit status.
+
+Which files they take is told in `batch.py`.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runtime.errors import CodecError, InputError
+
+STREAM = Path("-")
+"""stdin as an input, stdout as an output."""
+_MOST_THREADS = 1024
+"""Far above any machine this is for; only catches slips."""
+_INTERRUPTED = 130
+"""The exit status that shells give to what Ctrl-C ended."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, what: str, default_output: str) -> None:
+    """Adds the arguments that compress and decompress have in common."""
+    add = parser.add_argument
+    add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
+    add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
+    add("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    add("-r", "--recursive", action="store_true", help="go into subfolders; OUT gets the same ones")
+    add("-j", "--jobs", default="1", metavar="N", help="files at a time, default 1; more of them use one thread each")
+    add("--threads", metavar="N", help="CPU threads a file, default: all cores")
+    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--json", action="store_true", help="print one JSON object a file")
+    add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def exit_status(work: Callable[[], int | None]) -> int:
+    """Runs work and returns its status or 0, or 1 after one line on stderr that says what went wrong."""
+    try:
+        return work() or 0
+    except (CodecError, OSError, MemoryError) as error:
+        complain(reason(error))
+    except KeyboardInterrupt:
+        complain("interrupted")
+        return _INTERRUPTED
+    return 1
+
+
+# --- options ----------------------------------------------------------------------------------------------------------
+
+
+def number(text: str, option: str, low: float, high: float) -> float:
+    """Returns the number in an option's text; InputError unless it is from low to high."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise InputError(f"{option} {text} is out of range; give a number from {low:g} to {high:g}")
+    return value
+
+
+def parse_threads(args: argparse.Namespace) -> tuple[int, int | None]:
+    """Returns the files at a time and the threads of each, None for the default; a fraction is rounded down."""
+    jobs = int(number(args.jobs, "-j", 1, _MOST_THREADS))
+    if args.threads is not None:
+        return jobs, int(number(args.threads, "--threads", 1, _MOST_THREADS))
+    return jobs, 1 if jobs > 1 else None
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def deliver(target: Path, data: bytes) -> None:
+    """Writes data to the file, or to stdout when the target is -."""
+    if target == STREAM:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    else:
+        from runtime.pixels import write_whole
+
+        write_whole(target, data)
+
+
+def take(source: Path) -> bytes:
+    """Returns all bytes of a file, or of stdin when the source is -."""
+    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
+
+
+def reason(error: BaseException) -> str:
+    """Returns what went wrong, in one line."""
+    if isinstance(error, MemoryError):
+        return "not enough memory; take fewer files at a time or smaller pictures"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def complain(message: str) -> None:
+    """Prints one line on stderr."""
+    with stderr_ours():
+        print("gargalo:", shown(" ".join(message.split())), file=sys.stderr)
+
+
+def say(target: Path, line: str) -> None:
+    """Prints a line of results, on stderr when stdout carries the data."""
+    with stderr_ours():
+        print(line, file=sys.stderr if target == STREAM else sys.stdout)
+
+
+@contextmanager
+def stderr_ours() -> Iterator[None]:
+    """Keeps threads that read pictures from taking stderr away meanwhile, if any can be there."""
+    pixels = sys.modules.get("runtime.pixels")
+    if pixels is None:
+        yield
+    else:
+        with pixels.stderr_lock:
+            yield
+
+
+def shown(name: str | Path) -> str:
+    """Returns a file name as text that any terminal encoding of ours can print."""
+    return str(name).encode(errors="replace").decode()
+
+
+def size(length_bytes: int) -> str:
+    """Returns a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB."""
+    if length_bytes < 1 << 10:
+        return f"{length_bytes} B"
+    if length_bytes < 10 << 20:
+        return f"{length_bytes / 2**10:.{0 if length_bytes >= 10 << 10 else 1}f} KiB"
+    return f"{length_bytes / 2**20:.1f} MiB"
