@@ -113,6 +113,8 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
 
     if flags & ~(_GRAY_FLAG | _ALPHA_FLAG):
         raise StreamError(f"flags {flags:#04x} are from a newer format: get a newer gargalo")
+    if flags == _GRAY_FLAG | _ALPHA_FLAG:
+        raise StreamError("flags say gray and alpha, which exclude each other: the header is corrupt")
     if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
         raise StreamError(f"tiles of 2**{tile_bits} pixels a side, 2**6 to 2**12 may be")
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):

@@ -99,8 +99,9 @@ class Level:
     """(LEVEL_PLANES,) values of the constant planes"""
 
     def quantise_z(self, z: F32) -> I32:
-        """Symbols of hyper-latents (K, hz, wz) given in grid units."""
+        """Symbols of hyper-latents (K, hz, wz) given in grid units; zero in channels that are not coded."""
         scaled: F32 = np.rint(z * np.float32(1 << spec.HYPER_STEP_BITS) / self.step_z)
+        scaled *= self.index_z[:, None, None] > 0
         return np.clip(scaled, -32768, 32767).astype(np.int32)
 
     def dequantise_z(self, symbols: I32) -> F32:

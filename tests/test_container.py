@@ -36,10 +36,16 @@ def test_header_and_sections_come_back(seed):
         level=int(random.integers(0, 256)),
         bundle_id=random.bytes(8),
         tile_px=int(2 ** random.integers(6, 13)),
-        gray=bool(random.integers(0, 2)),
+        gray=bool(random.integers(0, 2)) and ALPHA not in kinds,
         alpha=ALPHA in kinds,
     )
     assert unpack(pack(header, sections)) == (header, dict(sections))
+
+
+def test_gray_and_alpha_exclude_each_other():
+    header = replace(HEADER, gray=True, alpha=True)
+    with pytest.raises(StreamError, match="exclude"):
+        unpack(pack(header, [(LATENTS, b"x"), (ALPHA, b"y")]))
 
 
 def test_largest_sides_come_back():

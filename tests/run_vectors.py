@@ -1,0 +1,91 @@
+"""Runs any decoder command over the conformance vectors and compares the picture that it writes, sample by sample.
+
+    python tests/run_vectors.py --decoder "python -m runtime.decompress {in} -o {out}"
+    python tests/run_vectors.py --decoder "./my_decoder {in} {out}" --suffix .pnm
+
+{in} is the stream, {out} a file that does not exist yet: PNG, or a binary PGM, PPM or PAM, which need no
+other package. The hash in case.json is SHA-256 over the samples as they lie in memory: row by row, channels together.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+VECTORS = Path(__file__).parent / "vectors"
+
+
+def cases() -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder of each case and what its case.json says."""
+    for path in sorted(VECTORS.glob("*/case.json")):
+        yield path.parent, json.loads(path.read_text())
+
+
+def read_samples(path: Path) -> tuple[list[int], bytes]:
+    """Shape, (H, W) or (H, W, C), and samples of a picture file; ValueError if it is none that we read."""
+    data = path.read_bytes()
+    if match := re.match(rb"P([56])\s+(\d+)\s+(\d+)\s+255\s", data):
+        kind, width, height = (int(number) for number in match.groups())
+        return [height, width] + [3] * (kind == 6), data[match.end() :]
+    if match := re.match(rb"P7\n(?:[A-Z_]+ ?\w*\n)+?ENDHDR\n", data):
+        entries = dict(line.split(maxsplit=1) for line in match[0].splitlines()[1:-1])
+        height, width, depth = (int(entries[name]) for name in (b"HEIGHT", b"WIDTH", b"DEPTH"))
+        return [height, width] + [depth] * (depth > 1), data[match.end() :]
+    if data.startswith(b"\x89PNG"):
+        sys.path[:0] = [str(Path(__file__).parents[1])]
+        from runtime import pixels  # here, so that PNM files can be compared with the standard library alone
+
+        picture = pixels.read(path).pixels
+        return list(picture.shape), picture.tobytes()
+    raise ValueError("neither PNG nor a binary PGM, PPM or PAM of 8 bits")
+
+
+def compare(command: str, stream: Path, facts: dict[str, Any], out: Path) -> str | None:
+    """None if the command decodes this stream to the right samples, else what went wrong."""
+    words = [word.replace("{in}", str(stream)).replace("{out}", str(out)) for word in shlex.split(command)]
+    try:
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return str(error)
+    if ended.returncode != 0 or not out.exists():
+        return f"exit {ended.returncode}, no picture: {ended.stderr.strip()[-200:]}"
+    try:
+        shape, samples = read_samples(out)
+    except ValueError as error:
+        return str(error)
+    if shape != facts["shape"]:
+        return f"shape {shape}, must be {facts['shape']}"
+    if hashlib.sha256(samples).hexdigest() != facts["pixels_sha256"]:
+        return "other samples"
+    return None
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--decoder", required=True, help="command with {in} and {out}")
+    parser.add_argument("--suffix", default=".png", help="of the file it shall write (default .png)")
+    parser.add_argument("cases", nargs="*", help="only these cases (default all)")
+    options = parser.parse_args(argv)
+    if unknown := set(options.cases) - {folder.name for folder, _ in cases()}:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for folder, facts in cases():
+            if options.cases and folder.name not in options.cases:
+                continue
+            fault = compare(options.decoder, folder / "stream.gar", facts, Path(scratch, folder.name + options.suffix))
+            failed += fault is not None
+            print(f"{'ok  ' if fault is None else 'FAIL'} {folder.name}{'' if fault is None else ': ' + fault}")
+    print(f"{failed} failed" if failed else "all the same")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

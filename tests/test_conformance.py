@@ -1,0 +1,118 @@
+"""The conformance vectors: every decoder of ours gives the pixels that were written down, bit for bit."""
+
+import hashlib
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import reference_decoder
+import run_vectors
+
+from runtime.codec import Codec
+
+PROJECT = Path(__file__).parents[1]
+CASES = dict((folder.name, (folder, facts)) for folder, facts in run_vectors.cases())
+MINIMUM_CASES = 16
+
+each_case = pytest.mark.parametrize("name", CASES)
+
+
+def case(name: str) -> tuple[bytes, dict[str, Any]]:
+    """The stream and case.json of a case, of the shipped bundle."""
+    folder, facts = CASES[name]
+    shipped = json.loads((reference_decoder.BUNDLE / "manifest.json").read_text())["id"]
+    if facts["bundle_id"] != shipped:
+        pytest.fail(
+            f"the vectors are of bundle {facts['bundle_id']}, shipped is {shipped}: run scripts/vectors --force"
+        )
+    return (folder / "stream.gar").read_bytes(), facts
+
+
+def check(pixels: np.ndarray, facts: dict[str, Any]) -> None:
+    assert pixels.dtype == np.uint8
+    assert list(pixels.shape) == facts["shape"]
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == facts["pixels_sha256"]
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["1 thread", "2 threads"])
+def codec(request: pytest.FixtureRequest) -> Codec:
+    return Codec(threads=request.param)
+
+
+def test_there_are_enough_cases_and_they_are_small() -> None:
+    assert len(CASES) >= MINIMUM_CASES
+    assert sum(path.stat().st_size for path in run_vectors.VECTORS.rglob("*") if path.is_file()) < 150_000
+
+
+@each_case
+def test_case_is_of_the_shipped_bundle_and_undamaged(name: str) -> None:
+    stream, facts = case(name)
+    assert stream[6:14].hex() == facts["bundle_id"]
+    assert len(stream) == facts["stream_bytes"]
+    assert hashlib.sha256(stream).hexdigest() == facts["stream_sha256"]
+
+
+@each_case
+def test_codec_decodes_the_pixels_of_the_case(name: str, codec: Codec) -> None:
+    stream, facts = case(name)
+    check(codec.decode(stream), facts)
+
+
+@each_case
+def test_reference_decoder_decodes_the_same(name: str) -> None:
+    pytest.importorskip("onnx")
+    stream, facts = case(name)
+    check(reference_decoder.decode(stream), facts)
+
+
+@pytest.mark.parametrize("name", ["gray-one-pixel", "metadata"])
+def test_reference_decoder_refuses_each_changed_byte(name: str) -> None:
+    """But for unknown sections, every byte is under a check: 16 bits for the header, 32 for the rest."""
+    stream, _ = case(name)
+    for at in range(len(stream)):
+        damaged = bytearray(stream)
+        damaged[at] ^= 0x10
+        with pytest.raises(ValueError):
+            reference_decoder.decode(bytes(damaged))
+    for length in range(len(stream)):
+        with pytest.raises(ValueError):
+            reference_decoder.decode(stream[:length])
+
+
+def test_example_in_format_md_decodes() -> None:
+    text = (PROJECT / "FORMAT.md").read_text().split("## 10. Example")[1]
+    lines = re.findall(r"^ *(\d+)  ((?:[0-9a-f]{2} ?){1,16})", text, re.MULTILINE)
+    data = b""
+    for offset, octets in lines:
+        assert int(offset) == len(data)
+        data += bytes.fromhex(octets)
+    stream, facts = case("gray-one-pixel")
+    assert data == stream, "run scripts/vectors"
+    pixels = Codec(threads=1).decode(data)
+    check(pixels, facts)
+    assert f"Its sample is {pixels[0, 0]}." in text
+
+
+def test_vectors_run_with_any_decoder_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case("gray-one-pixel")
+    monkeypatch.chdir(PROJECT)
+    command = f"{shlex.quote(sys.executable)} -m runtime.decompress {{in}} -o {{out}}"
+    assert run_vectors.main(["--decoder", command, "gray", "metadata", "alpha-constant"]) == 0
+    assert run_vectors.main(["--decoder", command, "--suffix", ".ppm", "one-row"]) == 0
+    assert "all the same" in capsys.readouterr().out
+
+
+def test_vectors_name_the_cases_that_a_wrong_decoder_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    black = "import sys; open(sys.argv[1], 'wb').write(b'P5 23 40 255\\n' + bytes(23 * 40))"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(black)} {{out}}"
+    assert run_vectors.main(["--decoder", command, "--suffix", ".pgm", "gray", "noise"]) == 1
+    out = capsys.readouterr().out
+    assert "FAIL gray: other samples" in out
+    assert "FAIL noise: shape [40, 23], must be [64, 48, 3]" in out
