@@ -67,7 +67,7 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
         few = images[: max(4, limit // 4)]
         facts["quality_levels"] = calibrate.quality_levels(codec, few)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
-        for place in (work, work / "float"):
+        for place in (work / "float", work):
             manifest = bundle.write_manifest(place, name, facts)
         if out.exists():
             shutil.rmtree(out)

