@@ -87,8 +87,8 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[t
     path = Path(text)
     if text == "-":
         yield STREAM, Path("stdin")
-    elif path.is_dir():
-        files = [file for file in _files(path, recursive) if file.suffix.lower() in accepted]
+    elif path.is_dir() and recursive:
+        files = [file for file in _files(path) if file.suffix.lower() in accepted]
         yield from ((file, file.relative_to(path)) for file in files)
         if not files:
             yield path, Path(path.name)  # refused by _check
@@ -103,10 +103,10 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[t
         yield path, Path(path.name)
 
 
-def _files(folder: Path, recursive: bool) -> Iterator[Path]:
-    """Yields the files of a folder in alphabetical order, hidden ones left out."""
+def _files(folder: Path) -> Iterator[Path]:
+    """Yields the files of a folder and its subfolders in alphabetical order, hidden ones left out."""
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if recursive and not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
@@ -115,7 +115,7 @@ def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
     if source != STREAM:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
-            raise InputError(f"{source} is a directory with no file for us; -r goes into its subfolders")
+            raise InputError(f"{source} is a directory; -r takes the files below it that are for us, if any")
     if target == STREAM:
         return
     if target.is_dir():

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser, what: str, default_output: st
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
     add("-f", "--force", action="store_true", help="overwrite outputs that exist")
-    add("-r", "--recursive", action="store_true", help="go into subfolders; OUT gets the same ones")
+    add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, default 1; more of them use one thread each")
     add("--threads", metavar="N", help="CPU threads a file, default: all cores")
     add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")

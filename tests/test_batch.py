@@ -46,9 +46,10 @@ def test_several_files_are_written_beside_themselves(tree: Path, capfd: Capture)
     assert total.startswith("2 of 2 files, ") and total.endswith(" s")
 
 
-def test_a_folder_stands_for_its_pictures(tree: Path) -> None:
-    assert run([tree]) == 0
-    assert files(tree) == ["a.gar", "b.gar"]
+def test_a_folder_without_r_is_refused(tree: Path, capfd: Capture) -> None:
+    assert run([tree]) == 1
+    assert files(tree) == []
+    assert "is a directory; -r" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
@@ -133,7 +134,7 @@ def test_bad_files_are_named_and_do_not_stop_the_rest(jobs: str, tree: Path, cap
 
 def test_two_pictures_never_share_an_output(tree: Path, capfd: Capture) -> None:
     pixels.write(tree / "a.bmp", np.zeros((8, 8, 3), np.uint8))
-    assert run([tree, "-f"]) == 1
+    assert run([tree / "a.bmp", tree / "a.png", tree / "b.jpg", "-f"]) == 1
     err = capfd.readouterr().err
     assert err.count("\n") == 1 and "a.bmp" in err and "a.png" in err
     assert files(tree) == ["a.gar", "b.gar"]
@@ -141,7 +142,7 @@ def test_two_pictures_never_share_an_output(tree: Path, capfd: Capture) -> None:
 
 def test_existing_outputs_are_kept_without_f(tree: Path, capfd: Capture) -> None:
     (tree / "a.gar").write_bytes(b"old")
-    assert run([tree]) == 1
+    assert run([tree / "a.png", tree / "b.jpg"]) == 1
     assert (tree / "a.gar").read_bytes() == b"old" and files(tree) == ["a.gar", "b.gar"]
     assert "use -f" in capfd.readouterr().err
 
@@ -166,7 +167,7 @@ def test_ctrl_c_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.Monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pixels, "decode", interrupt)
-    assert run([tree]) == 130
+    assert run([tree / "a.png", tree / "b.jpg"]) == 130
     assert capfd.readouterr() == ("", "gargalo: interrupted\n")
 
 
@@ -232,7 +233,7 @@ def test_a_bar_is_shown_only_on_a_terminal_with_several_files(
 def test_without_tqdm_there_is_no_bar(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    assert run([tree]) == 0
+    assert run([tree / "a.png", tree / "b.jpg"]) == 0
     assert terminal.getvalue() == "" and files(tree) == ["a.gar", "b.gar"]
 
 
@@ -243,7 +244,7 @@ def test_many_jobs_keep_stderr_and_the_order_of_the_lines(tmp_path: Path, capfd:
     (tmp_path / "05.jpg").write_bytes(b"text")
     damaged = (tmp_path / "07.jpg").read_bytes()
     (tmp_path / "07.jpg").write_bytes(damaged[:20] + b"\0\0\0" + damaged[20:])
-    assert run([tmp_path, "-j", "8"]) == 1
+    assert run([tmp_path, "-r", "-j", "8"]) == 1
     out, err = capfd.readouterr()
     assert [Path(line.split()[0]).name for line in out.splitlines()[:-1]] == [n for n in names if n != "05.jpg"]
     bad, warning = err.splitlines()
