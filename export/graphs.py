@@ -141,6 +141,8 @@ def analysis(model: Codec, quantised: bool) -> onnx.ModelProto:
     bias = g.constant("linear.bias", (-PIXEL_CENTRE * per_pixel.sum((1, 2, 3))).astype(np.float32))
     levels = g.node("Cast", [x], "linear.pixels", to=TensorProto.FLOAT)
     linear = g.node("Conv", [levels, weight, bias], "linear", strides=[2, 2], kernel_shape=[2, 2])
+    if not model.analysis:
+        return g.finish(linear, TensorProto.FLOAT, len(model.sigma))
     net = g.chain(g.integers_in(x, model.analysis.source), model.analysis, "analysis")
     unit = g.constant("unit", latent_units(model).astype(np.float32)[:, None, None])
     scaled = g.node("Mul", [net, unit], "correction")
@@ -183,30 +185,37 @@ def linear_weights(model: Codec) -> np.ndarray:
 
 
 def synthesis(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """u8 grid values with level planes, and whole-number float latents -> u8 pixels (1, 192, H/8, W/8)."""
+    """Whole-number float latents and, where there is a net, u8 grid values with level planes -> u8 pixels
+    (1, 192, H/8, W/8)."""
     g = Graph("synthesis", quantised)
     m = len(model.sigma)
-    source, out = model.synthesis.source, model.synthesis.out
-    assert out is not None
-    grid = g.input("grid", TensorProto.UINT8, m + spec.LEVEL_PLANES)
+    grid = g.input("grid", TensorProto.UINT8, m + spec.LEVEL_PLANES) if model.synthesis else ""
     latents = g.input("latents", TensorProto.FLOAT, m)
     # every product is a whole number of 2**-FRACTION_BITS pixel levels, every sum of them below 2**24
     weight = g.constant(
         "linear.weight", (linear_weights(model) * 2.0**-spec.FRACTION_BITS).astype(np.float32)[:, :, None, None]
     )
     bias = g.constant("linear.bias", np.full(768, PIXEL_CENTRE, np.float32))
-    linear = g.node("Conv", [latents, weight, bias], "linear", kernel_shape=[1, 1])
-    # (1, 2 * 2 * 192, h, w) -> (1, 192, 2h, 2w), as DepthToSpace "DCR" does
-    linear = g.node("DepthToSpace", [linear], "linear.pixels", blocksize=2, mode="DCR")
+    levels = g.node("Conv", [latents, weight, bias], "linear", kernel_shape=[1, 1])
+    one, zero = g.constant("scale_1", np.float32(1)), g.constant("zero_0", np.uint8(0))
+    if not model.synthesis:
+        pixels = g.node("QuantizeLinear", [levels, one, zero], "stored")
+        # (1, 2 * 2 * 192, h, w) -> (1, 192, 2h, 2w)
+        return g.finish(g.node("DepthToSpace", [pixels], "pixels", blocksize=2, mode="DCR"), TensorProto.UINT8, 192)
+    levels = g.node("DepthToSpace", [levels], "linear.pixels", blocksize=2, mode="DCR")
+    source, out = model.synthesis.source, model.synthesis.out
+    assert out is not None
     net = g.chain(g.integers_in(grid, source), model.synthesis, "synthesis")
-    pixel_scale = (out.value * 32.0).detach().numpy().astype(np.float32)
     if quantised:
-        step, zero = g.constant("correction.scale", pixel_scale), g.constant("zero_128", np.uint8(128))
-        net = g.node("DequantizeLinear", [net, step, zero], "correction")
+        pixel_scale = (out.value * 32.0).detach().numpy().astype(np.float32)
+        net = g.node(
+            "DequantizeLinear",
+            [net, g.constant("correction.scale", pixel_scale), g.constant("zero_128", np.uint8(128))],
+            "correction",
+        )
     else:
         net = g.node("Mul", [net, g.constant("correction.scale", np.float32(32.0))], "correction")
-    total = g.node("Add", [linear, net], "levels")
-    one, zero = g.constant("scale_1", np.float32(1)), g.constant("zero_0", np.uint8(0))
+    total = g.node("Add", [levels, net], "levels")
     return g.finish(g.node("QuantizeLinear", [total, one, zero], "pixels"), TensorProto.UINT8, 192)
 
 

@@ -96,7 +96,7 @@ def bounds(model: Codec, arrays: Arrays) -> dict[str, Any]:
     for name in ("linear_synthesis", "scale_head", "latent_grid"):
         if found[name] >= 1:
             raise Refused(f"{name}: accumulator bound is {found[name]:.2f} times what float32 adds exactly")
-    for chain in ("hyper_synthesis", "context", "synthesis"):
+    for chain in ("hyper_synthesis", "context", *(["synthesis"] if model.synthesis else [])):
         for name, conv in getattr(model, chain).named_modules():
             if not hasattr(conv, "integer_weight"):
                 continue

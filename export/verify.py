@@ -16,6 +16,7 @@ from models.hyperprior import Codec as Model
 from models.layers import WEIGHT_LIMIT, set_mode
 from runtime import spec
 from runtime.codec import Codec
+from runtime.windows import Frame
 
 DECODE_GRAPHS = ("hyper_synthesis", "context", "synthesis")
 
@@ -69,13 +70,17 @@ def exact(model: Model, codec: Codec, rgb: np.ndarray, level_byte: int) -> None:
         if wrong:
             raise Refused(f"{name}: {wrong} of {found.size} values differ between the model and ONNX Runtime")
 
-    grid = codec.hyper_means(z_hat, h, w)
+    grid = codec.hyper_means(z_hat, Frame.whole(h, w))
     compare("hyper_synthesis", chain("hyper_synthesis", z_hat + spec.GRID_ZERO)[:, :h, :w] + spec.GRID_ZERO, grid)
     latents = level.dequantise(symbols.residual, level.mean(grid))
     seen = level.with_planes(level.grid(latents))
     correction = codec.networks.run("context", seen)
     compare("context", chain("context", seen) + spec.GRID_ZERO, correction)
-    compare("synthesis", reference_synthesis(model, seen, latents), codec.networks.run("synthesis", seen, latents))
+    compare(
+        "synthesis",
+        reference_synthesis(model, seen, latents),
+        codec.networks.run("synthesis", *([seen] if model.synthesis else []), latents),
+    )
     set_mode(model, "float")
 
 
@@ -84,10 +89,11 @@ def reference_synthesis(model: Model, grid: np.ndarray, latents: np.ndarray) -> 
     _, h, w = latents.shape
     linear = (linear_weights(model) @ latents.reshape(len(latents), -1).astype(np.float64)) * 2.0**-spec.FRACTION_BITS
     linear = linear.reshape(2, 2, 192, h, w).transpose(2, 3, 0, 4, 1).reshape(192, 2 * h, 2 * w)
-    net = model.synthesis(torch.from_numpy(grid.astype(np.float64) - spec.GRID_ZERO)[None])[0].numpy()
-    assert model.synthesis.out is not None
-    step = float(model.synthesis.out.value) * 32
-    return np.clip(np.rint(linear + 128 + step * net), 0, 255).astype(np.uint8)
+    if model.synthesis:
+        assert model.synthesis.out is not None
+        net = model.synthesis(torch.from_numpy(grid.astype(np.float64) - spec.GRID_ZERO)[None])[0].numpy()
+        linear += float(model.synthesis.out.value) * 32 * net
+    return np.clip(np.rint(linear + 128), 0, 255).astype(np.uint8)
 
 
 def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[int]) -> dict[str, float]:

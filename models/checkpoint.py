@@ -10,6 +10,7 @@ from models.hyperprior import Codec, Config
 
 SMALL = 4096
 """Tensors of fewer entries (scales, steps, biases) keep float32 in a slim checkpoint."""
+NETS = ("analysis.", "synthesis.")
 
 
 def save(path: str | Path, model: Codec, **extra: Any) -> None:
@@ -24,14 +25,25 @@ def save_slim(path: str | Path, model: Codec, provenance: dict[str, Any]) -> Non
 
 
 def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, Any]]:
-    """The model (in float32, mode "float") and everything else that was saved with it.
-
-    A checkpoint of a network with fewer residual blocks loads too: the new blocks start as identities.
-    """
+    """The model (in float32, mode "float") and everything else that was saved with it."""
     state = torch.load(path, map_location=map_location, weights_only=True)
     model = Codec(Config(**state["config"]))
     model.load_state_dict(state.pop("model"))
     return model, state
+
+
+def with_nets(model: Codec, config: Config) -> Codec:
+    """The model with analysis and synthesis nets of other sizes, which start anew; all else is kept.
+
+    Raises ValueError where the configuration differs in more than the nets.
+    """
+    grown = Codec(config)
+    kept = {k: v for k, v in model.state_dict().items() if not k.startswith(NETS)}
+    expected = {k: v.shape for k, v in grown.state_dict().items() if not k.startswith(NETS)}
+    if expected != {k: v.shape for k, v in kept.items()}:
+        raise ValueError("only fine, coarse, their blocks and edge may differ from the checkpoint's model")
+    grown.load_state_dict(kept, strict=False)
+    return grown
 
 
 def _write(path: str | Path, state: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ LOG2_SIGMA_MIN = -3.25
 """Narrowest scale in octaves of the step: below it a residual is always zero and is not coded at all."""
 TAIL_WEIGHT, TAIL_WIDTH = 0.15, 2.5
 """Each table is a mixture of two zero-mean Gaussians; the second, wider one gives the tails of real residuals."""
+BITS_PER_SQUARED_STEP = 10.0
+"""Bits that a squared error of one step is worth to the encoder (runtime.latents has the same)."""
 
 
 def _interval(r: Tensor, sigma: Tensor) -> Tensor:
@@ -22,6 +24,22 @@ def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
     sigma = log2_sigma.clamp(LOG2_SIGMA_MIN, 12).exp2()
     mass = (1 - TAIL_WEIGHT) * _interval(residual, sigma) + TAIL_WEIGHT * _interval(residual, TAIL_WIDTH * sigma)
     return -torch.log2(mass.clamp_min(1e-9))
+
+
+def chosen(residual: Tensor, log2_sigma: Tensor) -> Tensor:
+    """The symbols that the encoder sends, with the gradient of the identity.
+
+    Those of rounding, but one step towards zero where that saves more than BITS_PER_SQUARED_STEP for each squared step
+    of error that it adds. Where the scale is the narrowest one they are zero.
+    """
+    with torch.no_grad():
+        whole = residual.round()
+        lower = whole - whole.sign()
+        saved = bits(whole, log2_sigma) - bits(lower, log2_sigma)
+        added = (residual - lower) ** 2 - (residual - whole) ** 2
+        symbol = torch.where(saved > BITS_PER_SQUARED_STEP * added, lower, whole)
+        symbol = torch.where(log2_sigma > LOG2_SIGMA_MIN, symbol, 0.0)
+    return residual + (symbol - residual).detach()
 
 
 def noisy(x: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ def contributions(model: Codec, images: list[np.ndarray], level: float, device: 
     """What each net is worth at equal rate, in dB: PSNR lost (6.02 dB a bit per latent sample of bpp) without it."""
     bpp, db = rate_distortion(model, images, level, device=device)
     worth = {}
-    for name in ("analysis", "synthesis", "context"):
+    for name in ("analysis", "synthesis", "context") if model.synthesis else ("context",):
         bpp_off, db_off = rate_distortion(model, images, level, frozenset({name}), device)
         worth[name] = (db - db_off) + 10 * float(np.log10(bpp_off / bpp))
     return worth

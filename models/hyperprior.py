@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.entropy import bits, noisy
+from models.entropy import bits, chosen, noisy
 from models.layers import Block, Chain, Conv, Scale, Upsample, round_ste
 
 PIXEL_CENTRE, PIXEL_RANGE = 128.0, 64.0
@@ -42,11 +42,13 @@ class Config:
     """Sizes of the network."""
 
     fine: int = 64
-    """channels at H/8"""
+    """channels of the analysis and synthesis nets at H/8; 0: linear transforms alone, no nets"""
     coarse: int = 192
     """channels at H/16"""
     fine_blocks: int = 2
     coarse_blocks: int = 1
+    edge: int = 1
+    """kernel of the convolutions that read and write pixels; 3 lets the linear path overlap its neighbours"""
     latents: int = 368
     """M, latent channels at H/16; M + LEVEL_PLANES is a multiple of 16"""
     hyper: int = 96
@@ -82,6 +84,34 @@ def checkerboard(like: Tensor) -> Tensor:
     return ((rows + torch.arange(like.shape[-1], device=like.device)) % 2 == 0).float()
 
 
+def _analysis(c: Config) -> Chain:
+    pixels = Scale(signed=True, fixed=1 / PIXEL_RANGE)
+    fine, coarse = Scale(signed=True), Scale(signed=True)
+    return Chain(
+        pixels,
+        Conv(pixels, fine, 192, c.fine, kernel=c.edge),
+        *(Block(fine, c.fine) for _ in range(c.fine_blocks)),
+        Conv(fine, coarse, c.fine, c.coarse, kernel=2, stride=2),
+        *(Block(coarse, c.coarse) for _ in range(c.coarse_blocks)),
+        Conv(coarse, None, c.coarse, c.latents, init=0.01),
+    )
+
+
+def _synthesis(c: Config) -> Chain:
+    latents = Scale(signed=True, fixed=LATENT_GRID)
+    coarse, fine = Scale(signed=True), Scale(signed=True)
+    correction = Scale(signed=True, fixed=CORRECTION_PX / CORRECTION_RANGE)
+    return Chain(
+        latents,
+        Conv(latents, coarse, c.latents + LEVEL_PLANES, c.coarse),
+        *(Block(coarse, c.coarse) for _ in range(c.coarse_blocks)),
+        Conv(coarse, fine, c.coarse, 4 * c.fine),
+        Upsample(),
+        *(Block(fine, c.fine) for _ in range(c.fine_blocks)),
+        Conv(fine, correction, c.fine, 192, kernel=c.edge, init=0.01),
+    )
+
+
 class Codec(nn.Module):
     """All networks, the gains and the prior's tables of one bundle."""
 
@@ -101,28 +131,8 @@ class Codec(nn.Module):
         self.log2_step_z = nn.Parameter(torch.full((levels, k), -2.0))
         self.log2_scale_z = nn.Parameter(torch.full((levels, k), 0.0))
 
-        pixels = Scale(signed=True, fixed=1 / PIXEL_RANGE)
-        fine, coarse = Scale(signed=True), Scale(signed=True)
-        self.analysis = Chain(
-            pixels,
-            Conv(pixels, fine, 192, c.fine),
-            *(Block(fine, c.fine) for _ in range(c.fine_blocks)),
-            Conv(fine, coarse, c.fine, c.coarse, kernel=2, stride=2),
-            *(Block(coarse, c.coarse) for _ in range(c.coarse_blocks)),
-            Conv(coarse, None, c.coarse, m, init=0.01),
-        )
-        latents = Scale(signed=True, fixed=LATENT_GRID)
-        coarse, fine = Scale(signed=True), Scale(signed=True)
-        correction = Scale(signed=True, fixed=CORRECTION_PX / CORRECTION_RANGE)
-        self.synthesis = Chain(
-            latents,
-            Conv(latents, coarse, m + LEVEL_PLANES, c.coarse),
-            *(Block(coarse, c.coarse) for _ in range(c.coarse_blocks)),
-            Conv(coarse, fine, c.coarse, 4 * c.fine),
-            Upsample(),
-            *(Block(fine, c.fine) for _ in range(c.fine_blocks)),
-            Conv(fine, correction, c.fine, 192, init=0.01),
-        )
+        self.analysis = _analysis(c) if c.fine else None
+        self.synthesis = _synthesis(c) if c.fine else None
         features = Scale(signed=True, fixed=LATENT_GRID)
         a, b = Scale(signed=False), Scale(signed=False)
         self.hyper_analysis = Chain(
@@ -182,12 +192,12 @@ class Codec(nn.Module):
     def analyse(self, depth: Tensor, nets: bool = True) -> Tensor:
         """Space-to-depth pixels to normalised latents y_n."""
         linear = F.conv2d(depth, self.linear_analysis * PIXEL_RANGE, stride=2) / self.latent_unit()
-        return linear + self.analysis(depth) if nets else linear
+        return linear + self.analysis(depth) if nets and self.analysis else linear
 
     def synthesise(self, y_n: Tensor, hats: Tensor, nets: bool = True) -> Tensor:
         """Normalised latents to pixels (B, 3, H, W), unclamped float levels."""
         linear = F.conv_transpose2d(y_n * self.latent_unit(), self.linear_synthesis, stride=2)
-        if nets:
+        if nets and self.synthesis:
             seen = self.synthesis.source(torch.cat([y_n, self.planes(hats, y_n)], 1))
             linear = linear + CORRECTION_RANGE * self.synthesis(seen)
         return depth_to_space(linear) + PIXEL_CENTRE
@@ -207,9 +217,10 @@ class Codec(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruction and rates of pictures (B, 3, H, W) in 0..255, H and W multiples of 64, at levels (B,).
 
-        Returns x_hat (float levels, unclamped), and bits per picture of y and of z, each (B,). `hard` rounds where
-        training adds noise. `off` names networks to leave out: analysis, synthesis, context. `picture=False` skips
-        the synthesis (the prior alone is trained).
+        Returns x_hat (float levels, unclamped), and bits per picture of y and of z, each (B,). The networks see symbols
+        as the encoder chooses them; `hard` counts the bits of these, where training else counts those of noisy latents.
+        `off` names networks to leave out: analysis, synthesis, context. `picture=False` skips the synthesis (the prior
+        alone is trained).
         """
         hats = self.hats(level)
         y_n = self.analyse(space_to_depth(x), nets=picture and "analysis" not in off)
@@ -224,14 +235,15 @@ class Codec(nn.Module):
         step = (self.at_level(self.log2_step, hats)).exp2() / self.latent_unit()  # of normalised latents
         first = checkerboard(y_n)
         mean = self.hyper_synthesis(z_hat)
+        log2_sigma = self.log2_sigma(z_hat, hats)
         if "context" not in off:
-            half = mean + round_ste((y_n - mean) / step) * step
+            half = mean + chosen((y_n - mean) / step, log2_sigma) * step
             half = torch.where(first > 0, half, mean)
             seen = self.context.source(torch.cat([half, self.planes(hats, y_n)], 1))
             mean = self.context.source(mean + (1 - first) * self.context(seen))
         residual = (y_n - mean) / step
-        rounded = round_ste(residual)
-        y_bits = bits(rounded if hard else noisy(residual), self.log2_sigma(z_hat, hats))
+        rounded = chosen(residual, log2_sigma)
+        y_bits = bits(rounded if hard else noisy(residual), log2_sigma)
         y_hat = rounded * step + mean
         x_hat = self.synthesise(y_hat, hats, "synthesis" not in off) if picture else x.float()
         return x_hat, y_bits.sum((1, 2, 3)), z_bits.sum((1, 2, 3))
@@ -242,12 +254,12 @@ class Codec(nn.Module):
         linear = c.latents * 768 / 256
         head = c.hyper * 16 * c.latents / 4096
         parts = {
-            "analysis": self.analysis.macs_per_px(64) + linear,
+            "analysis": (self.analysis.macs_per_px(64) if self.analysis else 0) + linear,
             "hyper_analysis": self.hyper_analysis.macs_per_px(256),
             "scale_head": head,
             "hyper_synthesis": self.hyper_synthesis.macs_per_px(4096),
             "context": self.context.macs_per_px(256),
-            "synthesis": self.synthesis.macs_per_px(256) + linear,
+            "synthesis": (self.synthesis.macs_per_px(256) if self.synthesis else 0) + linear,
         }
         parts["encode"] = sum(
             parts[n] for n in ("analysis", "hyper_analysis", "scale_head", "hyper_synthesis", "context")
@@ -281,9 +293,11 @@ class Codec(nn.Module):
         bits_, _ = self.latent_bits()
         snapped = (self.sigma * LATENT_GRID * 2.0**bits_).round().clamp_min(1) / LATENT_GRID / 2.0**bits_
         ratio = snapped / self.sigma
-        for chain in (self.synthesis, self.context, self.hyper_analysis):
+        readers = [self.context, self.hyper_analysis] + ([self.synthesis] if self.synthesis else [])
+        writers = [self.context, self.hyper_synthesis] + ([self.analysis] if self.analysis else [])
+        for chain in readers:
             chain[0].weight[:, :m] *= ratio[:, None, None]
-        for chain in (self.analysis, self.hyper_synthesis, self.context):
+        for chain in writers:
             chain[-1].weight /= ratio[:, None, None, None]
             chain[-1].bias /= ratio
         self.log2_scale -= ratio.log2()

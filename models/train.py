@@ -1,12 +1,15 @@
-"""Trains a codec in three phases and keeps a checkpoint, a CSV log and a plot of it.
+"""Trains a codec in four phases and keeps a checkpoint, a CSV log and a plot of it.
 
     python -m models.train --data photos/ --out runs/standard
     python -m models.train --data photos/ --out runs/standard --resume runs/standard/last.pt
     python -m models.train --data photos/ --out runs/more --resume models/checkpoints/standard.pt --phases joint qat
 
+With --resume a [model] in the configuration may ask for other analysis and synthesis nets: they start anew.
+
 prior   the linear path is a KLT and stays one; only the networks at H/16 and below learn, cheaply
+linear  the linear path too; the analysis and synthesis nets are left out, which makes a step three times cheaper
 joint   everything in float
-qat     everything on the 8-bit grids that the exported graphs use
+qat     all that decodes, on the 8-bit grids of the exported graphs and on the symbols that the encoder will choose
 
 OMP_WAIT_POLICY=passive lets two OpenMP threads share a CPU with other work without fighting for it.
 """
@@ -14,6 +17,7 @@ OMP_WAIT_POLICY=passive lets two OpenMP threads share a CPU with other work with
 import argparse
 import copy
 import csv
+import functools
 import math
 import sys
 import time
@@ -32,8 +36,10 @@ from models.evaluate import contributions, live_share, rate_distortion
 from models.hyperprior import Codec, Config
 from models.layers import set_mode
 from models.revive import revive
+from models.soap import Soap
 
-PHASES = ("prior", "joint", "qat")
+PHASES = ("prior", "linear", "joint", "qat")
+NETS = frozenset({"analysis", "synthesis"})
 WIDE_FAN_IN = 384
 """Beyond this many inputs a convolution's learning rate falls as 1 / inputs: an Adam step moves all weights alike, and
 at the full rate the widest layers lost nine of ten ReLUs within 2,000 steps."""
@@ -48,8 +54,10 @@ class Phase:
     steps: int
     minutes: float = math.inf
     """ends the phase early; the learning rate follows whichever runs out first"""
-    rate: float = 4e-4
-    """peak learning rate of AdamW"""
+    optimiser: str = "soap"
+    """soap or adamw"""
+    rate: float = 1e-3
+    """peak learning rate"""
     final: float = 0.03
     """learning rate at the end, as a share of the peak"""
     crop_px: int = 192
@@ -61,31 +69,46 @@ class Phase:
 
 
 DEFAULTS = {
-    "prior": Phase(steps=5000, rate=1e-3, crop_px=256, z_warmup=1000),
-    "joint": Phase(steps=100_000, rate=4e-4),
-    "qat": Phase(steps=10_000, rate=1e-4),
+    "prior": Phase(steps=5000, crop_px=256, z_warmup=1000),
+    "linear": Phase(steps=100_000, optimiser="adamw"),
+    "joint": Phase(steps=100_000, rate=3e-3),
+    "qat": Phase(steps=10_000, rate=6e-4),
 }
 
 
-def parameter_groups(model: Codec, phase: str) -> list[dict[str, Any]]:
+FROZEN = {
+    "prior": ("linear_", "log2_step", "analysis.", "synthesis."),
+    "linear": ("analysis.", "synthesis."),
+    "joint": (),
+    "qat": ("linear_analysis", "log2_step", "analysis."),
+}
+"""What a phase leaves alone, by the beginnings of names; the steps of z always learn."""
+OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True)}
+
+
+def parameter_groups(model: Codec, phase: str, optimiser: str) -> list[dict[str, Any]]:
     """Parameters with the share of the learning rate that suits their size; the prior phase freezes the transforms."""
-    frozen = ("linear_", "log2_step", "analysis.", "synthesis.") if phase == "prior" else ()
-    # the transforms' last layers speak in units of many pixel levels: at the full rate their first steps do damage
-    last = tuple(f"{n}.{len(getattr(model, n)) - 1}." for n in ("analysis", "synthesis"))
+    frozen = FROZEN[phase]
+    # with AdamW the transforms' last layers take a tenth: they speak in units of many pixel levels
+    nets = {"analysis": model.analysis, "synthesis": model.synthesis}
+    last = tuple(f"{name}.{len(net) - 1}." for name, net in nets.items() if net)
     groups: dict[float, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
         if name.endswith("grid.log2") and parameter.requires_grad is False:
             continue
-        active = not (name.startswith(frozen) and name != "log2_step_z")
+        active = not name.startswith(frozen) or name == "log2_step_z"
         parameter.requires_grad_(active)
-        if active:
-            if name.startswith("linear_") or name.startswith(last):
-                share = 0.1
-            elif parameter.ndim == 4:
-                share = round(min(1.0, WIDE_FAN_IN / parameter[0].numel()), 3)
-            else:
-                share = 2.0 if name.startswith("log2_") else 1.0
-            groups.setdefault(share, []).append(parameter)
+        if not active:
+            continue
+        if optimiser == "soap":
+            share = 0.03 if name.startswith("linear_") else 1.0 if name.startswith(("analysis.", "synthesis.")) else 0.3
+        elif name.startswith("linear_") or name.startswith(last):
+            share = 0.1
+        elif parameter.ndim == 4:
+            share = round(min(1.0, WIDE_FAN_IN / parameter[0].numel()), 3)
+        else:
+            share = 2.0 if name.startswith("log2_") else 1.0
+        groups.setdefault(share, []).append(parameter)
     return [{"params": p, "share": s, "weight_decay": 0.0} for s, p in groups.items()]
 
 
@@ -98,7 +121,7 @@ def rate_at(phase: Phase, progress: float, step: int) -> float:
 class Trainer:
     """One training run: the model, its moving average, the log, and what it needs to go on after a stop."""
 
-    def __init__(self, args: argparse.Namespace, config: Config, phases: dict[str, Phase]):
+    def __init__(self, args: argparse.Namespace, config: Config | None, phases: dict[str, Phase]):
         self.args, self.phases = args, phases
         self.device = args.device
         self.out = Path(args.out)
@@ -112,20 +135,23 @@ class Trainer:
         if args.resume:
             self.model, self.start = checkpoint.load(args.resume)
             self.done = self.start.get("provenance", {}).get("phases", [])
+            if config and config != self.model.config:
+                self.model = checkpoint.with_nets(self.model, config)
+                self.start = {}
         else:
-            self.model = Codec(config)
-            self.model.start_from_klt(*klt(self.images, config.latents))
+            self.model = Codec(config or Config())
+            self.model.start_from_klt(*klt(self.images, self.model.config.latents))
         self.model.snap_sigma()
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model)
         if "average" in self.start:
             self.average.load_state_dict(self.start["average"])
-        self.norm = torch.as_tensor(self.start.get("norm", [0.0] * config.levels), device=self.device)
+        self.norm = torch.as_tensor(self.start.get("norm", [0.0] * self.model.config.levels), device=self.device)
         self.row_fields = ["phase", "step", "minutes", "rate", "loss", "y_bpp", "z_bpp", "mse", "gradient"]
 
     # -- one step ------------------------------------------------------------------------------------------------
 
-    def loss(self, x: Tensor, picture: bool, z_weight: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, x: Tensor, phase: str, z_weight: float = 1.0) -> tuple[Tensor, dict[str, float]]:
         """Rate plus lambda times distortion of one batch, each picture at a level of its own.
 
         Each is divided by the usual loss at its level, so that all rates weigh alike.
@@ -134,7 +160,8 @@ class Trainer:
         level = (
             (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
         )
-        x_hat, y_bits, z_bits = self.model(x, level, picture=picture)
+        off = NETS if phase in ("prior", "linear") else frozenset[str]()
+        x_hat, y_bits, z_bits = self.model(x, level, hard=phase == "qat", off=off, picture=phase != "prior")
         px = x.shape[-2] * x.shape[-1]
         mse = ((x_hat - x.float()) ** 2).mean((1, 2, 3))
         hats = self.model.hats(level)
@@ -159,8 +186,9 @@ class Trainer:
         phase = self.phases[name]
         crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
         step, minutes_before = 0, 0.0
-        optimiser = torch.optim.AdamW(parameter_groups(self.model, name), lr=phase.rate, betas=(0.9, 0.98), fused=True)
-        if name == "joint" and self.start.get("phase") != name:
+        groups = parameter_groups(self.model, name, phase.optimiser)
+        optimiser = OPTIMISERS[phase.optimiser](groups, lr=phase.rate)
+        if name in ("linear", "joint") and self.start.get("phase") != name:
             levels = torch.linspace(0, self.model.config.levels - 1, phase.batch, device=self.device)
             revived = revive(self.model, ((next(crops), levels) for _ in range(8)))
             self.average.load_state_dict(self.model.state_dict())
@@ -180,7 +208,7 @@ class Trainer:
                 for group in optimiser.param_groups:
                     group["lr"] = rate * group["share"]
                 z_weight = min(1.0, step / phase.z_warmup) if phase.z_warmup else 1.0
-                loss, stats = self.loss(next(crops), picture=name != "prior", z_weight=z_weight)
+                loss, stats = self.loss(next(crops), name, z_weight)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 gradient = torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
@@ -224,7 +252,7 @@ class Trainer:
     @torch.no_grad()
     def calibrate(self, crops: Crops) -> None:
         """Fits every 8-bit grid to the ranges of a few batches, unless the checkpoint comes from this phase."""
-        if self.start.get("phase") != "qat" and not any(p["phase"] == "qat" for p in self.done):
+        if "qat" not in (self.start.get("phase"), self.done[-1]["phase"] if self.done else None):
             set_mode(self.model, "observe")
             for level in torch.linspace(0, self.model.config.levels - 1, 12, device=self.device):
                 self.model(next(crops), level.expand(crops.batch), hard=True)
@@ -247,9 +275,11 @@ class Trainer:
     def report(self, name: str, step: int, bar: Any) -> None:
         """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
         model, top = self.average, self.model.config.levels - 1
-        points = [rate_distortion(model, self.val, level, device=self.device) for level in (0.0, top / 2, float(top))]
+        off = NETS if name in ("prior", "linear") else frozenset[str]()
+        levels = (0.0, top / 2, float(top))
+        points = [rate_distortion(model, self.val, level, off, self.device) for level in levels]
         text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
-        if name != "prior":
+        if not off:
             live = live_share(model, self.val[:2], device=self.device)
             worst = min(live, key=live.__getitem__)
             worth = contributions(model, self.val[:4], top / 2, self.device)
@@ -278,8 +308,8 @@ class Trainer:
         plt.close(figure)
 
 
-def read_config(path: str | None) -> tuple[Config, dict[str, Phase]]:
-    """A TOML file that holds only what differs: [model] and [prior], [joint], [qat]."""
+def read_config(path: str | None) -> tuple[Config | None, dict[str, Phase]]:
+    """A TOML file that holds only what differs: [model] and the phases. Without [model] there is no Config."""
     given = tomllib.loads(Path(path).read_text()) if path else {}
     known = {"model": Config, **dict.fromkeys(PHASES, Phase)}
     for table, values in given.items():
@@ -289,7 +319,7 @@ def read_config(path: str | None) -> tuple[Config, dict[str, Phase]]:
     phases = {
         n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES
     }
-    return Config(**given.get("model", {})), phases
+    return Config(**given["model"]) if "model" in given else None, phases
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -34,12 +34,11 @@ def picture() -> np.ndarray:
     return base.clip(0, 255).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def model(picture: np.ndarray) -> Model:
-    """An untrained model in which every network does something, its grids fitted."""
+def untrained(picture: np.ndarray, config: Config) -> Model:
+    """A model in which every network does something, its grids fitted."""
     torch.manual_seed(0)
-    model = Model(TINY)
-    model.start_from_klt(*klt([picture], TINY.latents))
+    model = Model(config)
+    model.start_from_klt(*klt([picture], config.latents))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 4 and not name.startswith("linear"):
@@ -52,10 +51,8 @@ def model(picture: np.ndarray) -> Model:
     return model
 
 
-@pytest.fixture(scope="module")
-def bundle(model: Model, picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(model: Model, picture: np.ndarray, folder: Path) -> Path:
     """The folder that the command writes."""
-    folder = tmp_path_factory.mktemp("export")
     checkpoint.save_slim(folder / "tiny.pt", model, {"phases": []})
     (folder / "pictures").mkdir()
     for i in range(2):
@@ -65,12 +62,30 @@ def bundle(model: Model, picture: np.ndarray, tmp_path_factory: pytest.TempPathF
     return folder / "tiny"
 
 
+@pytest.fixture(scope="module")
+def model(picture: np.ndarray) -> Model:
+    return untrained(picture, TINY)
+
+
+@pytest.fixture(scope="module")
+def bundle(model: Model, picture: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return exported(model, picture, tmp_path_factory.mktemp("export"))
+
+
 def test_the_exported_codec_decodes_what_it_encodes(bundle: Path, picture: np.ndarray) -> None:
     codec = Codec(bundle, threads=1)
     for quality in (1, 50, 100):
         decoded = codec.decode(codec.encode(picture, quality))
         assert decoded.shape == picture.shape
     assert np.mean((decoded.astype(float) - picture) ** 2) < 120  # 48 latents of 768 on noise
+
+
+def test_a_model_without_nets_becomes_a_codec_too(picture: np.ndarray, tmp_path: Path) -> None:
+    codec = Codec(exported(untrained(picture, replace(TINY, fine=0)), picture, tmp_path), threads=1)
+    assert codec.networks.inputs("synthesis") == ["latents"]
+    decoded = codec.decode(codec.encode(picture, 100))
+    assert np.mean((decoded.astype(float) - picture) ** 2) < 120
+    assert codec.bundle.manifest["kmacs_per_px"]["analysis"] == pytest.approx(48 * 768 / 256 / 1000, abs=1e-3)
 
 
 def test_the_manifest_says_what_the_bundle_is(bundle: Path) -> None:

@@ -1,0 +1,57 @@
+"""The shipped weights: every hidden layer of every network has something to say."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from runtime.codec import Codec  # noqa: E402
+from runtime.networks import Networks  # noqa: E402
+
+PROJECT = Path(__file__).parents[2]
+BUNDLES = sorted(path.parent.name for path in (PROJECT / "runtime" / "weights").glob("*/manifest.json"))
+QUALITIES = (15, 75, 97)
+LEAST_LIVE = 0.25
+"""Share of a hidden layer's channels that must be above zero somewhere in a photograph."""
+
+
+def hidden_layers(graph: "onnx.ModelProto") -> list[str]:
+    """Outputs of the integer convolutions with a ReLU: those of zero point 0."""
+    zero = {c.name for c in graph.graph.initializer if not onnx.numpy_helper.to_array(c).any()}
+    return [n.output[0] for n in graph.graph.node if n.op_type == "QLinearConv" and n.input[7] in zero]
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs: dict[str, list[tuple[np.ndarray, ...]]] = {}
+    run = Networks.run
+
+    def watched(self: Networks, network: str, *arrays: np.ndarray) -> np.ndarray:
+        inputs.setdefault(network, []).append(arrays)
+        return run(self, network, *arrays)
+
+    monkeypatch.setattr(Networks, "run", watched)
+    codec = Codec(name)
+    photo = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))[:384, :384, ::-1]
+    for quality in QUALITIES:
+        codec.decode(codec.encode(photo, quality))
+    assert set(inputs) == {"analysis", "hyper_analysis", "hyper_synthesis", "context", "synthesis"}
+    shares: dict[str, float] = {}
+    for network, calls in inputs.items():
+        graph = onnx.load(codec.bundle.folder / f"{network}.onnx")
+        layers = hidden_layers(graph)
+        if not layers:
+            continue
+        graph.graph.output.extend(onnx.helper.make_empty_tensor_value_info(layer) for layer in layers)
+        session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        names = [i.name for i in session.get_inputs()]
+        live: list[np.ndarray] = [np.zeros(1, bool)] * len(layers)
+        for arrays in calls:
+            found = session.run(layers, {n: x[None] for n, x in zip(names, arrays, strict=True)})
+            live = [alive | (x.max((0, 2, 3)) > 0) for alive, x in zip(live, found, strict=True)]
+        shares |= {layer: float(alive.mean()) for layer, alive in zip(layers, live, strict=True)}
+    assert {layer: share for layer, share in shares.items() if share < LEAST_LIVE} == {}
