@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 
 from export.prior import Arrays
+from export.reach import reach_px
 from runtime import spec
 from runtime.bundle import bundle_id
 
@@ -33,6 +34,7 @@ def write_manifest(folder: Path, name: str, facts: dict[str, Any]) -> dict[str, 
         "name": name,
         "id": bundle_id(folder).hex(),
         **facts,
+        "reach_px": reach_px({n: onnx.load(folder / f"{n}.onnx") for n in spec.NETWORKS}),
         "sha256": {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in files},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")

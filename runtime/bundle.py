@@ -1,10 +1,8 @@
 """A folder of weights: manifest.json, five ONNX graphs and prior.npz; checked before anything is used."""
 
-import hashlib
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +10,20 @@ import numpy as np
 
 from runtime import spec
 from runtime.errors import BundleError, InputError
-from runtime.latents import Prior
+from runtime.latents import MAX_UNIT, Prior
 from runtime.tables import Tables
+from runtime.windows import Reach
 
 DEFAULT = "standard"
 
 
 def bundle_id(folder: Path) -> bytes:
     """8 bytes that name everything a decoder takes from a bundle."""
-    digest = hashlib.sha256()
+    from hashlib import sha256  # no command needs it, and it loads OpenSSL
+
+    digest = sha256()
     for name in spec.DECODER_FILES:
-        digest.update(hashlib.sha256((folder / name).read_bytes()).digest())
+        digest.update(sha256((folder / name).read_bytes()).digest())
     return digest.digest()[:8]
 
 
@@ -42,7 +43,7 @@ class Bundle:
         given = str(folder or DEFAULT)
         path = Path(given)
         if not (path / "manifest.json").is_file():
-            path = Path(str(files("runtime"))) / "weights" / given
+            path = Path(__file__).parent / "weights" / given
         try:
             manifest = json.loads((path / "manifest.json").read_text())
         except FileNotFoundError:
@@ -57,11 +58,21 @@ class Bundle:
             )
         return cls(path, manifest)
 
+    @staticmethod
+    def shipped(bundle_id: bytes) -> Path | None:
+        """The folder of the shipped bundle with an id, or None."""
+        for path in sorted((Path(__file__).parent / "weights").glob("*/manifest.json")):
+            if json.loads(path.read_text()).get("id") == bundle_id.hex():
+                return path.parent
+        return None
+
     def verify(self) -> None:
         """Compares every file with its checksum; raises BundleError naming the first that differs."""
+        from hashlib import sha256
+
         for name, expected in self.manifest["sha256"].items():
             try:
-                found = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
+                found = sha256((self.folder / name).read_bytes()).hexdigest()
             except OSError as error:
                 raise BundleError(f"{self.folder / name}: {error.strerror}; reinstall the bundle") from error
             if found != expected:
@@ -94,7 +105,23 @@ class Bundle:
     def prior(self) -> Prior:
         """The integers that turn z into scale indexes and symbols into latents."""
         names = [f.name for f in fields(Prior) if f.name != "top_index"]
-        return Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
+        prior = Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
+        if prior.unit.max() >= MAX_UNIT:
+            raise BundleError(
+                f"{self.folder}: unit {prior.unit.max()}, may be below {MAX_UNIT}; export the bundle anew"
+            )
+        return prior
+
+    @cached_property
+    def reach(self) -> dict[str, Reach]:
+        """How far each network sees beyond its result, as the manifest says; the whole picture where it does not."""
+        found = {}
+        for name in spec.NETWORKS:
+            reach = self.manifest.get("reach_px", {}).get(name, [spec.SIDE_LIMIT_PX] * 2)
+            if not isinstance(reach, list) or len(reach) != 2 or not all(isinstance(r, int) and r >= 0 for r in reach):
+                raise BundleError(f"{self.folder}: reach_px of {name} is {reach}, needs two lengths; export it anew")
+            found[name] = Reach(*reach)
+        return found
 
     def level(self, quality: float) -> int:
         """The level byte for a quality 1 .. 100; raises InputError outside."""

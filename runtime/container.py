@@ -20,6 +20,8 @@ from runtime.errors import StreamError, TruncatedError
 MAGIC = b"\x89GAR"
 VERSION = 1
 
+FILE = 0
+"""No section has this kind."""
 LATENTS = 1
 ALPHA = 2
 EXIF = 3
@@ -28,6 +30,9 @@ XMP = 5
 SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", XMP: "XMP"}
 ANCILLARY = 128
 """Sections of unknown kind are skipped from here on, and refused below."""
+
+LAYERS = 3
+"""The symbols of a tile come in layers: z, the first half of its latents, the second half."""
 
 MAX_SIDE_PX = 1 << 20
 MAX_PIXELS = 256_000_000
@@ -93,7 +98,42 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
     another version, a wrong checksum, an illegal value, a picture of more than max_pixels.
     """
     reader = _Reader(data)
-    magic = data[: len(MAGIC)]
+    header, entries = _unpack_header(reader, max_pixels)
+    reader.need(sum(length + CRC_BYTES for _, length in entries))
+    found = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
+    reader.end()
+    return header, {kind: body for kind, body in found if kind in SECTION_NAMES}
+
+
+def unpack_damaged(
+    data: bytes, max_pixels: float = MAX_PIXELS
+) -> tuple[Header, dict[int, bytes], dict[int, StreamError]]:
+    """Return the header, the sections of known kinds, and by kind what is wrong with them, if anything is.
+
+    A section is what there is of it: TruncatedError stands for one that is cut, and kind FILE for the
+    end of the file. Raises as unpack does for a header that is not whole and right.
+    """
+    reader = _Reader(data)
+    header, entries = _unpack_header(reader, max_pixels)
+    sections, faults = {}, {}
+    for kind, length in entries:
+        at = reader.at
+        try:
+            body = _unpack_section(reader, kind, length)
+        except StreamError as error:
+            body = data[at : at + length]
+            faults[kind] = error
+            reader.at = min(at + length + CRC_BYTES, len(data))
+        if kind in SECTION_NAMES:
+            sections[kind] = body
+    if reader.at < len(data):
+        faults[FILE] = StreamError(f"{len(data) - reader.at} bytes behind the end: not ours")
+    return header, sections, faults
+
+
+def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[tuple[int, int]]]:
+    """Return the header, checked, and the kind and the length of each section."""
+    magic = reader.data[: len(MAGIC)]
     if magic != MAGIC[: len(magic)]:
         raise StreamError(f"begins with {magic.hex(' ')}: not a gargalo file")
     reader.take(len(MAGIC))
@@ -107,7 +147,7 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
     count = reader.byte()
     reader.need(count * MIN_SECTION_ENTRY_BYTES)
     entries = [(reader.byte(), reader.varint()) for _ in range(count)]
-    crc = zlib.crc32(data[: reader.at]) & 0xFFFF
+    crc = zlib.crc32(reader.data[: reader.at]) & 0xFFFF
     if crc != int.from_bytes(reader.take(HEADER_CRC_BYTES), "little"):
         raise StreamError("the header does not match its checksum: the file is damaged")
 
@@ -123,20 +163,18 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
         raise StreamError(
             f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; raise max_pixels if you trust the file"
         )
-    alpha = bool(flags & _ALPHA_FLAG)
+    gray, alpha = bool(flags & _GRAY_FLAG), bool(flags & _ALPHA_FLAG)
     _check_kinds([kind for kind, _ in entries], alpha)
-    reader.need(sum(length + CRC_BYTES for _, length in entries))
-    sections = {}
-    for kind, length in entries:
-        body = reader.take(length)
-        if zlib.crc32(body) != reader.u32():
-            name = SECTION_NAMES.get(kind, f"kind {kind}")
-            raise StreamError(f"section {name} does not match its checksum: the file is damaged")
-        if kind in SECTION_NAMES:
-            sections[kind] = body
-    reader.end()
-    gray = bool(flags & _GRAY_FLAG)
-    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha), sections
+    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha), entries
+
+
+def _unpack_section(reader: "_Reader", kind: int, length: int) -> bytes:
+    """Return the next section, which matches its checksum."""
+    body = reader.take(length)
+    if zlib.crc32(body) != reader.u32():
+        name = SECTION_NAMES.get(kind, f"kind {kind}")
+        raise StreamError(f"section {name} does not match its checksum: the file is damaged")
+    return body
 
 
 def pack_tiles(chunks: Sequence[Sequence[bytes]]) -> bytes:
@@ -174,6 +212,38 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
             raise StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
         chunks[tile].append(chunk)
     reader.end()
+    return chunks
+
+
+def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes | StreamError]]:
+    """Return chunks[tile][layer], or what is wrong with a chunk; [[payload]] for one tile, which has no checksums.
+
+    A chunk counts if it is where the index says and matches its own checksum, even if the index does not.
+    """
+    if tiles == 1:
+        return [[payload]]
+    reader = _Reader(payload)
+    chunks: list[list[bytes | StreamError]] = [[] for _ in range(tiles)]
+    index: list[tuple[int, int]] = []
+    error: StreamError = TruncatedError("the file ends before the index of its tiles does")
+    try:
+        reader.need(tiles * layers * MIN_CHUNK_ENTRY_BYTES + CRC_BYTES)
+        index = [(reader.varint(), reader.u32()) for _ in range(tiles * layers)]
+        reader.take(CRC_BYTES)
+    except StreamError as wrong:
+        error, index = wrong, []
+    for at in range(tiles * layers):
+        layer, tile = divmod(at, tiles)
+        chunk: bytes | StreamError = error
+        if index:
+            length, crc = index[at]
+            chunk = payload[reader.at : reader.at + length]
+            if len(chunk) < length:
+                chunk = TruncatedError(f"the file ends before layer {layer} of tile {tile} does")
+            elif zlib.crc32(chunk) != crc:
+                chunk = StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
+            reader.at = min(reader.at + length, len(payload))
+        chunks[tile].append(chunk)
     return chunks
 
 

@@ -7,33 +7,60 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runtime.batch import Done, Job, plan, run
-from runtime.commands import STREAM, add_arguments, deliver, exit_status, parse_threads, shown, size, take
+from runtime.commands import (
+    STREAM,
+    add_arguments,
+    deliver,
+    exit_status,
+    open_codec,
+    parse_max_pixels,
+    parse_threads,
+    parser,
+    shown,
+    size,
+    take,
+)
 from runtime.errors import InputError, StreamError
 
 _EXAMPLES = """\
 examples:
   python -m runtime.decompress cam.gar                  writes cam.png beside it
   python -m runtime.decompress small/ -r -s jpg -o photos/
+  python -m runtime.decompress half.gar --layer 0       a preview of a file that is still being received
 """
+
+DAMAGED = 3
+"""The exit status when --salvage found damage."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime.decompress",
-        description="Decompress .gar files. The suffix of OUT names the picture format.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    """Returns 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
+    add_arguments(arguments, "a .gar file", "IN with the suffix .png")
+    add = arguments.add_argument
+    add("-s", "--suffix", metavar="FORMAT", help="png (default), jpg, webp, tif, avif, ppm or bmp")
+    add("--region", metavar="X,Y,W,H", help="decode only this part, given in pixels from the top left")
+    part = arguments.add_mutually_exclusive_group()
+    part.add_argument(
+        "--layer",
+        choices=("0", "1", "2"),
+        help="a preview from the beginning of a file, which may be all there is of it yet: 0 blurred, 1 with half "
+        "of the details, 2 all; until the file is complete, damage in it may go unnoticed",
     )
-    add_arguments(parser, "a .gar file", "IN with the suffix .png")
-    parser.add_argument("-s", "--suffix", metavar="FORMAT", help="png (default), jpg, webp, tif, ppm or bmp")
-    args = parser.parse_args(argv)
+    part.add_argument(
+        "--salvage",
+        action="store_true",
+        help="decode what is intact of a damaged file; says on stderr what is not, and exits with 3 then",
+    )
+    args = arguments.parse_args(argv)
     return exit_status(lambda: decompress(args))
 
 
 def decompress(args: argparse.Namespace) -> int:
     """Decompresses the files as the arguments of the command say and returns the exit status."""
     _, threads = parse_threads(args)
+    max_pixels = parse_max_pixels(args)
+    region = _region(args.region)
     from runtime.structure import SUFFIXES
 
     wanted = "." + (args.suffix or "png").lower().removeprefix(".")
@@ -41,13 +68,13 @@ def decompress(args: argparse.Namespace) -> int:
         raise InputError(f"-s {args.suffix} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
     jobs = plan(args, wanted, (".gar",))
     shapes: dict[Path, str] = {}
+    damaged: list[Path] = []
 
     def prepare() -> Callable[[Job], Done]:
         # The heavy modules load only now, so that --help and simple mistakes answer at once.
-        from runtime import container, pixels
-        from runtime.codec import Codec
+        from runtime import container, partial, pixels
 
-        codec = Codec(args.bundle, threads=threads)
+        codec = open_codec(args, threads)
 
         def work(job: Job) -> Done:
             suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
@@ -56,16 +83,27 @@ def decompress(args: argparse.Namespace) -> int:
             data = take(job.source)
             notes: list[str] = []
             try:
-                header, sections = container.unpack(data)
                 start = time.perf_counter()
-                picture = codec.decode(data)
+                if args.salvage:
+                    saved = partial.salvage(codec, data, region, max_pixels)
+                    picture, sections = saved.pixels, saved.metadata
+                    notes += saved.damage
+                    damaged.extend([job.source] if saved.damage else [])
+                elif args.layer is not None:
+                    picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
+                    _, found, faults = container.unpack_damaged(data, max_pixels)
+                    sections = {kind: body for kind, body in found.items() if kind not in faults}
+                else:
+                    picture = codec.decode(data, region, max_pixels)
+                    _, sections = container.unpack(data, max_pixels)
                 ms = 1e3 * (time.perf_counter() - start)
             except StreamError as error:
                 raise StreamError(f"{job.source}: {error}") from error
-            made = pixels.encode(picture, suffix, sections, notes)
+            height, width = picture.shape[:2]
+            made = pixels.encode(picture, suffix, sections, notes, spoil=True)
             deliver(job.target, made)
-            shapes[job.source] = f"{header.width}x{header.height}"
-            return Done(len(data), len(made), ms, 8 * len(data) / (header.width * header.height), notes)
+            shapes[job.source] = f"{width}x{height}"
+            return Done(len(data), len(made), ms, 8 * len(data) / (width * height), notes)
 
         return work
 
@@ -73,7 +111,18 @@ def decompress(args: argparse.Namespace) -> int:
         before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
         return f"{before} -> {after}, {shapes[job.source]} px, {done.ms:.0f} ms"
 
-    return run(jobs, prepare, line, args)
+    return run(jobs, prepare, line, args) or (DAMAGED if damaged else 0)
+
+
+def _region(text: str | None) -> tuple[int, int, int, int] | None:
+    """Returns the numbers of --region; InputError unless they are four."""
+    if text is None:
+        return None
+    words = text.split(",")
+    if len(words) != 4 or not all(word.strip().isdecimal() and len(word) <= 9 for word in words):
+        raise InputError(f"--region {text} is no X,Y,W,H; give four whole numbers such as 0,0,640,480")
+    x, y, width, height = map(int, words)
+    return x, y, width, height
 
 
 if __name__ == "__main__":

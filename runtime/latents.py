@@ -20,6 +20,12 @@ I32 = NDArray[np.int32]
 BITS_PER_SQUARED_STEP = 10.0
 """Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
 
+LARGEST_SYMBOL = 32767
+"""The encoder's; a stream may hold larger ones."""
+
+MAX_UNIT = 1 << 13
+"""Grid steps are below so many integers of a latent: then 1 / (2 unit) is more than float32 rounds at 256."""
+
 
 @dataclass(frozen=True)
 class Prior:
@@ -47,6 +53,11 @@ class Prior:
         return len(self.unit)
 
     @property
+    def whole(self) -> type[np.integer]:
+        """The smallest type that holds every latent."""
+        return np.int16 if self.limit.max() < 1 << 15 else np.int32
+
+    @property
     def hyper_channels(self) -> int:
         return int(self.scale_head.shape[0])
 
@@ -56,8 +67,8 @@ class Prior:
 
     @cached_property
     def head(self) -> F32:
-        """The scale head as float32 (16 M, K)."""
-        return np.ascontiguousarray(self.scale_head.T, np.float32)
+        """The scale head in whole indexes, float32 (16 M, K): whole numbers of 2**-14, all sums of them below 2**10."""
+        return np.ascontiguousarray(self.scale_head.T, np.float32) * np.float32(2.0**-spec.INDEX_BITS)
 
     def at_level(self, level: int) -> "Level":
         """What holds at one level 0 .. top_level."""
@@ -74,7 +85,7 @@ class Prior:
             planes[following] = fraction
         return Level(
             self,
-            step=exp2(between(self.log2_step)).astype(np.float32)[:, None, None],
+            step=exp2(between(self.log2_step)).astype(np.float32),
             base=between(self.scale_base).astype(np.float32),
             step_z=exp2(between(self.log2_step_z)).astype(np.float32)[:, None, None],
             index_z=to_index(between(self.scale_base_z).astype(np.float32), self.top_index),
@@ -88,7 +99,7 @@ class Level:
 
     prior: Prior
     step: F32
-    """(M, 1, 1) whole numbers"""
+    """(M,) whole numbers"""
     base: F32
     """(M,) scale indexes where z is zero, in 2**-14"""
     step_z: F32
@@ -110,15 +121,15 @@ class Level:
         scaled = symbols.astype(np.int64) * self.step_z.astype(np.int64) + one // 2
         return np.clip(scaled // one, spec.GRID_LOW, spec.GRID_HIGH).astype(np.float32)
 
-    def scale_index(self, z_hat: F32, height: int, width: int) -> U8:
-        """Scale index of every latent (M, height, width) from z (K, hz, wz) alone."""
+    def scale_index(self, z_hat: F32) -> U8:
+        """Scale index of every latent (M, 4 hz, 4 wz) from z (K, hz, wz) alone."""
         k, hz, wz = z_hat.shape
         side = spec.HYPER_STRIDE
-        total = self.prior.head @ z_hat.reshape(k, hz * wz)  # (16 M, hz * wz), whole numbers below 2**24
-        total = total.reshape(-1, side * side, hz * wz) + self.base[:, None, None]
-        index = to_index(total, self.prior.top_index).reshape(-1, side, side, hz, wz)
-        index = index.transpose(0, 3, 1, 4, 2).reshape(-1, hz * side, wz * side)
-        return np.ascontiguousarray(index[:, :height, :width])
+        total: F32 = self.prior.head @ z_hat.reshape(k, hz * wz)  # (16 M, hz * wz), exact in float32
+        total = total.reshape(-1, side * side * hz * wz)
+        total += self.base[:, None] * np.float32(2.0**-spec.INDEX_BITS)
+        index = floored(total, self.prior.top_index).reshape(-1, side, side, hz, wz)
+        return index.transpose(0, 3, 1, 4, 2).reshape(-1, hz * side, wz * side)
 
     def quantise(self, latents: F32, mean: F32, index: U8, savings: F32 | None = None) -> F32:
         """Residual symbols of latents given in their own units; zero where they are not coded.
@@ -126,35 +137,46 @@ class Level:
         With `savings` (see runtime.tables.Tables.savings) a symbol moves one towards zero where the bits saved outweigh
         the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
         """
-        scaled: F32 = (latents - mean) / self.step
-        scaled *= index > 0
-        residual: F32 = np.rint(scaled)
-        np.clip(residual, -32768, 32767, out=residual)
+        exact: F32 = latents - mean
+        exact /= over(self.step, exact)
+        exact *= index != 0
+        residual: F32 = np.rint(exact)
+        np.clip(residual, -LARGEST_SYMBOL, LARGEST_SYMBOL, out=residual)
         if savings is not None:
-            places = np.flatnonzero(residual)
-            whole, exact = residual.ravel()[places], scaled.ravel()[places]
+            places = np.flatnonzero(residual != 0)
+            whole = residual.ravel().take(places)
             magnitude = np.abs(whole)
-            added = 2 * (np.abs(exact) - magnitude) + 1  # growth of the squared error, in squared steps
-            column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
-            lower = BITS_PER_SQUARED_STEP * added < savings[index.ravel()[places], column]
-            residual.ravel()[places[lower]] -= np.sign(whole[lower])
+            added = np.abs(exact.ravel().take(places))  # growth of the squared error, in squared steps
+            added -= magnitude
+            added *= 2 * BITS_PER_SQUARED_STEP
+            added += BITS_PER_SQUARED_STEP
+            columns = savings.shape[1]
+            row = index.ravel().take(places).astype(np.intp) * columns
+            saved = savings.ravel().take(row + np.minimum(magnitude, columns - 1).astype(np.intp))
+            lower = np.flatnonzero(added < saved)
+            whole = whole.take(lower)
+            residual.ravel()[places.take(lower)] = whole - np.sign(whole)
         return residual
 
-    def dequantise(self, residual: F32, mean: F32) -> F32:
+    def dequantise(self, residual: NDArray[np.number], mean: F32) -> F32:
         """Latents as whole numbers within the channel's limit."""
-        limit = self.prior.limit.astype(np.float32)[:, None, None]
-        latents: F32 = np.clip(residual * self.step + mean, -limit, limit)
-        return latents
+        latents: F32 = np.multiply(residual, over(self.step, residual), dtype=np.float32)
+        latents += mean
+        limit = over(self.prior.limit.astype(np.float32), latents)
+        return np.clip(latents, -limit, limit, out=latents)
 
     def mean(self, grid: U8) -> F32:
-        """Latents that stand for grid values (M, h, w)."""
-        return (grid.astype(np.float32) - spec.GRID_ZERO) * self.prior.unit.astype(np.float32)[:, None, None]
+        """Latents that stand for grid values (M, ...)."""
+        mean = grid.astype(np.float32)
+        mean -= spec.GRID_ZERO
+        mean *= over(self.prior.unit.astype(np.float32), mean)
+        return mean
 
     def grid(self, latents: F32) -> U8:
         """The nearest grid values (half up) of whole-number latents, with the zero point added."""
-        unit = self.prior.unit.astype(np.float32)[:, None, None]
-        nearest = np.floor((2 * latents + unit) / (2 * unit))
-        return (np.clip(nearest, spec.GRID_LOW, spec.GRID_HIGH) + spec.GRID_ZERO).astype(np.uint8)
+        nearest: F32 = latents / over(self.prior.unit.astype(np.float32), latents)
+        nearest += spec.GRID_ZERO + 0.5  # whole numbers of 1 / (2 unit), which float32 tells apart: see MAX_UNIT
+        return floored(nearest, spec.GRID_ZERO + spec.GRID_HIGH)
 
     def with_planes(self, grid: U8) -> U8:
         """Grid values (M, h, w) followed by the level's constant planes."""
@@ -174,10 +196,17 @@ def exp2(log2: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def to_index(fixed: F32, top: int) -> U8:
     """Whole scale indexes of fixed-point ones, floored and clamped to 0 .. top."""
-    scaled: F32 = fixed * np.float32(2.0**-spec.INDEX_BITS)
-    np.floor(scaled, out=scaled)
-    np.clip(scaled, 0, top, out=scaled)
-    return scaled.astype(np.uint8)
+    return floored(fixed * np.float32(2.0**-spec.INDEX_BITS), top)
+
+
+def floored(values: F32, top: int) -> U8:
+    """Whole numbers of values, which change, floored and clamped to 0 .. top."""
+    return np.clip(values, 0, top, out=values).astype(np.uint8)
+
+
+def over(channels: F32, like: NDArray[np.number]) -> F32:
+    """Numbers (M,) of channels in a shape that goes with arrays (M, ...)."""
+    return channels.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def first_half(height: int, width: int) -> NDArray[np.bool_]:

@@ -1,7 +1,12 @@
-"""The five networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime."""
+"""The five networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
+A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
+whatever is asked for; another provider takes analysis, hyper-analysis and synthesis, as the float twins of `twins.py`.
+"""
+
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +16,49 @@ from runtime.errors import BundleError, InputError
 if TYPE_CHECKING:
     import onnxruntime
 
-PROVIDERS = {"auto": "CPUExecutionProvider", "cpu": "CPUExecutionProvider"}
+MOVABLE = ("analysis", "hyper_analysis", "synthesis")
+"""Networks that need not be exact: the encoder's choices, and pixels that may be off by a level."""
+
+
+class Provider(NamedTuple):
+    """How to come by one of ONNX Runtime's execution providers."""
+
+    name: str
+    """ONNX Runtime's name of it."""
+    package: str
+    """What to install with pip."""
+    options: dict[str, str] = {}
+    """Its options: whatever keeps float32 at 24 bits."""
+    plugin: str | None = None
+    """Module of the package, where that is a plugin."""
+    plugin_options: dict[str, str] = {}
+    """The options as the plugin wants them."""
+
+
+CPU = Provider("CPUExecutionProvider", "onnxruntime")
+PROVIDERS = {
+    "auto": CPU,
+    "cpu": CPU,
+    "openvino": Provider(
+        "OpenVINOExecutionProvider",
+        "onnxruntime-ep-openvino",
+        {"device_type": "CPU", "precision": "ACCURACY"},
+        "onnxruntime_ep_openvino",
+        {"load_config": '{"CPU": {"INFERENCE_PRECISION_HINT": "f32"}}'},
+    ),
+    "cuda": Provider("CUDAExecutionProvider", "onnxruntime-gpu", {"use_tf32": "0"}),
+    "webgpu": Provider("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", {}, "onnxruntime_ep_webgpu"),
+}
+
+_registered: set[str] = set()
+"""Plugins that this process has loaded: onnxruntime takes each only once."""
 
 
 class Networks:
     """Runs analysis, hyper_analysis, hyper_synthesis, context and synthesis of a bundle folder.
 
-    Arrays have no batch axis. Sessions may be shared by threads. Raises BundleError where a graph does not load.
+    Arrays have no batch axis. Sessions may be shared by threads. Raises InputError for a provider that is not there and
+    BundleError where a graph does not load.
     """
 
     def __init__(self, folder: Path, provider: str = "auto", threads: int | None = None):
@@ -25,30 +66,129 @@ class Networks:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.provider, self.threads = folder, PROVIDERS[provider], threads
+        self.folder, self.threads = folder, threads
+        self.provider = PROVIDERS[provider]
+        self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._making = threading.Lock()
+
+    @property
+    def note(self) -> str | None:
+        """A sentence for the user on what does not run on the CPU provider, None where all does."""
+        if self.provider is CPU:
+            return None
+        return (
+            f"{', '.join(MOVABLE)} run on {self.provider.name}, the rest on the CPU; "
+            "decoded pixels may differ by a level from those of --provider cpu"
+        )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
         """The session of a network, made on the first call."""
-        if name not in self._sessions:
-            import onnxruntime
+        with self._making:
+            if name not in self._sessions:
+                self._sessions[name] = self._load(name, self.provider if name in MOVABLE else CPU)
+            return self._sessions[name]
 
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
-            options.inter_op_num_threads = 1
-            if self.threads:
-                options.intra_op_num_threads = self.threads
-            path = self.folder / f"{name}.onnx"
-            try:
-                session = onnxruntime.InferenceSession(str(path), options, providers=[self.provider])
-            except Exception as error:  # onnxruntime raises its own, undocumented classes
-                raise BundleError(f"{path}: does not load as an ONNX graph ({error}); reinstall the bundle") from error
-            self._sessions[name] = session
-        return self._sessions[name]
+    def inputs(self, name: str) -> list[str]:
+        """The names of a network's inputs in graph order."""
+        return [i.name for i in self.session(name).get_inputs()]
 
     def run(self, name: str, *inputs: NDArray[np.generic]) -> NDArray[np.generic]:
         """The network's one output for its inputs in graph order, all without the batch axis."""
-        session = self.session(name)
-        names = [i.name for i in session.get_inputs()]
-        output: NDArray[np.generic] = session.run(None, {n: x[None] for n, x in zip(names, inputs, strict=True)})[0]
+        named = {n: x[None] for n, x in zip(self.inputs(name), inputs, strict=True)}
+        output: NDArray[np.generic] = self.session(name).run(None, named)[0]
         return output[0]
+
+    def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
+        path = self.folder / f"{name}.onnx"
+        try:
+            if provider is CPU:
+                return self._on_cpu(path)
+            session = self._on_other(path, provider)
+        except Exception as error:  # onnxruntime raises its own, undocumented classes
+            if provider is CPU:
+                raise BundleError(f"{path}: does not load as an ONNX graph ({error}); reinstall the bundle") from error
+            text = f"{path.name} does not load on {provider.name} ({error}); use --provider cpu"
+            raise InputError(text) from error
+        _check_placement(session, path.name, provider)
+        return session
+
+    def _on_cpu(self, path: Path) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name])
+
+    def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
+        import onnxruntime
+
+        from runtime.twins import float_twin
+
+        options, model = self._options(), float_twin(path.read_bytes())
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        if not self._devices:
+            return onnxruntime.InferenceSession(model, options, providers=[(provider.name, provider.options)])
+        options.add_provider_for_devices(self._devices, provider.plugin_options)
+        return onnxruntime.InferenceSession(model, options)
+
+    def _options(self) -> "onnxruntime.SessionOptions":
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
+        if self.threads:
+            options.intra_op_num_threads = self.threads
+        return options
+
+
+def _devices(option: str, provider: Provider) -> list[Any]:
+    """The device of a plugin to run on, none where the provider is built in; InputError where it cannot be had."""
+    import onnxruntime
+
+    if provider.name in onnxruntime.get_available_providers():
+        return []
+    install = f"install it with: pip install {provider.package}"
+    if provider.plugin is None:
+        raise InputError(f"provider {option}: this onnxruntime has no {provider.name}; {install}")
+    if not hasattr(onnxruntime, "register_execution_provider_library"):
+        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} has no plugins; update it")
+    from importlib import import_module
+
+    try:
+        module = import_module(provider.plugin)
+    except ImportError:
+        raise InputError(f"provider {option}: {provider.plugin} is not there; {install}") from None
+
+    def found() -> list[Any]:
+        devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
+        return sorted(devices, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
+
+    try:
+        if option not in _registered:
+            onnxruntime.register_execution_provider_library(option, module.get_library_path())
+            _registered.add(option)
+    except Exception as error:  # onnxruntime raises its own, undocumented classes
+        raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use --provider cpu") from error
+    if not found():
+        raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use --provider cpu")
+    return found()[:1]
+
+
+def _check_placement(session: "onnxruntime.InferenceSession", name: str, provider: Provider) -> None:
+    """Raises InputError unless the provider has got all convolutions: ONNX Runtime falls back to the CPU in silence."""
+    first = session.get_providers()[0]
+    if first != provider.name:
+        raise InputError(f"{name} would run on {first} instead of {provider.name}: no such device; use --provider cpu")
+    session.disable_fallback()
+    if not hasattr(session, "get_provider_graph_assignment_info"):
+        raise InputError(f"onnxruntime does not tell what {provider.name} runs; update it, or use --provider cpu")
+    stray = [
+        node.name
+        for subgraph in session.get_provider_graph_assignment_info()
+        if subgraph.ep_name != provider.name
+        for node in subgraph.get_nodes()
+        if node.op_type == "Conv"
+    ]
+    if stray:
+        raise InputError(f"{name}: {provider.name} leaves {len(stray)} convolutions to the CPU; use --provider cpu")

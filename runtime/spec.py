@@ -10,6 +10,7 @@ DECODER_FILES = ("hyper_synthesis.onnx", "context.onnx", "synthesis.onnx", "prio
 LATENT_STRIDE_PX = 16
 HYPER_STRIDE = 4
 """Latents per hyper-latent and direction."""
+HYPER_STRIDE_PX = LATENT_STRIDE_PX * HYPER_STRIDE
 DEPTH_PX = 8
 """Side of the pixel squares that the networks see as channels: 8 * 8 * 3 = 192."""
 

@@ -1,7 +1,4 @@
-"""Picture size to grids and tiles; padding; pixels to channels and back. FORMAT.md, section 4."""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
+"""Pixels to what the networks see, and back: squares of 8 x 8 as channels. FORMAT.md, section 7."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,48 +6,6 @@ from numpy.typing import NDArray
 from runtime import spec
 
 U8 = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Grids:
-    """The latent grids that belong to a picture."""
-
-    height: int
-    """latent rows"""
-    width: int
-    """latent columns"""
-    hyper_height: int
-    hyper_width: int
-
-    @classmethod
-    def of(cls, height_px: int, width_px: int) -> "Grids":
-        height, width = -(-height_px // spec.LATENT_STRIDE_PX), -(-width_px // spec.LATENT_STRIDE_PX)
-        return cls(height, width, -(-height // spec.HYPER_STRIDE), -(-width // spec.HYPER_STRIDE))
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One tile as slices of the latent and of the hyper-latent grid."""
-
-    rows: slice
-    columns: slice
-    hyper_rows: slice
-    hyper_columns: slice
-
-
-def tiles(grids: Grids, tile_px: int) -> Iterator[Tile]:
-    """The tiles of a picture, row by row; tile_px is a multiple of 64."""
-    side = tile_px // spec.LATENT_STRIDE_PX // spec.HYPER_STRIDE
-    for top in range(0, grids.hyper_height, side):
-        for left in range(0, grids.hyper_width, side):
-            bottom, right = min(top + side, grids.hyper_height), min(left + side, grids.hyper_width)
-            s = spec.HYPER_STRIDE
-            yield Tile(
-                slice(top * s, min(bottom * s, grids.height)),
-                slice(left * s, min(right * s, grids.width)),
-                slice(top, bottom),
-                slice(left, right),
-            )
 
 
 def pad_to(pixels: U8, multiple_px: int) -> U8:

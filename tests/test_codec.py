@@ -1,5 +1,6 @@
 """The codec end to end on the shipped bundle: shapes, sizes, determinism, refusals."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from runtime import container, streams
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError, StreamError
+from runtime.windows import Area
 
 PROJECT = Path(__file__).parents[1]
 
@@ -49,6 +51,93 @@ def test_many_tiles_decode_like_one(codec: Codec, photo: np.ndarray, monkeypatch
     tiled = codec.encode(big, 60)
     assert len(tiled) > len(whole)
     assert np.array_equal(codec.decode(tiled), codec.decode(whole))
+
+
+@pytest.mark.parametrize("tile_px", [64, 128])
+def test_windows_change_no_byte_and_no_pixel(codec: Codec, photo: np.ndarray, tile_px: int) -> None:
+    data = codec.encode(photo, 60)
+    small = Codec(threads=1, tile_px=tile_px)
+    assert small.encode(photo, 60) == data
+    assert np.array_equal(small.decode(data), codec.decode(data))
+
+
+def test_windows_and_tiles_of_any_size_go_together(
+    codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(5)
+    for _ in range(4):
+        height, width = int(random.integers(1, 150)), int(random.integers(1, 203))
+        picture = photo[-height:, -width:]
+        whole = codec.decode(codec.encode(picture, 40))
+        monkeypatch.setattr("runtime.codec.TILE_PX", int(2 ** random.integers(6, 8)))
+        tiled = Codec(threads=1, tile_px=int(64 * random.integers(1, 4)))
+        data = tiled.encode(picture, 40)
+        monkeypatch.undo()
+        assert np.array_equal(tiled.decode(data), whole) and np.array_equal(codec.decode(data), whole)
+
+
+def test_a_bundle_that_does_not_say_how_far_it_sees_works_on_the_whole(
+    codec: Codec, photo: np.ndarray, tmp_path: Path
+) -> None:
+    for path in codec.bundle.folder.iterdir():
+        (tmp_path / path.name).symlink_to(path.resolve())
+    manifest = {k: v for k, v in codec.bundle.manifest.items() if k != "reach_px"}
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    data = codec.encode(photo[:80, :100])
+    silent = Codec(tmp_path, threads=1, tile_px=64)
+    assert silent.encode(photo[:80, :100]) == data
+    assert np.array_equal(silent.decode(data), codec.decode(data))
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"reach_px": {"context": [16, -1]}}))
+    with pytest.raises(BundleError, match="reach_px of context"):
+        Codec(tmp_path).decode(data)
+
+
+@pytest.mark.parametrize("side", [0, 32, 100, -64])
+def test_windows_of_an_odd_size_are_refused(side: int) -> None:
+    with pytest.raises(InputError, match=f"tile_px={side}"):
+        Codec(tile_px=side)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 203, 150), (202, 149, 1, 1), (70, 17, 100, 60)])
+def test_a_region_is_the_crop_of_the_whole(
+    codec: Codec, photo: np.ndarray, region: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y, width, height = region
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    data = codec.encode(np.dstack([photo, photo[:, :, 0]]), 60)
+    whole = codec.decode(data)
+    assert np.array_equal(codec.decode(data, region), whole[y : y + height, x : x + width])
+
+
+def test_a_region_decodes_only_the_tiles_that_it_needs(
+    codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    data = codec.encode(np.tile(photo, (2, 2, 1)), 60)
+    read: list[Area] = []
+    unpack = Codec.unpack_symbols
+    monkeypatch.setattr(
+        Codec, "unpack_symbols", lambda self, d, b, frame: read.append(frame.core) or unpack(self, d, b, frame)
+    )
+    codec.decode(data, (300, 200, 30, 30))
+    assert 0 < len(read) < 28  # of 35
+
+
+@pytest.mark.parametrize("region", [(0, 0, 0, 5), (200, 0, 4, 1), (-1, 0, 5, 5), (0, 149, 1, 2), (300, 300, 1, 1)])
+def test_a_region_beyond_the_picture_is_refused(
+    codec: Codec, photo: np.ndarray, region: tuple[int, int, int, int]
+) -> None:
+    data = codec.encode(photo, 5)
+    with pytest.raises(InputError, match="203x150"):
+        codec.decode(data, region)
+
+
+def test_more_pixels_than_allowed_are_refused_before_anything_is_made(codec: Codec, photo: np.ndarray) -> None:
+    data = codec.encode(photo, 5)
+    assert codec.decode(data, max_pixels=203 * 150).shape == photo.shape
+    with pytest.raises(StreamError, match="203x150"):
+        codec.decode(data, max_pixels=203 * 150 - 1)
 
 
 def test_threads_and_processes_give_the_same_bytes_and_pixels(codec: Codec, photo: np.ndarray, tmp_path: Path) -> None:
@@ -140,6 +229,18 @@ def test_wrong_arguments_are_refused() -> None:
         Codec(provider="abacus")
     with pytest.raises(InputError, match="threads=0"):
         Codec(threads=0)
+
+
+def test_a_symbol_of_32_bits_in_one_tile_decodes_as_whole_numbers_say(codec: Codec, photo: np.ndarray) -> None:
+    """The limit of a latent is what counts: so a residual of 2**20 is as good as the largest of 16 bits."""
+    level = codec.bundle.level(50)
+    prior = codec.bundle.prior.at_level(level)
+    symbols = codec.quantise(codec.analyse(photo[:64, :64]), level)
+    residual = symbols.residual.astype(np.int32)
+    residual[0, 0, 0] = 1 << 20
+    z_hat = prior.dequantise_z(symbols.z)
+    huge = codec.reconstruct(prior, z_hat, residual)
+    assert huge[0, 0, 0] == codec.bundle.prior.limit[0]
 
 
 def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray) -> None:

@@ -5,7 +5,18 @@ import numpy as np
 import pytest
 
 from runtime import container
-from runtime.container import ALPHA, EXIF, LATENTS, Header, pack, pack_tiles, unpack, unpack_tiles
+from runtime.container import (
+    ALPHA,
+    EXIF,
+    LATENTS,
+    Header,
+    pack,
+    pack_tiles,
+    unpack,
+    unpack_damaged,
+    unpack_damaged_tiles,
+    unpack_tiles,
+)
 from runtime.errors import StreamError, TruncatedError
 
 HEADER = Header(width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False)
@@ -171,3 +182,62 @@ def test_bytes_behind_the_tiles_are_refused():
 
 def test_every_section_kind_has_a_name():
     assert container.SECTION_NAMES == {1: "LATENTS", 2: "ALPHA", 3: "EXIF", 4: "ICC", 5: "XMP"}
+
+
+def test_what_is_whole_of_a_damaged_file_is_as_unpack_gives_it():
+    sections = [(LATENTS, b"latents"), (EXIF, b"exif"), (200, b"later")]
+    data = pack(HEADER, sections)
+    assert unpack_damaged(data) == (HEADER, {LATENTS: b"latents", EXIF: b"exif"}, {})
+
+
+def test_every_cut_of_a_damaged_file_leaves_the_beginnings_of_its_sections():
+    sections = [(LATENTS, b"latents"), (EXIF, b"exif")]
+    data = pack(HEADER, sections)
+    start = data.index(b"latents")
+    for length in range(start, len(data)):
+        header, found, faults = unpack_damaged(data[:length])
+        assert header == HEADER
+        assert found[LATENTS] == b"latents"[: max(0, length - start)]
+        assert found[EXIF] == b"exif"[: max(0, length - start - 11)]
+        assert all(isinstance(error, TruncatedError) for error in faults.values()) and EXIF in faults
+        assert (LATENTS in faults) == (length < start + 11)
+    for length in range(start):
+        with pytest.raises(TruncatedError):
+            unpack_damaged(data[:length])
+
+
+def test_damaged_sections_are_named_and_the_others_kept():
+    data = bytearray(pack(HEADER, [(LATENTS, b"latents"), (EXIF, b"exif")]))
+    data[data.index(b"latents")] ^= 1
+    _, found, faults = unpack_damaged(bytes(data) + b"tail")
+    assert found[EXIF] == b"exif" and set(faults) == {LATENTS, container.FILE}
+    assert not isinstance(faults[LATENTS], TruncatedError)
+
+
+def test_a_damaged_header_cannot_be_saved():
+    data = bytearray(pack(HEADER, [(LATENTS, b"latents")]))
+    data[8] ^= 1
+    with pytest.raises(StreamError, match="header"):
+        unpack_damaged(bytes(data))
+    with pytest.raises(StreamError, match="limit"):
+        unpack_damaged(pack(HEADER, [(LATENTS, b"latents")]), max_pixels=10)
+
+
+def test_chunks_are_found_by_their_own_checksums():
+    chunks = [[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]]
+    data = pack_tiles(chunks)
+    assert unpack_damaged_tiles(data, 3, 2) == chunks
+    for at in range(len(data)):
+        damaged = bytearray(data)
+        damaged[at] ^= 0x10
+        for tile, found in zip(chunks, unpack_damaged_tiles(bytes(damaged), 3, 2), strict=True):
+            for was, chunk in zip(tile, found, strict=True):
+                assert isinstance(chunk, StreamError) or chunk == was
+        for tile, found in zip(chunks, unpack_damaged_tiles(data[:at], 3, 2), strict=True):
+            for was, chunk in zip(tile, found, strict=True):
+                assert isinstance(chunk, TruncatedError) or chunk == was
+
+
+def test_more_damaged_tiles_than_bytes_are_all_missing():
+    found = unpack_damaged_tiles(bytes(100), 1000, 3)
+    assert len(found) == 1000 and all(isinstance(chunk, TruncatedError) for tile in found for chunk in tile)

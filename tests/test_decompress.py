@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime import partial, pixels
 from runtime.codec import Codec
 from runtime.decompress import main
 
@@ -148,3 +148,66 @@ def test_wrong_usage_exits_with_2(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2
+
+
+@pytest.fixture
+def tiled(cam: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A .gar file of 128 rows and 64 columns in two tiles."""
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    noise = np.random.default_rng(3).integers(0, 256, (128, 64, 3), dtype=np.uint8)
+    path = cam.parent / "tiled.gar"
+    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (9, 9), 3), 40))
+    return path
+
+
+def test_a_region_is_written_alone(cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(cam), "--region", "8,4,20,30", "--tile", "64"]) == 0
+    assert "20x30 px" in capfd.readouterr().out
+    whole = codec.decode(cam.read_bytes())
+    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
+
+
+@pytest.mark.parametrize("region", ["1,2,3", "0,0,65,1", "0,0,0,0", "-1,0,5,5", "a,b,c,d", "1e3,0,1,1", ""])
+def test_a_wrong_region_is_one_line(region: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "region" in failure([cam, f"--region={region}"], capfd)
+    assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_a_layer_of_a_file_that_has_not_all_come(tiled: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    data = tiled.read_bytes()
+    tiled.write_bytes(data[: len(data) // 2])
+    assert main([str(tiled), "--layer", "0"]) == 0
+    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, partial.preview(codec, data, 1))
+    capfd.readouterr()
+    failure([tiled, "--layer", "2", "-f"], capfd)
+    tiled.write_bytes(data)
+    assert main([str(tiled), "--layer", "2", "-f"]) == 0
+    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, codec.decode(data))
+
+
+def test_salvage_writes_what_is_left_names_the_rest_and_exits_with_3(
+    tiled: Path, cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = tiled.read_bytes()
+    whole = codec.decode(data)
+    assert main([str(tiled), "--salvage"]) == 0
+    assert capfd.readouterr().err == ""
+    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, whole)
+    tiled.write_bytes(data[:-10] + bytes([data[-10] ^ 1]) + data[-9:])
+    assert main([str(tiled), str(cam), "--salvage", "-f"]) == 3
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1 and "tiled.gar: tile 1 of 64x64 pixels at 0,64: half" in err
+    assert pixels.read(tiled.with_suffix(".png")).pixels.shape == (128, 64, 3)
+    tiled.write_bytes(data[:12])
+    failure([tiled, "--salvage", "-f"], capfd)
+
+
+def test_a_limit_on_pixels_is_one_line(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "limit is 3071" in failure([cam, "--max-pixels", "3071"], capfd)
+    assert "--max-pixels" in failure([cam, "--max-pixels", "0"], capfd)
+    assert main([str(cam), "--max-pixels", "3072"]) == 0
+
+
+@pytest.mark.parametrize("side", ["0", "100", "x"])
+def test_a_wrong_tile_is_one_line(side: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "tile" in failure([cam, "--tile", side], capfd)

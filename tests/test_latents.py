@@ -36,11 +36,11 @@ def test_quantised_latents_come_back_within_half_a_step(level: Level) -> None:
     random = np.random.default_rng(0)
     m = level.prior.channels
     mean = np.zeros((m, 4, 4), np.float32)
-    latents = random.normal(0, 3, (m, 4, 4)).astype(np.float32) * level.step
+    latents = random.normal(0, 3, (m, 4, 4)).astype(np.float32) * level.step[:, None, None]
     limit = level.prior.limit[:, None, None]
     latents = np.clip(latents, -limit, limit).astype(np.float32)
     back = level.dequantise(level.quantise(latents, mean, np.ones(latents.shape, np.uint8)), mean)
-    assert (np.abs(back - latents) <= level.step / 2 + 1e-3).all()
+    assert (np.abs(back - latents) <= level.step[:, None, None] / 2 + 1e-3).all()
 
 
 def test_what_is_not_coded_is_zero(level: Level) -> None:
@@ -63,6 +63,27 @@ def test_the_grid_rounds_half_up_and_saturates(level: Level) -> None:
     whole = np.floor(values)
     exact = np.clip(np.floor(whole / unit + 0.5), -128, 127) + 128
     assert np.array_equal(level.grid(whole), exact.astype(np.uint8))
+
+
+def test_the_grid_is_exact_where_a_value_is_nearest_to_the_edge_between_two(level: Level) -> None:
+    """Every whole number within 129 grid steps, for the widest unit: 1 / (2 unit) must survive float32 at 256."""
+    unit = int(level.prior.unit.max())
+    m = level.prior.channels
+    values = np.broadcast_to(np.arange(-129 * unit, 129 * unit + 1), (m, 258 * unit + 1))
+    units = level.prior.unit.astype(np.int64)[:, None]
+    expected = np.clip((2 * values + units) // (2 * units), -128, 127) + 128
+    assert np.array_equal(level.grid(values.astype(np.float32)), expected)
+
+
+def test_residuals_beyond_16_bits_give_what_whole_numbers_give(level: Level) -> None:
+    """A hostile stream: 2**31 - 1 steps are far outside of the limit, whatever float32 makes of them."""
+    m = level.prior.channels
+    residual = np.array([2**31 - 1, -(2**31) + 1, 40_000, -40_000, 0], np.int32)[None].repeat(m, 0)
+    mean = np.float32(-128) * level.prior.unit[:, None].astype(np.float32)
+    exact = residual.astype(np.int64) * level.step.astype(np.int64)[:, None] + mean.astype(np.int64)
+    limit = level.prior.limit.astype(np.int64)[:, None]
+    found = level.dequantise(residual, mean)
+    assert found.dtype == np.float32 and np.array_equal(found, np.clip(exact, -limit, limit))
 
 
 def test_levels_between_anchors_lie_between_them(codec: Codec) -> None:

@@ -1,0 +1,151 @@
+"""Which provider runs what: nothing falls back in silence, and what must be exact stays on the CPU."""
+
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from runtime import compress, networks
+from runtime.codec import Codec
+from runtime.errors import BundleError, InputError
+from runtime.networks import MOVABLE, PROVIDERS, Networks, Provider
+
+OTHERS = [name for name, provider in PROVIDERS.items() if provider is not networks.CPU]
+FEW = 0.01
+"""Share of samples that may be off by a level where a float twin decodes."""
+
+
+@pytest.fixture
+def twin_codec(monkeypatch: pytest.MonkeyPatch) -> Codec:
+    """A codec that takes the CPU for another provider, and so runs the float twins there."""
+    monkeypatch.setitem(PROVIDERS, "twin", Provider("CPUExecutionProvider", "onnxruntime"))
+    return Codec(provider="twin", threads=1)
+
+
+def near(decoded: np.ndarray, exact: np.ndarray) -> bool:
+    difference = np.abs(decoded.astype(int) - exact)
+    return difference.max() <= 1 and np.mean(difference > 0) < FEW
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_provider_decodes_within_a_level_of_the_cpu(name: str, codec: Codec, photo: np.ndarray) -> None:
+    """Really run where the provider is: a line says what to install, or that there is no device."""
+    try:
+        other = Codec(provider=name, threads=1)
+    except InputError as error:
+        pytest.skip(str(error))
+    data = codec.encode(photo, 50)
+    assert near(other.decode(data), codec.decode(data))
+    assert abs(len(other.encode(photo, 50)) / len(data) - 1) < FEW
+    assert other.networks.session("synthesis").get_providers()[0] == PROVIDERS[name].name
+    assert other.networks.session("context").get_providers() == ["CPUExecutionProvider"]
+
+
+def test_float_twins_decode_within_a_level_and_encode_to_as_many_bytes(
+    codec: Codec, twin_codec: Codec, photo: np.ndarray
+) -> None:
+    data = codec.encode(photo, 50)
+    assert near(twin_codec.decode(data), codec.decode(data))
+    assert abs(len(twin_codec.encode(photo, 50)) / len(data) - 1) < FEW
+    assert "may differ by a level" in str(twin_codec.networks.note)
+    assert codec.networks.note is None
+
+
+def test_only_networks_that_need_not_be_exact_leave_the_cpu(
+    twin_codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved, made = [], Networks._on_other
+    monkeypatch.setattr(
+        Networks, "_on_other", lambda self, path, to: (moved.append(path.stem), made(self, path, to))[1]
+    )
+    twin_codec.decode(twin_codec.encode(photo, 30))
+    assert sorted(moved) == sorted(MOVABLE)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_missing_provider_is_refused_with_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr("importlib.import_module", lambda module: (_ for _ in ()).throw(ImportError(module)))
+    with pytest.raises(InputError, match=f"pip install {PROVIDERS[name].package}"):
+        Codec(provider=name)
+
+
+def test_a_plugin_without_a_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnxruntime
+
+    registered = []
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "register_execution_provider_library", lambda *given: registered.append(given))
+    monkeypatch.setattr("importlib.import_module", lambda module: SimpleNamespace(get_library_path=lambda: "lib.so"))
+    monkeypatch.setattr(onnxruntime, "get_ep_devices", list)
+    monkeypatch.setattr(networks, "_registered", set())
+    for _ in range(2):
+        with pytest.raises(InputError, match="finds no device of its kind here"):
+            Codec(provider="webgpu")
+    assert registered == [("webgpu", "lib.so")]
+
+
+def test_a_session_that_fell_back_to_the_cpu_is_refused() -> None:
+    session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
+    with pytest.raises(InputError, match="would run on CPUExecutionProvider instead of CUDAExecutionProvider"):
+        networks._check_placement(session, "synthesis.onnx", PROVIDERS["cuda"])
+
+
+def test_a_session_that_leaves_convolutions_to_the_cpu_is_refused() -> None:
+    def part(provider: str, *kinds: str) -> SimpleNamespace:
+        nodes = [SimpleNamespace(name=kind, op_type=kind) for kind in kinds]
+        return SimpleNamespace(ep_name=provider, get_nodes=lambda: nodes)
+
+    parts = [part("WebGpuExecutionProvider", "Conv", "Clip"), part("CPUExecutionProvider", "Transpose")]
+    session = SimpleNamespace(
+        get_providers=lambda: ["WebGpuExecutionProvider", "CPUExecutionProvider"],
+        disable_fallback=lambda: None,
+        get_provider_graph_assignment_info=lambda: parts,
+    )
+    networks._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
+    parts.append(part("CPUExecutionProvider", "Conv"))
+    with pytest.raises(InputError, match="leaves 1 convolutions to the CPU"):
+        networks._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
+
+
+def test_a_provider_that_onnxruntime_drops_in_silence_is_refused(
+    codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime takes a provider that it lacks for a warning, and runs on the CPU."""
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there is CUDA here")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    other = Codec(provider="cuda", threads=1)
+    with (
+        pytest.warns(UserWarning, match="CUDAExecutionProvider"),
+        pytest.raises(InputError, match="use --provider cpu"),
+    ):
+        other.encode(photo)
+
+
+def test_an_unknown_provider_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match="abacus.*auto, cpu"):
+        Codec(provider="abacus")
+
+
+def test_the_command_takes_the_provider_and_refuses_in_one_line(tmp_path, capsys) -> None:
+    (tmp_path / "cam.png").write_bytes(b"not read")
+    assert compress.main([str(tmp_path / "cam.png"), "--provider", "abacus"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "cam.gar").exists()
+
+
+def test_threads_that_ask_for_a_session_at_once_get_the_same_one(codec: Codec) -> None:
+    mine = Networks(codec.bundle.folder, threads=1)
+    with ThreadPoolExecutor(4) as pool:
+        assert len({id(session) for session in pool.map(mine.session, ["context"] * 8)}) == 1
+
+
+def test_a_graph_that_is_not_there_is_named(tmp_path) -> None:
+    with pytest.raises(BundleError, match="analysis.onnx"):
+        Networks(tmp_path).session("analysis")

@@ -1,0 +1,205 @@
+"""Previews and salvage: what is there is decoded, what is not is said, and nothing else than CodecError comes out."""
+
+import numpy as np
+import pytest
+
+from runtime import container, partial
+from runtime.codec import Codec
+from runtime.container import ALPHA, LATENTS, LAYERS
+from runtime.errors import CodecError, InputError, StreamError, TruncatedError
+
+
+@pytest.fixture(scope="module")
+def picture(photo: np.ndarray) -> np.ndarray:
+    """128 x 160 pixels: six tiles of 64."""
+    return np.ascontiguousarray(photo[:128, :160])
+
+
+@pytest.fixture(scope="module")
+def one(codec: Codec, picture: np.ndarray) -> bytes:
+    """A stream of one tile."""
+    return codec.encode(picture, 50)
+
+
+@pytest.fixture(scope="module")
+def six(codec: Codec, picture: np.ndarray) -> bytes:
+    """A stream of six tiles."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.codec.TILE_PX", 64)
+        return codec.encode(picture, 50, {container.XMP: b"<x/>"})
+
+
+@pytest.fixture(scope="module")
+def decoded(codec: Codec, one: bytes) -> np.ndarray:
+    return codec.decode(one)
+
+
+def error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.mean((a.astype(float) - b) ** 2))
+
+
+def shortest(codec: Codec, data: bytes, layers: int) -> int:
+    """How many bytes a preview needs."""
+    header, sections = container.unpack(data)
+    if header.tile_px == 64:
+        tiles = container.unpack_tiles(sections[LATENTS], 6, LAYERS)
+        last = [chunk for tile in tiles for chunk in tile[layers:]]
+        return data.index(sections[LATENTS]) + len(sections[LATENTS]) - sum(map(len, last))
+    low, high = 0, len(data)
+    while low < high:
+        middle = (low + high) // 2
+        try:
+            partial.preview(codec, data[:middle], layers)
+            high = middle
+        except TruncatedError:
+            low = middle + 1
+    return low
+
+
+def chunk_at(data: bytes, tile: int, layer: int) -> int:
+    """Where a chunk of the stream of six tiles begins, found by its bytes."""
+    _, sections = container.unpack(data)
+    chunk = container.unpack_tiles(sections[LATENTS], 6, LAYERS)[tile][layer]
+    assert data.count(chunk) == 1
+    return data.index(chunk)
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
+
+
+@pytest.mark.parametrize("stream", ["one", "six"])
+def test_each_layer_needs_more_of_the_file_and_gives_a_better_picture(
+    stream: str, codec: Codec, picture: np.ndarray, decoded: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue(stream)
+    needed = [shortest(codec, data, layers) for layers in (1, 2, 3)]
+    for layers, length in enumerate(needed, start=1):
+        with pytest.raises(TruncatedError):
+            partial.preview(codec, data[: length - 1], layers)
+    assert needed[0] < needed[1] < needed[2] <= len(data) and needed[0] < 0.5 * len(data)
+    previews = [partial.preview(codec, data[:length], layers) for layers, length in enumerate(needed, start=1)]
+    errors = [error(preview, picture) for preview in previews]
+    assert errors[0] > errors[1] > errors[2]
+    assert np.array_equal(previews[2], decoded)
+    assert np.array_equal(partial.preview(codec, data, 1), previews[0])
+
+
+def test_a_preview_of_a_region_is_the_crop_of_the_preview(codec: Codec, six: bytes) -> None:
+    whole = partial.preview(codec, six, 1)
+    assert np.array_equal(partial.preview(codec, six, 1, (10, 20, 100, 60)), whole[20:80, 10:110])
+
+
+def test_a_preview_notices_damage_where_there_are_checksums(codec: Codec, one: bytes, six: bytes) -> None:
+    with pytest.raises(StreamError, match="LATENTS"):
+        partial.preview(codec, flipped(one, len(one) // 2), 1)  # whole: its checksum is there
+    with pytest.raises(StreamError, match="layer 0 of tile 2"):
+        partial.preview(codec, flipped(six, chunk_at(six, 2, 0))[:-100], 1)
+    assert partial.preview(codec, flipped(six, chunk_at(six, 2, 1)), 1).shape == (128, 160, 3)
+
+
+def test_alpha_that_has_not_come_yet_is_opaque(codec: Codec, picture: np.ndarray) -> None:
+    data = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
+    _, sections = container.unpack(data)
+    early = data[: len(data) - len(sections[ALPHA]) - 4]
+    assert (partial.preview(codec, early, 3)[:, :, 3] == 255).all()
+    assert np.array_equal(partial.preview(codec, data, 1)[:, :, 3], picture[:, :, 0])
+    with pytest.raises(StreamError, match="ALPHA"):
+        partial.preview(codec, flipped(data, len(data) - 50), 1)
+
+
+@pytest.mark.parametrize("layers", [0, 4, -1])
+def test_other_layers_are_refused(layers: int, codec: Codec, one: bytes) -> None:
+    with pytest.raises(InputError, match=f"layers={layers}"):
+        partial.preview(codec, one, layers)
+
+
+@pytest.mark.parametrize("stream", ["one", "six"])
+def test_a_whole_stream_is_saved_as_it_is_decoded(
+    stream: str, codec: Codec, decoded: np.ndarray, request: pytest.FixtureRequest
+) -> None:
+    saved = partial.salvage(codec, request.getfixturevalue(stream))
+    assert saved.damage == [] and np.array_equal(saved.pixels, decoded)
+    assert saved.metadata == ({container.XMP: b"<x/>"} if stream == "six" else {})
+
+
+def test_damage_stays_in_its_tile(codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    data = codec.encode(np.tile(photo[:64], (1, 2, 1))[:, :384], 50)
+    decoded = codec.decode(data)
+    reach = codec.bundle.reach
+    clean = 64 + sum(reach[name].before for name in ("synthesis", "context", "hyper_synthesis"))
+    assert clean < 384
+    for layer, left in enumerate(("lost", "blurred", "half")):
+        saved = partial.salvage(codec, flipped(data, chunk_at(data, 0, layer)))
+        assert len(saved.damage) == 1 and left in saved.damage[0]
+        assert saved.damage[0].startswith("tile 0 of 64x64 pixels at 0,0")
+        assert np.array_equal(saved.pixels[:, clean:], decoded[:, clean:])
+        assert not np.array_equal(saved.pixels[:, :64], decoded[:, :64])
+
+
+def test_a_lost_tile_looks_like_its_neighbours(codec: Codec, decoded: np.ndarray, six: bytes) -> None:
+    saved = partial.salvage(codec, flipped(six, chunk_at(six, 4, 0)))
+    gray = np.full_like(decoded[64:, 64:128], 128)
+    assert error(saved.pixels[64:, 64:128], decoded[64:, 64:128]) < error(gray, decoded[64:, 64:128])
+
+
+def test_every_cut_is_saved_as_far_as_it_goes(codec: Codec, six: bytes, picture: np.ndarray) -> None:
+    errors = []
+    for share in (0.3, 0.5, 0.7, 0.95):
+        saved = partial.salvage(codec, six[: int(share * len(six))])
+        assert saved.damage and saved.pixels.shape == picture.shape
+        errors.append(error(saved.pixels, picture))
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+
+
+def test_one_tile_is_saved_by_layers_where_it_is_cut(codec: Codec, one: bytes) -> None:
+    for layers, word in ((1, "blurred"), (2, "half")):
+        saved = partial.salvage(codec, one[: shortest(codec, one, layers)])
+        assert len(saved.damage) == 1 and word in saved.damage[0]
+        assert np.array_equal(saved.pixels, partial.preview(codec, one, layers))
+
+
+def test_a_damaged_index_of_tiles_costs_only_what_it_names_wrongly(codec: Codec, six: bytes) -> None:
+    _, sections = container.unpack(six)
+    at = six.index(sections[LATENTS])
+    last_crc = at + len(sections[LATENTS]) - sum(
+        len(chunk) for tile in container.unpack_tiles(sections[LATENTS], 6, 3) for chunk in tile
+    ) - 8  # fmt: skip
+    saved = partial.salvage(codec, flipped(six, last_crc))
+    assert len(saved.damage) == 1 and saved.damage[0].startswith("tile 5")
+
+
+def test_other_sections_are_told_of(codec: Codec, six: bytes, picture: np.ndarray) -> None:
+    saved = partial.salvage(codec, flipped(six, len(six) - 5))
+    assert saved.damage == ["section XMP is lost"] and saved.metadata == {}
+    saved = partial.salvage(codec, six + b"more")
+    assert len(saved.damage) == 1 and "4 bytes behind the end" in saved.damage[0]
+    rgba = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
+    saved = partial.salvage(codec, flipped(rgba, len(rgba) - 50))
+    assert (saved.pixels[:, :, 3] == 255).all() and "alpha" in saved.damage[0]
+
+
+def test_where_nothing_is_left_that_is_said(codec: Codec, one: bytes, six: bytes) -> None:
+    for data in (b"", one[:20], six[:20], flipped(one, 15)):
+        with pytest.raises(StreamError):
+            partial.salvage(codec, data)
+    with pytest.raises(StreamError, match="nothing"):
+        partial.salvage(codec, six[:40])
+
+
+def test_anything_is_a_picture_or_a_codec_error(codec: Codec, one: bytes, six: bytes) -> None:
+    random = np.random.default_rng(11)
+    for number in range(24):
+        data = bytearray((one, six)[number % 2])
+        for at in random.integers(0, len(data), int(random.integers(1, 4))):
+            data[at] = random.integers(0, 256)
+        del data[int(random.integers(len(data) // 2, 2 * len(data))) :]
+        try:
+            assert partial.salvage(codec, bytes(data), max_pixels=1e6).pixels.shape == (128, 160, 3)
+        except CodecError:
+            pass
+        try:
+            partial.preview(codec, bytes(data), 1 + number % 3, max_pixels=1e6)
+        except CodecError:
+            pass
