@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,6 +187,8 @@ def _outcomes(
     if at_a_time == 1 or len(jobs) == 1:
         yield map(attempt, jobs)
         return
+    from concurrent.futures import ThreadPoolExecutor  # 10 ms that one file does not need
+
     pool = ThreadPoolExecutor(min(at_a_time, len(jobs)))
     try:
         yield pool.map(attempt, jobs)

@@ -4,45 +4,108 @@ Which files they take is told in `batch.py`.
 """
 
 import argparse
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
+from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import CodecError, InputError
+
+if TYPE_CHECKING:
+    from runtime.codec import Codec
 
 STREAM = Path("-")
 """stdin as an input, stdout as an output."""
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
-_INTERRUPTED = 130
-"""The exit status that shells give to what Ctrl-C ended."""
+_INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128
+"""The exit statuses that shells give to what Ctrl-C ended, to what wrote into a pipe that nobody reads, and, added to
+its number, to what another signal ended."""
 
 
-def add_arguments(parser: argparse.ArgumentParser, what: str, default_output: str) -> None:
+def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Returns the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
+    called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
+    return argparse.ArgumentParser(
+        prog=f"{called}{name}",
+        description=description,
+        epilog=examples.replace("python -m runtime.", called),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
     """Adds the arguments that compress and decompress have in common."""
-    add = parser.add_argument
+    add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
     add("-f", "--force", action="store_true", help="overwrite outputs that exist")
     add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, default 1; more of them use one thread each")
     add("--threads", metavar="N", help="CPU threads a file, default: all cores")
+    add("--tile", metavar="PX", help="work on squares of so many pixels, default 1024: smaller ones take less memory")
+    add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
     add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")
 
 
 def exit_status(work: Callable[[], int | None]) -> int:
-    """Runs work and returns its status or 0, or 1 after one line on stderr that says what went wrong."""
+    """Runs work and returns its status or 0, or 1 after one line on stderr that says what went wrong.
+
+    SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
+    """
     try:
-        return work() or 0
+        with _endable():
+            return work() or 0
+    except BrokenPipeError:  # as with `| head`: nothing to complain of, and nowhere to print on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
     except (CodecError, OSError, MemoryError) as error:
         complain(reason(error))
+    except _Ended as end:
+        complain(signal.Signals(end.number).name)
+        return _KILLED + end.number
     except KeyboardInterrupt:
         complain("interrupted")
         return _INTERRUPTED
     return 1
+
+
+class _Ended(KeyboardInterrupt):
+    """A signal asked the process to end."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+@contextmanager
+def _endable() -> Iterator[None]:
+    """Lets the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the clearing up
+        raise _Ended(number)
+
+    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may change handlers
+        for number in wanted:
+            if signal.getsignal(number) == signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -59,12 +122,28 @@ def number(text: str, option: str, low: float, high: float) -> float:
     return value
 
 
+def parse_max_pixels(args: argparse.Namespace) -> int:
+    """Returns the most pixels that a picture may have."""
+    return MAX_PIXELS if args.max_pixels is None else int(number(args.max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2))
+
+
 def parse_threads(args: argparse.Namespace) -> tuple[int, int | None]:
     """Returns the files at a time and the threads of each, None for the default; a fraction is rounded down."""
     jobs = int(number(args.jobs, "-j", 1, _MOST_THREADS))
     if args.threads is not None:
         return jobs, int(number(args.threads, "--threads", 1, _MOST_THREADS))
     return jobs, 1 if jobs > 1 else None
+
+
+def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":
+    """Returns the codec that the options ask for, after a line on stderr if not all of it runs on the CPU."""
+    from runtime.codec import Codec  # loads the heavy modules
+
+    tile = {} if args.tile is None else {"tile_px": int(number(args.tile, "--tile", 1, MAX_SIDE_PX))}
+    codec = Codec(args.bundle, args.provider, threads, **tile)
+    if codec.networks.note and not args.quiet:
+        complain(codec.networks.note)
+    return codec
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,26 @@ What both do with many files is in `batch.py`, the search for a wanted size or P
 """
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
 
 from runtime.batch import Done, Job, plan, run
-from runtime.commands import STREAM, add_arguments, deliver, exit_status, number, parse_threads, shown, size, take
+from runtime.commands import (
+    STREAM,
+    add_arguments,
+    deliver,
+    exit_status,
+    number,
+    open_codec,
+    parse_max_pixels,
+    parse_threads,
+    parser,
+    shown,
+    size,
+    take,
+)
 from runtime.errors import InputError
 
 _EXAMPLES = """\
@@ -21,21 +35,16 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime.compress",
-        description="Compress pictures.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_arguments(parser, "a PNG, JPEG, WebP, TIFF, PPM or BMP", "IN with the suffix .gar")
-    aim = parser.add_mutually_exclusive_group()
+    arguments = parser("compress", "Compress pictures.", _EXAMPLES)
+    add_arguments(arguments, "a PNG, JPEG, WebP, TIFF, AVIF, GIF, PPM or BMP", "IN with the suffix .gar")
+    aim = arguments.add_mutually_exclusive_group()
     aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
     aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345, 40KB, 0.5MB")
     aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most so many bits a pixel")
     aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR")
-    parser.add_argument("--strip", action="store_true", help="leave out EXIF and XMP; the colour profile stays")
-    parser.add_argument("--no-gps", action="store_true", help="leave out the position where the picture was taken")
-    args = parser.parse_args(argv)
+    arguments.add_argument("--strip", action="store_true", help="leave out EXIF and XMP; the colour profile stays")
+    arguments.add_argument("--no-gps", action="store_true", help="leave out the position where the picture was taken")
+    args = arguments.parse_args(argv)
     return exit_status(lambda: compress(args))
 
 
@@ -47,21 +56,23 @@ def compress(args: argparse.Namespace) -> int:
 
         target = targets.parse(args.target_size, args.target_bpp, args.target_psnr)
     _, threads = parse_threads(args)
-    from runtime.structure import SUFFIXES
+    max_pixels = parse_max_pixels(args)
+    if args.max_pixels is not None:
+        os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # OpenCV reads it once, when it is loaded
+    from runtime.structure import READABLE
 
-    jobs = plan(args, ".gar", SUFFIXES)
+    jobs = plan(args, ".gar", READABLE)
 
     def prepare() -> Callable[[Job], Done]:
         # The heavy modules load only now, so that --help and simple mistakes answer at once.
         from runtime import metadata, pixels
-        from runtime.codec import Codec
 
-        codec = Codec(args.bundle, threads=threads)
+        codec = open_codec(args, threads)
 
         def work(job: Job) -> Done:
             given = take(job.source)
             name = "stdin" if job.source == STREAM else str(job.source)
-            picture = pixels.decode(given, name)
+            picture = pixels.decode(given, name, max_pixels)
             notes = list(picture.notes)
             kept = metadata.reduced(picture.metadata, args.strip, args.no_gps, notes)
             start = time.perf_counter()

@@ -1,10 +1,9 @@
 """python -m runtime.info cam.gar: what the header says and where the bytes go, undecoded."""
 
-import argparse
 import sys
 from pathlib import Path
 
-from runtime.commands import exit_status, shown
+from runtime.commands import exit_status, parser, shown, take
 from runtime.errors import StreamError
 
 _EXAMPLES = """\
@@ -16,22 +15,21 @@ examples:
 
 def main(argv: list[str] | None = None) -> int:
     """Returns 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
-    parser = argparse.ArgumentParser(
-        prog="python -m runtime.info",
-        description="Show the header of .gar files and the bytes of each section.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file")
-    args = parser.parse_args(argv)
-    return exit_status(lambda: print("\n".join(table(path) for path in args.input)))
+    arguments = parser("info", "Show the header of .gar files and the bytes of each section.", _EXAMPLES)
+    arguments.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file, or - for stdin")
+    args = arguments.parse_args(argv)
+
+    def show(path: Path) -> int:
+        return exit_status(lambda: print(table(path)))
+
+    return max([show(path) for path in args.input])
 
 
 def table(path: Path) -> str:
     """Returns the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.container import SECTION_NAMES, unpack
 
-    data = path.read_bytes()
+    data = take(path)
     try:
         header, sections = unpack(data)
     except StreamError as error:

@@ -13,7 +13,15 @@ from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.structure import MAX_PAYLOAD_BYTES
 
 _ICC_HEADER_BYTES = 128
-_TURNED = re.compile(rb"""(tiff:Orientation\s{0,9}(?:=\s{0,9}["']|>\s{0,9}))[2-8]""")
+_TURNED = re.compile(rb"""(tiff:Orientation\s{0,9}(?:=\s{0,9}["']|>\s{0,9}))([2-8])""")
+
+
+def orientation(payloads: Mapping[int, bytes]) -> int:
+    """Returns how pixels lie, 1 to 8, as EXIF tells, or XMP where EXIF does not; 1 where neither does."""
+    told = tiff.numbers(payloads.get(EXIF, b"")).get(tiff.ORIENTATION)
+    if told is None and (found := _TURNED.search(payloads.get(XMP, b""))):
+        told = int(found[2])
+    return 1 if told is None else told
 
 
 def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str]) -> dict[int, bytes]:

@@ -6,12 +6,12 @@ some TIFFs) is put right here from the file's own structure.
 """
 
 import os
-import secrets
+import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import metadata, tiff
-from runtime.container import EXIF, MAX_PIXELS, MAX_SIDE_PX
+from runtime.container import EXIF, ICC, MAX_PIXELS, MAX_SIDE_PX, SECTION_NAMES, XMP
 from runtime.errors import InputError
 from runtime.structure import SUFFIXES, Structure, embed, examine
 
@@ -36,9 +36,13 @@ stderr_lock = threading.Lock()
 """Held while stderr is taken from the libraries; who prints there beside a thread that reads pictures, takes it."""
 
 _NO_ALPHA = (".jpg", ".jpeg", ".ppm")
-_GRAY = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_GRAY = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".avif", ".bmp")
 _LONGEST_SIDE_PX = {".jpg": 65_500, ".jpeg": 65_500, ".webp": 16_383, ".png": 1_000_000}
-_KINDS = "a PNG, JPEG, WebP, TIFF, PPM or BMP"
+_KINDS = "a PNG, JPEG, WebP, TIFF, AVIF, GIF, PPM or BMP"
+
+_OPTIONS = {".avif": [cv2.IMWRITE_AVIF_QUALITY, 95]}
+
+_ROWS = 64
 
 _WHITE_IS_ZERO, _SEPARATE_PLANES, _ASSOCIATED, _UNASSOCIATED = 0, 2, 1, 2
 
@@ -65,8 +69,11 @@ def read(path: str | Path) -> Picture:
     return decode(Path(path).read_bytes(), str(path))
 
 
-def decode(data: bytes, name: str) -> Picture:
-    """Returns the picture in a file's bytes, as `read` does; name stands for it in messages."""
+def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Returns the picture in a file's bytes, as `read` does; name stands for it in messages.
+
+    Raises InputError also for more than max_pixels; OpenCV checks the header alone if it was loaded with this limit.
+    """
     if not data:
         raise InputError(f"{name} is empty (0 bytes); give a picture file")
     structure = examine(data)
@@ -77,11 +84,15 @@ def decode(data: bytes, name: str) -> Picture:
             samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             if "validateInputImageSize" in str(error):
-                raise InputError(f"{name} has more than {MAX_PIXELS} pixels; cut it into parts") from error
+                raise _too_large(name, max_pixels) from error
             samples = None
     if samples is None:
+        if (bits := tiff.numbers(data).get(tiff.BITS, 8)) not in (1, 8, 16):
+            raise InputError(f"{name} is a TIFF of {bits} bits a sample, which OpenCV does not read; save it with 8")
         raise InputError(f"{name} is not a picture that we can read, or it is damaged; give {_KINDS}")
 
+    if samples.shape[0] * samples.shape[1] > max_pixels:
+        raise _too_large(name, max_pixels)
     notes = [f"the file seems damaged ({line})" for line in chatter if line.startswith("Corrupt JPEG data")][:1]
     if structure.animated:
         notes.append("an animation: only its first frame is used")
@@ -90,11 +101,14 @@ def decode(data: bytes, name: str) -> Picture:
         pixels = _to_8_bits(_to_rgb(samples), notes)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
-    if data[:2] not in (b"II", b"MM"):  # OpenCV has turned TIFFs already
-        pixels = _upright(pixels, tiff.numbers(structure.metadata.get(EXIF, b"")).get(tiff.ORIENTATION, 1))
+    pixels = upright(pixels, structure.orientation or metadata.orientation(structure.metadata))
     notes += structure.notes
     kept = metadata.fitting(structure.metadata, pixels.ndim == 2, notes)
     return Picture(np.ascontiguousarray(pixels), tuple(notes), kept)
+
+
+def _too_large(name: str, max_pixels: int) -> InputError:
+    return InputError(f"{name} has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
 
 
 def write(path: str | Path, pixels: Pixels) -> None:
@@ -107,31 +121,51 @@ def write(path: str | Path, pixels: Pixels) -> None:
 
 
 def encode(
-    pixels: Pixels, suffix: str, payloads: Mapping[int, bytes] | None = None, notes: list[str] | None = None
+    pixels: Pixels,
+    suffix: str,
+    payloads: Mapping[int, bytes] | None = None,
+    notes: list[str] | None = None,
+    spoil: bool = False,
 ) -> bytes:
-    """Returns a picture file's bytes: JPEG at quality 95, others lossless in what is visible.
+    """Returns a picture file's bytes: JPEG and AVIF at quality 95, others lossless in what is visible.
 
     payloads are EXIF, ICC and XMP by section kind; what the file cannot hold of them is left out and told in notes.
+    With spoil the pixels may be changed, which saves a copy.
     """
     notes = [] if notes is None else notes
     alpha = pixels.ndim == 3 and pixels.shape[2] == 4
     if alpha and suffix in _NO_ALPHA:
         raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
     if pixels.ndim == 3:
-        pixels = _swapped(pixels)
+        pixels = pixels if spoil else pixels.copy()
+        _swap(pixels)
     elif suffix == ".ppm":
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     done = max(pixels.shape[:2]) <= _LONGEST_SIDE_PX.get(suffix, MAX_SIDE_PX)
     if done:
         try:
-            done, data = cv2.imencode(suffix, pixels)
+            done, data = cv2.imencode(suffix, pixels, _OPTIONS.get(suffix, []))
         except cv2.error:
             done = False
     if not done:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(f"OpenCV cannot write {size} pixels as {suffix}; use .png")
     gray = pixels.ndim == 2 and suffix in _GRAY
-    return embed(data.tobytes(), suffix, metadata.fitting(payloads or {}, gray, notes), notes)
+    fitting = metadata.fitting(payloads or {}, gray, notes)
+    if suffix == ".avif":
+        return _avif_with(pixels, fitting, notes) if fitting else data.tobytes()
+    return embed(data.tobytes(), suffix, fitting, notes)
+
+
+def _avif_with(pixels: Pixels, fitting: dict[int, bytes], notes: list[str]) -> bytes:
+    """Returns an AVIF file of OpenCV's channels with metadata, which only OpenCV from 4.13 on can put in."""
+    kinds = {EXIF: 0, XMP: 1, ICC: 2}  # cv2.IMAGE_METADATA_*
+    if not hasattr(cv2, "imencodeWithMetadata"):
+        notes.append(f"this OpenCV puts no {', '.join(SECTION_NAMES[kind] for kind in fitting)} into .avif: left out")
+        return cv2.imencode(".avif", pixels, _OPTIONS[".avif"])[1].tobytes()
+    payloads = [np.frombuffer(payload, np.uint8) for payload in fitting.values()]
+    told = [kinds[kind] for kind in fitting]
+    return cv2.imencodeWithMetadata(".avif", pixels, told, payloads, _OPTIONS[".avif"])[1].tobytes()
 
 
 def suffix_of(path: Path) -> str:
@@ -143,18 +177,29 @@ def suffix_of(path: Path) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Writes all of data to path or leaves path as it was: a draft beside it is renamed last."""
+    """Writes all of data to path or leaves path as it was: a draft beside it is renamed last.
+
+    What is overwritten keeps its permissions, and a link to it stays one. Raises OSError that names path.
+    """
     if path.exists() and not path.is_file():  # a device such as /dev/null must stay one
         path.write_bytes(data)
         return
-    draft = path.with_name(f".gargalo-{secrets.token_hex(4)}.part")
+    place = Path(os.path.realpath(path))
+    draft = place.with_name(f".gargalo-{os.urandom(4).hex()}.part")
     try:
-        draft.write_bytes(data)
-        draft.replace(path)
+        with draft.open("xb") as file:
+            file.write(data)
+            if place.exists():
+                with suppress(OSError):  # some cards' file systems have no permissions
+                    draft.chmod(stat.S_IMODE(place.stat().st_mode))
+                file.flush()
+                os.fsync(file.fileno())  # a power cut may lose the new picture, but not both
+        draft.replace(place)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
 
 
 # --- samples --------------------------------------------------------------------------------------
@@ -165,6 +210,12 @@ def _repaired(samples: NDArray[Any], data: bytes, structure: Structure, notes: l
     if structure.clear_gray is not None and samples.ndim == 2:
         alpha = np.where(samples == structure.clear_gray, 0, np.iinfo(samples.dtype).max)
         return np.dstack([samples, samples, samples, alpha.astype(samples.dtype)])
+    if structure.clear_gif and samples.ndim == 3 and samples.shape[2] == 3:
+        raise InputError("a GIF whose transparency OpenCV does not see; save it as PNG")
+    if structure.depth is not None and samples.dtype == np.uint16:
+        if not 9 <= structure.depth <= 16:
+            raise InputError(f"an AVIF of {structure.depth} bits in samples of 16; save it as PNG")
+        return _stretched(samples, structure.depth)
     tags = tiff.numbers(data)
     if not tags:
         return samples
@@ -183,6 +234,12 @@ def _repaired(samples: NDArray[Any], data: bytes, structure: Structure, notes: l
         if extra == _ASSOCIATED or (extra == _UNASSOCIATED and not wide):
             return _unmultiplied(samples, notes)
     return samples
+
+
+def _stretched(samples: NDArray[Any], depth: int) -> NDArray[Any]:
+    """Returns 16-bit samples, 0 to 65535, from those of so many bits."""
+    top = (1 << depth) - 1
+    return ((np.minimum(samples, top).astype(np.uint32) * 65535 + top // 2) // top).astype(np.uint16)
 
 
 def _unmultiplied(samples: NDArray[Any], notes: list[str]) -> NDArray[Any]:
@@ -209,16 +266,20 @@ def _to_rgb(samples: NDArray[Any]) -> NDArray[Any]:
     """Returns (H, W), (H, W, 3) RGB or (H, W, 4) RGBA from OpenCV's gray, BGR or BGRA."""
     if samples.ndim == 3 and samples.shape[2] not in (3, 4):
         raise InputError(f"the picture has {samples.shape[2]} channels; we need gray, RGB or RGBA")
-    return samples if samples.ndim == 2 else _swapped(samples)
+    if samples.ndim == 3:
+        _swap(samples)
+    return samples
 
 
-def _swapped(samples: NDArray[Any]) -> NDArray[Any]:
-    """Returns the samples with channels 0 and 2 exchanged: RGB <-> BGR, RGBA <-> BGRA."""
+def _swap(samples: NDArray[Any]) -> None:
+    """Exchanges channels 0 and 2: RGB <-> BGR, RGBA <-> BGRA. A few rows at a time, so that there is no second copy."""
     code = cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-    return cv2.cvtColor(samples, code)
+    for top in range(0, len(samples), _ROWS):
+        rows = samples[top : top + _ROWS]
+        rows[:] = cv2.cvtColor(rows, code)
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Returns the pixels as they should be seen; orientation is EXIF tag 274, 1..8, else 1."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

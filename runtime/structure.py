@@ -1,7 +1,8 @@
-"""What a picture file says outside its samples, and how metadata is put into one: PNG, JPEG, WebP and TIFF.
+"""What a picture file says outside its samples, and how metadata is put into one: PNG, JPEG, WebP, TIFF; GIF, AVIF.
 
 Each format has a walker, which tells whether the file is whole, and beside it the inverse that adds EXIF, ICC and XMP.
-What the payloads mean is told in `metadata.py`, the directories of a TIFF in `tiff.py`.
+What the payloads mean is told in `metadata.py`, the directories of a TIFF in `tiff.py`, the boxes of an AVIF in
+`avif.py`.
 """
 
 import struct
@@ -9,10 +10,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from runtime import tiff
+from runtime import avif, tiff
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".ppm", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".bmp")
+"""Of files that are written."""
+READABLE = (*SUFFIXES, ".gif", ".jp2", ".pgm", ".pbm", ".pnm")
+"""Suffixes that make a file in a folder a picture; any other is tried when it is named."""
 
 MAX_PAYLOAD_BYTES = 4 << 20
 """A longer EXIF, ICC or XMP is left out; usual ones have some KiB, profiles of printers about 1 MiB."""
@@ -38,19 +42,31 @@ class Structure:
     """Payloads by section kind (container.EXIF, ICC, XMP), unchecked."""
     clear_gray: int | None = None
     """The 8- or 16-bit gray value that stands for transparent (PNG tRNS)."""
+    clear_gif: bool = False
+    """A GIF's first frame has a transparent colour."""
     animated: bool = False
+    orientation: int | None = None
+    """How the samples lie, 1 to 8 as in EXIF; None where the metadata tells it."""
+    depth: int | None = None
+    """Bits of samples that OpenCV leaves in the lower part of 16 bits (AVIF)."""
     notes: list[str] = field(default_factory=list)
     """Sentences for the user on metadata that could not be taken out."""
 
 
 def examine(data: bytes) -> Structure:
-    """Returns what a PNG, JPEG, WebP or TIFF says outside its samples; the default for other files."""
+    """Returns what a file of one of our formats says outside its samples; the default for other files."""
     if data.startswith(_PNG_MAGIC):
         return _png(data)
     if data.startswith(b"\xff\xd8\xff"):
         return _jpeg(data)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return _webp(data)
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return _gif(data)
+    if avif.is_avif(data):
+        return _avif(data)
+    if data.startswith((b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")):
+        return Structure(notes=["metadata and colour profiles of JPEG 2000 are not read"])
     return _tiff(data)  # OpenCV refuses these and the other formats when they are cut
 
 
@@ -249,12 +265,44 @@ def _webp_with(data: bytes, metadata: dict[int, bytes]) -> bytes:
     return b"RIFF" + struct.pack("<I", len(riff)) + riff
 
 
+# --- GIF and AVIF, which are only read here ---------------------------------------------------------------------------
+
+
+def _gif(data: bytes) -> Structure:
+    """Counts frames. A block: 0x21 kind | parts, or 0x2c 9 bytes | colours | 1 byte | parts; a part: length | bytes."""
+    found, frames, at = Structure(), 0, 13
+    at += 3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 0x80 else 0
+    while at + 10 < len(data) and data[at] in (0x21, 0x2C):
+        if data[at] == 0x21:
+            found.clear_gif |= data[at + 1] == 0xF9 and frames == 0 and bool(data[at + 3] & 1)
+            at += 2
+        else:
+            frames += 1
+            at += 11 + (3 << (data[at + 9] & 7) + 1 if data[at + 9] & 0x80 else 0)
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    found.animated = frames > 1
+    return found
+
+
+def _avif(data: bytes) -> Structure:
+    try:
+        told = avif.examine(data, MAX_PAYLOAD_BYTES)
+    except ValueError as reason:
+        return Structure(orientation=1, notes=[f"its metadata cannot be read ({reason})"])
+    payloads = {EXIF: told.exif, ICC: told.icc, XMP: told.xmp}
+    found = Structure(whole=told.whole, animated=told.animated, orientation=told.orientation, depth=told.depth)
+    found.metadata = {kind: payload for kind, payload in payloads.items() if payload}
+    return found
+
+
 # --- TIFF -------------------------------------------------------------------------------------------------------------
 
 
 def _tiff(data: bytes) -> Structure:
     """Takes only the metadata; OpenCV turns TIFFs upright itself."""
-    found = Structure()
+    found = Structure(orientation=1 if data[:2] in (b"II", b"MM") else None)
     try:
         payloads = {
             EXIF: tiff.exif_of(data, MAX_PAYLOAD_BYTES),

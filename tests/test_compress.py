@@ -230,3 +230,15 @@ def test_a_simple_mistake_loads_nothing_heavy(cam: Path) -> None:
 )
 def test_sizes_are_for_people(length_bytes: int, text: str) -> None:
     assert size(length_bytes) == text
+
+
+def test_max_pixels_and_tile_are_taken(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    path = tmp_path / "p.png"
+    pixels.write(path, image)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "256000000")  # put back afterwards
+        assert main([str(path), "--max-pixels", "1199"]) == 1
+        assert "more than 1199 pixels" in capfd.readouterr().err
+        assert main([str(path), "--max-pixels", "1200", "--tile", "64"]) == 0
+    assert path.with_suffix(".gar").read_bytes() == codec.encode(image, 75)

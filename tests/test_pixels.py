@@ -342,12 +342,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeyp
     path = tmp_path / "p.png"
     path.write_bytes(b"old")
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:1])
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device", str(self))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(OSError, match="p.png"):
         pixels.write(path, noise(4, 4))
     assert path.read_bytes() == b"old"
@@ -368,3 +366,12 @@ def test_a_new_file_has_the_modes_that_the_user_asks_for(tmp_path: Path) -> None
     finally:
         os.umask(old)
     assert (tmp_path / "p.png").stat().st_mode & 0o777 == 0o644
+
+
+def test_encode_leaves_the_pixels_alone_unless_it_may_spoil_them():
+    original = np.random.default_rng(0).integers(0, 256, (150, 7, 3), dtype=np.uint8)
+    given = original.copy()
+    data = pixels.encode(given, ".png")
+    assert np.array_equal(given, original)
+    assert pixels.encode(given, ".png", spoil=True) == data
+    assert np.array_equal(pixels.decode(data, "x").pixels, original)

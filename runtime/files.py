@@ -1,0 +1,50 @@
+"""Picture files in one call: `imread` and `imwrite`, for .gar and for every format that `pixels.py` knows.
+
+A Codec costs its sessions, so these share one a bundle; who wants other weights or threads makes a Codec.
+"""
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import container, pixels
+from runtime.bundle import Bundle
+from runtime.codec import Codec
+
+Pixels = NDArray[np.uint8]
+SUFFIX = ".gar"
+
+
+def imread(path: str | Path) -> Pixels:
+    """Returns the upright picture in a file: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+
+    Raises StreamError for a damaged .gar file, InputError for another file that is no picture, OSError.
+    """
+    path = Path(path)
+    return decode(path.read_bytes()) if path.suffix.lower() == SUFFIX else pixels.read(path).pixels
+
+
+def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
+    """Writes what imread returns; quality, 1 to 100, is that of a .gar file. Raises InputError and OSError."""
+    path = Path(path)
+    if path.suffix.lower() == SUFFIX:
+        pixels.write_whole(path, shared_codec().encode(picture, quality))
+    else:
+        pixels.write(path, picture)
+
+
+def decode(data: bytes) -> Pixels:
+    """Returns the picture of a .gar stream, made with whichever shipped bundle. Raises StreamError."""
+    return shared_codec(container.unpack(data)[0].bundle_id).decode(data)
+
+
+@cache
+def shared_codec(bundle_id: bytes | None = None) -> Codec:
+    """Returns the process's Codec for the shipped bundle of an id; the default one without an id or such a bundle."""
+    for folder in (files("runtime") / "weights").iterdir():
+        if Bundle.open(folder.name).id == bundle_id:
+            return Codec(folder.name)
+    return Codec()

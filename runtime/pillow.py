@@ -1,0 +1,125 @@
+"""A Pillow plugin: after `import runtime.pillow`, Image.open and save know .gar files as format GAR.
+
+    Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
+    picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35;
+                                             exif, icc_profile and xmp as for other formats
+
+Pillow is no dependency of gargalo: only who imports this module needs it.
+"""
+
+from io import BytesIO
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from runtime import container, metadata, targets, tiff
+from runtime.errors import CodecError, InputError, StreamError
+
+_INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
+_TARGETS = ("target_size", "target_bpp", "target_psnr")
+_EXIF_MARK = b"Exif\0\0"
+_GRAY = ("1", "L")
+_CLEAR = ("RGBA", "LA", "La", "PA", "RGBa")
+_COLOUR = ("RGB", "RGBX", "P", "CMYK", "YCbCr", "HSV")
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(container.MAGIC)
+
+
+class GarImageFile(ImageFile.ImageFile):
+    """A .gar file whose pixels are decoded when they are first asked for. Damage raises OSError, as in Pillow."""
+
+    format = "GAR"
+    format_description = "gargalo learned image"
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        if not _accept(self.fp.read(len(container.MAGIC))):
+            raise SyntaxError("not a gargalo file")
+        self._stream = container.MAGIC + self.fp.read()
+        try:
+            header, sections = container.unpack(self._stream)
+        except StreamError as error:
+            raise OSError(str(error)) from error
+        self._size = header.width, header.height
+        self._mode = "L" if header.gray else "RGBA" if header.alpha else "RGB"
+        self.info.update({key: sections[kind] for key, kind in _INFO.items() if kind in sections})
+        self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
+
+    def load(self) -> Any:
+        if self.tile and self._stream:
+            from runtime.files import decode
+
+            try:
+                pixels = decode(self._stream)
+            except CodecError as error:
+                raise OSError(str(error)) from error
+            if self.fp and self._exclusive_fp:
+                self.fp.close()
+            self.fp, self._stream = BytesIO(pixels.tobytes()), b""
+        return super().load()
+
+    def load_seek(self, pos: int) -> None:
+        """The pixels are one tile at place 0."""
+
+
+def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    """Writes a picture: L, RGB and RGBA as they are, other modes of 8 bits as the nearest of these.
+
+    Raises ValueError for options that make no sense or cannot be met, OSError for a mode of more than 8 bits.
+    """
+    given = im.encoderinfo
+    payloads = _payloads(given, im.info)
+    pixels = _pixels(im)
+    if container.EXIF in payloads:  # a .gar file is upright
+        from runtime.pixels import upright
+
+        turn = tiff.numbers(payloads[container.EXIF]).get(tiff.ORIENTATION, 1)
+        pixels = np.ascontiguousarray(upright(pixels, turn))
+    kept = metadata.fitting(payloads, pixels.ndim == 2, [])
+    from runtime.files import shared_codec
+
+    codec = shared_codec()
+    wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
+    try:
+        if sum(text is not None for text in wanted) > 1:
+            raise InputError(f"give one of {', '.join(_TARGETS)}")
+        target = targets.parse(*wanted)
+        if target is None:
+            data = codec.encode(pixels, given.get("quality", 75), kept)
+        else:
+            data = targets.encode(codec, pixels, target, kept)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    except CodecError as error:
+        raise OSError(str(error)) from error
+    fp.write(data)
+
+
+def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Returns a picture as Codec.encode takes it: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    if im.mode in _GRAY and not im.has_transparency_data:
+        return np.asarray(im.convert("L"))
+    if im.mode in (*_GRAY, *_CLEAR, *_COLOUR):
+        return np.asarray(im.convert("RGBA" if im.has_transparency_data else "RGB"))
+    raise OSError(f"cannot write mode {im.mode} as GAR; convert it to L, RGB or RGBA")
+
+
+def _payloads(given: dict[str, Any], info: dict[str | tuple[int, int], Any]) -> dict[int, bytes]:
+    """Returns the metadata to be written: EXIF and XMP where save was given them, the profile also from the picture."""
+    found: dict[str, Any] = {key: given.get(key) for key in _INFO}
+    found["icc_profile"] = given.get("icc_profile", info.get("icc_profile"))
+    if isinstance(found["exif"], Image.Exif):
+        found["exif"] = found["exif"].tobytes()
+    if isinstance(found["xmp"], str):
+        found["xmp"] = found["xmp"].encode()
+    found["exif"] = (found["exif"] or b"").removeprefix(_EXIF_MARK)
+    return {kind: found[key] for key, kind in _INFO.items() if found[key]}
+
+
+Image.register_open(GarImageFile.format, GarImageFile, _accept)
+Image.register_save(GarImageFile.format, _save)
+Image.register_extension(GarImageFile.format, ".gar")
+Image.register_mime(GarImageFile.format, "image/x-gargalo")

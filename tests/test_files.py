@@ -1,0 +1,37 @@
+"""imread and imwrite: .gar through the shared codec, the rest as pixels.py does it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import files, pixels
+from runtime.codec import Codec
+from runtime.errors import InputError, StreamError
+
+
+def test_a_gar_file_is_what_the_codec_makes(photo: np.ndarray, codec: Codec, tmp_path: Path) -> None:
+    files.imwrite(tmp_path / "cam.GAR", photo, quality=40)
+    assert (tmp_path / "cam.GAR").read_bytes() == codec.encode(photo, 40)
+    assert np.array_equal(files.imread(str(tmp_path / "cam.GAR")), codec.decode(codec.encode(photo, 40)))
+
+
+def test_other_suffixes_are_other_formats(photo: np.ndarray, tmp_path: Path) -> None:
+    files.imwrite(tmp_path / "cam.png", photo)
+    assert np.array_equal(files.imread(tmp_path / "cam.png"), photo)
+    assert np.array_equal(pixels.read(tmp_path / "cam.png").pixels, photo)
+    with pytest.raises(InputError, match="suffix"):
+        files.imwrite(tmp_path / "cam.xyz", photo)
+
+
+def test_a_damaged_gar_file_is_a_stream_error(tmp_path: Path) -> None:
+    (tmp_path / "cam.gar").write_bytes(b"\x89GAR")
+    with pytest.raises(StreamError):
+        files.imread(tmp_path / "cam.gar")
+
+
+def test_one_codec_is_made_for_each_bundle() -> None:
+    default = files.shared_codec()
+    assert files.shared_codec() is default
+    assert files.shared_codec(default.bundle.id).bundle.id == default.bundle.id
+    assert files.shared_codec(b"unknown!").bundle.id == default.bundle.id

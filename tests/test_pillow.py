@@ -1,0 +1,210 @@
+"""The Pillow plugin, tested as Pillow tests its own: opened lazily, saved with options, damage as OSError."""
+
+import subprocess
+import sys
+import warnings
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Image = pytest.importorskip("PIL.Image")
+ImageFile = pytest.importorskip("PIL.ImageFile")
+
+from runtime import container, pillow  # noqa: E402
+from runtime.codec import Codec  # noqa: E402
+
+ICC = (132).to_bytes(4, "big") + b"\0" * 12 + b"RGB XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 92
+XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+
+
+def saved(picture, **options) -> bytes:  # type: ignore[no-untyped-def]
+    buffer = BytesIO()
+    picture.save(buffer, "GAR", **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def picture(photo: np.ndarray):  # type: ignore[no-untyped-def]
+    return Image.fromarray(photo)
+
+
+# --- open -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape, mode", [((40, 24), "L"), ((40, 24, 3), "RGB"), ((40, 24, 4), "RGBA")])
+def test_sanity(shape: tuple[int, ...], mode: str, codec: Codec, tmp_path: Path) -> None:
+    data = codec.encode(np.random.default_rng(3).integers(0, 256, shape, dtype=np.uint8))
+    (tmp_path / "cam.gar").write_bytes(data)
+    with Image.open(tmp_path / "cam.gar") as im:
+        assert (im.format, im.mode, im.size) == ("GAR", mode, (24, 40))
+        assert im.get_format_mimetype() == "image/x-gargalo"
+        assert np.array_equal(np.asarray(im), codec.decode(data))
+        im.load()
+        assert im.getpixel((3, 2)) is not None
+
+
+def test_opening_loads_no_weights(picture, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "cam.gar").write_bytes(saved(picture))
+    script = f"""
+import sys
+import runtime.pillow
+from PIL import Image
+with Image.open({str(tmp_path / "cam.gar")!r}) as im:
+    assert im.size == (203, 150) and im.mode == "RGB", im
+    assert "onnxruntime" not in sys.modules and "cv2" not in sys.modules
+    im.load()
+    assert "onnxruntime" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_open_files_and_buffers_are_read_and_left_as_pillow_does(picture, codec: Codec, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    data = saved(picture, quality=30)
+    with Image.open(BytesIO(data)) as im:
+        assert im.copy().size == picture.size
+    (tmp_path / "cam.gar").write_bytes(data)
+    with (tmp_path / "cam.gar").open("rb") as file:
+        with Image.open(file) as im:
+            im.load()
+        assert not file.closed
+    im = Image.open(tmp_path / "cam.gar")
+    im.load()
+    assert im.fp is None or im.fp.closed or isinstance(im.fp, BytesIO)
+
+
+def test_the_suffix_is_known(picture, tmp_path: Path, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    picture.save(tmp_path / "cam.gar")
+    assert (tmp_path / "cam.gar").read_bytes() == codec.encode(photo, 75)
+    assert Image.registered_extensions()[".gar"] == "GAR"
+
+
+# --- save -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_quality_reaches_the_codec(picture, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    assert saved(picture, quality=20) == codec.encode(photo, 20)
+
+
+def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
+    assert 2700 < len(saved(picture, target_size=3000)) <= 3000
+    assert 2700 < len(saved(picture, target_size="3KB")) <= 3000
+    assert 8 * len(saved(picture, target_bpp=1.0)) <= 203 * 150
+    with Image.open(BytesIO(saved(picture, target_psnr=30))) as im:
+        error = np.square(np.asarray(im).astype(float) - np.asarray(picture)).mean()
+    assert abs(10 * np.log10(255**2 / error) - 30) <= 0.1
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        ({"quality": 0}, "outside 1..100"),
+        ({"target_size": 10}, "as small as 10 bytes"),
+        ({"target_size": "many"}, "is no size"),
+        ({"target_size": 3000, "target_psnr": 30}, "give one of"),
+    ],
+)
+def test_options_that_make_no_sense_are_a_value_error(picture, options: dict[str, object], told: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=told):
+        saved(picture, **options)
+
+
+@pytest.mark.parametrize(
+    "mode, stored",
+    [("1", "L"), ("L", "L"), ("LA", "RGBA"), ("P", "RGB"), ("PA", "RGBA"), ("RGBA", "RGBA"), ("CMYK", "RGB")]
+    + [("YCbCr", "RGB"), ("HSV", "RGB"), ("RGBX", "RGB")],
+)
+def test_modes_of_8_bits_are_stored_as_the_nearest(mode: str, stored: str, picture) -> None:  # type: ignore[no-untyped-def]
+    source = picture.resize((40, 30))
+    source = source.convert("RGBA").convert(mode) if mode in ("LA", "PA") else source.convert(mode, dither=0)
+    with Image.open(BytesIO(saved(source, quality=100))) as im:
+        assert im.mode == stored
+        difference = np.asarray(im.convert("RGB")).astype(int) - np.asarray(source.convert("RGB"))
+        assert np.abs(difference).mean() < (40 if mode == "1" else 15)
+
+
+def test_a_palette_s_transparency_becomes_alpha(picture) -> None:  # type: ignore[no-untyped-def]
+    source = picture.resize((20, 20)).convert("P")
+    source.info["transparency"] = source.getpixel((0, 0))
+    with Image.open(BytesIO(saved(source))) as im:
+        assert im.mode == "RGBA" and im.getpixel((0, 0))[3] == 0
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "I;16"])
+def test_modes_of_more_bits_are_refused(mode: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot write mode"):
+        Image.new(mode, (8, 8)).save(tmp_path / "cam.gar")
+    assert not (tmp_path / "cam.gar").exists()
+
+
+# --- metadata ---------------------------------------------------------------------------------------------------------
+
+
+def test_metadata_comes_back(picture) -> None:  # type: ignore[no-untyped-def]
+    exif = Image.Exif()
+    exif[271] = "Gargalo"
+    for given in (exif, exif.tobytes()):
+        with Image.open(BytesIO(saved(picture, exif=given, icc_profile=ICC, xmp=XMP.decode()))) as im:
+            assert im.getexif()[271] == "Gargalo"
+            assert (im.info["icc_profile"], im.info["xmp"]) == (ICC, XMP)
+
+
+def test_the_profile_goes_on_by_itself_and_none_removes_it(picture) -> None:  # type: ignore[no-untyped-def]
+    picture.info["icc_profile"] = ICC
+    with Image.open(BytesIO(saved(picture))) as im:
+        assert im.info["icc_profile"] == ICC
+        assert "icc_profile" not in Image.open(BytesIO(saved(im, icc_profile=None))).info
+
+
+def test_an_orientation_turns_the_pixels_since_a_gar_file_is_upright(picture, codec: Codec) -> None:  # type: ignore[no-untyped-def]
+    exif = Image.Exif()
+    exif[274] = 6
+    with Image.open(BytesIO(saved(picture, exif=exif))) as im:
+        assert im.size == picture.size[::-1] and im.getexif()[274] == 1
+        turned = picture.transpose(Image.Transpose.ROTATE_270)
+        assert np.abs(np.asarray(im).astype(int) - np.asarray(turned)).mean() < 8
+
+
+def test_a_file_of_the_command_has_its_metadata(codec: Codec) -> None:
+    data = codec.encode(np.zeros((8, 8, 3), np.uint8), metadata={container.ICC: ICC})
+    with Image.open(BytesIO(data)) as im:
+        assert im.info == {"icc_profile": ICC}
+
+
+# --- damage -----------------------------------------------------------------------------------------------------------
+
+
+def test_foreign_bytes_are_not_ours() -> None:
+    with pytest.raises(SyntaxError):
+        pillow.GarImageFile(BytesIO(b"\x89PNG\r\n\x1a\n"))
+    with pytest.raises(Image.UnidentifiedImageError):
+        Image.open(BytesIO(b"\x89GARgantua"[1:]))
+
+
+@pytest.mark.parametrize("kept", [4, 20, 60, -1])
+def test_a_cut_file_is_an_os_error(kept: int, picture) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(OSError, match="ends early"):
+        Image.open(BytesIO(saved(picture)[:kept]))
+
+
+def test_other_weights_are_an_os_error_on_load(picture) -> None:  # type: ignore[no-untyped-def]
+    header, sections = container.unpack(saved(picture))
+    other = container.Header(**{**vars(header), "bundle_id": b"unknown!"})
+    with Image.open(BytesIO(container.pack(other, list(sections.items())))) as im:
+        assert im.size == picture.size
+        with pytest.raises(OSError, match="needs bundle"):
+            im.load()
+
+
+def test_a_bomb_is_refused_by_its_size(picture, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(BytesIO(saved(picture)))
+
+
+def test_no_file_is_left_open(picture, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    picture.save(tmp_path / "cam.gar")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        Image.open(tmp_path / "cam.gar").load()
