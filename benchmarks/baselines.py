@@ -1,13 +1,15 @@
 """The codecs that we measure, ours and its classical peers, behind one interface.
 
-Peers are encoded by Pillow in the same process as ours, each on one thread, into real file bytes.
+Peers are encoded by Pillow and imagecodecs in the same process as ours, each on one thread, into real file bytes.
 Their settings are fixed here, so that two runs compare against the same peer curves.
 """
 
+import importlib.util
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +42,9 @@ class Contender:
     """The bytes of a file -> (H, W, 3) uint8 RGB."""
 
 
-def gargalo(codec: Codec, qualities: Iterable[float]) -> Contender:
+def gargalo(codec: Codec, qualities: Iterable[float], name: str = "gargalo") -> Contender:
     """Return our codec as a contender, measured at the given qualities (1..100)."""
-    return Contender("gargalo", "gargalo", tuple(sorted(qualities)), codec.encode, codec.decode)
+    return Contender(name, name, tuple(sorted(qualities)), codec.encode, codec.decode)
 
 
 def jpeg() -> Contender:
@@ -57,25 +59,25 @@ def jpeg() -> Contender:
     return Contender("jpeg", label, settings, encode, _open)
 
 
-def webp() -> Contender:
-    """Return lossy WebP with method 4, the default effort of its tools."""
+def webp(method: int = 4, name: str = "webp") -> Contender:
+    """Return lossy WebP, by default with method 4, the effort of its tools."""
 
     def encode(pixels: Pixels, setting: float) -> bytes:
-        return _save(pixels, "WEBP", quality=setting, method=4)
+        return _save(pixels, "WEBP", quality=setting, method=method)
 
     settings = (0, 5, 15, 30, 45, 60, 75, 82, 88, 93, 97, 100)
-    return Contender("webp", f"WebP (libwebp {features.version('webp')}, method 4)", settings, encode, _open)
+    return Contender(name, f"WebP (libwebp {features.version('webp')}, method {method})", settings, encode, _open)
 
 
-def avif() -> Contender:
-    """Return AVIF with speed 6, 4:4:4, without tiles, on one thread both ways."""
+def avif(speed: int = 6, name: str = "avif") -> Contender:
+    """Return AVIF, 4:4:4, without tiles, on one thread both ways; by default with speed 6, that of its tools."""
 
     def encode(pixels: Pixels, setting: float) -> bytes:
         return _save(
             pixels,
             "AVIF",
             quality=round(setting),
-            speed=6,
+            speed=speed,
             subsampling="4:4:4",
             max_threads=1,
             autotiling=False,
@@ -91,17 +93,72 @@ def avif() -> Contender:
             AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
     settings = (10, 20, 30, 40, 50, 60, 70, 80, 88, 94)
-    label = f"AVIF (libavif {features.version('avif')}, speed 6, 4:4:4)"
-    return Contender("avif", label, settings, encode, decode)
+    label = f"AVIF (libavif {features.version('avif')}, speed {speed}, 4:4:4)"
+    return Contender(name, label, settings, encode, decode)
 
 
-PEERS: dict[str, Callable[[], Contender]] = {"jpeg": jpeg, "webp": webp, "avif": avif}
-_PILLOW_FEATURE = {"jpeg": "jpg", "webp": "webp", "avif": "avif"}
+def jxl(effort: int = 7, name: str = "jxl") -> Contender:
+    """Return lossy JPEG XL on one thread, by default with effort 7, that of its tools."""
+    codecs = _imagecodecs()
+
+    def encode(pixels: Pixels, setting: float) -> bytes:
+        return bytes(codecs.jpegxl_encode(pixels, level=setting, effort=effort, numthreads=1))
+
+    def decode(data: bytes) -> Pixels:
+        return codecs.jpegxl_decode(data, numthreads=1)
+
+    settings = (5, 10, 20, 30, 45, 60, 75, 85, 92, 96)
+    label = f"JPEG XL (libjxl {codecs.jpegxl_version().split()[-1]}, effort {effort})"
+    return Contender(name, label, settings, encode, decode)
+
+
+def jpeg2000() -> Contender:
+    """Return JPEG 2000, irreversible, one layer, on one thread; its setting is the PSNR in dB that it aims at."""
+    codecs = _imagecodecs()
+
+    def encode(pixels: Pixels, setting: float) -> bytes:
+        return bytes(codecs.jpeg2k_encode(pixels, level=setting, reversible=False, numthreads=1))
+
+    def decode(data: bytes) -> Pixels:
+        return codecs.jpeg2k_decode(data, numthreads=1)
+
+    settings = (24, 26, 28, 30, 32, 34, 36, 38, 40, 42)
+    label = f"JPEG 2000 ({codecs.jpeg2k_version()}, 9/7)"
+    return Contender("jpeg2000", label, settings, encode, decode)
+
+
+PEERS: dict[str, Callable[[], Contender]] = {
+    "jpeg": jpeg,
+    "webp": webp,
+    "avif": avif,
+    "avif-fast": partial(avif, 9, "avif-fast"),
+    "jxl": jxl,
+    "jxl-fast": partial(jxl, 3, "jxl-fast"),
+    "jpeg2000": jpeg2000,
+}
+_PILLOW_FEATURE = {"jpeg": "jpg", "webp": "webp", "avif": "avif", "avif-fast": "avif"}
+_IMAGECODECS_CODEC = {"jxl": "JPEGXL", "jxl-fast": "JPEGXL", "jpeg2000": "JPEG2K"}
 
 
 def is_available(peer: str) -> bool:
-    """Return whether the installed Pillow can write and read this peer's format."""
-    return bool(features.check(_PILLOW_FEATURE[peer]))
+    """Return whether Pillow, or imagecodecs, is there and can write and read this peer's format."""
+    return why_absent(peer) is None
+
+
+def why_absent(peer: str) -> str | None:
+    """Return in a line why a peer cannot be measured here, None if it can."""
+    if peer in _PILLOW_FEATURE:
+        return None if features.check(_PILLOW_FEATURE[peer]) else f"no {peer}: this Pillow was built without it"
+    if importlib.util.find_spec("imagecodecs") is None:
+        return f"no {peer}: install imagecodecs"
+    available = getattr(_imagecodecs(), _IMAGECODECS_CODEC[peer]).available
+    return None if available else f"no {peer}: this imagecodecs was built without it"
+
+
+def _imagecodecs() -> Any:
+    import imagecodecs
+
+    return imagecodecs
 
 
 def _save(pixels: Pixels, kind: str, **options: object) -> bytes:

@@ -11,6 +11,8 @@ PACKAGES = (
     "numpy",
     "onnxruntime",
     "opencv-python-headless",
+    "onnx",
+    "imagecodecs",
     "pillow",
     "bjontegaard",
     "pytorch-msssim",

@@ -1,6 +1,7 @@
-"""The means of a summary as a picture: quality over bits a pixel, one line a codec."""
+"""The plots: quality over bits a pixel, one line a codec; and bytes over time, one point a codec."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib import rc_context
@@ -11,7 +12,17 @@ from matplotlib.ticker import NullLocator
 from benchmarks.bd_rate import curve
 from benchmarks.summary import METRICS, Mean
 
-COLOURS = {"gargalo": "#d1495b", "jpeg": "#8d99ae", "webp": "#2a9d8f", "avif": "#3d5a80"}
+COLOURS = {
+    "gargalo": "#d1495b",
+    "gargalo-lite": "#e8909b",
+    "jpeg": "#8d99ae",
+    "webp": "#2a9d8f",
+    "avif": "#3d5a80",
+    "avif-fast": "#7b95b8",
+    "jxl": "#b5838d",
+    "jxl-fast": "#d9b8bd",
+    "jpeg2000": "#bc9c22",
+}
 OTHER_COLOUR = "#6c757d"
 TICKS_BPP = (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
 
@@ -35,6 +46,45 @@ def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) 
     return paths
 
 
+@dataclass(frozen=True)
+class Place:
+    """A codec's place in the plot of speed against size."""
+
+    codec: str
+    time_ratio: float
+    """To the anchor's time."""
+    bd_rate_percent: float
+    """Against the anchor."""
+
+
+def draw_speed(panels: dict[str, Sequence[Place]], anchor: str, title: str, stem: Path) -> list[Path]:
+    """Write `stem`.png and `stem`.svg, a panel a direction with BD-rate over time, and return their paths.
+
+    Down and left is better. Time is on a log scale.
+    """
+    with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
+        figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
+        for (name, places), axes in zip(panels.items(), figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+            axes.set_xscale("log")
+            for place in places:
+                colour, ours = COLOURS.get(place.codec, OTHER_COLOUR), place.codec.startswith("gargalo")
+                at = place.time_ratio, place.bd_rate_percent
+                axes.plot(*at, "o", color=colour, markersize=9 if ours else 6)
+                axes.annotate(place.codec, at, (6, 5), textcoords="offset points", color=colour, fontsize=9)
+            axes.margins(0.2)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.set_xlabel(f"time to {name}, {anchor} = 1")
+            axes.set_ylabel(f"bytes at equal PSNR against {anchor} (BD-rate, %)")
+            axes.grid(color="#e5e5e5", linewidth=0.8)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(title)
+        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+        figure.savefig(paths[0], dpi=150)
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
+
+
 def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: str) -> None:
     axes.set_xscale("log", base=2)
     for codec in dict.fromkeys(mean.codec for mean in table):
@@ -48,8 +98,8 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
                 color=COLOURS.get(codec, OTHER_COLOUR),
                 marker="o",
                 markersize=3.5,
-                linewidth=2.2 if codec == "gargalo" else 1.4,
-                zorder=3 if codec == "gargalo" else 2,
+                linewidth=2.2 if codec.startswith("gargalo") else 1.4,
+                zorder=3 if codec.startswith("gargalo") else 2,
             )
     low, high = axes.get_xlim()
     axes.set_xticks([tick for tick in TICKS_BPP if low <= tick <= high])

@@ -23,6 +23,7 @@ from runtime import container
 from runtime.errors import CodecError, StreamError
 
 SUFFIXES = {".png", ".webp", ".avif", ".jpg", ".jpeg", ".ppm", ".bmp", ".tif", ".tiff"}
+DEFAULT_BUNDLE = "standard"
 DEFAULT_QUALITIES = "5,15,25,35,45,55,65,75,85,95"
 EXAMPLES = """examples:
   python -m benchmarks.rate_distortion --images kodak --out results/kodak
@@ -82,6 +83,11 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
                     progress.update()
 
 
+def ours_name(bundle: str) -> str:
+    """Return the name of our codec with a bundle: gargalo, gargalo-lite."""
+    return "gargalo" if bundle == DEFAULT_BUNDLE else f"gargalo-{Path(bundle).name}"
+
+
 def bundle_id(data: bytes) -> str:
     """Return the bundle id in the header of one of our files, in hex."""
     try:
@@ -118,16 +124,16 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
         if codec is None:
             from runtime.codec import Codec
 
-            codec = Codec(options.bundle, threads=options.threads)
-        ours = baselines.gargalo(codec, options.qualities)
-        notes = [
-            f"no {peer}: this Pillow was built without it" for peer in options.peers if not baselines.is_available(peer)
-        ]
+            codecs = {ours_name(name): Codec(name, threads=options.threads) for name in options.bundles.split(",")}
+        else:
+            codecs = {ours_name(DEFAULT_BUNDLE): codec}
+        ours = [baselines.gargalo(codec, options.qualities, name) for name, codec in codecs.items()]
+        notes = [reason for peer in options.peers if (reason := baselines.why_absent(peer))]
         peers = [baselines.PEERS[p]() for p in options.peers if baselines.is_available(p)]
-        contenders = [ours, *peers]
+        contenders = [*ours, *peers]
         facts = {
             **machine.facts(),
-            "bundle": bundle_id(ours.encode(load(paths[0]), ours.settings[0])),
+            **{own.name: f"bundle {bundle_id(own.encode(load(paths[0]), own.settings[0]))}" for own in ours},
             "threads": f"{options.threads} for gargalo, 1 for its peers",
             **{peer.name: peer.label for peer in peers},
         }
@@ -157,7 +163,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--images", type=Path, required=True, metavar="DIR", help="folder of lossless pictures")
     add("--out", type=Path, required=True, metavar="OUT", help="folder for tables and plots")
-    add("--bundle", metavar="DIR", help="our weights, a folder or a shipped name")
+    add(
+        "--bundles",
+        default=DEFAULT_BUNDLE,
+        metavar="DIR,...",
+        help="our weights, folders or shipped names (default: %(default)s)",
+    )
     add(
         "--qualities",
         type=_qualities,
@@ -167,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--peers",
-        type=_peers,
+        type=parse_peers,
         default="jpeg,webp,avif",
         metavar="NAME,...",
         help="peers to run beside (default: %(default)s; '' for none)",
@@ -193,7 +204,8 @@ def _qualities(text: str) -> list[float]:
     return sorted(set(qualities))
 
 
-def _peers(text: str) -> list[str]:
+def parse_peers(text: str) -> list[str]:
+    """Return the peers in a list such as jpeg,webp; argparse's error for one that is none."""
     names = [name for name in text.split(",") if name]
     unknown = [name for name in names if name not in baselines.PEERS]
     if unknown:

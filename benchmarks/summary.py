@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import TextIO
+from typing import Any, TextIO
 
 from benchmarks.bd_rate import BdRate, bd_rate, curve
 from benchmarks.metrics import ms_ssim_db
@@ -75,12 +75,12 @@ def write_header(file: TextIO, record: type) -> None:
     file.write("\t".join(field.name for field in dataclasses.fields(record)) + "\n")
 
 
-def write_row(file: TextIO, record: Row | Mean | Delta) -> None:
+def write_row(file: TextIO, record: Any) -> None:
     """Write a record as a TSV line: floats with six significant digits, None as an empty cell."""
     file.write("\t".join(_cell(value) for value in dataclasses.astuple(record)) + "\n")
 
 
-def write_table(path: Path, record: type, records: Iterable[Row | Mean | Delta]) -> None:
+def write_table(path: Path, record: type, records: Iterable[Any]) -> None:
     """Write a whole table as TSV with a header line."""
     with path.open("w", encoding="utf-8") as file:
         write_header(file, record)
@@ -147,15 +147,16 @@ def markdown(
     """Return the summary as a Markdown page: BD-rates, means, what it was measured on, notes."""
     blocks = [f"# {title}"]
     if rates:
-        blocks += ["## BD-rate (negative: fewer bytes for the same picture)", _bd_table(rates)]
-    blocks += ["## Means", _mean_table(table)]
+        blocks += ["## BD-rate (negative: fewer bytes for the same picture)", bd_table(rates)]
+    blocks += ["## Means", mean_table(table)]
     blocks += ["## Measured on", "\n".join(f"- {name}: {value}" for name, value in facts.items())]
     if notes:
         blocks += ["## Notes", "\n".join(f"- {note}" for note in notes)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _bd_table(rates: Sequence[Delta]) -> str:
+def bd_table(rates: Sequence[Delta]) -> str:
+    """Return the BD-rates as a Markdown table."""
     columns = list(dict.fromkeys((rate.metric, rate.anchor) for rate in rates))
     found = {(rate.codec, rate.metric, rate.anchor): rate for rate in rates}
     heads = ["codec", *(f"vs {anchor}, {METRICS[metric]}" for metric, anchor in columns)]
@@ -163,10 +164,11 @@ def _bd_table(rates: Sequence[Delta]) -> str:
         [codec, *(_percent(found[codec, *column]) for column in columns)]
         for codec in dict.fromkeys(rate.codec for rate in rates)
     ]
-    return _pipe_table(heads, lines)
+    return pipe_table(heads, lines)
 
 
-def _mean_table(table: Sequence[Mean]) -> str:
+def mean_table(table: Sequence[Mean]) -> str:
+    """Return the means as a Markdown table."""
     heads = "codec|setting|bpp|PSNR dB|MS-SSIM|MS-SSIM dB|encode ms|decode ms".split("|")
     lines = [
         [
@@ -181,10 +183,11 @@ def _mean_table(table: Sequence[Mean]) -> str:
         ]
         for mean in table
     ]
-    return _pipe_table(heads, lines)
+    return pipe_table(heads, lines)
 
 
-def _pipe_table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+def pipe_table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; all columns but the first are aligned to the right."""
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
 

@@ -7,13 +7,21 @@ from PIL import AvifImagePlugin
 from benchmarks import baselines
 from benchmarks.metrics import psnr_db
 
-SIGNATURE = {"jpeg": (0, b"\xff\xd8\xff"), "webp": (8, b"WEBPVP8 "), "avif": (4, b"ftypavif")}
+SIGNATURE = {
+    "jpeg": (0, b"\xff\xd8\xff"),
+    "webp": (8, b"WEBPVP8 "),
+    "avif": (4, b"ftypavif"),
+    "avif-fast": (4, b"ftypavif"),
+    "jxl": (0, b"\xff\x0a"),
+    "jxl-fast": (0, b"\xff\x0a"),
+    "jpeg2000": (4, b"jP  "),
+}
 
 
 @pytest.fixture(params=list(baselines.PEERS))
 def peer(request):
-    if not baselines.is_available(request.param):
-        pytest.skip(f"this Pillow has no {request.param}")
+    if reason := baselines.why_absent(request.param):
+        pytest.skip(reason)
     return baselines.PEERS[request.param]()
 
 
@@ -33,6 +41,18 @@ def test_bytes_and_quality_both_grow_with_the_setting(peer, photo):
     low, high = (peer.encode(photo, setting) for setting in (peer.settings[0], peer.settings[-1]))
     assert len(low) < len(high)
     assert psnr_db(photo, peer.decode(low)) < psnr_db(photo, peer.decode(high))
+
+
+def test_a_peer_s_name_is_its_key(peer):
+    assert baselines.PEERS[peer.name]().label == peer.label
+
+
+def test_a_peer_that_is_absent_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setattr(baselines.importlib.util, "find_spec", lambda name: None)
+    assert baselines.why_absent("jxl") == "no jxl: install imagecodecs"
+    assert not baselines.is_available("jpeg2000")
+    monkeypatch.setattr(baselines.features, "check", lambda feature: False)
+    assert baselines.why_absent("avif") == "no avif: this Pillow was built without it"
 
 
 def test_settings_ascend(peer):

@@ -70,7 +70,7 @@ def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(folder, tmp_path,
     page = (out / "summary.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page
     assert "# set, 2 pictures" in page
-    assert "- bundle: 0123456789abcdef" in page
+    assert "- gargalo: bundle 0123456789abcdef" in page
     assert "no MS-SSIM for pictures under 161 px" in page
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert b"<svg" in (out / "curves.svg").read_bytes()
@@ -96,7 +96,7 @@ def test_the_bundle_id_is_read_from_a_files_header():
 
 
 def test_a_peer_that_pillow_lacks_is_left_out_with_a_note(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(baselines, "is_available", lambda peer: peer != "webp")
+    monkeypatch.setattr(baselines.features, "check", lambda feature: feature != "webp")
     assert run(folder, tmp_path / "out", "--peers", "webp", "--qualities", "50,75") == 0
     assert "no webp: this Pillow was built without it" in capsys.readouterr().out
 

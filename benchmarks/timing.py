@@ -1,0 +1,72 @@
+"""Times within this process: medians of interleaved runs, so that whatever slows the machine down slows all alike."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+Call = Callable[[], object]
+
+
+def interleaved_ms(
+    calls: Mapping[str, Call], rounds: int, tick: Callable[[], object] = lambda: None
+) -> dict[str, float]:
+    """Return the median time of each call over so many rounds of all of them, after one that is not timed."""
+    for call in calls.values():
+        call()
+    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            started = time.perf_counter()
+            call()
+            times_ms[name].append(1e3 * (time.perf_counter() - started))
+            tick()
+    return {name: median(times) for name, times in times_ms.items()}
+
+
+class GraphClock:
+    """Adds up the time that a codec spends in its networks."""
+
+    def __init__(self) -> None:
+        self.graphs_ms = 0.0
+
+    @contextmanager
+    def watching(self, codec: Any) -> Iterator["GraphClock"]:
+        """Time every run of a network of this codec inside of the block."""
+        run = codec.networks.run
+
+        def timed(*args: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return run(*args)
+            finally:
+                self.graphs_ms += 1e3 * (time.perf_counter() - started)
+
+        codec.networks.run = timed
+        try:
+            yield self
+        finally:
+            del codec.networks.run
+
+
+def share_outside_graphs(codec: Any, call: Call, rounds: int) -> float:
+    """Return the median share of a call's time that passes outside the networks."""
+    shares = []
+    call()
+    for _ in range(rounds):
+        with GraphClock().watching(codec) as clock:
+            started = time.perf_counter()
+            call()
+            total_ms = 1e3 * (time.perf_counter() - started)
+        shares.append(1 - clock.graphs_ms / total_ms)
+    return median(shares)
+
+
+def per_second(call: Callable[[int], object], count: int, jobs: int) -> float:
+    """Return how many of `count` calls, numbered, end a second when `jobs` threads make them."""
+    started = time.perf_counter()
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(call, range(count)))
+    return count / (time.perf_counter() - started)
