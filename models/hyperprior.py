@@ -46,8 +46,8 @@ class Config:
     coarse: int = 192
     """channels at H/16"""
     fine_blocks: int = 2
-    coarse_blocks: int = 1
-    edge: int = 1
+    coarse_blocks: int = 0
+    edge: int = 3
     """kernel of the convolutions that read and write pixels; 3 lets the linear path overlap its neighbours"""
     latents: int = 368
     """M, latent channels at H/16; M + LEVEL_PLANES is a multiple of 16"""

@@ -1,29 +1,82 @@
 """The README's code blocks run as they stand, and its figures are those of the shipped bundle."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+
+from runtime import pixels
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
 
+NOT_RUN = {
+    r"(sudo )?(pip|apt|apt-get) install ": "changes the machine",
+    r"git clone ": "needs a network",
+    r"pytest": "is what runs this",
+    r"scripts/": "has a test of its own, or takes minutes",
+    r"python -m (models|export)": "takes hours; tests/models and tests/export run them small",
+    r"python -m benchmarks\.": "wants pictures that are not here; tests/benchmarks runs them small",
+    r".* --bundle ": "wants weights that the lines before would train",
+    r"(python -m runtime\.|gargalo )capture --source (\d|\S+://)": "wants a camera; tests/test_capture.py has one",
+}
+"""Commands that the README may show without their being run here, and why."""
+
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def commands() -> list[str]:
-    """Every `python -m runtime...` of the README's shell blocks, without comments."""
-    lines = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    return [
-        part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("python -m runtime.")
-    ]
+def commands(block: str) -> list[str]:
+    """The commands of a shell block, one a line or joined by &&, without comments."""
+    lines = [re.split(r"(?:^|\s)#\s", line)[0] for line in block.replace("\\\n", " ").splitlines()]
+    return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
+
+
+def is_run(command: str) -> bool:
+    return not any(re.match(pattern, command) for pattern in NOT_RUN)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the README supposes it: cam.jpg, docs/cam.jpg, photos/, clip.avi; small, but for docs/cam.jpg."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "docs").mkdir()
+    (folder / "photos" / "trip").mkdir(parents=True)
+    shutil.copy(PROJECT / "docs" / "cam.jpg", folder / "docs" / "cam.jpg")
+    small = pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:260, 200:440]
+    for name in ("cam.jpg", "photos/a.jpg", "photos/trip/b.png"):
+        pixels.write(folder / name, small)
+    video = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 1, (64, 48))
+    for level in range(30):
+        video.write(np.full((48, 64, 3), 8 * level, np.uint8))
+    video.release()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """python and gargalo are this interpreter and this checkout, installed or not."""
+    programs = tmp_path_factory.mktemp("bin")
+    for name, words in (("python", ""), ("gargalo", "-m runtime")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        (programs / name).chmod(0o755)
+    return os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(PROJECT)}
+
+
+def run(command: str, place: Path, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], cwd=place, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout + done.stderr
 
 
 def test_the_first_screen_has_both_commands() -> None:
@@ -32,24 +85,40 @@ def test_the_first_screen_has_both_commands() -> None:
     assert 'pip install -e ".[dev]" && pytest' in first
 
 
-def test_the_readme_s_commands_run_in_order(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
-    for copy in ("cam.jpg", "docs/cam.jpg"):
-        shutil.copy(PROJECT / "docs" / "cam.jpg", tmp_path / copy)
-    ran = [c for c in commands() if "--bundle" not in c]
-    assert len(ran) >= 4
-    for command in ran:
-        words = [sys.executable, *command.split()[1:]]
-        done = subprocess.run(words, cwd=tmp_path, env={"PYTHONPATH": str(PROJECT)}, capture_output=True, text=True)
-        assert done.returncode == 0, f"{command}: {done.stderr}"
-    assert (tmp_path / "docs" / "cam.gar").is_file() and (tmp_path / "small.png").is_file()
+def test_every_block_is_of_a_kind_that_is_tested() -> None:
+    kinds = set(re.findall(r"^```(\w*)\n(?:.*?)^```", README, re.DOTALL | re.MULTILINE))
+    assert kinds <= {"sh", "console", "python", ""}, "unlabelled blocks are diagrams; others are run below"
 
 
-def test_the_readme_s_python_runs(photo: np.ndarray) -> None:
+def test_the_shell_blocks_run_in_order(place: Path, environment: dict[str, str]) -> None:
+    """In a console block `$ ` begins a command and the rest is what it prints, of which figures may differ."""
+    ran = 0
+    for language, block in re.findall(r"^```(sh|console)\n(.*?)^```", README, re.DOTALL | re.MULTILINE):
+        session = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+        for text, expected in session if language == "console" else [(block, "")]:
+            printed = [run(command, place, environment) for command in commands(text) if is_run(command)]
+            assert without_figures(expected) in without_figures("".join(printed)), text
+            ran += len(printed)
+    assert ran >= 4 and (place / "docs" / "cam.gar").is_file()
+
+
+def without_figures(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*", "0", text)).strip()
+
+
+def test_the_python_blocks_run(place: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
     for block in blocks("python"):
+        if "PIL" in block:
+            pytest.importorskip("PIL")
         names = {"pixels": photo}
         exec(block, names)
         assert names["pixels"].shape == photo.shape
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", README):
+        assert (PROJECT / target).exists(), f"README.md points to {target}, which is not there"
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/training.md"])
