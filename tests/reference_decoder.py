@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-BUNDLE = Path(__file__).parents[1] / "runtime" / "weights" / "standard"
+WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
 PARTS = ("hyper_synthesis.onnx", "context.onnx", "synthesis.onnx", "prior.npz")
 GROUPINGS = ((8, 2), (5, 3), (4, 4), (3, 6), (2, 16))
 
@@ -55,6 +55,7 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     need(zlib.crc32(cursor.data[: cursor.at]) & 0xFFFF == cursor.number(2, "check"), "damaged header")
     need(head["flags"] < 3 and 6 <= head["tile"] <= 12, "illegal flags or tile")
     need(0 < head["width"] <= 2**20 and 0 < head["height"] <= 2**20, "illegal size")
+    need(head["width"] * head["height"] <= 256_000_000, "more pixels than this decoder takes")
     kinds = [kind for kind, _ in table if kind < 128]
     need(set(kinds) <= {1, 2, 3, 4, 5} and len(set(kinds)) == len(kinds), "an unknown section, or two of one kind")
     need(1 in kinds and (2 in kinds) == head["flags"] >> 1, "sections do not fit the flags")
@@ -219,7 +220,7 @@ def execute(path: Path, *inputs: np.ndarray) -> np.ndarray:
 
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    values |= {entry.name: array for entry, array in zip(graph.input, inputs, strict=True)}
+    values |= {entry.name: array for entry, array in zip(graph.input, inputs[-len(graph.input) :], strict=True)}
     for node in graph.node:
         modes = [attribute.s for attribute in node.attribute if attribute.name == "mode"]
         need(node.op_type in OPERATORS, f"operator {node.op_type} is not in section 7")
@@ -247,11 +248,25 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
     return np.array(alpha, np.uint8)[1:, 1:]
 
 
-def decode(data: bytes, bundle: Path = BUNDLE, log: list | None = None) -> np.ndarray:
-    """The picture, uint8: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; `log` receives the fields of the stream."""
+def find_bundle(weights: Path, bundle_id: bytes) -> Path:
+    """1. The folder below `weights` whose files have this id."""
+    for folder in sorted(path.parent for path in weights.glob(f"*/{PARTS[3]}")):
+        hashes = b"".join(hashlib.sha256((folder / name).read_bytes()).digest() for name in PARTS)
+        if hashlib.sha256(hashes).digest()[:8] == bundle_id:
+            return folder
+    raise ValueError(f"this stream needs bundle {bundle_id.hex()}")
+
+
+def decode(
+    data: bytes, weights: Path = WEIGHTS, log: list | None = None, symbols: list[np.ndarray] | None = None
+) -> np.ndarray:
+    """The picture, uint8: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
+
+    `weights` holds a folder for each bundle. `log` receives the fields of the stream, `symbols` z (K, hz, wz) and the
+    residuals (M, h, w) of the whole picture.
+    """
     head, bundle_id, sections = read_file(Cursor(data, log))
-    hashes = b"".join(hashlib.sha256((bundle / name).read_bytes()).digest() for name in PARTS)
-    need(hashlib.sha256(hashes).digest()[:8] == bundle_id, f"this stream needs bundle {bundle_id.hex()}")
+    bundle = find_bundle(weights, bundle_id)
     prior = {name: array.astype(np.int64) for name, array in np.load(bundle / PARTS[3]).items()}
     level, height, width = head["level"], head["height"], head["width"]
     need(level <= 32 * (len(prior["log2_step"]) - 1), "illegal level")
@@ -263,15 +278,16 @@ def decode(data: bytes, bundle: Path = BUNDLE, log: list | None = None) -> np.nd
     h, w, side = -(-height // 16), -(-width // 16), 2 ** head["tile"] // 64
     hz, wz = -(-h // 4), -(-w // 4)
     z_hat, residual = np.zeros((len(base_z), hz, wz), np.int64), np.zeros((len(base), h, w), np.int64)
+    z = np.zeros_like(z_hat)
     corners = list(itertools.product(range(0, hz, side), range(0, wz, side)))
     cursors = read_tiles(Cursor(sections[1][1], log, sections[1][0]), len(corners))
     for cursor, (y, x) in zip(cursors, corners, strict=True):
         stream = TileStream(cursor)
-        above = z_hat[:, y : y + side, x : x + side]  # views of this tile
+        above, own = z_hat[:, y : y + side, x : x + side], z[:, y : y + side, x : x + side]  # views of this tile
         under = residual[:, 4 * y : 4 * (y + side), 4 * x : 4 * (x + side)]
         index = np.clip(base_z >> 14, 0, len(tables) - 1).repeat(above[0].size)
-        z = stream.read_layer(index, tables, prior["index_shift"], "z").reshape(above.shape)
-        above[:] = np.clip((z * step_z + 8) >> 4, -128, 127)
+        own[:] = stream.read_layer(index, tables, prior["index_shift"], "z").reshape(own.shape)
+        above[:] = np.clip((own * step_z + 8) >> 4, -128, 127)
         s = np.zeros_like(under) + base[:, None, None]
         for i, j in np.ndindex(4, 4):
             cells = s[:, i::4, j::4]
@@ -280,6 +296,8 @@ def decode(data: bytes, bundle: Path = BUNDLE, log: list | None = None) -> np.nd
         for half in (0, 1):
             mask = np.broadcast_to(np.indices(under.shape[1:]).sum(0) % 2 == half, under.shape)
             under[mask] = stream.read_layer(index[mask], tables, prior["index_shift"], f"half {half + 1}")
+    if symbols is not None:
+        symbols += [z, residual]
     # 6. From symbols to latents
     unit, limit = prior["unit"][:, None, None], prior["limit"][:, None, None]
     planes, second = np.zeros((16, h, w), np.int64), np.indices((h, w)).sum(0) % 2 == 1

@@ -1,10 +1,11 @@
-"""Runs any decoder command over the conformance vectors and compares the picture that it writes, sample by sample.
+"""Runs any decoder command over the conformance vectors: right pictures, sample by sample, and broken streams refused.
 
     python tests/run_vectors.py --decoder "python -m runtime.decompress {in} -o {out}"
     python tests/run_vectors.py --decoder "./my_decoder {in} {out}" --suffix .pnm
 
 {in} is the stream, {out} a file that does not exist yet: PNG, or a binary PGM, PPM or PAM, which need no
 other package. The hash in case.json is SHA-256 over the samples as they lie in memory: row by row, channels together.
+A stream of vectors/refused must make the command end within a minute, with an exit status that is not 0 and no picture.
 """
 
 import argparse
@@ -20,12 +21,20 @@ from pathlib import Path
 from typing import Any
 
 VECTORS = Path(__file__).parent / "vectors"
+REFUSED = VECTORS / "refused"
+PATIENCE_S = 60
 
 
 def cases() -> Iterator[tuple[Path, dict[str, Any]]]:
     """The folder of each case and what its case.json says."""
     for path in sorted(VECTORS.glob("*/case.json")):
         yield path.parent, json.loads(path.read_text())
+
+
+def refusals() -> Iterator[tuple[Path, str]]:
+    """The path of each stream that must be refused, and what is wrong with it."""
+    listed = json.loads((REFUSED / "cases.json").read_text()) if REFUSED.exists() else {"cases": {}}
+    yield from ((REFUSED / f"{name}.gar", wrong) for name, wrong in listed["cases"].items())
 
 
 def read_samples(path: Path) -> tuple[list[int], bytes]:
@@ -47,12 +56,28 @@ def read_samples(path: Path) -> tuple[list[int], bytes]:
     raise ValueError("neither PNG nor a binary PGM, PPM or PAM of 8 bits")
 
 
+def decode(command: str, stream: Path, out: Path) -> subprocess.CompletedProcess[str]:
+    """How the command ended; OSError if it cannot be run, subprocess.TimeoutExpired if it does not end."""
+    words = [word.replace("{in}", str(stream)).replace("{out}", str(out)) for word in shlex.split(command)]
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+
+
+def refuse(command: str, stream: Path, out: Path) -> str | None:
+    """None if the command refuses this stream, else what it did."""
+    try:
+        ended = decode(command, stream, out)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if ended.returncode < 0:
+        return f"killed by signal {-ended.returncode}"
+    return "taken for a good stream" if ended.returncode == 0 or out.exists() else None
+
+
 def compare(command: str, stream: Path, facts: dict[str, Any], out: Path) -> str | None:
     """None if the command decodes this stream to the right samples, else what went wrong."""
-    words = [word.replace("{in}", str(stream)).replace("{out}", str(out)) for word in shlex.split(command)]
     try:
-        ended = subprocess.run(words, capture_output=True, text=True, check=False)
-    except OSError as error:
+        ended = decode(command, stream, out)
+    except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
     if ended.returncode != 0 or not out.exists():
         return f"exit {ended.returncode}, no picture: {ended.stderr.strip()[-200:]}"
@@ -73,16 +98,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--suffix", default=".png", help="of the file it shall write (default .png)")
     parser.add_argument("cases", nargs="*", help="only these cases (default all)")
     options = parser.parse_args(argv)
-    if unknown := set(options.cases) - {folder.name for folder, _ in cases()}:
+    good = {folder.name: (folder, facts) for folder, facts in cases()}
+    bad = {f"refused/{path.stem}": path for path, _ in refusals()}
+    if unknown := set(options.cases) - good.keys() - bad.keys():
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for folder, facts in cases():
-            if options.cases and folder.name not in options.cases:
+        for number, name in enumerate([*good, *bad]):
+            if options.cases and name not in options.cases:
                 continue
-            fault = compare(options.decoder, folder / "stream.gar", facts, Path(scratch, folder.name + options.suffix))
+            out = Path(scratch, f"{number}{options.suffix}")
+            if name in good:
+                folder, facts = good[name]
+                fault = compare(options.decoder, folder / "stream.gar", facts, out)
+            else:
+                fault = refuse(options.decoder, bad[name], out)
             failed += fault is not None
-            print(f"{'ok  ' if fault is None else 'FAIL'} {folder.name}{'' if fault is None else ': ' + fault}")
+            print(f"{'ok  ' if fault is None else 'FAIL'} {name}{'' if fault is None else ': ' + fault}")
     print(f"{failed} failed" if failed else "all the same")
     return min(failed, 1)
 

@@ -1,4 +1,4 @@
-"""The conformance vectors: every decoder of ours gives the pixels that were written down, bit for bit."""
+"""The conformance vectors: our decoders give the pixels that were written down, and refuse what is broken."""
 
 import hashlib
 import json
@@ -14,21 +14,26 @@ import reference_decoder
 import run_vectors
 
 from runtime.codec import Codec
+from runtime.errors import StreamError
 
 PROJECT = Path(__file__).parents[1]
 CASES = dict((folder.name, (folder, facts)) for folder, facts in run_vectors.cases())
 MINIMUM_CASES = 16
 
+REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
+MINIMUM_REFUSED = 40
+
 each_case = pytest.mark.parametrize("name", CASES)
+each_refused = pytest.mark.parametrize("name", REFUSED)
 
 
 def case(name: str) -> tuple[bytes, dict[str, Any]]:
-    """The stream and case.json of a case, of the shipped bundle."""
+    """The stream and case.json of a case, of a shipped bundle."""
     folder, facts = CASES[name]
-    shipped = json.loads((reference_decoder.BUNDLE / "manifest.json").read_text())["id"]
-    if facts["bundle_id"] != shipped:
+    shipped = [json.loads(path.read_text())["id"] for path in reference_decoder.WEIGHTS.glob("*/manifest.json")]
+    if facts["bundle_id"] not in shipped:
         pytest.fail(
-            f"the vectors are of bundle {facts['bundle_id']}, shipped is {shipped}: run scripts/vectors --force"
+            f"the vectors are of bundle {facts['bundle_id']}, shipped are {shipped}: run scripts/vectors --force"
         )
     return (folder / "stream.gar").read_bytes(), facts
 
@@ -46,6 +51,8 @@ def codec(request: pytest.FixtureRequest) -> Codec:
 
 def test_there_are_enough_cases_and_they_are_small() -> None:
     assert len(CASES) >= MINIMUM_CASES
+    assert len(REFUSED) >= MINIMUM_REFUSED
+    assert sorted(REFUSED) == sorted(path.stem for path in run_vectors.REFUSED.glob("*.gar"))
     assert sum(path.stat().st_size for path in run_vectors.VECTORS.rglob("*") if path.is_file()) < 150_000
 
 
@@ -64,10 +71,30 @@ def test_codec_decodes_the_pixels_of_the_case(name: str, codec: Codec) -> None:
 
 
 @each_case
-def test_reference_decoder_decodes_the_same(name: str) -> None:
+def test_reference_decoder_decodes_the_same_symbols_and_pixels(name: str) -> None:
     pytest.importorskip("onnx")
     stream, facts = case(name)
-    check(reference_decoder.decode(stream), facts)
+    symbols: list[np.ndarray] = []
+    check(reference_decoder.decode(stream, symbols=symbols), facts)
+    grids = b"".join(grid.astype("<i4").tobytes() for grid in symbols)
+    assert hashlib.sha256(grids).hexdigest() == facts["symbols_sha256"]
+
+
+@each_refused
+def test_codec_refuses(name: str, codec: Codec) -> None:
+    """For a reason of the stream's: were the vectors of another bundle, each would be refused for that."""
+    case("gray-one-pixel")
+    with pytest.raises(StreamError) as caught:
+        codec.decode(REFUSED[name].read_bytes())
+    assert ("needs bundle" in str(caught.value)) == (name == "bundle-id")
+
+
+@each_refused
+def test_reference_decoder_refuses(name: str) -> None:
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError) as caught:
+        reference_decoder.decode(REFUSED[name].read_bytes())
+    assert ("needs bundle" in str(caught.value)) == (name == "bundle-id")
 
 
 @pytest.mark.parametrize("name", ["gray-one-pixel", "metadata"])
@@ -103,8 +130,8 @@ def test_vectors_run_with_any_decoder_command(
 ) -> None:
     case("gray-one-pixel")
     monkeypatch.chdir(PROJECT)
-    command = f"{shlex.quote(sys.executable)} -m runtime.decompress {{in}} -o {{out}}"
-    assert run_vectors.main(["--decoder", command, "gray", "metadata", "alpha-constant"]) == 0
+    command = f"{shlex.quote(sys.executable)} -m runtime.decompress {{in}} -o {{out}} --threads 1"
+    assert run_vectors.main(["--decoder", command, "gray", "metadata", "refused/tail"]) == 0
     assert run_vectors.main(["--decoder", command, "--suffix", ".ppm", "one-row"]) == 0
     assert "all the same" in capsys.readouterr().out
 
@@ -116,3 +143,12 @@ def test_vectors_name_the_cases_that_a_wrong_decoder_fails(capsys: pytest.Captur
     out = capsys.readouterr().out
     assert "FAIL gray: other samples" in out
     assert "FAIL noise: shape [40, 23], must be [64, 48, 3]" in out
+
+
+def test_vectors_name_the_streams_that_a_careless_decoder_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"{shlex.quote(sys.executable)} -c ''"
+    assert run_vectors.main(["--decoder", command, "refused/cut"]) == 1
+    assert "FAIL refused/cut: taken for a good stream" in capsys.readouterr().out
+    command = f"{shlex.quote(sys.executable)} -c 'import os; os.abort()'"
+    assert run_vectors.main(["--decoder", command, "refused/cut"]) == 1
+    assert "FAIL refused/cut: killed by signal" in capsys.readouterr().out

@@ -1,0 +1,202 @@
+"""Streams that every decoder must refuse, made from good ones: fields of any value under checksums that hold.
+
+scripts/vectors writes those of `refused` as vectors; test_hostile.py and fuzz.py change more of them at random.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from runtime import container
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The fields of a file, legal or not; numbers that are varints may be given as bytes."""
+
+    width: int | bytes
+    height: int | bytes
+    flags: int
+    bundle_id: bytes
+    level: int
+    tile: int
+    """log2 of the side of a tile in pixels"""
+    sections: Sequence[tuple[int, bytes]]
+    magic: bytes = container.MAGIC
+    version: int = container.VERSION
+    lengths: dict[int, int] = field(default_factory=dict)
+    """lengths that the table tells instead of the right ones, by the section's place"""
+
+    @classmethod
+    def of(cls, stream: bytes) -> "Parts":
+        """The fields of a good stream; unknown sections are lost."""
+        header, sections = container.unpack(stream)
+        flags = 1 * header.gray | 2 * header.alpha
+        tile = header.tile_px.bit_length() - 1
+        return cls(header.width, header.height, flags, header.bundle_id, header.level, tile, [*sections.items()])
+
+    def but(self, **changes: Any) -> bytes:
+        """The file with some fields changed."""
+        return replace(self, **changes).pack()
+
+    def pack(self) -> bytes:
+        """The file, all of its checksums right."""
+        head = self.magic + bytes([self.version, self.flags]) + self.bundle_id + bytes([self.level, self.tile])
+        head += varint(self.width) + varint(self.height) + bytes([len(self.sections)])
+        for place, (kind, body) in enumerate(self.sections):
+            head += bytes([kind]) + varint(self.lengths.get(place, len(body)))
+        head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
+        return head + b"".join(body + struct.pack("<I", zlib.crc32(body)) for _, body in self.sections)
+
+    def with_section(self, kind: int, body: bytes) -> bytes:
+        """The file with another body of a section that it has."""
+        return self.but(sections=[(k, body if k == kind else old) for k, old in self.sections])
+
+
+def varint(number: int | bytes) -> bytes:
+    """A number as FORMAT.md section 1 has it; bytes as they are."""
+    if isinstance(number, bytes):
+        return number
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
+def flipped(data: bytes, bit: int) -> bytes:
+    """data with one bit changed, counted from the lowest of the first byte."""
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+def chunks_of(payload: bytes, tiles: int) -> list[bytes]:
+    """The chunks of a LATENTS section of several tiles, layer by layer (FORMAT.md section 3)."""
+    lengths, at = [], 0
+    for _ in range(3 * tiles):
+        number, shift = 0, 0
+        while payload[at] > 0x7F:
+            number, shift, at = number | (payload[at] & 0x7F) << shift, shift + 7, at + 1
+        lengths.append(number | payload[at] << shift)
+        at += 5
+    at += 4
+    chunks = []
+    for length in lengths:
+        chunks.append(payload[at : at + length])
+        at += length
+    return chunks
+
+
+def joined(chunks: Sequence[bytes]) -> bytes:
+    """A LATENTS section of such chunks, its checksums right."""
+    index = b"".join(varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in chunks)
+    return b"".join([index, struct.pack("<I", zlib.crc32(index)), *chunks])
+
+
+def refused(
+    small: bytes, wild: bytes, alpha: bytes, tiled: bytes, top_level: int, reason_of: Callable[[bytes], str]
+) -> dict[str, tuple[str, bytes]]:
+    """What is wrong and the stream, by name, made of four good ones: `wild` has escapes, `tiled` 2 x 2 tiles.
+
+    `reason_of` tells why reference_decoder refuses a stream, "" if it does not: three cases are searched with it, and
+    left out where no single bit leads to them.
+    """
+    parts, latents = Parts.of(small), dict(Parts.of(small).sections)[container.LATENTS]
+    see_through, tiles = Parts.of(alpha), Parts.of(tiled)
+    opacity, squares = dict(see_through.sections)[container.ALPHA], dict(tiles.sections)[container.LATENTS]
+    with_escapes, wild_latents = Parts.of(wild), dict(Parts.of(wild).sections)[container.LATENTS]
+    both = [*parts.sections, *parts.sections]
+    area = see_through.height * see_through.width + see_through.height  # type: ignore[operator]
+    chunks = chunks_of(squares, 4)
+
+    def plane(data: bytes, behind: bytes = b"") -> bytes:
+        return see_through.with_section(container.ALPHA, b"\1" + zlib.compress(data) + behind)
+
+    def searched(reason: str, stream: Parts, body: bytes) -> bytes | None:
+        """The stream with the first flipped bit of its latents, from the end, that is refused for this reason."""
+        tries = (stream.with_section(container.LATENTS, flipped(body, at)) for at in reversed(range(8 * len(body))))
+        return next((data for data in tries if reason in reason_of(data)), None)
+
+    found: dict[str, tuple[str, bytes | None]] = {
+        "empty": ("no byte at all", b""),
+        "magic": ("another magic", parts.but(magic=b"\x89PNG")),
+        "version-2": ("a version to come", parts.but(version=2)),
+        "flag-2": ("an unknown flag", parts.but(flags=4)),
+        "gray-and-alpha": ("flags that exclude each other", see_through.but(flags=3)),
+        "bundle-id": ("weights that nobody has", parts.but(bundle_id=bytes(8))),
+        "level": ("a level above the bundle's last", parts.but(level=top_level + 1)),
+        "tile-5": ("tiles of 32 pixels", parts.but(tile=5)),
+        "tile-13": ("tiles of 8192 pixels", parts.but(tile=13)),
+        "width-0": ("no column", parts.but(width=0)),
+        "height-above": ("2**20 + 1 rows", parts.but(height=2**20 + 1)),
+        "size-of-all-memory": ("2**20 x 2**20 pixels in few bytes", parts.but(width=2**20, height=2**20)),
+        "size-larger": ("a larger picture than its latents", parts.but(width=640, height=640)),
+        "size-smaller": ("a smaller picture than its latents", Parts.of(tiled).but(tile=7, width=1, height=1)),
+        "varint-long": ("a width not in its shortest form", parts.but(width=b"\x81\x00")),
+        "varint-endless": ("a width of six bytes", parts.but(width=b"\x81\x80\x80\x80\x80\x01")),
+        "header-check": ("a wrong check of the header", flipped(small, 8 * (parts_end(small) - 1))),
+        "section-crc": ("a wrong checksum of a section", flipped(small, 8 * len(small) - 1)),
+        "section-longer": ("a section longer than the file", parts.but(lengths={0: len(latents) + 1})),
+        "section-shorter": ("a section shorter than in the file", parts.but(lengths={0: len(latents) - 1})),
+        "section-of-32-gib": ("a length that no file has", parts.but(lengths={0: 2**35 - 1})),
+        "section-0": ("an unknown critical section", parts.but(sections=[*parts.sections, (0, b"")])),
+        "section-127": ("another one", parts.but(sections=[(127, b"needed"), *parts.sections])),
+        "latents-none": ("no picture", parts.but(sections=[])),
+        "latents-twice": ("two pictures", parts.but(sections=both)),
+        "exif-twice": ("two sections EXIF", parts.but(sections=[*parts.sections, (3, b"1"), (3, b"2")])),
+        "alpha-unasked": ("ALPHA without its flag", parts.but(sections=[*parts.sections, (2, b"\0\1")])),
+        "alpha-missing": ("the flag without ALPHA", parts.but(flags=2)),
+        "cut": ("the last byte is missing", small[:-1]),
+        "tail": ("a byte behind the end", small + b"\0"),
+        "lanes": ("2**13 lanes", parts.with_section(container.LATENTS, bytes([0x3D]) + latents[1:])),
+        "layers-2": (
+            "two layers",
+            parts.with_section(container.LATENTS, bytes([latents[0] & 15 | 0x20]) + latents[1:]),
+        ),
+        "layers-4": (
+            "four layers",
+            parts.with_section(container.LATENTS, bytes([latents[0] & 15 | 0x40]) + latents[1:]),
+        ),
+        "state": ("a state below 2**16", parts.with_section(container.LATENTS, latents[:3] + b"\0\0" + latents[5:])),
+        "latents-cut": ("latents without their last byte", parts.with_section(container.LATENTS, latents[:-1])),
+        "latents-tail": ("a byte behind the latents", parts.with_section(container.LATENTS, latents + b"\0")),
+        "latents-empty": ("latents of no byte", parts.with_section(container.LATENTS, b"")),
+        "final-state": ("a final state that is none", searched("final state", parts, latents)),
+        "padding": ("raw bits padded with ones", searched("padding", parts, latents)),
+        "escape": ("an escape for a magnitude that the table has", searched("escape", with_escapes, wild_latents)),
+        "alpha-mode": ("an unknown mode of ALPHA", see_through.with_section(container.ALPHA, b"\2" + opacity[1:])),
+        "alpha-filter": ("an unknown filter", plane(b"\4" + bytes(area - 1))),
+        "alpha-short": ("a sample too few", plane(bytes(area - 1))),
+        "alpha-long": ("a sample too many", plane(bytes(area + 1))),
+        "alpha-tail": ("a byte behind the zlib stream", plane(bytes(area), b"\0")),
+        "alpha-unchecked": (
+            "a zlib stream with a wrong checksum",
+            see_through.with_section(container.ALPHA, flipped(opacity, 8 * len(opacity) - 1)),
+        ),
+        "tiles-index-crc": (
+            "a wrong checksum of the index of tiles",
+            tiles.with_section(container.LATENTS, flipped(squares, 8 * 12 * 5 + 8)),
+        ),
+        "tiles-chunk-crc": (
+            "a wrong checksum of a chunk",
+            tiles.with_section(container.LATENTS, flipped(squares, 8 * len(squares) - 1)),
+        ),
+        "tiles-tail": ("a byte behind the last chunk", tiles.with_section(container.LATENTS, squares + b"\0")),
+        "tiles-swapped": (
+            "the layers of two tiles exchanged",
+            tiles.with_section(container.LATENTS, joined([chunks[1], chunks[0], *chunks[2:]])),
+        ),
+        "tiles-states-missing": (
+            "a first chunk that is empty",
+            tiles.with_section(container.LATENTS, joined([b"", *chunks[1:]])),
+        ),
+    }
+    return {name: (wrong, data) for name, (wrong, data) in found.items() if data is not None}
+
+
+def parts_end(stream: bytes) -> int:
+    """The length of a good stream's header with its check."""
+    return len(stream) - sum(len(body) + 4 for _, body in Parts.of(stream).sections)
