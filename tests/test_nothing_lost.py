@@ -38,10 +38,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""Shells start background jobs, of which these tests may be one, deaf to Ctrl-C."""
+
+
 def start(folder: Path, script: str, *words: str, **options: object) -> subprocess.Popen[str]:
     """A running script in this folder."""
     return subprocess.Popen(
-        [sys.executable, "-c", script, *words],
+        [sys.executable, "-c", LISTEN + script, *words],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(PROJECT)},
         stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ CONFIG = """
 fine = 16
 coarse = 16
 fine_blocks = 1
+coarse_blocks = 1
 latents = 48
 hyper = 8
 prior = 16
