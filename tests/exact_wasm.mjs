@@ -1,12 +1,12 @@
 // Runs the decoder's graphs in onnxruntime-web on what exact_worker.py kept of a run, and compares every output byte.
-//     node tests/exact_wasm.mjs <folder with node_modules> <bundle> <kept folder> < JSON lines of exact_worker.py
+//     node tests/exact_wasm.mjs <folder with node_modules> <folder of bundles> <kept folder> < JSON lines of exact_worker.py
 // Prints a JSON line for each stream: how many runs of graphs there were, and which of them gave other bytes.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [root, bundle, kept] = process.argv.slice(2);
+const [root, weights, kept] = process.argv.slice(2);
 const found = createRequire(resolve(root, "package.json")).resolve("onnxruntime-web");
 const ort = await import(pathToFileURL(found).href).then((module) => module.default ?? module);
 ort.env.wasm.numThreads = 1;
@@ -22,7 +22,7 @@ function tensor({ type, shape, file }) {
 }
 
 async function same({ graph, in: inputs, out: [expected] }) {
-  sessions[graph] ??= await ort.InferenceSession.create(readFileSync(join(bundle, `${graph}.onnx`)), {
+  sessions[graph] ??= await ort.InferenceSession.create(readFileSync(join(weights, `${graph}.onnx`)), {
     executionProviders: ["wasm"],
   });
   const feeds = Object.fromEntries(inputs.map((input) => [input.name, tensor(input)]));

@@ -26,17 +26,18 @@ DECODERS = ("hyper_synthesis", "context", "synthesis")
 class Session:
     """A session that can leave out graph optimisation and keep what goes in and out of the decoder's graphs."""
 
-    def __init__(self, real: Any, name: str, calls: list[dict[str, Any]], dump: Path | None):
-        self.real, self.name, self.calls, self.dump = real, name, calls, dump
+    def __init__(self, real: Any, path: Path, calls: list[dict[str, Any]], dump: Path | None):
+        self.real, self.path, self.calls, self.dump = real, path, calls, dump
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
 
     def run(self, names: Any, feeds: dict[str, np.ndarray], *rest: Any) -> list[np.ndarray]:
         outputs = self.real.run(names, feeds, *rest)
-        if self.dump and self.name in DECODERS:
+        if self.dump and self.path.name in DECODERS:
             told = {self.real.get_outputs()[0].name: outputs[0]}
-            self.calls.append({"graph": self.name, "in": self.keep(feeds), "out": self.keep(told)})
+            graph = f"{self.path.parent.name}/{self.path.name}"
+            self.calls.append({"graph": graph, "in": self.keep(feeds), "out": self.keep(told)})
         return outputs
 
     def keep(self, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -59,7 +60,7 @@ def watch(unoptimised: bool, calls: list[dict[str, Any]], dump: Path | None) -> 
         options = sess_options or onnxruntime.SessionOptions()
         if unoptimised:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return Session(real(path, options, *rest, **others), Path(path).stem, calls, dump)
+        return Session(real(path, options, *rest, **others), Path(path).with_suffix(""), calls, dump)
 
     onnxruntime.InferenceSession = session
 
