@@ -38,8 +38,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-"""Shells start background jobs, of which these tests may be one, deaf to Ctrl-C."""
+LISTEN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+"""Background jobs, of which these tests may be one, may be started deaf to Ctrl-C and to hanging up."""
 
 
 def start(folder: Path, script: str, *words: str, **options: object) -> subprocess.Popen[str]:
