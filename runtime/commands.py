@@ -20,6 +20,10 @@ from runtime.errors import CodecError, InputError
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
+# numpy's own threads take longer to start, and then to wait for each other, than our small products take;
+# numpy reads this once, when it is loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 STREAM = Path("-")
 """stdin as an input, stdout as an output."""
 _MOST_THREADS = 1024

@@ -136,6 +136,8 @@ class Networks:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         options.inter_op_num_threads = 1
+        # waiting threads would otherwise spin, half as much CPU time again, taken from numpy and whatever else runs
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
         if self.threads:
             options.intra_op_num_threads = self.threads

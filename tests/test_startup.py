@@ -1,0 +1,31 @@
+"""A command loads what it needs, when it needs it: a process of ours is mostly its imports."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules of a fresh process after some code."""
+    words = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
+    found = loaded_by(f"from runtime import {command}")
+    assert not found & {"numpy", "cv2", "onnxruntime", "concurrent.futures", "tqdm"}
+
+
+def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
+    found = loaded_by("import runtime.commands, runtime.batch, runtime.pixels, runtime.codec")
+    assert not found & {"concurrent.futures", "logging", "secrets", "importlib.resources", "runtime.twins"}
+
+
+def test_numpy_multiplies_on_one_thread_in_commands() -> None:
+    """numpy's own threads cost more time to start than they save; they must be told before numpy is loaded."""
+    code = "import os, runtime.compress; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"
