@@ -11,6 +11,7 @@ from models.hyperprior import Codec, Config
 SMALL = 4096
 """Tensors of fewer entries (scales, steps, biases) keep float32 in a slim checkpoint."""
 NETS = ("analysis.", "synthesis.")
+"""How the names of the analysis and synthesis nets' parameters begin."""
 
 
 def save(path: str | Path, model: Codec, **extra: Any) -> None:

@@ -55,7 +55,7 @@ class Soap(torch.optim.Optimizer):
                 scale = (1 - beta2 ** state["step"]) ** 0.5 / (1 - beta1 ** state["step"])
                 update = state["mean"] / (state["square"].sqrt() + group["eps"] / scale)
                 update = rotate(update, bases, back=True)
-                p.sub_(unfolded(update, p), alpha=group["lr"] * scale)
+                p.sub_(update.reshape(p.shape), alpha=group["lr"] * scale)
                 if (state["step"] + number) % 2 == 0:
                     for side in bases:
                         state[f"covariance{side}"].lerp_(gram(grad, side), 1 - beta2**2)
@@ -78,10 +78,6 @@ class Soap(torch.optim.Optimizer):
 def folded(x: Tensor) -> Tensor:
     """A convolution weight as (out, in, rows x columns); other tensors as they are."""
     return x.contiguous().flatten(2) if x.ndim == 4 else x
-
-
-def unfolded(x: Tensor, like: Tensor) -> Tensor:
-    return x.reshape(like.shape)
 
 
 def sides(x: Tensor) -> list[int]:

@@ -31,6 +31,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models import checkpoint
+from models.checkpoint import NETS
 from models.data import Crops, klt, pictures
 from models.evaluate import contributions, live_share, rate_distortion
 from models.hyperprior import Codec, Config
@@ -39,7 +40,6 @@ from models.revive import revive
 from models.soap import Soap
 
 PHASES = ("prior", "linear", "joint", "qat")
-NETS = frozenset({"analysis", "synthesis"})
 WIDE_FAN_IN = 384
 """Beyond this many inputs a convolution's learning rate falls as 1 / inputs: an Adam step moves all weights alike, and
 at the full rate the widest layers lost nine of ten ReLUs within 2,000 steps."""
@@ -69,16 +69,14 @@ class Phase:
 
 
 DEFAULTS = {
-    "prior": Phase(steps=5000, crop_px=256, z_warmup=1000),
+    "prior": Phase(steps=5000, optimiser="adamw", crop_px=256, z_warmup=1000),
     "linear": Phase(steps=100_000, optimiser="adamw"),
     "joint": Phase(steps=100_000, rate=3e-3),
     "qat": Phase(steps=10_000, rate=6e-4),
 }
-
-
 FROZEN = {
-    "prior": ("linear_", "log2_step", "analysis.", "synthesis."),
-    "linear": ("analysis.", "synthesis."),
+    "prior": ("linear_", "log2_step", *NETS),
+    "linear": NETS,
     "joint": (),
     "qat": ("linear_analysis", "log2_step", "analysis."),
 }
@@ -87,8 +85,7 @@ OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=
 
 
 def parameter_groups(model: Codec, phase: str, optimiser: str) -> list[dict[str, Any]]:
-    """Parameters with the share of the learning rate that suits their size; the prior phase freezes the transforms."""
-    frozen = FROZEN[phase]
+    """What a phase trains, each parameter with the share of the learning rate that suits it."""
     # with AdamW the transforms' last layers take a tenth: they speak in units of many pixel levels
     nets = {"analysis": model.analysis, "synthesis": model.synthesis}
     last = tuple(f"{name}.{len(net) - 1}." for name, net in nets.items() if net)
@@ -96,12 +93,12 @@ def parameter_groups(model: Codec, phase: str, optimiser: str) -> list[dict[str,
     for name, parameter in model.named_parameters():
         if name.endswith("grid.log2") and parameter.requires_grad is False:
             continue
-        active = not name.startswith(frozen) or name == "log2_step_z"
+        active = not name.startswith(FROZEN[phase]) or name == "log2_step_z"
         parameter.requires_grad_(active)
         if not active:
             continue
         if optimiser == "soap":
-            share = 0.03 if name.startswith("linear_") else 1.0 if name.startswith(("analysis.", "synthesis.")) else 0.3
+            share = 0.03 if name.startswith("linear_") else 1.0 if name.startswith(NETS) else 0.3
         elif name.startswith("linear_") or name.startswith(last):
             share = 0.1
         elif parameter.ndim == 4:
@@ -110,6 +107,11 @@ def parameter_groups(model: Codec, phase: str, optimiser: str) -> list[dict[str,
             share = 2.0 if name.startswith("log2_") else 1.0
         groups.setdefault(share, []).append(parameter)
     return [{"params": p, "share": s, "weight_decay": 0.0} for s, p in groups.items()]
+
+
+def left_out(phase: str) -> frozenset[str]:
+    """The networks that a phase does without."""
+    return frozenset({"analysis", "synthesis"} if phase in ("prior", "linear") else ())
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
@@ -160,8 +162,7 @@ class Trainer:
         level = (
             (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
         )
-        off = NETS if phase in ("prior", "linear") else frozenset[str]()
-        x_hat, y_bits, z_bits = self.model(x, level, hard=phase == "qat", off=off, picture=phase != "prior")
+        x_hat, y_bits, z_bits = self.model(x, level, hard=phase == "qat", off=left_out(phase), picture=phase != "prior")
         px = x.shape[-2] * x.shape[-1]
         mse = ((x_hat - x.float()) ** 2).mean((1, 2, 3))
         hats = self.model.hats(level)
@@ -275,8 +276,7 @@ class Trainer:
     def report(self, name: str, step: int, bar: Any) -> None:
         """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
         model, top = self.average, self.model.config.levels - 1
-        off = NETS if name in ("prior", "linear") else frozenset[str]()
-        levels = (0.0, top / 2, float(top))
+        off, levels = left_out(name), (0.0, top / 2, float(top))
         points = [rate_distortion(model, self.val, level, off, self.device) for level in levels]
         text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
         if not off:
