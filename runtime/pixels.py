@@ -141,31 +141,33 @@ def encode(
         _swap(pixels)
     elif suffix == ".ppm":
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    gray = pixels.ndim == 2 and suffix in _GRAY
+    fitting = metadata.fitting(payloads or {}, gray, notes)
     done = max(pixels.shape[:2]) <= _LONGEST_SIDE_PX.get(suffix, MAX_SIDE_PX)
     if done:
         try:
-            done, data = cv2.imencode(suffix, pixels, _OPTIONS.get(suffix, []))
+            done, data = _encoded(pixels, suffix, fitting, notes)
         except cv2.error:
             done = False
     if not done:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         raise InputError(f"OpenCV cannot write {size} pixels as {suffix}; use .png")
-    gray = pixels.ndim == 2 and suffix in _GRAY
-    fitting = metadata.fitting(payloads or {}, gray, notes)
-    if suffix == ".avif":
-        return _avif_with(pixels, fitting, notes) if fitting else data.tobytes()
-    return embed(data.tobytes(), suffix, fitting, notes)
+    return data.tobytes() if suffix == ".avif" else embed(data.tobytes(), suffix, fitting, notes)
 
 
-def _avif_with(pixels: Pixels, fitting: dict[int, bytes], notes: list[str]) -> bytes:
-    """Returns an AVIF file of OpenCV's channels with metadata, which only OpenCV from 4.13 on can put in."""
-    kinds = {EXIF: 0, XMP: 1, ICC: 2}  # cv2.IMAGE_METADATA_*
+def _encoded(
+    pixels: Pixels, suffix: str, fitting: dict[int, bytes], notes: list[str]
+) -> tuple[bool, NDArray[np.uint8]]:
+    """Returns whether OpenCV could write its channels, and the file; in an AVIF the metadata too, from 4.13 on."""
+    options = _OPTIONS.get(suffix, [])
+    if suffix != ".avif" or not fitting:
+        return cv2.imencode(suffix, pixels, options)
     if not hasattr(cv2, "imencodeWithMetadata"):
         notes.append(f"this OpenCV puts no {', '.join(SECTION_NAMES[kind] for kind in fitting)} into .avif: left out")
-        return cv2.imencode(".avif", pixels, _OPTIONS[".avif"])[1].tobytes()
+        return cv2.imencode(suffix, pixels, options)
+    kinds = {EXIF: 0, XMP: 1, ICC: 2}  # cv2.IMAGE_METADATA_*
     payloads = [np.frombuffer(payload, np.uint8) for payload in fitting.values()]
-    told = [kinds[kind] for kind in fitting]
-    return cv2.imencodeWithMetadata(".avif", pixels, told, payloads, _OPTIONS[".avif"])[1].tobytes()
+    return cv2.imencodeWithMetadata(suffix, pixels, [kinds[kind] for kind in fitting], payloads, options)
 
 
 def suffix_of(path: Path) -> str:
