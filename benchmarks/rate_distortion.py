@@ -20,10 +20,11 @@ from benchmarks import baselines, machine, metrics, plot, summary
 from benchmarks.baselines import Contender, Pixels
 from benchmarks.summary import Delta, Mean, Row
 from runtime import container
+from runtime.bundle import DEFAULT
+from runtime.codec import Codec
 from runtime.errors import CodecError, StreamError
 
 SUFFIXES = {".png", ".webp", ".avif", ".jpg", ".jpeg", ".ppm", ".bmp", ".tif", ".tiff"}
-DEFAULT_BUNDLE = "standard"
 DEFAULT_QUALITIES = "5,15,25,35,45,55,65,75,85,95"
 EXAMPLES = """examples:
   python -m benchmarks.rate_distortion --images kodak --out results/kodak
@@ -83,9 +84,28 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
                     progress.update()
 
 
-def ours_name(bundle: str) -> str:
-    """Return the name of our codec with a bundle: gargalo, gargalo-lite."""
-    return "gargalo" if bundle == DEFAULT_BUNDLE else f"gargalo-{Path(bundle).name}"
+def tabulate(
+    out: Path, paths: Sequence[Path], contenders: Sequence[Contender], notes: list[str]
+) -> tuple[list[Mean], list[Delta]]:
+    """Measure all, write images.tsv, summary.tsv and bd_rates.tsv to a folder, and return the last two's rows."""
+    rows = []
+    # row by row, so that a run cut short keeps what it measured
+    with (out / "images.tsv").open("w", encoding="utf-8", buffering=1) as file:
+        summary.write_header(file, Row)
+        for row in measure_all(contenders, paths, notes):
+            summary.write_row(file, row)
+            rows.append(row)
+    table = summary.means(rows)
+    rates = summary.deltas(table)
+    summary.write_table(out / "summary.tsv", Mean, table)
+    summary.write_table(out / "bd_rates.tsv", Delta, rates)
+    return table, rates
+
+
+def open_codecs(bundles: Sequence[str], threads: int) -> dict[str, Codec]:
+    """Return our codec with each bundle by its name in tables: gargalo for the first one, then gargalo-lite."""
+    names = ["gargalo" if bundle == bundles[0] else f"gargalo-{Path(bundle).name}" for bundle in bundles]
+    return {name: Codec(bundle, threads=threads) for name, bundle in zip(names, bundles, strict=True)}
 
 
 def bundle_id(data: bytes) -> str:
@@ -99,16 +119,13 @@ def bundle_id(data: bytes) -> str:
 def report(
     out: Path,
     title: str,
-    rows: Sequence[Row],
+    table: Sequence[Mean],
+    rates: Sequence[Delta],
     contenders: Sequence[Contender],
     facts: dict[str, str],
     notes: Sequence[str],
 ) -> str:
-    """Write summary.tsv, bd_rates.tsv, summary.md and the curves; return the Markdown."""
-    table = summary.means(rows)
-    rates = summary.deltas(table)
-    summary.write_table(out / "summary.tsv", Mean, table)
-    summary.write_table(out / "bd_rates.tsv", Delta, rates)
+    """Write summary.md and the curves; return the Markdown."""
     text = summary.markdown(title, table, rates, facts, notes)
     (out / "summary.md").write_text(text, encoding="utf-8")
     labels = {contender.name: contender.label for contender in contenders}
@@ -121,12 +138,7 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
     options = _parser().parse_args(argv)
     try:
         paths = pictures(options.images, options.limit)
-        if codec is None:
-            from runtime.codec import Codec
-
-            codecs = {ours_name(name): Codec(name, threads=options.threads) for name in options.bundles.split(",")}
-        else:
-            codecs = {ours_name(DEFAULT_BUNDLE): codec}
+        codecs = {"gargalo": codec} if codec else open_codecs(options.bundles.split(","), options.threads)
         ours = [baselines.gargalo(codec, options.qualities, name) for name, codec in codecs.items()]
         notes = [reason for peer in options.peers if (reason := baselines.why_absent(peer))]
         peers = [baselines.PEERS[p]() for p in options.peers if baselines.is_available(p)]
@@ -138,15 +150,9 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
             **{peer.name: peer.label for peer in peers},
         }
         options.out.mkdir(parents=True, exist_ok=True)
-        rows = []
-        # row by row, so that a run cut short keeps what it measured
-        with (options.out / "images.tsv").open("w", encoding="utf-8", buffering=1) as file:
-            summary.write_header(file, Row)
-            for row in measure_all(contenders, paths, notes):
-                summary.write_row(file, row)
-                rows.append(row)
+        table, rates = tabulate(options.out, paths, contenders, notes)
         title = f"{options.images.resolve().name}, {len(paths)} pictures"
-        print(report(options.out, title, rows, contenders, facts, notes), end="")
+        print(report(options.out, title, table, rates, contenders, facts, notes), end="")
     except (CodecError, OSError) as error:
         print(f"rate_distortion: {error}", file=sys.stderr)
         return 1
@@ -165,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, required=True, metavar="OUT", help="folder for tables and plots")
     add(
         "--bundles",
-        default=DEFAULT_BUNDLE,
+        default=DEFAULT,
         metavar="DIR,...",
         help="our weights, folders or shipped names (default: %(default)s)",
     )

@@ -20,11 +20,11 @@ from tqdm import tqdm
 
 from benchmarks import baselines, graphs, machine, measures, plot, rate_distortion, summary
 from benchmarks.baselines import Contender, Pixels
-from benchmarks.summary import Delta, Mean, Row
+from benchmarks.summary import Delta, Mean
+from runtime.bundle import shipped_names
 from runtime.codec import Codec
 from runtime.errors import CodecError
 
-WEIGHTS = Path(rate_distortion.__file__).parents[1] / "runtime" / "weights"
 EXAMPLES = """examples:
   python -m benchmarks.report --images kodak --out docs/benchmarks/
   python -m benchmarks.report --images photos --out mine/ --quick
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = replace(plan, pictures=options.limit, timed_pictures=min(options.limit, plan.timed_pictures))
     try:
         paths = rate_distortion.pictures(options.images, plan.pictures)
-        bundles = options.bundles.split(",") if options.bundles else shipped()
+        bundles = options.bundles.split(",") if options.bundles else shipped_names()
         with tempfile.TemporaryDirectory() as name:
             if options.quick:
                 paths = [_middle(path, Path(name)) for path in paths]
@@ -95,19 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def shipped() -> list[str]:
-    """Return the names of the bundles that ship, standard first."""
-    names = sorted(path.parent.name for path in WEIGHTS.glob("*/manifest.json"))
-    return sorted(names, key=lambda name: name != "standard")
-
-
 def report(out: Path, title: str, paths: Sequence[Path], bundles: Sequence[str], plan: Plan) -> str:
     """Measure what the plan says, write it to a folder and return report.md."""
     notes = [reason for peer in plan.peers if (reason := baselines.why_absent(peer))]
     busy = measures.load()
     if busy > _BUSY_LOAD:
         notes.append(f"the machine was busy with something else when this began (load {busy:.1f}): trust no time here")
-    codecs = {_name(bundle, bundles): Codec(bundle, threads=1) for bundle in bundles}
+    codecs = rate_distortion.open_codecs(bundles, threads=1)
     ours = [baselines.gargalo(codec, plan.qualities, name) for name, codec in codecs.items()]
     peers = [_thinned(baselines.PEERS[p](), plan.every_setting) for p in plan.peers if baselines.is_available(p)]
     out.mkdir(parents=True, exist_ok=True)
@@ -118,7 +112,7 @@ def report(out: Path, title: str, paths: Sequence[Path], bundles: Sequence[str],
     }
     title = f"{title}, {len(paths)} pictures"
 
-    table, rates = _rate_distortion(out, paths, [*ours, *peers], notes)
+    table, rates = rate_distortion.tabulate(out, paths, [*ours, *peers], notes)
     plot.draw(table, {each.name: each.label for each in (*ours, *peers)}, title, out / "curves")
     page = [f"# {title}", "## Measured on", _list(facts)]
     page += ["## Size and quality", "![rate-distortion curves](curves.png)", summary.bd_table(rates)]
@@ -134,22 +128,6 @@ def report(out: Path, title: str, paths: Sequence[Path], bundles: Sequence[str],
 
 
 # --- chapters ---------------------------------------------------------------------------------------------------------
-
-
-def _rate_distortion(
-    out: Path, paths: Sequence[Path], contenders: Sequence[Contender], notes: list[str]
-) -> tuple[list[Mean], list[Delta]]:
-    rows = []
-    with (out / "images.tsv").open("w", encoding="utf-8", buffering=1) as file:
-        summary.write_header(file, Row)
-        for row in rate_distortion.measure_all(contenders, paths, notes):
-            summary.write_row(file, row)
-            rows.append(row)
-    table = summary.means(rows)
-    rates = summary.deltas(table)
-    summary.write_table(out / "summary.tsv", Mean, table)
-    summary.write_table(out / "bd_rates.tsv", Delta, rates)
-    return table, rates
 
 
 def _speed(
@@ -276,11 +254,6 @@ def _processes(out: Path, picture: Path, bundle: str, plan: Plan) -> list[str]:
 def _progress(what: str, steps: int) -> Iterator[Callable[[], object]]:
     with tqdm(total=steps, desc=what, unit="step", disable=None) as bar:
         yield bar.update
-
-
-def _name(bundle: str, bundles: Sequence[str]) -> str:
-    """Return the name of a bundle's codec in tables: gargalo for the first one."""
-    return "gargalo" if bundle == bundles[0] else f"gargalo-{Path(bundle).name}"
 
 
 def _middle(path: Path, folder: Path) -> Path:

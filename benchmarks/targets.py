@@ -51,10 +51,7 @@ class Row:
 def measure(codec: Codec, image: str, pixels: Pixels, kind: str, wanted: float) -> Row:
     """Return how near one picture comes to one target."""
     height, width = pixels.shape[:2]
-    if kind == "bpp":
-        target = Target(size_bytes=int(wanted * height * width / 8))
-    else:
-        target = Target(psnr_db=wanted)
+    target = Target(bpp=wanted) if kind == "bpp" else Target(psnr_db=wanted)
     try:
         data = targets.encode(codec, pixels, target)
     except InputError:  # says what is possible instead

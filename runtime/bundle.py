@@ -15,6 +15,14 @@ from runtime.tables import Tables
 from runtime.windows import Reach
 
 DEFAULT = "standard"
+WEIGHTS = Path(__file__).parent / "weights"
+"""A folder for each shipped bundle."""
+
+
+def shipped_names() -> list[str]:
+    """The names of the bundles that ship, the default one first."""
+    names = sorted(path.parent.name for path in WEIGHTS.glob("*/manifest.json"))
+    return sorted(names, key=lambda name: name != DEFAULT)
 
 
 def bundle_id(folder: Path) -> bytes:
@@ -43,7 +51,7 @@ class Bundle:
         given = str(folder or DEFAULT)
         path = Path(given)
         if not (path / "manifest.json").is_file():
-            path = Path(__file__).parent / "weights" / given
+            path = WEIGHTS / given
         try:
             manifest = json.loads((path / "manifest.json").read_text())
         except FileNotFoundError:
@@ -61,10 +69,7 @@ class Bundle:
     @staticmethod
     def shipped(bundle_id: bytes) -> Path | None:
         """The folder of the shipped bundle with an id, or None."""
-        for path in sorted((Path(__file__).parent / "weights").glob("*/manifest.json")):
-            if json.loads(path.read_text()).get("id") == bundle_id.hex():
-                return path.parent
-        return None
+        return next((WEIGHTS / name for name in shipped_names() if Bundle.open(name).id == bundle_id), None)
 
     def verify(self) -> None:
         """Compares every file with its checksum; raises BundleError naming the first that differs."""

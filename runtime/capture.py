@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.budget import Budget, seconds
-from runtime.commands import complain, exit_status, number, parser, shown, size
+from runtime.commands import complain, exit_status, number, parser, shown, size, thread_count
 from runtime.errors import InputError
 
 _EXAMPLES = """\
@@ -65,7 +65,7 @@ def capture(args: argparse.Namespace) -> int:
     count = int(number(args.count, "--count", 1, 1e12)) if args.count is not None else None
     quality = number(args.quality, "-q", 1, 100)
     budget = Budget.parse(args.budget, every_s) if args.budget is not None else None
-    threads = int(number(args.threads, "--threads", 1, 1024)) if args.threads is not None else None
+    threads = thread_count(args.threads)
     from runtime.codec import Codec
     from runtime.pixels import write_whole
 

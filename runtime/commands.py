@@ -133,10 +133,13 @@ def parse_max_pixels(args: argparse.Namespace) -> int:
 
 def parse_threads(args: argparse.Namespace) -> tuple[int, int | None]:
     """Returns the files at a time and the threads of each, None for the default; a fraction is rounded down."""
-    jobs = int(number(args.jobs, "-j", 1, _MOST_THREADS))
-    if args.threads is not None:
-        return jobs, int(number(args.threads, "--threads", 1, _MOST_THREADS))
-    return jobs, 1 if jobs > 1 else None
+    jobs, threads = int(number(args.jobs, "-j", 1, _MOST_THREADS)), thread_count(args.threads)
+    return jobs, 1 if threads is None and jobs > 1 else threads
+
+
+def thread_count(text: str | None) -> int | None:
+    """Returns the number in --threads, None without one; a fraction is rounded down."""
+    return None if text is None else int(number(text, "--threads", 1, _MOST_THREADS))
 
 
 def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":

@@ -1,17 +1,15 @@
 """Picture files in one call: `imread` and `imwrite`, for .gar and for every format that `pixels.py` knows.
 
-A Codec costs its sessions, so these share one a bundle; who wants other weights or threads makes a Codec.
+A Codec costs its sessions, so these share one; who wants other weights or threads makes a Codec.
 """
 
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import container, pixels
-from runtime.bundle import Bundle
+from runtime import pixels
 from runtime.codec import Codec
 
 Pixels = NDArray[np.uint8]
@@ -38,13 +36,10 @@ def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
 
 def decode(data: bytes) -> Pixels:
     """Returns the picture of a .gar stream, made with whichever shipped bundle. Raises StreamError."""
-    return shared_codec(container.unpack(data)[0].bundle_id).decode(data)
+    return shared_codec().decode(data)
 
 
 @cache
-def shared_codec(bundle_id: bytes | None = None) -> Codec:
-    """Returns the process's Codec for the shipped bundle of an id; the default one without an id or such a bundle."""
-    for folder in (files("runtime") / "weights").iterdir():
-        if Bundle.open(folder.name).id == bundle_id:
-            return Codec(folder.name)
+def shared_codec() -> Codec:
+    """Returns the process's Codec, which encodes with the default bundle and decodes streams of all that ship."""
     return Codec()

@@ -30,8 +30,12 @@ def test_a_damaged_gar_file_is_a_stream_error(tmp_path: Path) -> None:
         files.imread(tmp_path / "cam.gar")
 
 
-def test_one_codec_is_made_for_each_bundle() -> None:
+def test_one_codec_is_made_for_each_bundle(photo: np.ndarray) -> None:
     default = files.shared_codec()
     assert files.shared_codec() is default
-    assert files.shared_codec(default.bundle.id).bundle.id == default.bundle.id
-    assert files.shared_codec(b"unknown!").bundle.id == default.bundle.id
+    assert default.bundle.id == Codec().bundle.id
+    lite = Codec("lite", threads=1)
+    data = lite.encode(photo, 50)
+    for _ in range(2):
+        assert np.array_equal(files.decode(data), lite.decode(data))
+    assert [other.bundle.id for other in default._others.values()] == [lite.bundle.id]

@@ -9,7 +9,7 @@ pytest.importorskip("onnx")
 import onnx
 
 from benchmarks import graphs
-from benchmarks.report import WEIGHTS
+from runtime.bundle import WEIGHTS
 
 
 def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels():

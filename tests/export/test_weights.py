@@ -9,11 +9,11 @@ import pytest
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+from runtime.bundle import shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.networks import Networks  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
-BUNDLES = sorted(path.parent.name for path in (PROJECT / "runtime" / "weights").glob("*/manifest.json"))
 QUALITIES = (15, 75, 97)
 LEAST_LIVE = 0.25
 """Share of a hidden layer's channels that must be above zero somewhere in a photograph."""
@@ -25,7 +25,7 @@ def hidden_layers(graph: "onnx.ModelProto") -> list[str]:
     return [n.output[0] for n in graph.graph.node if n.op_type == "QLinearConv" and n.input[7] in zero]
 
 
-@pytest.mark.parametrize("name", BUNDLES)
+@pytest.mark.parametrize("name", shipped_names())
 def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs: dict[str, list[tuple[np.ndarray, ...]]] = {}
     run = Networks.run
