@@ -6,12 +6,10 @@ from typing import Any
 
 import torch
 
-from models.hyperprior import Codec, Config
+from models.pyramid import Codec, Config
 
 SMALL = 4096
 """Tensors of fewer entries (scales, steps, biases) keep float32 in a slim checkpoint."""
-NETS = ("analysis.", "synthesis.")
-"""How the names of the analysis and synthesis nets' parameters begin."""
 
 
 def save(path: str | Path, model: Codec, **extra: Any) -> None:
@@ -33,16 +31,16 @@ def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, 
     return model, state
 
 
-def with_nets(model: Codec, config: Config) -> Codec:
-    """The model with analysis and synthesis nets of other sizes, which start anew; all else is kept.
+def with_synthesis(model: Codec, config: Config) -> Codec:
+    """The model with a synthesis net of another size, which starts anew; all else is kept.
 
-    Raises ValueError where the configuration differs in more than the nets.
+    Raises ValueError where the configuration differs in more than that.
     """
     grown = Codec(config)
-    kept = {k: v for k, v in model.state_dict().items() if not k.startswith(NETS)}
-    expected = {k: v.shape for k, v in grown.state_dict().items() if not k.startswith(NETS)}
+    kept = {k: v for k, v in model.state_dict().items() if not k.startswith("synthesis.")}
+    expected = {k: v.shape for k, v in grown.state_dict().items() if not k.startswith("synthesis.")}
     if expected != {k: v.shape for k, v in kept.items()}:
-        raise ValueError("only fine, coarse, their blocks and edge may differ from the checkpoint's model")
+        raise ValueError("only the synthesis net may differ from the checkpoint's model")
     grown.load_state_dict(kept, strict=False)
     return grown
 

@@ -1,5 +1,6 @@
 """Random crops from a folder of pictures, held in memory as uint8."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -54,21 +55,6 @@ class Crops:
             out.append(crop.transpose(2, 0, 1))
         return torch.from_numpy(np.stack(out)).to(self.device, non_blocking=True)
 
-
-def klt(images: list[np.ndarray], components: int, patches: int = 150_000, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """The leading KLT of 16 x 16 x 3 patches minus 128: basis (M, 768) and deviations (M,), float32.
-
-    Patch entries are ordered (2, 2, 8, 8, 3): 8 x 8 blocks as space_to_depth has them, then the 2 x 2 of those.
-    """
-    random = np.random.default_rng(seed)
-    each, rows = max(1, patches // len(images)), []
-    for image in images:
-        h, w = image.shape[0] // 16, image.shape[1] // 16
-        blocks = image[: 16 * h, : 16 * w].reshape(h, 2, 8, w, 2, 8, 3).transpose(0, 3, 1, 4, 2, 5, 6)
-        blocks = blocks.reshape(h * w, 768)
-        rows.append(blocks[random.choice(h * w, min(each, h * w), replace=False)].astype(np.float32) - 128)
-    x = np.concatenate(rows)
-    values, vectors = np.linalg.eigh((x.T @ x / len(x)).astype(np.float64))
-    order = np.argsort(values)[::-1][:components]
-    basis = np.ascontiguousarray(vectors[:, order].T)
-    return torch.from_numpy(basis).float(), torch.from_numpy(np.sqrt(values[order])).float()
+    def take(self, count: int) -> Iterator[Tensor]:
+        """The next batches."""
+        return (next(self) for _ in range(count))

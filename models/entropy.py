@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-LOG2_SIGMA_MIN = -3.25
+LOG2_SIGMA_MIN = -4.25
 """Narrowest scale in octaves of the step: below it a residual is always zero and is not coded at all."""
 TAIL_WEIGHT, TAIL_WIDTH = 0.15, 2.5
 """Each table is a mixture of two zero-mean Gaussians; the second, wider one gives the tails of real residuals."""
@@ -40,8 +40,3 @@ def chosen(residual: Tensor, log2_sigma: Tensor) -> Tensor:
         symbol = torch.where(saved > BITS_PER_SQUARED_STEP * added, lower, whole)
         symbol = torch.where(log2_sigma > LOG2_SIGMA_MIN, symbol, 0.0)
     return residual + (symbol - residual).detach()
-
-
-def noisy(x: Tensor) -> Tensor:
-    """x plus uniform noise of one step: the differentiable stand-in for rounding in the rate."""
-    return x + torch.empty_like(x).uniform_(-0.5, 0.5)

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from models import checkpoint
 from models.data import pictures
-from models.hyperprior import Codec
 from models.layers import Block, set_mode
+from models.pyramid import Codec
 
 
 def psnr(mse: float) -> float:
@@ -28,15 +28,20 @@ def psnr(mse: float) -> float:
 def rate_distortion(
     model: Codec, images: list[np.ndarray], level: float, off: frozenset[str] = frozenset(), device: str = "cpu"
 ) -> tuple[float, float]:
-    """Mean bpp and mean PSNR in dB over pictures uint8 (H, W, 3), with hard rounding, pixels rounded to uint8."""
+    """Mean bpp and mean PSNR in dB over pictures uint8 (H, W, 3), pixels rounded to uint8.
+
+    `off` names what is left out: synthesis, second, third.
+    """
     rates, qualities = [], []
     for image in images:
         h, w = image.shape[:2]
         x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device).float()
         padded = F.pad(x, (0, -w % 64, 0, -h % 64), mode="replicate")
-        x_hat, y_bits, z_bits = model(padded, torch.tensor([level], device=device), hard=True, off=off)
+        x_hat, bits, _, planes = model(padded, torch.tensor([level], device=device), off=off)
+        if "synthesis" not in off:
+            x_hat = model.restore(x_hat, planes)
         error = x_hat[..., :h, :w].clamp(0, 255).round() - x
-        rates.append(float(y_bits + z_bits) / (h * w))
+        rates.append(float(bits.sum()) / (h * w))
         qualities.append(psnr(float((error**2).mean())))
     return float(np.mean(rates)), float(np.mean(qualities))
 
@@ -44,7 +49,7 @@ def rate_distortion(
 @torch.no_grad()
 def live_share(model: Codec, images: list[np.ndarray], level: float = 3.0, device: str = "cpu") -> dict[str, float]:
     """Share of hidden channels that are ever positive, for each residual block and ReLU convolution by name."""
-    shares: dict[str, float] = {}
+    alive: dict[str, torch.Tensor] = {}
     hooks = []
     for name, module in model.named_modules():
         grid = getattr(module, "out", None)
@@ -52,21 +57,23 @@ def live_share(model: Codec, images: list[np.ndarray], level: float = 3.0, devic
             continue
 
         def note(_m: object, _i: object, y: torch.Tensor, name: str = name) -> None:
-            alive = y.amax((0, 2, 3)) > 0
-            shares[name] = max(shares.get(name, 0.0), float(alive.float().mean()))
+            now = y.amax((0, 2, 3)) > 0
+            alive[name] = alive.get(name, now) | now
 
         hooks.append(module.register_forward_hook(note))
     rate_distortion(model, images, level, device=device)
     for hook in hooks:
         hook.remove()
-    return shares
+    return {name: float(channels.float().mean()) for name, channels in alive.items()}
 
 
 def contributions(model: Codec, images: list[np.ndarray], level: float, device: str = "cpu") -> dict[str, float]:
-    """What each net is worth at equal rate, in dB: PSNR lost (6.02 dB a bit per latent sample of bpp) without it."""
+    """What the synthesis net and seeing either half of luma are worth in dB: PSNR lost without, plus 10 lg of the
+    growth in rate.
+    """
     bpp, db = rate_distortion(model, images, level, device=device)
     worth = {}
-    for name in ("analysis", "synthesis", "context") if model.synthesis else ("context",):
+    for name in ("synthesis", "second", "third"):
         bpp_off, db_off = rate_distortion(model, images, level, frozenset({name}), device)
         worth[name] = (db - db_off) + 10 * float(np.log10(bpp_off / bpp))
     return worth

@@ -1,6 +1,6 @@
 """Layers that mean the same thing in float, in fake quantisation and in integers.
 
-Every network of the codec is a Chain of Conv, Block and Upsample on one tensor. A Scale stands behind each
+Every network of the codec is made of Conv, Block and Upsample, most of them in a Chain. A Scale stands behind each
 activation and says how its float value maps to 8 bits. One switch, `set_mode`, chooses the arithmetic:
 
     "float"    plain float32
@@ -73,8 +73,8 @@ class Scale(nn.Module):
 class Conv(nn.Module):
     """A convolution (odd kernels padded to "same", even ones unpadded) from one grid to another.
 
-    `out=None` leaves the result in float: the encoder's last layers, which need not be exact. A grid that belongs
-    to another layer (a residual stream's) is passed as `lent`.
+    A grid that belongs to another layer (a residual stream's) is passed as `lent`. Without any the result stays in
+    float.
     """
 
     def __init__(
@@ -148,12 +148,12 @@ class Block(nn.Module):
     The second convolution starts at zero, so a block can be added to a trained chain without changing it.
     """
 
-    def __init__(self, stream: Scale, channels: int, kernel: int = 3, init: float = 0.0):
+    def __init__(self, stream: Scale, channels: int, kernels: tuple[int, int] = (3, 3), init: float = 0.0):
         super().__init__()
         self._stream = (stream,)
         hidden = Scale(signed=False)
-        self.expand = Conv(stream, hidden, channels, channels, kernel, init=2**0.5)
-        self.project = Conv(hidden, None, channels, channels, kernel, init=init, lent=stream)
+        self.expand = Conv(stream, hidden, channels, channels, kernels[0], init=2**0.5)
+        self.project = Conv(hidden, None, channels, channels, kernels[1], init=init, lent=stream)
 
     @property
     def out(self) -> Scale:
@@ -165,10 +165,6 @@ class Block(nn.Module):
         if stream.mode == "integer":
             return y.clamp(stream.low, stream.high)
         return stream(y)
-
-    def live(self, x: Tensor) -> Tensor:
-        """Which hidden channels are ever above zero on x, bool (C,)."""
-        return self.expand(x).amax((0, 2, 3)) > 0
 
 
 class Upsample(nn.Module):

@@ -13,8 +13,8 @@ LARGEST_SIDE = 800
 class Soap(torch.optim.Optimizer):
     """Convolution weights (out, in, rows x columns) are preconditioned on each side; everything else gets Adam.
 
-    A group may hold "share", its part of the learning rate. `refresh` is the number of steps between two updates of
-    the bases, spread over the parameters so that no step is much longer than another.
+    `refresh` is the number of steps between two updates of the bases, spread over the parameters so that no step is
+    much longer than another.
     """
 
     def __init__(

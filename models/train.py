@@ -1,15 +1,12 @@
-"""Trains a codec in four phases and keeps a checkpoint, a CSV log and a plot of it.
+"""Trains a codec in three phases and keeps a checkpoint, a CSV log and a plot of it.
 
     python -m models.train --data photos/ --out runs/standard
     python -m models.train --data photos/ --out runs/standard --resume runs/standard/last.pt
-    python -m models.train --data photos/ --out runs/more --resume models/checkpoints/standard.pt --phases joint qat
+    python -m models.train --data photos/ --out runs/more --resume models/checkpoints/standard.pt --phases prior qat
 
-With --resume a [model] in the configuration may ask for other analysis and synthesis nets: they start anew.
-
-prior   the linear path is a KLT and stays one; only the networks at H/16 and below learn, cheaply
-linear  the linear path too; the analysis and synthesis nets are left out, which makes a step three times cheaper
-joint   everything in float
-qat     all that decodes, on the 8-bit grids of the exported graphs and on the symbols that the encoder will choose
+prior      all networks that tell means and scales, in float, on the symbols that the encoder will choose
+qat        the same on the 8-bit grids of the exported graphs
+synthesis  the net that corrects decoded pictures, in 8 bits, all else as it is
 
 OMP_WAIT_POLICY=passive lets two OpenMP threads share a CPU with other work without fighting for it.
 """
@@ -27,22 +24,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from models import checkpoint
-from models.checkpoint import NETS
-from models.data import Crops, klt, pictures
+from models.data import Crops, pictures
 from models.evaluate import contributions, live_share, rate_distortion
-from models.hyperprior import Codec, Config
 from models.layers import set_mode
-from models.revive import revive
+from models.pyramid import Codec, Config
 from models.soap import Soap
 
-PHASES = ("prior", "linear", "joint", "qat")
-WIDE_FAN_IN = 384
-"""Beyond this many inputs a convolution's learning rate falls as 1 / inputs: an Adam step moves all weights alike, and
-at the full rate the widest layers lost nine of ten ReLUs within 2,000 steps."""
+PHASES = ("prior", "qat", "synthesis")
 AVERAGE_STEPS = 500
 """Memory of the moving average of the weights."""
 
@@ -63,55 +55,19 @@ class Phase:
     crop_px: int = 192
     batch: int = 8
     warmup: int = 200
-    z_warmup: int = 0
-    """steps over which the price of z rises to its own: at full price from the start, z falls silent before the scale
-    head has learnt to use it"""
 
 
 DEFAULTS = {
-    "prior": Phase(steps=5000, optimiser="adamw", crop_px=256, z_warmup=1000),
-    "linear": Phase(steps=100_000, optimiser="adamw"),
-    "joint": Phase(steps=100_000, rate=3e-3),
-    "qat": Phase(steps=10_000, rate=6e-4),
+    "prior": Phase(steps=100_000),
+    "qat": Phase(steps=10_000, rate=5e-4),
+    "synthesis": Phase(steps=10_000),
 }
-FROZEN = {
-    "prior": ("linear_", "log2_step", *NETS),
-    "linear": NETS,
-    "joint": (),
-    "qat": ("linear_analysis", "log2_step", "analysis."),
-}
-"""What a phase leaves alone, by the beginnings of names; the steps of z always learn."""
 OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True)}
 
 
-def parameter_groups(model: Codec, phase: str, optimiser: str) -> list[dict[str, Any]]:
-    """What a phase trains, each parameter with the share of the learning rate that suits it."""
-    # with AdamW the transforms' last layers take a tenth: they speak in units of many pixel levels
-    nets = {"analysis": model.analysis, "synthesis": model.synthesis}
-    last = tuple(f"{name}.{len(net) - 1}." for name, net in nets.items() if net)
-    groups: dict[float, list[Tensor]] = {}
-    for name, parameter in model.named_parameters():
-        if name.endswith("grid.log2") and parameter.requires_grad is False:
-            continue
-        active = not name.startswith(FROZEN[phase]) or name == "log2_step_z"
-        parameter.requires_grad_(active)
-        if not active:
-            continue
-        if optimiser == "soap":
-            share = 0.03 if name.startswith("linear_") else 1.0 if name.startswith(NETS) else 0.3
-        elif name.startswith("linear_") or name.startswith(last):
-            share = 0.1
-        elif parameter.ndim == 4:
-            share = round(min(1.0, WIDE_FAN_IN / parameter[0].numel()), 3)
-        else:
-            share = 2.0 if name.startswith("log2_") else 1.0
-        groups.setdefault(share, []).append(parameter)
-    return [{"params": p, "share": s, "weight_decay": 0.0} for s, p in groups.items()]
-
-
-def left_out(phase: str) -> frozenset[str]:
-    """The networks that a phase does without."""
-    return frozenset({"analysis", "synthesis"} if phase in ("prior", "linear") else ())
+def learns(name: str, phase: str) -> bool:
+    """Whether a parameter learns in a phase: the synthesis net in its own, all others in the others."""
+    return name.startswith("synthesis.") == (phase == "synthesis")
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
@@ -129,7 +85,8 @@ class Trainer:
         self.out = Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(args.seed)
-        self.images = pictures(args.data, smallest_px=max(p.crop_px for p in phases.values()), limit=args.limit)
+        smallest_px = max(p.crop_px for p in phases.values())
+        self.images = pictures(args.data, smallest_px, limit=args.limit)
         self.val = pictures(args.val, limit=8) if args.val else self.images[:4]
         self.val = [v[: v.shape[0] // 64 * 64, : v.shape[1] // 64 * 64] for v in self.val]
         self.done: list[dict[str, Any]] = []
@@ -138,22 +95,21 @@ class Trainer:
             self.model, self.start = checkpoint.load(args.resume)
             self.done = self.start.get("provenance", {}).get("phases", [])
             if config and config != self.model.config:
-                self.model = checkpoint.with_nets(self.model, config)
+                self.model = checkpoint.with_synthesis(self.model, config)
                 self.start = {}
         else:
             self.model = Codec(config or Config())
-            self.model.start_from_klt(*klt(self.images, self.model.config.latents))
-        self.model.snap_sigma()
+            self.model.start_from_pictures(list(Crops(self.images, smallest_px, 1, seed=0).take(64)))
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model)
         if "average" in self.start:
             self.average.load_state_dict(self.start["average"])
         self.norm = torch.as_tensor(self.start.get("norm", [0.0] * self.model.config.levels), device=self.device)
-        self.row_fields = ["phase", "step", "minutes", "rate", "loss", "y_bpp", "z_bpp", "mse", "gradient"]
+        self.row_fields = ["phase", "step", "minutes", "rate", "loss", "bpp", "mse", "gradient"]
 
     # -- one step ------------------------------------------------------------------------------------------------
 
-    def loss(self, x: Tensor, phase: str, z_weight: float = 1.0) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
         """Rate plus lambda times distortion of one batch, each picture at a level of its own.
 
         Each is divided by the usual loss at its level, so that all rates weigh alike.
@@ -162,18 +118,22 @@ class Trainer:
         level = (
             (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
         )
-        x_hat, y_bits, z_bits = self.model(x, level, hard=phase == "qat", off=left_out(phase), picture=phase != "prior")
         px = x.shape[-2] * x.shape[-1]
-        mse = ((x_hat - x.float()) ** 2).mean((1, 2, 3))
+        if phase == "synthesis":
+            with torch.no_grad():
+                x_hat, bits, _, planes = self.model(x, level)
+            squares = (self.model.restore(x_hat, planes) - x.float()).square().sum((1, 2, 3))
+        else:
+            _, bits, squares, _ = self.model(x, level)
+        bpp, mse = bits.sum(1) / px, squares / (3 * px)
         hats = self.model.hats(level)
-        each = (y_bits + z_weight * z_bits) / px + torch.exp(hats @ self.model.lambdas().to(x.device).log()) * mse
+        each = bpp + (hats @ self.model.lambdas().to(x.device).log()).exp() * mse
         with torch.no_grad():
             for value, hat in zip(each, hats, strict=True):
                 old = torch.where(self.norm == 0, value, self.norm)
                 self.norm = torch.where(hat > 0, old + 0.02 * hat * (value - old), self.norm)
             usual = (hats * self.norm).sum(1)
-        stats = {"y_bpp": y_bits.mean().item() / px, "z_bpp": z_bits.mean().item() / px, "mse": mse.mean().item()}
-        return (each / usual).mean(), stats
+        return (each / usual).mean(), {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
@@ -187,15 +147,10 @@ class Trainer:
         phase = self.phases[name]
         crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
         step, minutes_before = 0, 0.0
-        groups = parameter_groups(self.model, name, phase.optimiser)
-        optimiser = OPTIMISERS[phase.optimiser](groups, lr=phase.rate)
-        if name in ("linear", "joint") and self.start.get("phase") != name:
-            levels = torch.linspace(0, self.model.config.levels - 1, phase.batch, device=self.device)
-            revived = revive(self.model, ((next(crops), levels) for _ in range(8)))
-            self.average.load_state_dict(self.model.state_dict())
-            tqdm.write(f"{revived} dead hidden channels start anew")
-        if name == "qat":
-            self.calibrate(crops)
+        learning = [p for n, p in self.model.named_parameters() if p.requires_grad and learns(n, name)]
+        optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
+        if name != "prior":
+            self.calibrate(name, crops)
         if self.start.get("phase") == name:
             optimiser.load_state_dict(self.start["optimiser"])
             step, minutes_before = self.start["step"], self.start["minutes"]
@@ -207,12 +162,11 @@ class Trainer:
                 progress = max(step / phase.steps, minutes / phase.minutes)
                 rate = rate_at(phase, progress, step)
                 for group in optimiser.param_groups:
-                    group["lr"] = rate * group["share"]
-                z_weight = min(1.0, step / phase.z_warmup) if phase.z_warmup else 1.0
-                loss, stats = self.loss(next(crops), name, z_weight)
+                    group["lr"] = rate
+                loss, stats = self.loss(next(crops), name)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                gradient = torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
+                gradient = torch.nn.utils.clip_grad_norm_(learning, 1.0)
                 if not torch.isfinite(gradient):
                     bar.write(f"step {step}: gradient is not finite, skipped")
                     optimiser.zero_grad(set_to_none=True)
@@ -251,13 +205,21 @@ class Trainer:
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
 
     @torch.no_grad()
-    def calibrate(self, crops: Crops) -> None:
-        """Fits every 8-bit grid to the ranges of a few batches, unless the checkpoint comes from this phase."""
-        if "qat" not in (self.start.get("phase"), self.done[-1]["phase"] if self.done else None):
-            set_mode(self.model, "observe")
+    def calibrate(self, name: str, crops: Crops) -> None:
+        """Fits the 8-bit grids that no phase has trained yet to the ranges of a few batches, and switches to them."""
+        trained = {"qat", "synthesis"} & {phase["phase"] for phase in self.done}
+        fitted: nn.Module | None = self.model
+        if self.start.get("phase") == name:
+            fitted = None
+        elif trained:
+            fitted = self.model.synthesis if name == "synthesis" else None
+        if fitted is not None:
+            set_mode(self.model, "quant" if trained else "float")
+            set_mode(fitted, "observe")
             for level in torch.linspace(0, self.model.config.levels - 1, 12, device=self.device):
-                self.model(next(crops), level.expand(crops.batch), hard=True)
-            set_mode(self.model, "quant")
+                x_hat, _, _, planes = self.model(next(crops), level.expand(crops.batch))
+                self.model.restore(x_hat, planes)
+            set_mode(fitted, "quant")
             self.average.load_state_dict(self.model.state_dict())
         set_mode(self.model, "quant")
         set_mode(self.average, "quant")
@@ -276,16 +238,15 @@ class Trainer:
     def report(self, name: str, step: int, bar: Any) -> None:
         """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
         model, top = self.average, self.model.config.levels - 1
-        off, levels = left_out(name), (0.0, top / 2, float(top))
-        points = [rate_distortion(model, self.val, level, off, self.device) for level in levels]
+        off = frozenset({"synthesis"} if name != "synthesis" else ())
+        points = [rate_distortion(model, self.val, level, off, self.device) for level in (0.0, top / 2, float(top))]
         text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
-        if not off:
-            live = live_share(model, self.val[:2], device=self.device)
-            worst = min(live, key=live.__getitem__)
-            worth = contributions(model, self.val[:4], top / 2, self.device)
-            text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(
-                f"{k} {v:+.2f} dB" for k, v in worth.items()
-            )
+        live = live_share(model, self.val[:2], device=self.device)
+        worst = min(live, key=live.__getitem__)
+        worth = contributions(model, self.val[:4], top / 2, self.device)
+        text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(
+            f"{k} {v:+.2f} dB" for k, v in worth.items()
+        )
         bar.write(text)
         with (self.out / "report.txt").open("a") as file:
             file.write(text + "\n")
@@ -300,7 +261,7 @@ class Trainer:
         with (self.out / "log.csv").open() as file:
             rows = list(csv.DictReader(file))
         figure, axes = plt.subplots(1, 3, figsize=(12, 3.5))
-        for axis, column in zip(axes, ("loss", "y_bpp", "mse"), strict=True):
+        for axis, column in zip(axes, ("loss", "bpp", "mse"), strict=True):
             axis.plot([float(r[column]) for r in rows], linewidth=0.7)
             axis.set(title=column, xlabel="50 steps")
         figure.tight_layout()
@@ -346,7 +307,8 @@ def main(argv: list[str] | None = None) -> int:
     resumed = trainer.start.get("phase")
     finished = {p["phase"] for p in trainer.done}
     for name in args.phases or [p for p in PHASES if p == resumed or p not in finished]:
-        trainer.run(name)
+        if name != "synthesis" or trainer.model.synthesis is not None:
+            trainer.run(name)
     return 0
 
 

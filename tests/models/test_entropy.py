@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models import entropy  # noqa: E402
-from runtime import latents  # noqa: E402
+from runtime import latents, spec  # noqa: E402
 
 
 def test_the_bits_of_all_residuals_are_those_of_a_distribution() -> None:
@@ -18,8 +18,9 @@ def test_the_bits_of_all_residuals_are_those_of_a_distribution() -> None:
         assert float((2 ** -entropy.bits(residual, torch.tensor(log2_sigma))).sum()) == pytest.approx(1, abs=1e-4)
 
 
-def test_the_encoder_of_the_runtime_weighs_error_alike() -> None:
+def test_the_encoder_of_the_runtime_weighs_error_alike_and_codes_the_same_scales() -> None:
     assert entropy.BITS_PER_SQUARED_STEP == latents.BITS_PER_SQUARED_STEP
+    assert entropy.LOG2_SIGMA_MIN == spec.INDEX_ZERO_LOG2
 
 
 def test_chosen_symbols_cost_no_more_than_rounded_ones() -> None:
@@ -40,4 +41,6 @@ def test_chosen_symbols_have_the_gradient_of_the_identity_and_are_zero_at_the_na
     residual = torch.tensor([0.2, 1.7, -3.4], requires_grad=True)
     entropy.chosen(residual, torch.zeros(3)).sum().backward()
     assert residual.grad.tolist() == [1, 1, 1]
-    assert torch.all(entropy.chosen(residual, torch.full((3,), -4.0)) == 0)
+    narrowest = torch.full((3,), entropy.LOG2_SIGMA_MIN)
+    assert torch.all(entropy.chosen(residual, narrowest) == 0)
+    assert torch.any(entropy.chosen(residual, narrowest + 0.25) != 0)

@@ -74,6 +74,12 @@ def test_macs_follow_the_formula() -> None:
     assert chain.macs_per_px(64) == pytest.approx(128 / 256 + 2 * 576 / 256)
 
 
+def test_a_block_s_convolutions_may_differ_in_size() -> None:
+    block = Block(Scale(signed=True), 8, (3, 1))
+    assert (block.expand.weight.shape[2:], block.project.weight.shape[2:]) == ((3, 3), (1, 1))
+    assert block(torch.randn(1, 8, 5, 7)).shape == (1, 8, 5, 7)
+
+
 def test_an_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="int8"):
         set_mode(small_chain(), "int8")

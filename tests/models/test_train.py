@@ -10,30 +10,22 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from models import checkpoint, evaluate, train  # noqa: E402
+from runtime import spec  # noqa: E402
 
 CONFIG = """
 [model]
-fine = 16
-coarse = 16
-fine_blocks = 1
-coarse_blocks = 1
-latents = 48
-hyper = 8
-prior = 16
-context = 16
+state = 8
+synthesis = 8
+synthesis_blocks = 1
 [prior]
 steps = 4
 crop_px = 64
 batch = 2
-[linear]
-steps = 2
-crop_px = 64
-batch = 2
-[joint]
-steps = 4
-crop_px = 64
-batch = 2
 [qat]
+steps = 3
+crop_px = 64
+batch = 2
+[synthesis]
 steps = 3
 crop_px = 64
 batch = 2
@@ -43,82 +35,139 @@ batch = 2
 @pytest.fixture
 def folder(tmp_path: Path, photo: np.ndarray) -> Path:
     (tmp_path / "data").mkdir()
+    large = np.tile(photo, (2, 2, 1))  # the scales start from crops of 256 px
     for i in range(3):
-        Image.fromarray(np.roll(photo, 20 * i, axis=1)).save(tmp_path / "data" / f"{i}.png")
+        Image.fromarray(np.roll(large, 20 * i, axis=1)).save(tmp_path / "data" / f"{i}.png")
+    (tmp_path / "val").mkdir()
+    Image.fromarray(photo).save(tmp_path / "val" / "0.png")
     (tmp_path / "tiny.toml").write_text(CONFIG)
     return tmp_path
 
 
 def run(folder: Path, *more: str) -> int:
-    words = ["--data", str(folder / "data"), "--out", str(folder / "run"), "--config", str(folder / "tiny.toml")]
-    return train.main([*words, "--threads", "1", "--device", "cpu", *more])
+    words = ["--data", str(folder / "data"), "--val", str(folder / "val"), "--out", str(folder / "run")]
+    return train.main([*words, "--config", str(folder / "tiny.toml"), "--threads", "1", "--device", "cpu", *more])
 
 
-def test_four_phases_leave_checkpoints_a_log_and_a_plot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def weights(folder: Path, phase: str) -> dict[str, "torch.Tensor"]:
+    return dict(checkpoint.load(folder / "run" / f"{phase}.pt")[0].named_parameters())
+
+
+def configure(folder: Path, old: str, new: str) -> None:
+    """Changes the configuration in its first place that is so."""
+    text = (folder / "tiny.toml").read_text()
+    assert old in text
+    (folder / "tiny.toml").write_text(text.replace(old, new, 1))
+
+
+def test_three_phases_leave_checkpoints_a_log_and_a_plot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder) == 0
     out = folder / "run"
     assert {p.name for p in out.iterdir()} == {
-        "last.pt", "prior.pt", "linear.pt", "joint.pt", "qat.pt", "log.csv", "log.png", "report.txt",
+        "last.pt", "prior.pt", "qat.pt", "synthesis.pt", "log.csv", "log.png", "report.txt",
     }  # fmt: skip
-    model, state = checkpoint.load(out / "qat.pt")
-    assert [p["phase"] for p in state["provenance"]["phases"]] == ["prior", "linear", "joint", "qat"]
+    model, state = checkpoint.load(out / "synthesis.pt")
+    assert [p["phase"] for p in state["provenance"]["phases"]] == ["prior", "qat", "synthesis"]
     assert (out / "log.csv").read_text().splitlines()[0].startswith("phase,step,minutes")
-    assert "worth analysis" in (out / "report.txt").read_text()
+    assert "worth synthesis" in (out / "report.txt").read_text()
     capsys.readouterr()
-    assert (
-        evaluate.main([str(out / "qat.pt"), "--images", str(folder / "data"), "--levels", "3", "--device", "cpu"]) == 0
-    )
+    words = [str(out / "synthesis.pt"), "--images", str(folder / "val"), "--levels", "3", "--device", "cpu"]
+    assert evaluate.main([*words, "--mode", "quant"]) == 0
     printed = capsys.readouterr().out
     assert "kMAC/px" in printed and "PSNR" in printed
+    for name in model.kmacs_per_px():
+        assert f" {name} " in printed
 
 
 def test_a_run_goes_on_where_it_stopped(folder: Path) -> None:
     assert run(folder, "--phases", "prior") == 0
-    assert run(folder, "--resume", str(folder / "run" / "last.pt"), "--phases", "joint") == 0
-    _, state = checkpoint.load(folder / "run" / "joint.pt")
-    assert [p["phase"] for p in state["provenance"]["phases"]] == ["joint"] or len(state["provenance"]["phases"]) == 2
+    assert run(folder, "--resume", str(folder / "run" / "last.pt"), "--phases", "qat") == 0
+    _, state = checkpoint.load(folder / "run" / "qat.pt")
+    assert [p["phase"] for p in state["provenance"]["phases"]] == ["qat"] or len(state["provenance"]["phases"]) == 2
     _, state = checkpoint.load(folder / "run" / "last.pt")
-    assert state["phase"] == "joint" and state["step"] == 4
+    assert state["phase"] == "qat" and state["step"] == 3
 
 
-def test_the_prior_phase_leaves_the_transforms_alone(folder: Path) -> None:
+def test_a_phase_goes_on_at_its_step_with_its_optimiser_and_average(folder: Path) -> None:
     assert run(folder, "--phases", "prior") == 0
-    a, _ = checkpoint.load(folder / "run" / "prior.pt")
-    rows = a.linear_analysis.flatten(1)
-    assert torch.allclose(rows @ rows.T, torch.eye(len(rows)), atol=0.02)  # still orthonormal, but for bf16
-    assert torch.all(a.synthesis[1].project.weight == 0)
+    _, before = checkpoint.load(folder / "run" / "last.pt")
+    assert set(before) == {"config", "phase", "step", "minutes", "norm", "average", "optimiser", "provenance"}
+    configure(folder, "steps = 4", "steps = 7")
+    assert run(folder, "--resume", str(folder / "run" / "last.pt"), "--phases", "prior") == 0
+    _, after = checkpoint.load(folder / "run" / "last.pt")
+    assert (before["step"], after["step"]) == (4, 7) and after["minutes"] >= before["minutes"]
+    steps = [{each["step"] for each in state["optimiser"]["state"].values()} for state in (before, after)]
+    assert steps == [{4}, {7}]
+    assert before["norm"] != after["norm"] and all(norm > 0 for norm in after["norm"])
 
 
-def test_the_linear_phase_moves_the_linear_path_and_no_net(folder: Path) -> None:
-    assert run(folder, "--phases", "prior", "linear") == 0
-    before, _ = checkpoint.load(folder / "run" / "prior.pt")
-    after, _ = checkpoint.load(folder / "run" / "linear.pt")
-    assert not torch.equal(before.linear_synthesis, after.linear_synthesis)
-    assert torch.equal(before.synthesis[1].expand.weight, after.synthesis[1].expand.weight)
+def test_a_slim_checkpoint_holds_the_average_in_half_the_bytes(folder: Path) -> None:
+    configure(folder, "state = 8", "state = 16")  # of 8 channels no tensor is large
+    assert run(folder, "--phases", "prior") == 0
+    stored = torch.load(folder / "run" / "prior.pt", weights_only=True)
+    assert set(stored) == {"config", "model", "provenance"}
+    types = {tensor.numel() >= checkpoint.SMALL: tensor.dtype for tensor in stored["model"].values()}
+    assert types == {True: torch.bfloat16, False: torch.float32}
+    average = checkpoint.load(folder / "run" / "last.pt")[1]["average"]
+    loaded = checkpoint.load(folder / "run" / "prior.pt")[0].state_dict()
+    assert all(torch.allclose(loaded[name], average[name], rtol=0.01) for name in average)
 
 
-def test_a_checkpoint_without_nets_trains_on_and_may_get_some(folder: Path) -> None:
-    tiny = (folder / "tiny.toml").read_text()
-    (folder / "tiny.toml").write_text(tiny.replace("fine = 16", "fine = 0"))
-    assert run(folder, "--phases", "linear", "qat") == 0
+def test_the_synthesis_net_learns_in_its_own_phase_and_nothing_else_does_there(folder: Path) -> None:
+    assert run(folder) == 0
+    prior, qat, synthesis = (weights(folder, phase) for phase in train.PHASES)
+    for name in prior:
+        own = name.startswith("synthesis.")
+        if name.endswith(".weight"):
+            assert torch.equal(prior[name], qat[name]) == own, name
+            assert torch.equal(qat[name], synthesis[name]) != own, name
+        elif not own:
+            assert torch.equal(qat[name], synthesis[name]), name
+    assert not torch.equal(prior["log2_scale"], qat["log2_scale"])
+
+
+def test_grids_are_fitted_once_when_8_bits_begin(folder: Path) -> None:
+    assert run(folder) == 0
+    prior, qat = (weights(folder, phase) for phase in ("prior", "qat"))
+    grids = [name for name in prior if name.endswith("log2") and prior[name].requires_grad]
+    assert {name.split(".")[0] for name in grids} == {*spec.NETWORKS}
+    assert all(prior[name] == torch.tensor(4 / 128).log2() != qat[name] for name in grids)
+
+
+def test_a_few_steps_reduce_the_loss_on_another_picture(folder: Path, photo: np.ndarray) -> None:
+    losses = []
+    for steps in (1, 50):
+        (folder / "tiny.toml").write_text(CONFIG.replace("steps = 4", f"steps = {steps}\nrate = 5e-3\nwarmup = 10"))
+        assert run(folder, "--phases", "prior") == 0
+        model, _ = checkpoint.load(folder / "run" / "prior.pt")
+        bpp, db = evaluate.rate_distortion(model, [photo], 4.0, frozenset({"synthesis"}))
+        losses.append(bpp + float(model.lambdas()[4]) * 255**2 / 10 ** (db / 10))
+    assert losses[1] < 0.7 * losses[0]
+
+
+def test_a_checkpoint_without_a_synthesis_net_trains_on_and_may_get_one(folder: Path) -> None:
+    configure(folder, "synthesis = 8", "synthesis = 0")
+    assert run(folder, "--phases", "prior", "qat") == 0
     bare, _ = checkpoint.load(folder / "run" / "qat.pt")
-    assert bare.analysis is None and bare.synthesis is None
-    (folder / "tiny.toml").write_text(tiny.replace("fine_blocks = 1", "fine_blocks = 2\nedge = 3"))
-    assert run(folder, "--resume", str(folder / "run" / "qat.pt"), "--phases", "joint", "qat") == 0
-    grown, state = checkpoint.load(folder / "run" / "qat.pt")
-    assert grown.synthesis[-1].weight.shape[2:] == (3, 3)
-    assert [p["phase"] for p in state["provenance"]["phases"]] == ["linear", "qat", "joint", "qat"]
+    assert bare.synthesis is None
+    configure(folder, "synthesis = 0", "synthesis = 8")
+    configure(folder, "synthesis_blocks = 1", "synthesis_blocks = 2")
+    assert run(folder, "--resume", str(folder / "run" / "qat.pt"), "--phases", "synthesis") == 0
+    grown, state = checkpoint.load(folder / "run" / "synthesis.pt")
+    assert len(grown.synthesis) == 4
+    assert [p["phase"] for p in state["provenance"]["phases"]] == ["prior", "qat", "synthesis"]
+    assert all(torch.equal(p, weights(folder, "synthesis")[name]) for name, p in bare.named_parameters())
 
 
 def test_a_checkpoint_does_not_take_another_prior(folder: Path) -> None:
     assert run(folder, "--phases", "prior") == 0
-    (folder / "tiny.toml").write_text((folder / "tiny.toml").read_text().replace("hyper = 8", "hyper = 16"))
+    configure(folder, "state = 8", "state = 16")
     with pytest.raises(ValueError, match="may differ"):
-        run(folder, "--resume", str(folder / "run" / "prior.pt"), "--phases", "joint")
+        run(folder, "--resume", str(folder / "run" / "prior.pt"), "--phases", "qat")
 
 
 def test_an_unknown_key_in_a_config_is_named(folder: Path) -> None:
-    (folder / "tiny.toml").write_text("[joint]\nstep = 3\n")
+    (folder / "tiny.toml").write_text("[prior]\nstep = 3\n")
     with pytest.raises(ValueError, match="step"):
         run(folder)
 

@@ -1,0 +1,311 @@
+"""The codec's networks: a wavelet pyramid coded from coarse to fine, each level predicted from all that is known.
+
+    x ─ colours ─ wavelet ─ details of five levels, and z: what is left at H/64
+    z ─ start ─ state ─┬─ means, scales ─ first half of the luma details of level 5
+                 second ─┬─ means, scales ─ second half of them
+                   third ─┬─ means, scales ─ chroma details
+                     first ─┬─ (the state at twice the resolution) ... down to level 1
+    y_hat ─ inverse wavelet ─ x_hat ─┬───────── + ─ pictures
+                                     └ synthesis ┘
+
+A level's 9 details (3 colours, 3 bands) at H/2^l are packed by 2 x 2 to 36 channels at H/2^(l+1), where its networks
+work on a `state` that every network updates with what was decoded last: a prior by checkerboard halves (He et al. 2021,
+arXiv 2103.15306) over a multi-resolution pyramid (Shapiro 1993; Taubman 2000 for its contexts), learnt as one recurrent
+network. All rates in one model: steps follow the level, which networks see as constant planes.
+
+Shapes: x (B, 3, H, W), sides multiples of 64. Coefficients are in units of an orthonormal wavelet, in pixel levels;
+`seen` is what a network sees of one: sign * log(1 + |coefficient / step|) / 2.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models import wavelet
+from models.entropy import bits, chosen
+from models.layers import Block, Chain, Conv, Scale, Upsample
+
+GRID = 1 / 32
+"""Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
+PARAMETER_GAIN = 4.0
+"""Means in steps and scales in octaves are so many times what a network says."""
+LEVELS = 5
+"""Wavelet levels with networks; one more makes z."""
+LUMA, CHROMA, Z = 6, 24, 12
+"""Channels of one half of a level's packed luma details, of all of its packed chroma details, and of z."""
+FIRST, SECOND = (0, 3), (1, 2)
+"""Phases of 2 x 2 details that make the halves of the checkerboard."""
+LEVEL_PLANES = 8
+"""Constant input planes that tell networks the rate level (hat functions)."""
+PIXEL_RANGE = 64.0
+"""The synthesis net sees (pixel - 128) / range; the 8-bit grid of that is the pixel itself."""
+CORRECTION_PX = 0.25
+"""Grid of the synthesis net's output in pixel levels: +-32 levels in 8 bits."""
+CORRECTION_RANGE = 32.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the networks."""
+
+    state: int = 64
+    """channels of the state"""
+    synthesis: int = 64
+    """channels of the synthesis net at H/4; 0: none"""
+    synthesis_blocks: int = 2
+    levels: int = 8
+    """anchors of the rate scale; quality runs from 0 to levels - 1 and is interpolated between anchors"""
+    lambda_low: float = 0.0003
+    lambda_high: float = 0.55
+
+
+class Step(nn.Module):
+    """Updates the state with what was decoded last, and says means and scales of what comes next.
+
+    forward((B, state, h, w), (B, n, h, w)) gives the new state and 2 n' parameters; with `enlarge` both at twice the
+    resolution.
+    """
+
+    def __init__(self, state: int, seen: int, says: int, enlarge: bool = False):
+        super().__init__()
+        grid, parameters = Scale(signed=True, fixed=GRID), Scale(signed=True, fixed=GRID)
+        a, b = Scale(signed=False), Scale(signed=False)
+        self._grid = (grid,)
+        self.update = Conv(grid, None, seen, state, kernel=3, lent=grid)
+        self.enlarge = (
+            Chain(grid, Conv(grid, grid, state, 4 * state), Upsample(), Block(grid, state, (3, 1))) if enlarge else None
+        )
+        self.head = Chain(
+            grid,
+            Conv(grid, a, state, state, init=2**0.5),
+            Conv(a, b, state, state, init=2**0.5),
+            Conv(b, parameters, state, 2 * says, init=0.1),
+        )
+
+    @property
+    def grid(self) -> Scale:
+        """The grid of states, of what is seen and of what is said."""
+        return self._grid[0]
+
+    def forward(self, state: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        state = state + self.update(seen)
+        state = state.clamp(self.grid.low, self.grid.high) if self.grid.mode == "integer" else self.grid(state)
+        if self.enlarge is not None:
+            state = self.enlarge(state)
+        return state, self.head(state)
+
+    def macs(self) -> int:
+        """Multiplications per position of the state that is said of."""
+        convs = [m for m in self.modules() if isinstance(m, Conv)]
+        small = {self.update, self.enlarge[0]} if self.enlarge is not None else set()
+        return sum(c.macs() // (4 if c in small else 1) for c in convs)
+
+
+class Start(nn.Module):
+    """The first state, from z; otherwise like Step."""
+
+    def __init__(self, state: int, seen: int, says: int):
+        super().__init__()
+        grid, parameters = Scale(signed=True, fixed=GRID), Scale(signed=True, fixed=GRID)
+        a, b = Scale(signed=False), Scale(signed=False)
+        self._grid = (grid,)
+        self.state = Chain(
+            grid, Conv(grid, a, seen, state, kernel=3, init=2**0.5), Conv(a, grid, state, state, kernel=3)
+        )
+        self.head = Chain(
+            grid, Conv(grid, b, state, state, init=2**0.5), Conv(b, parameters, state, 2 * says, init=0.1)
+        )
+
+    @property
+    def grid(self) -> Scale:
+        """The grid of the state, of what is seen and of what is said."""
+        return self._grid[0]
+
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        state = self.state(seen)
+        return state, self.head(state)
+
+    def macs(self) -> int:
+        """Multiplications per position."""
+        return sum(m.macs() for m in self.modules() if isinstance(m, Conv))
+
+
+SEEN_START, SEEN_FIRST, SEEN_LUMA = 32, 32, 16
+"""Input channels of networks beside the state: z or details, then level planes, then zeros."""
+
+
+def _synthesis(c: Config) -> Chain:
+    pixels = Scale(signed=True, fixed=1 / PIXEL_RANGE)
+    stream = Scale(signed=True)
+    correction = Scale(signed=True, fixed=CORRECTION_PX / CORRECTION_RANGE)
+    return Chain(
+        pixels,
+        Conv(pixels, stream, 48 + 16, c.synthesis, kernel=3),
+        *(Block(stream, c.synthesis, (3, 3)) for _ in range(c.synthesis_blocks)),
+        Conv(stream, correction, c.synthesis, 48, kernel=3, init=0.01),
+    )
+
+
+class Codec(nn.Module):
+    """All networks and the rate scale of one bundle."""
+
+    def __init__(self, config: Config = Config()):
+        super().__init__()
+        self.config = c = config
+        # log2 of scales in quantisation steps where the networks say 0: (levels of rate, wavelet levels, details)
+        self.log2_scale = nn.Parameter(torch.zeros(c.levels, LEVELS, 9))
+        self.log2_scale_z = nn.Parameter(torch.zeros(c.levels, Z))
+        self.start = Start(c.state, SEEN_START, LUMA)
+        # one set of networks for levels 5 to 2, one for the finest
+        for name in ("coarse", "fine"):
+            setattr(self, f"{name}_first", Step(c.state, SEEN_FIRST, LUMA, enlarge=True))
+            setattr(self, f"{name}_second", Step(c.state, SEEN_LUMA, LUMA))
+            setattr(self, f"{name}_third", Step(c.state, SEEN_LUMA, CHROMA))
+        self.synthesis = _synthesis(c) if c.synthesis else None
+
+    # -- the rate scale ----------------------------------------------------------------------------------------------
+
+    def lambdas(self) -> Tensor:
+        """The Lagrangian of each level anchor, (levels,), for loss = bits/px + lambda * MSE in squared pixel levels."""
+        c = self.config
+        return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
+
+    def log2_step(self) -> Tensor:
+        """log2 of the quantisation step of each level anchor, (levels,): d(bits)/d(squared error) = lambda / 3."""
+        return (36 / (2 * math.log(2) * self.lambdas())).sqrt().log2()
+
+    def hats(self, level: Tensor) -> Tensor:
+        """Interpolation weights (B, levels) of fractional levels (B,)."""
+        anchors = torch.arange(self.config.levels, device=level.device)
+        return (1 - (level[:, None] - anchors).abs()).clamp_min(0)
+
+    # -- coding --------------------------------------------------------------------------------------------------------
+
+    def networks(self, level: int) -> tuple[Step, Step, Step]:
+        """first, second and third of a wavelet level."""
+        name = "fine" if level == 1 else "coarse"
+        return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))  # type: ignore[return-value]
+
+    def split(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """z (B, 12, H/64, W/64) and the packed details (B, 36, H/2^(l+1), W/2^(l+1)) of levels 1 to 5."""
+        low, packed = wavelet.to_colours(x), []
+        for _ in range(LEVELS):
+            low, details = wavelet.split_2d(low)
+            packed.append(F.pixel_unshuffle(details, 2))
+        return torch.cat(wavelet.split_2d(low), 1), packed
+
+    def join(self, z: Tensor, packed: list[Tensor]) -> Tensor:
+        """Pixels (B, 3, H, W), unclamped: the inverse of split."""
+        low = wavelet.join_2d(z[:, :3], z[:, 3:])
+        for details in reversed(packed):
+            low = wavelet.join_2d(low, F.pixel_shuffle(details, 2))
+        return wavelet.from_colours(low)
+
+    def forward(
+        self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset()
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Codes pictures (B, 3, H, W) in 0..255, sides multiples of 64, at levels (B,), as encoder and decoder would.
+
+        Returns x_hat without the synthesis net (float levels, unclamped), bits per picture (B, 16) of z and of each
+        network's details in coding order, the squared error of the coefficients per picture (B,) with a gradient to
+        the means, and the rate planes (B, levels, 1, 1). `off` names what to leave out: "second" and "third" see
+        nothing of what was decoded last.
+        """
+        hats = self.hats(level)
+        step = (hats @ self.log2_step()).exp2()[:, None, None, None]
+        planes = hats[:, :, None, None]
+        z, packed = self.split(x)
+
+        def seen(coefficients: Tensor, channels: int) -> Tensor:
+            scaled = coefficients.detach() / step
+            shown = scaled.sign() * torch.log1p(scaled.abs()) / 2
+            b, n, h, w = shown.shape
+            spare = shown.new_zeros(b, channels - n - LEVEL_PLANES, h, w)
+            return self.start.grid(torch.cat([shown, planes.expand(-1, -1, h, w), spare], 1))
+
+        rates, errors = [], []
+
+        def code(target: Tensor, said: Tensor, base: Tensor) -> Tensor:
+            mean, log2_sigma = (PARAMETER_GAIN * said).chunk(2, 1)
+            log2_sigma = log2_sigma + base
+            symbols = chosen(target / step - mean, log2_sigma)
+            decoded = (mean + symbols.detach()) * step
+            rates.append(bits(symbols, log2_sigma).sum((1, 2, 3)))
+            errors.append(((decoded - target) ** 2).sum((1, 2, 3)))
+            return decoded
+
+        base_z = (hats @ self.log2_scale_z)[:, :, None, None]
+        z_hat = code(z, torch.zeros_like(torch.cat([z, z], 1)), base_z.expand_as(z))
+        bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
+        state, said = self.start(seen(z_hat, SEEN_START))
+        decoded: list[Tensor] = []
+        for number in range(LEVELS, 0, -1):
+            first, second, third = self.networks(number)
+            base = bases[number - 1]
+            luma_base = base[:, 0].expand(-1, -1, 2).flatten(1)[:, :, None, None]
+            chroma_base = base[:, 1:].expand(-1, -1, -1, 4).flatten(1)[:, :, None, None]
+            luma, chroma = luma_and_chroma(packed[number - 1])
+            if decoded:
+                last = luma_and_chroma(decoded[-1])[1]
+                state, said = first(state, seen(last, SEEN_FIRST))
+            half_1 = code(half(luma, FIRST), said, luma_base)
+            state, said = second(state, seen(half_1 * ("second" not in off), SEEN_LUMA))
+            half_2 = code(half(luma, SECOND), said, luma_base)
+            state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
+            decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base)))
+        x_hat = self.join(z_hat, decoded[::-1])
+        return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1), planes
+
+    def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
+        """Pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""
+        if self.synthesis is None:
+            return x_hat
+        stored = x_hat.detach().clamp(0, 255).round()
+        packed = F.pixel_unshuffle((stored - 128) / PIXEL_RANGE, 4)
+        shown = F.pad(planes / 2, (0, 0, 0, 0, 0, 16 - planes.shape[1])).expand(-1, -1, *packed.shape[-2:])
+        correction = self.synthesis(self.synthesis.source(torch.cat([packed, shown], 1)))
+        return x_hat.detach() + CORRECTION_RANGE * F.pixel_shuffle(correction, 4)
+
+    def kmacs_per_px(self) -> dict[str, float]:
+        """Thousands of multiplications per pixel of each network by formula, padding left out."""
+        parts = {"start": self.start.macs() / 64**2}
+        for part in ("first", "second", "third"):
+            levels = range(2, LEVELS + (part != "first"))
+            parts[f"coarse_{part}"] = sum(getattr(self, f"coarse_{part}").macs() / 4 ** (l + 1) for l in levels)
+            parts[f"fine_{part}"] = getattr(self, f"fine_{part}").macs() / 16
+        parts["encode"] = sum(parts.values())
+        parts["synthesis"] = self.synthesis.macs_per_px(16) if self.synthesis else 0.0
+        parts["decode"] = parts["encode"] + parts["synthesis"]
+        return {name: macs / 1000 for name, macs in parts.items()}
+
+    @torch.no_grad()
+    def start_from_pictures(self, pictures: list[Tensor]) -> None:
+        """Sets the scales to the coefficients' deviations on pictures (1, 3, H, W)."""
+        squares = [torch.zeros(LEVELS, 9), torch.zeros(Z)]
+        for x in pictures:
+            z, packed = self.split(x)
+            squares[1] += (z**2).mean((0, 2, 3)) / len(pictures)
+            squares[0] += torch.stack([(p**2).unflatten(1, (9, 4)).mean((0, 2, 3, 4)) for p in packed]) / len(pictures)
+        log2_step = self.log2_step()
+        self.log2_scale.copy_(squares[0].log2()[None] / 2 - log2_step[:, None, None])
+        self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - log2_step[:, None])
+
+
+def luma_and_chroma(packed: Tensor) -> tuple[Tensor, Tensor]:
+    """Packed details (B, 36, h, w) as luma (B, 3 bands, 4 phases, h, w) and chroma (B, 24, h, w)."""
+    return packed[:, :12].unflatten(1, (3, 4)), packed[:, 12:]
+
+
+def half(luma: Tensor, phases: tuple[int, int]) -> Tensor:
+    """The phases (B, 6, h, w) of luma details (B, 3, 4, h, w) that make one half of the checkerboard."""
+    return luma[:, :, list(phases)].flatten(1, 2)
+
+
+def join_packed(half_1: Tensor, half_2: Tensor, chroma: Tensor) -> Tensor:
+    """Packed details (B, 36, h, w) from both halves of luma and from chroma."""
+    a, b = half_1.unflatten(1, (3, 2)), half_2.unflatten(1, (3, 2))
+    luma = torch.stack([a[:, :, 0], b[:, :, 0], b[:, :, 1], a[:, :, 1]], 2)
+    return torch.cat([luma.flatten(1, 2), chroma], 1)

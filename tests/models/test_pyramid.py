@@ -1,0 +1,327 @@
+"""The model as a whole: transform, rate levels, who sees what, and what it costs."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from models import pyramid, train  # noqa: E402
+from models.entropy import bits, chosen  # noqa: E402
+from models.evaluate import live_share, psnr, rate_distortion  # noqa: E402
+from models.layers import Conv, set_mode  # noqa: E402
+from models.pyramid import Codec, Config  # noqa: E402
+from runtime import spec  # noqa: E402
+
+TINY = Config(state=8, synthesis=8, synthesis_blocks=1)
+CONFIGS = Path(train.__file__).parent / "configs"
+LEVEL = torch.tensor([4.0])
+PARTS = 1 + 3 * pyramid.LEVELS
+
+
+def tiny(picture: "torch.Tensor", config: Config = TINY) -> Codec:
+    torch.manual_seed(0)
+    model = Codec(config)
+    model.start_from_pictures([picture])
+    return model.eval()
+
+
+@pytest.fixture
+def picture(photo: np.ndarray) -> "torch.Tensor":
+    """(1, 3, 128, 192) uint8."""
+    return torch.from_numpy(photo[:128, :192].transpose(2, 0, 1).copy())[None]
+
+
+@pytest.fixture
+def model(picture: "torch.Tensor") -> Codec:
+    return tiny(picture)
+
+
+# -- the transform -----------------------------------------------------------------------------------------------------
+
+
+def test_split_then_join_gives_the_pixels_back(model: Codec) -> None:
+    x = torch.randint(0, 256, (2, 3, 128, 192))
+    z, packed = model.split(x)
+    assert z.shape == (2, pyramid.Z, 2, 3)
+    assert [p.shape[1:] for p in packed] == [(36, 128 >> n, 192 >> n) for n in range(2, 7)]
+    assert (model.join(z, packed) - x).abs().max() < 0.1
+
+
+def test_halves_and_chroma_are_joined_to_what_they_were_taken_from() -> None:
+    packed = torch.randn(2, 36, 3, 5)
+    luma, chroma = pyramid.luma_and_chroma(packed)
+    halves = [pyramid.half(luma, phases) for phases in (pyramid.FIRST, pyramid.SECOND)]
+    assert torch.equal(pyramid.join_packed(*halves, chroma), packed)
+
+
+def test_the_runtime_means_the_same() -> None:
+    assert (pyramid.FIRST, pyramid.SECOND) == spec.HALVES
+    assert (pyramid.LEVELS, pyramid.LEVEL_PLANES) == (spec.LEVELS, spec.LEVEL_PLANES)
+    assert (pyramid.LUMA, pyramid.CHROMA, pyramid.Z) == (spec.LUMA_HALF, spec.CHROMA, spec.Z)
+    assert (pyramid.SEEN_START, pyramid.SEEN_FIRST, pyramid.SEEN_LUMA) == (
+        spec.SEEN_START, spec.SEEN_FIRST, spec.SEEN_OTHER,
+    )  # fmt: skip
+    said = pyramid.PARAMETER_GAIN * pyramid.GRID  # steps of a mean and octaves of a scale in one unit of a network
+    assert said * spec.VALUE_STEPS == 1
+    assert said * spec.INDEX_PER_OCTAVE * 2**spec.INDEX_BITS == spec.INDEX_GAIN
+    assert {*spec.NETWORKS, "encode", "decode"} == set(Codec(TINY).kmacs_per_px())
+
+
+# -- the start ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_start_is_a_codec_already(model: Codec, photo: np.ndarray) -> None:
+    points = [rate_distortion(model, [photo], level) for level in (0.0, 3.5, 7.0)]
+    assert points[0][1] < points[1][1] < points[2][1]
+    assert points[0][0] < points[1][0] < points[2][0]
+    assert points[2][1] > 30
+
+
+def test_scales_start_at_the_deviations_of_the_coefficients(model: Codec, picture: "torch.Tensor") -> None:
+    z, packed = model.split(picture)
+    for anchor, log2_step in enumerate(model.log2_step()):
+        for level, coefficients in enumerate(packed):
+            deviation = (coefficients[0].unflatten(0, (9, 4)) ** 2).mean((1, 2, 3)).sqrt()
+            assert torch.allclose((model.log2_scale[anchor, level] + log2_step).exp2(), deviation, rtol=1e-3)
+        assert torch.allclose(
+            (model.log2_scale_z[anchor] + log2_step).exp2(), (z[0] ** 2).mean((1, 2)).sqrt(), rtol=1e-3
+        )
+
+
+def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
+    both = Codec(TINY)
+    both.start_from_pictures([picture, torch.full_like(picture, 128)])
+    assert torch.allclose(both.log2_scale, tiny(picture).log2_scale - 0.5, atol=1e-3)
+
+
+# -- rates -------------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(picture: "torch.Tensor") -> None:
+    model = Codec(TINY)
+    torch.nn.init.normal_(model.log2_scale, std=3)
+    torch.nn.init.normal_(model.log2_scale_z, std=3)
+    for name in spec.NETWORKS[:-1]:
+        getattr(model, name).head[-1].weight.zero_()
+    _, rates, _, _ = model(picture, LEVEL)
+    z, packed = model.split(picture)
+    step = model.log2_step()[4].exp2()
+
+    def cost(target: "torch.Tensor", log2_sigma: "torch.Tensor") -> "torch.Tensor":
+        log2_sigma = log2_sigma[None, :, None, None]
+        return bits(chosen(target / step, log2_sigma), log2_sigma).sum()
+
+    expected = [cost(z, model.log2_scale_z[4])]
+    for level in range(pyramid.LEVELS, 0, -1):
+        base = model.log2_scale[4, level - 1].repeat_interleave(4)
+        for phases in spec.HALVES:
+            rows = [4 * band + phase for band in range(3) for phase in phases]
+            expected.append(cost(packed[level - 1][:, rows], base[rows]))
+        expected.append(cost(packed[level - 1][:, 12:], base[12:]))
+    assert rates[0].tolist() == pytest.approx([float(e) for e in expected], rel=1e-3)
+
+
+def test_bits_are_those_of_the_mixture_it_names() -> None:
+    """At a wide scale the mass of one step is the density: bits = -log2 pdf."""
+    sigma, r = 64.0, torch.tensor([0.0, 30.0, -100.0])
+    pdf = sum(
+        w * torch.exp(-0.5 * (r / (k * sigma)) ** 2) / (k * sigma * (2 * np.pi) ** 0.5)
+        for w, k in ((0.85, 1), (0.15, 2.5))
+    )
+    assert torch.allclose(bits(r, torch.tensor(6.0)), -torch.log2(pdf), atol=1e-2)
+
+
+@torch.no_grad()
+def test_bits_are_positive_and_each_picture_has_its_own(model: Codec, picture: "torch.Tensor") -> None:
+    two = torch.cat([picture, picture.flip(3)])
+    x_hat, rates, error, planes = model(two, torch.tensor([2.0, 5.5]))
+    assert rates.shape == (2, PARTS) and torch.all(rates > 0) and torch.all(error > 0)
+    assert rates[1].sum() > rates[0].sum() and error[1] < error[0]
+    assert planes.flatten(1).tolist() == [[0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0.5, 0]]
+    alone = model(two[1:], torch.tensor([5.5]))
+    assert torch.allclose(alone[0], x_hat[1:], atol=1e-2) and torch.allclose(alone[1], rates[1:], rtol=1e-4)
+
+
+@torch.no_grad()
+def test_the_error_of_coefficients_is_about_that_of_pixels(model: Codec, picture: "torch.Tensor") -> None:
+    x_hat, _, error, _ = model(picture, LEVEL)
+    assert float(error) == pytest.approx(float(((x_hat - picture) ** 2).sum()), rel=0.15)
+
+
+def test_lambdas_span_the_configured_range() -> None:
+    model = Codec(replace(TINY, lambda_low=0.001, lambda_high=0.1))
+    assert model.lambdas()[0] == pytest.approx(0.001) and model.lambdas()[-1] == pytest.approx(0.1)
+
+
+def test_psnr_of_one_level_of_error() -> None:
+    assert psnr(1.0) == pytest.approx(48.1308, abs=1e-3)
+
+
+# -- who sees what -----------------------------------------------------------------------------------------------------
+
+
+def changed(model: Codec, part: int) -> Callable[["torch.Tensor"], tuple["torch.Tensor", list["torch.Tensor"]]]:
+    """model.split with other coefficients in one part, by its number in coding order."""
+    split = model.split
+
+    def other(x: "torch.Tensor") -> tuple["torch.Tensor", list["torch.Tensor"]]:
+        z, packed = split(x)
+        target, rows = z, slice(None)
+        if part:
+            level, kind = divmod(part - 1, 3)
+            target = packed[pyramid.LEVELS - 1 - level]
+            halves = [[4 * band + phase for band in range(3) for phase in phases] for phases in spec.HALVES]
+            rows = [*halves, slice(12, 36)][kind]
+        target[:, rows] += 40 * torch.randn(target[:, rows].shape, generator=torch.Generator().manual_seed(part))
+        return z, packed
+
+    return other
+
+
+def rates_with(model: Codec, picture: "torch.Tensor", part: int | None, *off: str) -> list[float]:
+    """Bits of all parts, where the coefficients of one are others."""
+    with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+        if part is not None:
+            patch.setattr(model, "split", changed(model, part))
+        return model(picture, LEVEL, off=frozenset(off))[1][0].tolist()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_part_sees_itself_or_what_comes_later(model: Codec, picture: "torch.Tensor", part: int) -> None:
+    said: list[torch.Tensor] = []  # means and scales of all parts but z
+    for name in spec.NETWORKS[:-1]:
+        getattr(model, name).head.register_forward_hook(lambda _module, _inputs, y: said.append(y))
+    before, after = (rates_with(model, picture, number) for number in (None, part))
+    assert after[:part] == before[:part]
+    assert all(a != b for a, b in zip(after[part:], before[part:], strict=True)), "all that follows sees it"
+    unlike = [not torch.equal(a, b) for a, b in zip(said[: PARTS - 1], said[PARTS - 1 :], strict=True)]
+    assert unlike == [number > part for number in range(1, PARTS)]
+
+
+def test_a_part_that_is_left_out_tells_nothing(model: Codec, picture: "torch.Tensor") -> None:
+    """Level 1: part 13 is the first half of luma, 14 the second, 15 chroma."""
+    for name, seen in (("second", 13), ("third", 14)):
+        without, other = (rates_with(model, picture, part, name) for part in (None, seen))
+        assert other[seen] != without[seen] and other[seen + 1 :] == without[seen + 1 :]
+        assert without[seen + 1] != rates_with(model, picture, None)[seen + 1]
+
+
+# -- the synthesis net -------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_the_synthesis_net_corrects_what_was_stored(model: Codec, picture: "torch.Tensor") -> None:
+    x_hat, _, _, planes = model(picture, LEVEL)
+    model.synthesis[-1].bias.copy_(torch.arange(48) / 64 / 48)
+    model.synthesis[-1].weight.zero_()
+    change = model.restore(x_hat, planes) - x_hat
+    assert change[0, 2, 1, 3] == pytest.approx((32 + 4 + 3) / 64 / 48 * pyramid.CORRECTION_RANGE, abs=1e-3)
+    assert torch.allclose(change[..., 4:, 4:], change[..., :-4, :-4], atol=1e-4)
+    model.synthesis[-1].weight.normal_()
+    same = x_hat.clamp(0, 255).round()
+    assert torch.allclose(model.restore(same, planes) - same, model.restore(x_hat, planes) - x_hat, atol=1e-3)
+
+
+def test_without_a_synthesis_net_pictures_stay_as_they_are(picture: "torch.Tensor", photo: np.ndarray) -> None:
+    bare = tiny(picture, replace(TINY, synthesis=0))
+    x = torch.rand(1, 3, 64, 64)
+    assert bare.synthesis is None and bare.restore(x, torch.zeros(1, 8, 1, 1)) is x
+    assert rate_distortion(bare, [photo], 4.0) == rate_distortion(bare, [photo], 4.0, frozenset({"synthesis"}))
+
+
+# -- arithmetic --------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_fake_quantisation_is_the_integer_arithmetic_up_to_rounding_of_ties(
+    model: Codec, picture: "torch.Tensor"
+) -> None:
+    # networks that say more than at their start
+    for name in spec.NETWORKS[:-1]:
+        getattr(model, name).head[-1].weight.mul_(10)
+    set_mode(model, "observe")
+    model.restore(*model(picture, LEVEL)[::3])
+    random = torch.Generator().manual_seed(2)
+    for name in spec.NETWORKS[:-1]:
+        network, channels = getattr(model, name), {"start": 32, "first": 32}.get(name.split("_")[-1], 16)
+        inputs = [torch.randint(-40, 41, (1, channels, 6, 7), generator=random).double()]
+        if name != "start":
+            inputs.insert(0, torch.randint(-128, 128, (1, TINY.state, 6, 7), generator=random).double())
+        set_mode(model, "quant")
+        fake = network(*(x.float() * pyramid.GRID for x in inputs))
+        set_mode(model, "integer")
+        for mine, exact in zip(fake, network(*inputs), strict=True):
+            mine = mine / pyramid.GRID
+            assert torch.equal(exact, exact.round()) and exact.min() >= -128 and exact.max() <= 127
+            assert exact.abs().max() > 10, name
+            assert (mine - exact).abs().max() <= 1, name
+            assert (mine.round() == exact).double().mean() > 0.98, name
+
+
+@torch.no_grad()
+def test_in_8_bits_it_is_nearly_the_same_codec(model: Codec, photo: np.ndarray) -> None:
+    exact = rate_distortion(model, [photo], 4.0)
+    set_mode(model, "observe")
+    rate_distortion(model, [photo], 4.0)
+    set_mode(model, "quant")
+    bpp, db = rate_distortion(model, [photo], 4.0)
+    assert bpp == pytest.approx(exact[0], rel=0.02) and db == pytest.approx(exact[1], abs=0.1)
+
+
+# -- what it costs and what it learns ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "encode", "decode"), [("standard", 15, 16), ("lite", 5, 5)])
+def test_the_shipped_sizes_keep_to_their_budgets(name: str, encode: float, decode: float) -> None:
+    config, _ = train.read_config(str(CONFIGS / f"{name}.toml"))
+    kmacs = Codec(config).kmacs_per_px()
+    assert kmacs["encode"] <= encode and kmacs["decode"] <= decode
+    assert kmacs["decode"] == pytest.approx(kmacs["encode"] + kmacs["synthesis"])
+    assert kmacs["encode"] == pytest.approx(sum(kmacs[network] for network in spec.NETWORKS[:-1]))
+
+
+@torch.no_grad()
+def test_the_formula_counts_the_multiplications_that_are_made(model: Codec, picture: "torch.Tensor") -> None:
+    found: dict[str, float] = dict.fromkeys(spec.NETWORKS, 0.0)
+    for name in spec.NETWORKS:
+        for conv in (m for m in getattr(model, name).modules() if isinstance(m, Conv)):
+
+            def count(conv: Conv, _inputs: object, y: "torch.Tensor", name: str = name) -> None:
+                found[name] += conv.weight.numel() * y.shape[2] * y.shape[3] / (128 * 192) / 1000
+
+            conv.register_forward_hook(count)
+    x_hat, _, _, planes = model(picture, LEVEL)
+    model.restore(x_hat, planes)
+    kmacs = model.kmacs_per_px()
+    assert found == pytest.approx({name: kmacs[name] for name in spec.NETWORKS})
+
+
+def test_every_hidden_channel_is_counted(model: Codec, photo: np.ndarray) -> None:
+    shares = live_share(model, [photo])
+    assert {n.split(".")[0] for n in shares} == set(spec.NETWORKS)
+    assert all(0 < s <= 1 for s in shares.values())
+
+
+def test_all_parameters_learn_and_a_few_steps_reduce_the_loss(model: Codec, picture: "torch.Tensor") -> None:
+    levels = torch.tensor([1.0, 4.0, 6.0])
+    pictures = picture.expand(3, -1, -1, -1)
+    lambdas = (model.hats(levels) @ model.lambdas().log()).exp()
+    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
+
+    def loss() -> "torch.Tensor":
+        _, rates, error, _ = model(pictures, levels)
+        return (rates.sum(1) + lambdas * error / 3).mean() / (128 * 192)
+
+    first = loss().item()
+    for _ in range(15):
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+    assert loss().item() < 0.9 * first
+    silent = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
+    assert all(n.startswith("synthesis.") or n.endswith("grid.log2") for n in silent), silent
