@@ -34,8 +34,9 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
     arrays = prior.integers(model)
     bounds = prior.bounds(model, arrays)
     int8, float32 = graphs.build(model, quantised=True), graphs.build(model, quantised=False)
-    for graph in verify.DECODE_GRAPHS:
-        verify.rules(int8[graph])
+    for graph in int8.values():
+        verify.rules(graph)
+    verify.exact(model, int8)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
@@ -62,8 +63,6 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
             levels = list(range(0, codec.bundle.prior.top_level + 1, 28))
             write(tables.fit(calibrate.residual_counts(codec, images, levels)))
         codec = Codec(work, threads=threads)
-        for level in levels[1::3]:
-            verify.exact(model, codec, images[0], level)
         few = images[: max(4, limit // 4)]
         facts["quality_levels"] = calibrate.quality_levels(codec, few)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])

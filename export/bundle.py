@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 
 from export.prior import Arrays
-from export.reach import reach_px
 from runtime import spec
 from runtime.bundle import bundle_id
 
@@ -28,14 +27,15 @@ def write_prior(folder: Path, arrays: Arrays) -> None:
 
 def write_manifest(folder: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
     """manifest.json with the checksums and the id of what the folder holds."""
-    files = [*(f"{n}.onnx" for n in spec.NETWORKS), "prior.npz"]
+    names = [*(f"{n}.onnx" for n in spec.NETWORKS), "prior.npz"]
     manifest = {
         "format": spec.FORMAT,
         "name": name,
         "id": bundle_id(folder).hex(),
         **facts,
-        "reach_px": reach_px({n: onnx.load(folder / f"{n}.onnx") for n in spec.NETWORKS}),
-        "sha256": {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in files},
+        "sha256": {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for n in names if (path := folder / n).is_file()
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return manifest

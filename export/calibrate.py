@@ -6,9 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from export import tables
-from export.verify import bits_and_psnr
+from export.verify import bits_and_psnr, psnr
 from runtime.codec import Codec
-from runtime.latents import first_half
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
 """Qualities at which our scale follows JPEG's PSNR; outside, it runs on to the ends of the rate scale."""
@@ -24,15 +23,13 @@ def middle(rgb: np.ndarray) -> np.ndarray:
 
 
 def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int]) -> list[np.ndarray]:
-    """How often each symbol of each table occurs over pictures and levels."""
+    """How often each symbol of each table occurs over pictures and levels, all parts together."""
     counts = None
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
-        latents = codec.analyse(rgb)
+        coefficients = codec.transform(rgb)
         for level in levels:
-            symbols = codec.quantise(latents, level)
-            counts = tables.count(symbols.residual.ravel(), symbols.index.ravel(), counts)
-            index_z = codec.bundle.prior.at_level(level).index_z
-            counts = tables.count(symbols.z.ravel(), np.repeat(index_z, symbols.z[0].size), counts)
+            for values, index in codec.quantise(coefficients, level).parts:
+                counts = tables.count(values.ravel(), index.ravel(), counts)
     assert counts is not None
     return counts
 
@@ -45,8 +42,7 @@ def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
     for rgb in pictures:
         stream = BytesIO()
         Image.fromarray(rgb).save(stream, "JPEG", quality=quality)
-        error = np.asarray(Image.open(stream), np.float64) - rgb
-        found.append(10 * np.log10(255**2 / max(np.mean(error**2), 1e-3)))
+        found.append(psnr(np.asarray(Image.open(stream)), rgb))
     return float(np.mean(found))
 
 
@@ -54,24 +50,11 @@ def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> 
     """The level byte of each quality 1 .. 100, so that quality Q gives JPEG's mean PSNR at Q; strictly increasing."""
     top = codec.bundle.prior.top_level
     levels = list(range(0, top + 1, step))
-    ours = [
-        float(np.mean([bits_and_psnr(codec, rgb, level)[1] for rgb in pictures]))
-        for level in tqdm(levels, desc="quality scale", leave=False)
-    ]
+    found = [bits_and_psnr(codec, rgb, levels) for rgb in tqdm(pictures, desc="quality scale", leave=False)]
+    ours = np.mean([[db for _, db in at_levels] for at_levels in found], 0)
     at = np.interp([jpeg_psnr(pictures, q) for q in JPEG_QUALITIES], ours, levels)
     scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [0, *at, top]).round().astype(int)
     for i in range(1, 100):
         scale[i] = max(scale[i], scale[i - 1] + 1)
     scale = np.minimum(scale, top - np.arange(100)[::-1])
     return [int(v) for v in scale]
-
-
-def checkerboard_halves(codec: Codec, rgb: np.ndarray, level: int) -> tuple[float, float]:
-    """Mean bits of a coded residual in the first and in the second half: what context saves."""
-    symbols = codec.quantise(codec.analyse(rgb), level)
-    first = first_half(*symbols.index.shape[1:])
-    bits = [
-        codec.bundle.tables.bits(symbols.residual[:, m].astype(np.int32).ravel(), symbols.index[:, m].ravel()) / m.sum()
-        for m in (first, ~first)
-    ]
-    return bits[0], bits[1]

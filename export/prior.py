@@ -1,108 +1,98 @@
-"""The prior's integers: quantisation steps, scale indexes, latent units, and the proofs that float32 holds them."""
+"""The prior's integers: quantisation steps, scale indexes, what networks see of values; and proofs that all fit."""
 
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from export.graphs import linear_weights
-from models.hyperprior import LATENT_GRID, Codec
+from models import wavelet
+from models.layers import WEIGHT_LIMIT, Conv
+from models.pyramid import Codec
 from runtime import spec
 
 Arrays = dict[str, NDArray[Any]]
 
-EXACT = 1 << 24
-"""Float32 adds whole numbers exactly below this."""
-LATENT_LIMIT_SIGMAS = 24.0
-"""Latents are clamped at this many deviations, or earlier where the accumulator bound asks for it."""
-TOP_LOG2 = 9.0
-"""Widest scale that has a table, in octaves of a step."""
+VALUE_LIMIT = 1 << 15
+"""Values are below this and no less than minus this."""
+INT16, INT32 = 1 << 15, 1 << 31
+SEEN_PER_LOG = 16
+"""Networks see log(1 + |steps|) in units of one 16th: half of it on a grid of 1 / 32."""
 
 
 class Refused(ValueError):
     """The model breaks a rule that exact decoding needs; the message names the tensor."""
 
 
-def top_index() -> int:
-    """Highest scale index."""
-    return int((TOP_LOG2 - spec.INDEX_ZERO_LOG2) * spec.INDEX_PER_OCTAVE)
+def gains() -> np.ndarray:
+    """What the wavelet's coefficients without norms are short of by band, float64 (57,): orthonormal / raw.
+
+    Columns are those of prior.npz: the details (colour, band) of levels 1 to 5, then z: its low band and its details.
+    """
+    bands = np.array([1, 1, wavelet.NORM**-2])
+    levels = [np.tile(wavelet.NORM ** (2 * level) * bands, spec.COLOUR_COUNT) for level in range(spec.LEVELS + 1)]
+    low = np.full(spec.COLOUR_COUNT, wavelet.NORM ** (2 * (spec.LEVELS + 1)))
+    return np.concatenate([*levels[: spec.LEVELS], low, levels[spec.LEVELS]])
+
+
+def thresholds() -> np.ndarray:
+    """Where the size of a value shows as 1, 2, ..., 127: int32 (127,), from each on it shows as one more."""
+    half_way = np.arange(1, spec.GRID_ZERO) - 0.5
+    return np.ceil(spec.VALUE_STEPS * np.expm1(half_way / SEEN_PER_LOG)).astype(np.int32)
 
 
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
-    """The arrays of runtime.latents.Prior. Raises Refused where a bound does not hold."""
-    latent_bits, _ = (b.numpy() for b in model.latent_bits())
-    sigma = model.sigma.double().numpy()
-    unit = sigma * LATENT_GRID * 2.0**latent_bits
-    if np.abs(unit - unit.round()).max() > 1e-3:
-        raise Refused(
-            "sigma: a latent's grid is not a whole number of its integer; call snap_sigma() before the QAT phase"
-        )
-    octave = spec.INDEX_PER_OCTAVE << spec.INDEX_BITS
-    log2_scale = (model.log2_scale + model.sigma.log2() - model.log2_step).double().numpy()
+    """The arrays of runtime.latents.Prior: log2_step, scale_base (levels, 57) int16 and thresholds (127,) int32.
+
+    Raises Refused where a number does not fit its type.
+    """
+    unit = 1 << spec.STEP_BITS  # steps are stored in these parts of a pixel level
+    log2_step = model.log2_step().double().numpy()[:, None] + np.log2(unit / gains())
+    log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1).double().numpy()
+    per_octave = spec.INDEX_PER_OCTAVE << spec.INDEX_BITS
     half = 1 << (spec.INDEX_BITS - 1)  # indexes are floored, so half of one is added here
-    head = np.round(model.scale_head.weight[:, :, 0, 0].double().numpy() * LATENT_GRID * octave)
-    base = np.round((log2_scale - spec.INDEX_ZERO_LOG2) * octave) + half
-    base_z = np.round((model.log2_scale_z.double().numpy() - spec.INDEX_ZERO_LOG2) * octave) + half
-    step = np.round(spec.STEP_FRACTION * (model.log2_step.double().numpy() + latent_bits))
-    grid_units = -np.log2(LATENT_GRID) + spec.HYPER_STEP_BITS
-    step_z = np.round(spec.STEP_FRACTION * (model.log2_step_z.double().numpy() + grid_units)).clip(0)
-    arrays = {
-        "log2_step": step.astype(np.int16),
-        "scale_base": base.astype(np.int32),
-        "scale_head": head.T.astype(np.int16),
-        "log2_step_z": step_z.astype(np.int16),
-        "scale_base_z": base_z.astype(np.int32),
-        "unit": unit.round().astype(np.int32),
-        "limit": latent_limits(model),
+    exact = {
+        "log2_step": np.round(spec.STEP_FRACTION * log2_step),
+        "scale_base": np.round((log2_scale - spec.INDEX_ZERO_LOG2) * per_octave) + half,
     }
-    for name, exact in (("scale_head", head.T), ("log2_step", step), ("scale_base", base)):
-        if np.abs(arrays[name] - exact).max() > 0:
-            raise Refused(f"{name}: a value does not fit {arrays[name].dtype}")
-    return arrays
+    for name, values in exact.items():
+        if not np.isfinite(values).all() or np.abs(values).max() >= INT16:
+            raise Refused(f"{name}: a value does not fit int16")
+    return {**{name: values.astype(np.int16) for name, values in exact.items()}, "thresholds": thresholds()}
 
 
-def latent_limits(model: Codec) -> np.ndarray:
-    """Limits of the latents' integers, int32 (M,): as wide as the linear synthesis can add up exactly."""
-    latent_bits, _ = (b.numpy() for b in model.latent_bits())
-    weights = np.abs(linear_weights(model))
-    # no picture in 0..255 gives a larger coefficient of the analysis than this
-    possible = 128 * np.abs(model.linear_analysis.detach().double().numpy()).sum((1, 2, 3)) * 1.25
-    sigmas = LATENT_LIMIT_SIGMAS
-    while True:
-        limit = np.floor(np.minimum(possible, sigmas * model.sigma.double().numpy()) * 2.0**latent_bits)
-        if linear_bound(weights, limit) < EXACT:
-            return limit.astype(np.int32)
-        sigmas *= 0.98
+@torch.no_grad()
+def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
+    """Proven bounds, each a share of what its integers hold. Raises Refused with the tensor's name at 1 and above.
 
-
-def linear_bound(weights: np.ndarray, limit: np.ndarray) -> float:
-    """The largest sum in the linear synthesis, pixel centre and correction included, in 2**-FRACTION_BITS levels."""
-    return float((np.abs(weights) @ limit).max() + (128 + 32) * 2.0**spec.FRACTION_BITS)
-
-
-def bounds(model: Codec, arrays: Arrays) -> dict[str, Any]:
-    """Proven accumulator bounds, each a share of what is exact. Raises Refused with the tensor's name above 1."""
-    head = np.abs(arrays["scale_head"].astype(np.int64)).sum(0).reshape(-1, 16).max(1) * 128
-    index = (head + np.abs(arrays["scale_base"].astype(np.int64)).max(0)).max()
-    grid = (2 * arrays["limit"].astype(np.int64) + arrays["unit"]).max()
+    coefficients   a value times its step, in 32 bits
+    scale_index    the sum of base and what a network says, in 16 bits
+    accumulators   the sums of every convolution, in 32 bits
+    """
+    step = float(np.exp2(arrays["log2_step"].max() / spec.STEP_FRACTION))
+    base = float(np.abs(arrays["scale_base"].astype(np.int64)).max())
     found = {
-        "linear_synthesis": linear_bound(linear_weights(model), arrays["limit"].astype(np.float64)) / EXACT,
-        "scale_head": float(index) / EXACT,
-        "latent_grid": float(grid) / EXACT,
-        "latent_limit_sigmas": float(np.median(arrays["limit"] / arrays["unit"]) * LATENT_GRID),
+        "coefficients": (VALUE_LIMIT * (step + 1) + (1 << spec.STEP_BITS)) / INT32,
+        "scale_index": (base + spec.INDEX_GAIN * spec.GRID_ZERO) / INT16,
     }
-    for name in ("linear_synthesis", "scale_head", "latent_grid"):
+    for name, tensor in (("coefficients", "log2_step"), ("scale_index", "scale_base")):
         if found[name] >= 1:
-            raise Refused(f"{name}: accumulator bound is {found[name]:.2f} times what float32 adds exactly")
-    for chain in ("hyper_synthesis", "context", *(["synthesis"] if model.synthesis else [])):
-        for name, conv in getattr(model, chain).named_modules():
-            if not hasattr(conv, "integer_weight"):
-                continue
-            weight, bias = conv.integer_weight(), conv.integer_bias()
-            if float(weight.abs().max()) > 64:
-                raise Refused(f"{chain}.{name}.weight: outside [-64, 64]")
-            if float((weight.abs().sum((1, 2, 3)) * 255 + bias.abs()).max()) >= 2**31:
-                raise Refused(f"{chain}.{name}: accumulator does not fit 32 bits")
-    return found
+            raise Refused(f"{tensor}: {name} are up to {found[name]:.2f} times what their integers hold")
+    return found | {"accumulators": max(_accumulator(name, conv) for name, conv in _convolutions(model))}
+
+
+def _convolutions(model: nn.Module) -> list[tuple[str, Conv]]:
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, Conv)]
+
+
+def _accumulator(name: str, conv: Conv) -> float:
+    """The largest sum of a convolution as a share of 32 bits; Refused where its numbers break a rule."""
+    weight, bias = conv.integer_weight(), conv.integer_bias()
+    if not float(weight.abs().max()) <= WEIGHT_LIMIT:
+        raise Refused(f"{name}.weight: outside [-{WEIGHT_LIMIT}, {WEIGHT_LIMIT}]")
+    share = float((weight.abs().sum((1, 2, 3)) * 255 + bias.abs()).max()) / INT32
+    if not share < 1:
+        raise Refused(f"{name}: accumulator does not fit 32 bits")
+    return share

@@ -4,16 +4,23 @@ import math
 
 import numpy as np
 
-from export.prior import Arrays, top_index
+from export.prior import Arrays
 from models.entropy import TAIL_WEIGHT, TAIL_WIDTH
 from runtime import spec
 from runtime.rans import PRECISION_BITS
 
+TOP_LOG2 = 11.0
+"""Widest scale that has a table, in octaves of a step."""
 WIDEST_LOG2 = 3.0
 """Scales above this many octaves send their low bits raw."""
 RADIUS_SIGMAS, RADIUS_MIN = 8, 3
 PRIOR_STRENGTH = 400.0
 """Weight of the ideal distribution against the counts, in symbols."""
+
+
+def top_index() -> int:
+    """Highest scale index."""
+    return int((TOP_LOG2 - spec.INDEX_ZERO_LOG2) * spec.INDEX_PER_OCTAVE)
 
 
 def layout() -> Arrays:

@@ -30,7 +30,7 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
     inputs: dict[str, list[tuple[np.ndarray, ...]]] = {}
     run = Networks.run
 
-    def watched(self: Networks, network: str, *arrays: np.ndarray) -> np.ndarray:
+    def watched(self: Networks, network: str, *arrays: np.ndarray) -> list[np.ndarray]:
         inputs.setdefault(network, []).append(arrays)
         return run(self, network, *arrays)
 
@@ -39,7 +39,7 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
     photo = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))[:384, :384, ::-1]
     for quality in QUALITIES:
         codec.decode(codec.encode(photo, quality))
-    assert set(inputs) == {"analysis", "hyper_analysis", "hyper_synthesis", "context", "synthesis"}
+    assert set(inputs) == {path.stem for path in codec.bundle.folder.glob("*.onnx")}
     shares: dict[str, float] = {}
     for network, calls in inputs.items():
         graph = onnx.load(codec.bundle.folder / f"{network}.onnx")

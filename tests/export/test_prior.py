@@ -1,0 +1,78 @@
+"""The prior's integers: gains of the wavelet, thresholds of what is seen, and numbers that do not fit."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from export import prior  # noqa: E402
+from models import wavelet  # noqa: E402
+from models.pyramid import Codec as Model  # noqa: E402
+from runtime import spec  # noqa: E402
+
+
+def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:
+    """Coefficients of one picture by column of prior.npz."""
+    z, packed = model.split(x)
+    found = [values for details in packed for values in details[0].unflatten(0, (spec.DETAILS, spec.PHASES))]
+    return [values.double().numpy() for values in (*found, *z[0])]
+
+
+def test_gains_are_between_the_wavelet_with_and_without_norms(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 3, 64, 128), np.uint8))
+    orthonormal = bands(model, x)
+    monkeypatch.setattr(wavelet, "NORM", 1.0)
+    raw = bands(model, x)
+    monkeypatch.undo()
+    gains = prior.gains()
+    assert len(raw) == len(gains) == 5 * 9 + 12
+    for ours, theirs, gain in zip(raw, orthonormal, gains, strict=True):
+        assert np.allclose(ours * gain, theirs, rtol=1e-3, atol=2e-3)
+
+
+def test_thresholds_show_values_as_the_model_sees_them() -> None:
+    values = np.arange(prior.VALUE_LIMIT)
+    shown = np.searchsorted(prior.thresholds(), values, side="right")
+    assert np.array_equal(shown, (np.log1p(values / 8) / 2 * 32).round().clip(max=127))
+
+
+def test_steps_and_scales_are_the_model_s(model: Model) -> None:
+    arrays = prior.integers(model)
+    assert arrays["log2_step"].shape == arrays["scale_base"].shape == (8, 57)
+    step = np.exp2(arrays["log2_step"] / spec.STEP_FRACTION) / (1 << spec.STEP_BITS) * prior.gains()
+    expected = model.log2_step().exp2().numpy()[:, None]
+    assert np.abs(step / expected - 1).max() < 0.006
+    index = (arrays["scale_base"] >> spec.INDEX_BITS) / spec.INDEX_PER_OCTAVE + spec.INDEX_ZERO_LOG2
+    with torch.no_grad():
+        assert np.abs(index[:, 9:18] - model.log2_scale[:, 1].numpy()).max() < 0.13
+        assert np.abs(index[:, 45:] - model.log2_scale_z.numpy()).max() < 0.13
+
+
+@pytest.mark.parametrize("value", [200.0, float("nan")])
+def test_a_scale_that_does_not_fit_is_refused_by_name(model: Model, value: float) -> None:
+    with torch.no_grad():
+        model.log2_scale[3, 1, 4] = value
+    with pytest.raises(prior.Refused, match="scale_base.*int16"):
+        prior.integers(model)
+
+
+@pytest.mark.parametrize("name, value", [("log2_step", 1024), ("scale_base", -30000)])
+def test_integers_that_may_overflow_are_refused_by_name(model: Model, name: str, value: int) -> None:
+    arrays = prior.integers(model)
+    assert all(0 < share < 1 for share in prior.bounds(model, arrays).values())
+    arrays[name][2, 3] = value
+    with pytest.raises(prior.Refused, match=name):
+        prior.bounds(model, arrays)
+
+
+def test_convolutions_that_may_overflow_are_refused_by_name(model: Model) -> None:
+    arrays = prior.integers(model)
+    with torch.no_grad():
+        model.coarse_third.update.bias[2] = 1e8
+    with pytest.raises(prior.Refused, match="coarse_third.update: accumulator"):
+        prior.bounds(model, arrays)
+    with torch.no_grad():
+        model.coarse_third.update.weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(prior.Refused, match="coarse_third.update.weight"):
+        prior.bounds(model, arrays)
