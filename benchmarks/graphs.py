@@ -4,7 +4,7 @@ The yardstick is the densest int8 layer there is, a 3x3 QLinearConv from 128 to 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,34 @@ from benchmarks.timing import interleaved_ms
 CHANNELS = 128
 SIDE = 64
 """Rows and columns of the yardstick's input: 128 channels of it are 0.5 MB, as in our networks."""
-SIZES = {"analysis": 8, "hyper_analysis": 16, "hyper_synthesis": 64, "context": 16, "synthesis": 16}
-"""Pixels to a position of each network's input."""
+STRIDES_PX = {
+    "start": (64,),
+    "coarse_first": (64, 32, 16),
+    "coarse_second": (64, 32, 16, 8),
+    "coarse_third": (64, 32, 16, 8),
+    "fine_first": (8,),
+    "fine_second": (4,),
+    "fine_third": (4,),
+    "synthesis": (4,),
+}
+"""Pixels to a position of each network's inputs, in each of its runs on a picture."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """One graph on one thread."""
+    """One graph on one thread, all its runs on a picture together."""
 
     name: str
-    int8_macs: int
-    float_macs: int
+    macs: int
+    """Multiplications, all int8."""
     ms: float
     yardstick_gmacs: float
     """int8 GMAC/s of the yardstick in the same rounds."""
 
     @property
     def gmacs(self) -> float:
-        """Multiplications a second, in 10**9, int8 and float together."""
-        return (self.int8_macs + self.float_macs) / self.ms / 1e6
+        """Multiplications a second, in 10**9."""
+        return self.macs / self.ms / 1e6
 
     @property
     def ratio(self) -> float:
@@ -50,22 +59,33 @@ def speeds(
 
     rng = np.random.default_rng(128)
     calls, macs = {}, {}
-    for name, pixels in SIZES.items():
+    for name in names(folder):
         model = onnx.load(folder / f"{name}.onnx")
-        rows, columns = (-(-side // 64) * 64 // pixels for side in (height_px, width_px))
-        feed = {}
-        for given in model.graph.input:
-            shape = [1, given.type.tensor_type.shape.dim[1].dim_value, rows, columns]
-            values = rng.integers(96, 160, shape)
-            feed[given.name] = values.astype(onnx.helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type))
-        macs[name] = count_macs(model, {name: array.shape for name, array in feed.items()})
-        calls[name] = _call(model.SerializeToString(), feed)
+        shapes = input_shapes(model, name, height_px, width_px)
+        feeds = [{given: rng.integers(96, 160, shape, np.uint8) for given, shape in each.items()} for each in shapes]
+        macs[name] = sum(count_macs(model, each) for each in shapes)
+        calls[name] = _call(model.SerializeToString(), feeds)
     stick = yardstick()
     feed = {"x": rng.integers(0, 256, (1, CHANNELS, SIDE, SIDE), np.uint8)}
-    stick_macs, _ = count_macs(stick, {"x": feed["x"].shape})
-    times_ms = interleaved_ms({**calls, "yardstick": _call(stick.SerializeToString(), feed)}, rounds, tick)
+    stick_macs = count_macs(stick, {"x": feed["x"].shape})
+    times_ms = interleaved_ms({**calls, "yardstick": _call(stick.SerializeToString(), [feed])}, rounds, tick)
     gmacs = stick_macs / times_ms["yardstick"] / 1e6
-    return [Speed(name, *macs[name], times_ms[name], gmacs) for name in SIZES]
+    return [Speed(name, macs[name], times_ms[name], gmacs) for name in macs]
+
+
+def names(folder: Path) -> list[str]:
+    """Return the networks that a bundle has; synthesis may be missing."""
+    return [name for name in STRIDES_PX if name != "synthesis" or (folder / f"{name}.onnx").is_file()]
+
+
+def input_shapes(model: Any, name: str, height_px: int, width_px: int) -> list[dict[str, tuple[int, ...]]]:
+    """Return the shapes of a network's inputs by name, for each of its runs on a picture of about this size."""
+    channels = {given.name: given.type.tensor_type.shape.dim[1].dim_value for given in model.graph.input}
+    whole = [-(-side // 64) * 64 for side in (height_px, width_px)]
+    return [
+        {given: (1, count, *(side // stride for side in whole)) for given, count in channels.items()}
+        for stride in STRIDES_PX[name]
+    ]
 
 
 def yardstick() -> Any:
@@ -94,45 +114,40 @@ def yardstick() -> Any:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-def count_macs(model: Any, shapes: dict[str, tuple[int, ...]]) -> tuple[int, int]:
-    """Return the multiplications of the int8 and of the float convolutions of a graph for inputs of such shapes."""
+def count_macs(model: Any, shapes: dict[str, tuple[int, ...]]) -> int:
+    """Return the multiplications of a graph's convolutions, which are all int8, for inputs of such shapes."""
     import onnx
 
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    for given in fixed.graph.input:
-        for dimension, size in zip(given.type.tensor_type.shape.dim, shapes[given.name], strict=True):
-            dimension.dim_value = size
-    constants = {constant.name: list(constant.dims) for constant in fixed.graph.initializer}
+    constants = {constant.name: list(constant.dims) for constant in model.graph.initializer}
     sizes = {name: list(shape) for name, shape in shapes.items()}
-    macs = {"QLinearConv": 0, "Conv": 0}
+    macs = 0
     # onnx infers no shapes of operators that are not its own (QLinearAdd), so this follows them itself
-    for node in fixed.graph.node:
-        shape = list(sizes.get(node.input[0], []))
-        if node.op_type in macs:
-            weight = constants[node.input[3 if node.op_type == "QLinearConv" else 1]]
+    for node in model.graph.node:
+        shape = sizes[node.input[0]]
+        if node.op_type == "QLinearConv":
+            weight = constants[node.input[3]]
             attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
             strides, pads = attributes.get("strides", [1, 1]), attributes.get("pads", [0] * 4)
             kernel = weight[2:]
             sides = [(side + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i, side in enumerate(shape[2:])]
             shape = [1, weight[0], *sides]
-            macs[node.op_type] += math.prod(weight) * math.prod(sides)
+            macs += math.prod(weight) * math.prod(sides)
         elif node.op_type == "DepthToSpace":
             block = next(a.i for a in node.attribute if a.name == "blocksize")
             shape = [1, shape[1] // block**2, shape[2] * block, shape[3] * block]
-        elif node.op_type == "Concat":
-            shape[1] = sum(sizes[name][1] for name in node.input)
+        elif node.op_type != "QLinearAdd":
+            raise ValueError(f"{model.graph.name}: {node.op_type} is no operator of our graphs")
         for output in node.output:
             sizes[output] = shape
-    return macs["QLinearConv"], macs["Conv"]
+    return macs
 
 
-def _call(model: bytes, feed: dict[str, np.ndarray]) -> Callable[[], object]:
-    """Return a function that runs a graph once on one thread."""
+def _call(model: bytes, feeds: Sequence[dict[str, np.ndarray]]) -> Callable[[], object]:
+    """Return a function that runs a graph on one thread, once for each feed."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, feed)
+    return lambda: [session.run(None, feed) for feed in feeds]

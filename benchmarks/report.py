@@ -188,13 +188,13 @@ def _inside(out: Path, codecs: dict[str, Codec], pixels: Pixels, plan: Plan, not
         return blocks
     lines = []
     for name, codec in codecs.items():
-        with _progress("graphs", (len(graphs.SIZES) + 1) * plan.rounds) as tick:
-            found = graphs.speeds(codec.bundle.folder, *pixels.shape[:2], plan.rounds, tick)
+        folder = codec.bundle.folder
+        with _progress("graphs", (len(graphs.names(folder)) + 1) * plan.rounds) as tick:
+            found = graphs.speeds(folder, *pixels.shape[:2], plan.rounds, tick)
         lines += [
             [
                 f"{name} {each.name}",
-                f"{each.int8_macs / 1e9:.2f}",
-                f"{each.float_macs / 1e9:.2f}",
+                f"{each.macs / 1e9:.2f}",
                 f"{each.ms:.1f}",
                 f"{each.gmacs:.1f}",
                 f"{each.ratio:.2f}",
@@ -202,8 +202,8 @@ def _inside(out: Path, codecs: dict[str, Codec], pixels: Pixels, plan: Plan, not
             for each in found
         ]
         stick = found[0].yardstick_gmacs
-    lines.append(["128-channel 3x3 QLinearConv", "", "", "", f"{stick:.1f}", "1"])
-    heads = ["network", "int8 GMAC", "float GMAC", "ms", "GMAC/s", "to QLinearConv"]
+    lines.append(["128-channel 3x3 QLinearConv", "", "", f"{stick:.1f}", "1"])
+    heads = ["network", "GMAC", "ms", "GMAC/s", "to QLinearConv"]
     return [*blocks, summary.pipe_table(heads, lines)]
 
 

@@ -1,7 +1,9 @@
 """One benchmark group a stage of the codec, in the order of the pipeline; each asserts its result."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
-from runtime import alpha, container, pixels
-from runtime.codec import Codec
-from runtime.tiling import depth_to_space, pad_to, space_to_depth
-from runtime.windows import Frame
+from runtime import alpha, container, pixels, spec, wavelet
+from runtime.codec import FINE_LEVELS, Codec, Symbols
+
+COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
+"""So many of a tile's values, z first, make the low band that the finer ones are joined to."""
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +26,19 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
     data = codec.encode(picture, QUALITY)
     header, sections = container.unpack(data)
     level = codec.bundle.prior.at_level(header.level)
-    latents = codec.analyse(picture)
-    symbols = codec.quantise(latents, header.level)
-    z_hat = level.dequantise_z(symbols.z)
-    residual = symbols.residual
-    rounded = codec.reconstruct(level, z_hat, residual)
+    coefficients = codec.transform(picture)
+    symbols = codec.quantise(coefficients, header.level)
+    whole = tuple(spec.STRIDE_PX * side for side in coefficients.z.shape[1:])
     return SimpleNamespace(
         data=data,
         header=header,
         sections=sections,
         level=level,
-        latents=latents,
-        z=codec.hyper_analyse(latents),
+        coefficients=coefficients,
         symbols=symbols,
-        layers=codec.pack_symbols(symbols, header.level),
-        z_hat=z_hat,
-        residual=residual,
-        rounded=rounded,
+        layers=codec.pack_symbols(symbols),
+        low=codec.low_band(level, symbols.values[:COARSE_GRIDS]),
+        planes=codec.reconstruct(symbols, header.level, whole).transpose(2, 0, 1),
     )
 
 
@@ -51,54 +50,55 @@ def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) 
 
 
 @pytest.mark.benchmark(group="pixels")
-def test_space_to_depth(benchmark: BenchmarkFixture, picture: Pixels) -> None:
-    padded = pad_to(picture, 16)
-    assert np.array_equal(depth_to_space(benchmark(space_to_depth, padded)), padded)
+def test_pack_for_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
+    packed = benchmark(wavelet.pack, stage.planes, spec.SYNTHESIS_PX)
+    assert np.array_equal(wavelet.unpack(packed, spec.SYNTHESIS_PX), stage.planes)
 
 
 @pytest.mark.benchmark(group="pixels")
-def test_depth_to_space(benchmark: BenchmarkFixture, picture: Pixels) -> None:
-    padded = pad_to(picture, 16)
-    assert np.array_equal(benchmark(depth_to_space, space_to_depth(padded)), padded)
+def test_unpack_from_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
+    packed = wavelet.pack(stage.planes, spec.SYNTHESIS_PX)
+    assert np.array_equal(benchmark(wavelet.unpack, packed, spec.SYNTHESIS_PX), stage.planes)
 
 
-@pytest.mark.benchmark(group="analysis")
-def test_analysis(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
-    assert np.array_equal(benchmark(codec.analyse, picture), stage.latents)
+@pytest.mark.benchmark(group="transform")
+def test_transform(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
+    found = benchmark(codec.transform, picture)
+    assert same([found.z, *found.packed], [stage.coefficients.z, *stage.coefficients.packed])
 
 
-@pytest.mark.benchmark(group="prior")
-def test_hyper_analysis(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    assert np.array_equal(benchmark(codec.hyper_analyse, stage.latents), stage.z)
-
-
-@pytest.mark.benchmark(group="prior")
+@pytest.mark.benchmark(group="quantise")
 def test_quantise(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    symbols = benchmark(codec.quantise, stage.latents, stage.header.level, stage.z)
-    assert np.array_equal(symbols.residual, stage.residual)
+    """Networks and quantiser, part by part."""
+    assert alike(benchmark(codec.quantise, stage.coefficients, stage.header.level), stage.symbols)
 
 
-@pytest.mark.benchmark(group="prior")
-def test_reconstruct(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    rounded = benchmark(codec.reconstruct, stage.level, stage.z_hat, stage.residual)
-    assert np.array_equal(rounded, stage.rounded)
+@pytest.mark.benchmark(group="pack")
+def test_pack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
+    """rANS alone."""
+    assert benchmark(codec.pack_symbols, stage.symbols) == stage.layers
 
 
-@pytest.mark.benchmark(group="rans")
-def test_rans_encode(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    assert benchmark(codec.pack_symbols, stage.symbols, stage.header.level) == stage.layers
+@pytest.mark.benchmark(group="unpack")
+def test_unpack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
+    """rANS and networks, part by part."""
+    shape = stage.coefficients.z.shape[1:]
+    symbols = benchmark(codec.unpack_symbols, b"".join(stage.layers), stage.header.level, shape)
+    assert alike(symbols, stage.symbols)
 
 
-@pytest.mark.benchmark(group="rans")
-def test_rans_decode(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    frame = Frame.whole(*stage.latents.shape[1:])
-    symbols = benchmark(codec.unpack_symbols, b"".join(stage.layers), stage.header.level, frame)
-    assert np.array_equal(symbols.residual, stage.symbols.residual)
+@pytest.mark.benchmark(group="synthesise")
+def test_low_band(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
+    """The wavelet levels that are joined for the whole picture at once."""
+    assert np.array_equal(benchmark(codec.low_band, stage.level, stage.symbols.values[:COARSE_GRIDS]), stage.low)
 
 
-@pytest.mark.benchmark(group="synthesis")
-def test_synthesis(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
-    decoded = benchmark(codec.synthesise, stage.rounded, stage.level)[: picture.shape[0], : picture.shape[1]]
+@pytest.mark.benchmark(group="synthesise")
+def test_synthesise(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
+    """The finer wavelet levels, colours and the synthesis net."""
+    decoded = benchmark(codec.synthesise, stage.level, stage.low, stage.symbols.values[COARSE_GRIDS:])
+    decoded = decoded[: picture.shape[0], : picture.shape[1]]
+    assert np.array_equal(decoded, codec.reconstruct(stage.symbols, stage.header.level, picture.shape[:2]))
     assert psnr_db(picture, decoded) > PASSABLE_DB
 
 
@@ -122,6 +122,17 @@ def test_container_pack(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> 
 @pytest.mark.benchmark(group="container")
 def test_container_unpack(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
     assert benchmark(container.unpack, stage.data) == (stage.header, stage.sections)
+
+
+def same(found: Sequence[npt.NDArray[Any]], expected: Sequence[npt.NDArray[Any]]) -> bool:
+    """Whether arrays are equal one by one."""
+    return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def alike(found: Symbols, expected: Symbols) -> bool:
+    """Whether symbols, their scale indexes and the values they stand for are equal."""
+    parts = ([array for part in each.parts for array in part] for each in (found, expected))
+    return same(*parts) and same(found.values, expected.values)
 
 
 @pytest.fixture(scope="module")

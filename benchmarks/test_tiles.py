@@ -1,4 +1,4 @@
-"""What the side of the squares that the networks see costs in time; the stream and the pixels stay the same."""
+"""What the side of the squares that are transformed at a time costs in time; stream and pixels stay the same."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_encode(
 ) -> None:
     codec = _codec(pytestconfig, tile_px)
     data = benchmark.pedantic(codec.encode, [large, QUALITY], rounds=3, warmup_rounds=1)
-    # the analysis is not exact, so a few symbols may differ between sides
+    # the encoder's wavelet is not exact, so a few symbols may differ between sides
     assert abs(len(data) / len(stream) - 1) < 0.001
 
 
