@@ -199,30 +199,34 @@ class Trainer:
                     self.report(name, step, bar)
                 if finished:
                     break
+        if name == "prior":  # so that what it leaves can be exported
+            self.fit(self.average, self.average, crops)
         facts = {"phase": name, "steps": step, "minutes": round(minutes), "pictures": len(self.images)}
         self.done = [*self.done, facts | {"batch": phase.batch, "crop_px": phase.crop_px, "rate": phase.rate}]
         self.model.load_state_dict(self.average.state_dict())
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
 
-    @torch.no_grad()
     def calibrate(self, name: str, crops: Crops) -> None:
-        """Fits the 8-bit grids that no phase has trained yet to the ranges of a few batches, and switches to them."""
-        trained = {"qat", "synthesis"} & {phase["phase"] for phase in self.done}
-        fitted: nn.Module | None = self.model
-        if self.start.get("phase") == name:
-            fitted = None
-        elif trained:
-            fitted = self.model.synthesis if name == "synthesis" else None
-        if fitted is not None:
-            set_mode(self.model, "quant" if trained else "float")
-            set_mode(fitted, "observe")
-            for level in torch.linspace(0, self.model.config.levels - 1, 12, device=self.device):
-                x_hat, _, _, planes = self.model(next(crops), level.expand(crops.batch))
-                self.model.restore(x_hat, planes)
-            set_mode(fitted, "quant")
+        """Switches to 8 bits; grids that no phase has trained yet are fitted first: a new synthesis net's, or all."""
+        if self.start.get("phase") != name:
+            trained = {"qat", "synthesis"} & {phase["phase"] for phase in self.done}
+            if not trained:
+                self.fit(self.model, self.model, crops)
+            elif name == "synthesis":
+                set_mode(self.model, "quant")
+                self.fit(self.model, self.model.synthesis, crops)
             self.average.load_state_dict(self.model.state_dict())
         set_mode(self.model, "quant")
         set_mode(self.average, "quant")
+
+    @torch.no_grad()
+    def fit(self, model: Codec, part: nn.Module, crops: Crops) -> None:
+        """Fits the 8-bit grids of a part of the model to the ranges of a few batches; leaves it in float."""
+        set_mode(part, "observe")
+        for level in torch.linspace(0, model.config.levels - 1, 12, device=self.device):
+            x_hat, _, _, planes = model(next(crops), level.expand(crops.batch))
+            model.restore(x_hat, planes)
+        set_mode(part, "float")
 
     # -- what a person sees ----------------------------------------------------------------------------------------
 
