@@ -1,4 +1,4 @@
-"""An alpha plane to bytes and back, without loss (FORMAT.md, Alpha section).
+"""An alpha plane to bytes and back, without loss (FORMAT.md, ALPHA).
 
     00 | value                                     all pixels have one value
     01 | zlib: H filter bytes, H rows of W bytes   everything else

@@ -1,4 +1,4 @@
-"""A folder of weights: manifest.json, five ONNX graphs and prior.npz; checked before anything is used."""
+"""A folder of weights: manifest.json, ONNX graphs and prior.npz; checked before anything is used."""
 
 import json
 from dataclasses import dataclass, fields
@@ -10,9 +10,8 @@ import numpy as np
 
 from runtime import spec
 from runtime.errors import BundleError, InputError
-from runtime.latents import MAX_UNIT, Prior
+from runtime.latents import Prior
 from runtime.tables import Tables
-from runtime.windows import Reach
 
 DEFAULT = "standard"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -30,9 +29,15 @@ def bundle_id(folder: Path) -> bytes:
     from hashlib import sha256  # no command needs it, and it loads OpenSSL
 
     digest = sha256()
-    for name in spec.DECODER_FILES:
+    for name in decoder_files(folder):
         digest.update(sha256((folder / name).read_bytes()).digest())
     return digest.digest()[:8]
+
+
+def decoder_files(folder: Path) -> list[str]:
+    """The files of a bundle that decide what a stream means; of the networks, synthesis may be missing."""
+    graphs = [f"{name}.onnx" for name in spec.NETWORKS]
+    return [*(name for name in graphs if name != "synthesis.onnx" or (folder / name).is_file()), "prior.npz"]
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,15 @@ class Bundle:
 
     @cached_property
     def _arrays(self) -> dict[str, Any]:
+        from zipfile import BadZipFile
+        from zlib import error as zlib_error
+
+        path = self.folder / "prior.npz"
         try:
-            with np.load(self.folder / "prior.npz", allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return dict(arrays)
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{self.folder / 'prior.npz'}: cannot be read ({error}); reinstall the bundle") from error
+        except (OSError, ValueError, BadZipFile, zlib_error) as error:
+            raise BundleError(f"{path}: cannot be read ({error}); reinstall the bundle") from error
 
     @cached_property
     def tables(self) -> Tables:
@@ -108,25 +117,14 @@ class Bundle:
 
     @cached_property
     def prior(self) -> Prior:
-        """The integers that turn z into scale indexes and symbols into latents."""
+        """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
         names = [f.name for f in fields(Prior) if f.name != "top_index"]
-        prior = Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
-        if prior.unit.max() >= MAX_UNIT:
-            raise BundleError(
-                f"{self.folder}: unit {prior.unit.max()}, may be below {MAX_UNIT}; export the bundle anew"
-            )
-        return prior
+        return Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
 
     @cached_property
-    def reach(self) -> dict[str, Reach]:
-        """How far each network sees beyond its result, as the manifest says; the whole picture where it does not."""
-        found = {}
-        for name in spec.NETWORKS:
-            reach = self.manifest.get("reach_px", {}).get(name, [spec.SIDE_LIMIT_PX] * 2)
-            if not isinstance(reach, list) or len(reach) != 2 or not all(isinstance(r, int) and r >= 0 for r in reach):
-                raise BundleError(f"{self.folder}: reach_px of {name} is {reach}, needs two lengths; export it anew")
-            found[name] = Reach(*reach)
-        return found
+    def has_synthesis(self) -> bool:
+        """Whether decoded pictures are corrected by a net."""
+        return (self.folder / "synthesis.onnx").is_file()
 
     def level(self, quality: float) -> int:
         """The level byte for a quality 1 .. 100; raises InputError outside."""

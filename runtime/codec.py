@@ -1,35 +1,51 @@
 """Pixels to bytes and back: the whole codec, one line a stage. Read this first.
 
-encode   pixels ─ analysis ─ latents ─ hyper-analysis ─ z ─┬─ scale index ─────────────────┐
-                                │                          └─ means ─ context ─ residuals ─┴─ rANS ─ container
-decode   the same line from right to left, ending in synthesis ─ pixels
+encode   pixels ─ wavelet ─ coefficients ─ z ─ networks ─ means, scales ─ symbols ─┬─ rANS ─ container
+                                               └───────── values of one part ──────┘   (16 times, coarse to fine)
+decode   the same line from right to left, ending in the inverse wavelet ─ synthesis ─ pixels
 
-Only pixels are ever in memory as a whole: `Blocks` make all other grids part by part, and `windows.py` says why there
-are no seams. The stages know nothing of it; what they are given may be a part or a whole picture.
+A tile's symbols are coded without knowledge of other tiles; the wavelet and the synthesis net see the whole picture, in
+windows that `windows.py` grows by what they see beyond.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, spec, streams
+from runtime import alpha, container, latents, spec, streams, wavelet
 from runtime.bundle import Bundle
 from runtime.container import LAYERS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError
-from runtime.latents import F32, I32, U8, Level
+from runtime.latents import F32, I16, I32, U8, Level
 from runtime.networks import Networks
-from runtime.tiling import depth_to_space, pad_to, space_to_depth
-from runtime.windows import HERE, Area, Blocks, Frame, cut, even_sides, squares
+from runtime.windows import Area, Blocks, Reach, cut, even_sides, squares
 
 TILE_PX = 1024
 """Side of the squares whose symbols are coded independently."""
 
 WINDOW_PX = 1024
-"""About the side of the squares that the networks see at a time: smaller ones take less memory, larger less time."""
+"""About the side of the squares that are transformed at a time: smaller ones take less memory, larger less time."""
+
+FINE_LEVELS = 3
+"""Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
+REACH = Reach(64, 64)
+"""What three wavelet levels (28 px) and the synthesis net (at most 32 px) see beyond a window."""
+COARSE_REACH = Reach(512, 512)
+"""What the coarser wavelet levels see beyond a part of the picture."""
+
+PARTS = tuple((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS)))
+"""What is coded after z, in this order."""
+LAYER_PARTS = (1 + 3 * 3, 3, 3)
+"""Parts in each layer of the container: z and levels 5 to 3, level 2, level 1."""
+ROWS: tuple[list[int] | slice, ...] = (
+    *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
+    slice(spec.BANDS * spec.PHASES, spec.PACKED),
+)
+"""The channels of packed details that make each part."""
 
 Pixels = NDArray[np.uint8]
 Region = tuple[int, int, int, int]
@@ -37,33 +53,32 @@ Region = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
+class Coefficients:
+    """What the wavelet makes of a picture, in 1/16 pixel level."""
+
+    z: F32
+    """(12, hz, wz)"""
+    packed: tuple[NDArray[Any], ...]
+    """(36, h, w) packed details of levels 1, 2, ... 5; the fine ones rounded to int16"""
+
+
+@dataclass(frozen=True)
 class Symbols:
-    """All that the entropy coder writes of a tile, or of a whole picture taken for one."""
+    """What is coded of a tile, or of a whole picture taken for one."""
 
-    z: I32
-    """(K, hz, wz) hyper-latent symbols"""
-    halves: tuple[tuple[NDArray[Any], U8], ...]
-    """residuals (M, n), whole numbers, and their scale indexes (M, n), of each half of the checkerboard"""
-    frame: Frame
-    """where they lie"""
-
-    @property
-    def residual(self) -> NDArray[Any]:
-        """(M, h, w) residuals; zero where the index is zero."""
-        return self.frame.joined(*(residual for residual, _ in self.halves))
-
-    @property
-    def index(self) -> U8:
-        """(M, h, w) scale index of each residual."""
-        return self.frame.joined(*(index for _, index in self.halves))
+    parts: tuple[tuple[I32, U8], ...]
+    """symbols (n, h, w) and their scale indexes (n, h, w) in coding order, z first"""
+    values: tuple[I16, ...]
+    """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1"""
 
 
 class Codec:
     """Encodes and decodes pictures with one bundle of weights.
 
     `bundle` is a folder or the name of a shipped bundle, `provider` where the networks run, `threads` how many threads
-    each may use (default: all cores), `tile_px` about the side of the squares that they see at a time: it changes
-    memory and time, but no decoded pixel. A Codec may be shared by threads. Raises BundleError for unusable weights.
+    each may use (default: all cores), `tile_px` about the side of the squares that are transformed at a time: it
+    changes memory and time, but no decoded pixel. A Codec may be shared by threads. Raises BundleError for unusable
+    weights.
     """
 
     def __init__(
@@ -73,8 +88,8 @@ class Codec:
         threads: int | None = None,
         tile_px: int = WINDOW_PX,
     ):
-        if tile_px < spec.HYPER_STRIDE_PX or tile_px % spec.HYPER_STRIDE_PX:
-            raise InputError(f"tile_px={tile_px} is not a multiple of {spec.HYPER_STRIDE_PX}; use 512 or {WINDOW_PX}")
+        if tile_px < spec.STRIDE_PX or tile_px % spec.STRIDE_PX:
+            raise InputError(f"tile_px={tile_px} is not a multiple of {spec.STRIDE_PX}; use 512 or {WINDOW_PX}")
         self.bundle = Bundle.open(bundle)
         self.networks = Networks(self.bundle.folder, provider, threads)
         self.window_px = tile_px
@@ -87,42 +102,20 @@ class Codec:
         `quality` runs from 1 to 100 and gives about the PSNR of a JPEG of that quality. `metadata` holds the payloads
         of further sections by kind (container.EXIF, ICC, XMP). Raises InputError.
         """
-        level = self.bundle.level(quality)
-        return self.encoder(pixels, metadata, once=True)(level)
+        return self.encoder(pixels, metadata)(self.bundle.level(quality))
 
-    def encoder(
-        self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, once: bool = False
-    ) -> Callable[[int], bytes]:
-        """A function of the level byte that gives the picture's stream; what no level changes is done once.
-
-        It keeps all latents in memory, twice as much as the pixels, unless it will be called only `once`.
-        """
+    def encoder(self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None) -> Callable[[int], bytes]:
+        """A function of the level byte that gives the picture's stream; what no level changes is done once."""
         rgb, opacity = _split(pixels)
         others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
         others += sorted((metadata or {}).items())
-        picture, gray = Area(0, 0, *rgb.shape[:2]), pixels.ndim == 2
-        sides, reach = even_sides(picture, self.window_px), self.bundle.reach
-
-        def analysed(part: Area) -> list[F32]:
-            seen = part.grown(reach["analysis"], spec.LATENT_STRIDE_PX, picture)
-            return [part.of(self.analyse(rgb[seen.on(1)]), seen, spec.LATENT_STRIDE_PX)]
-
-        def hyper_analysed(part: Area) -> list[F32]:
-            seen = part.grown(reach["hyper_analysis"], spec.HYPER_STRIDE_PX, picture)
-            return [part.of(self.hyper_analyse(latents.take(seen)), seen, spec.HYPER_STRIDE_PX)]
-
-        latents = Blocks(analysed, picture, sides, spec.LATENT_STRIDE_PX)
-        z = Blocks(hyper_analysed, picture, sides, spec.HYPER_STRIDE_PX)
+        height, width = pixels.shape[:2]
+        coefficients = self.transform(rgb)
 
         def at_level(level: int) -> bytes:
-            chunks = []
-            for tile in squares(picture, TILE_PX):
-                frame = self.frame(tile, picture)
-                if once:
-                    latents.forget(frame.known)
-                symbols = self.quantise(latents.take(frame.known), level, z.take(frame.hyper), frame)
-                chunks.append(self.pack_symbols(symbols, level))
-            header = Header(picture.right, picture.bottom, level, self.bundle.id, TILE_PX, gray, opacity is not None)
+            header = Header(width, height, level, self.bundle.id, TILE_PX, pixels.ndim == 2, opacity is not None)
+            tiles = squares(padded(height, width), TILE_PX)
+            chunks = [self.pack_symbols(self.quantise(coefficients, level, tile)) for tile in tiles]
             return container.pack(header, [(container.LATENTS, container.pack_tiles(chunks)), *others])
 
         return at_level
@@ -136,12 +129,12 @@ class Codec:
         """
         header, sections = container.unpack(data, max_pixels)
         codec = self.suited(header)
-        tiles = squares(Area(0, 0, header.height, header.width), header.tile_px)
+        tiles = squares(padded(header.height, header.width), header.tile_px)
         chunks = dict(zip(tiles, container.unpack_tiles(sections[container.LATENTS], len(tiles), LAYERS), strict=True))
         opacity = alpha.unpack(sections[container.ALPHA], header.height, header.width) if header.alpha else None
 
         def symbols(tile: Area) -> Symbols:
-            return codec.unpack_symbols(b"".join(chunks[tile]), header.level, Frame.alone(tile))
+            return codec.unpack_symbols(b"".join(chunks[tile]), header.level, tile.shape(spec.STRIDE_PX))
 
         return codec.picture(header, symbols, opacity, region)
 
@@ -153,130 +146,169 @@ class Codec:
         region: Region | None = None,
     ) -> Pixels:
         """The picture, or a region of it, that the symbols of its tiles stand for. Without opacity alpha is 255."""
-        picture, level = Area(0, 0, header.height, header.width), self.bundle.prior.at_level(header.level)
+        picture, whole = Area(0, 0, header.height, header.width), padded(header.height, header.width)
+        level = self.bundle.prior.at_level(header.level)
         wanted = picture if region is None else _area(region, picture)
-        sides, reach, stride = even_sides(wanted, self.window_px), self.bundle.reach, spec.LATENT_STRIDE_PX
-
-        def unpacked(tile: Area) -> tuple[F32, NDArray[Any]]:
-            found = symbols(tile)
-            return level.dequantise_z(found.z), found.residual
-
-        def reconstructed(part: Area) -> list[NDArray[Any]]:
-            frame = self.frame(part, picture)
-            latents = self.reconstruct(level, tiles.take(frame.hyper), tiles.take(frame.known, grid=1), frame)
-            return [latents.astype(level.prior.whole, copy=False)]
-
-        tiles = Blocks(unpacked, picture, (header.tile_px, header.tile_px), spec.HYPER_STRIDE_PX, stride)
-        latents = Blocks(reconstructed, wanted.grown(reach["synthesis"], stride, picture), sides, stride)
+        tiles = Blocks(
+            lambda tile: symbols(tile).values,
+            whole,
+            (header.tile_px, header.tile_px),
+            spec.STRIDE_PX,
+            *(packed_stride(number) for number in range(spec.LEVELS, 0, -1)),
+        )
+        near = wanted.grown(REACH, spec.STRIDE_PX, whole)
+        wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
+        coarse = spec.LEVELS - FINE_LEVELS
+        low = self.low_band(level, [tiles.take(wide, grid) for grid in range(1 + coarse)])
+        low = near.of(low, wide, 1 << FINE_LEVELS)
         pixels = np.empty((*wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-        for part in cut(wanted, sides):
-            seen = part.grown(reach["synthesis"], stride, picture)
-            latents.forget(seen)
-            tiles.forget(self.frame(seen, picture).hyper)
-            rgb = self.synthesise(latents.take(seen), level)[part.within(seen, 1)]
-            _paint(pixels[part.within(wanted, 1)], rgb)
+        for part in cut(wanted, even_sides(wanted, self.window_px)):
+            seen = part.grown(REACH, spec.STRIDE_PX, whole)
+            tiles.forget(seen)
+            details = [tiles.take(seen, grid) for grid in range(1 + coarse, 1 + spec.LEVELS)]
+            rgb = self.synthesise(level, seen.of(low, near, 1 << FINE_LEVELS), details)
+            _paint(pixels[part.within(wanted, 1)], rgb[part.within(seen, 1)])
         if header.alpha:
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
         return pixels
 
     # -- encoder's stages ------------------------------------------------------------------------------------------
 
-    def analyse(self, rgb: U8) -> F32:
-        """Latents (M, h, w) in their own units, not yet rounded: everything before the choice of a quality."""
-        depth = space_to_depth(pad_to(rgb, spec.LATENT_STRIDE_PX))
-        return cast(F32, self.networks.run("analysis", depth))
+    def transform(self, rgb: U8) -> Coefficients:
+        """The wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+        whole = padded(*rgb.shape[:2])
+        fine = [
+            np.empty((spec.PACKED, *whole.shape(packed_stride(number))), np.int16)
+            for number in range(1, FINE_LEVELS + 1)
+        ]
+        low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
+        for part in cut(whole, even_sides(whole, self.window_px)):
+            seen = part.grown(REACH, spec.STRIDE_PX, whole)
+            band = wavelet.to_colours(_cropped(rgb, seen)) * np.float32(1 << spec.COEFFICIENT_BITS)
+            for number, into in enumerate(fine, start=1):
+                band, details = wavelet.split(band)
+                details = details[:, *part.within(seen, 1 << number)]
+                details = np.rint(details).clip(-latents.LARGEST_VALUE, latents.LARGEST_VALUE)
+                into[:, *part.on(packed_stride(number))] = wavelet.pack(details)
+            low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
+        coarse = []
+        for _ in range(FINE_LEVELS, spec.LEVELS):
+            low, details = wavelet.split(low)
+            coarse.append(wavelet.pack(details))
+        return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse))
 
-    def hyper_analyse(self, latents: F32) -> F32:
-        """Hyper-latents (K, hz, wz) of latents, not yet rounded."""
-        _, h, w = latents.shape
-        s = spec.HYPER_STRIDE
-        padded = np.pad(latents, ((0, 0), (0, -h % s), (0, -w % s)), mode="edge") if h % s or w % s else latents
-        return cast(F32, self.networks.run("hyper_analysis", padded))
-
-    def quantise(self, latents: F32, level_byte: int, z: F32 | None = None, frame: Frame | None = None) -> Symbols:
-        """The symbols of the core of a frame, from latents and z over all of it; without these, of all the latents."""
+    def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Symbols:
+        """The symbols of a tile of a picture; without one, of the whole picture taken for a tile."""
         level, savings = self.bundle.prior.at_level(level_byte), self.bundle.tables.savings
-        frame = frame or Frame.whole(*latents.shape[1:])
-        symbols_z = level.quantise_z(self.hyper_analyse(latents) if z is None else z)
-        z_hat = level.dequantise_z(symbols_z)
-        index, grid = self.scale_index(level, z_hat, frame), self.hyper_means(z_hat, frame)
+        tile = tile or Area(0, 0, *(spec.STRIDE_PX * side for side in coefficients.z.shape[1:]))
 
-        index_1, mean = frame.first_of(index), level.mean(frame.first_of(grid))
-        residual_1 = level.quantise(frame.first_of(latents), mean, index_1, savings)
-        known = level.grid(level.dequantise(residual_1, mean))
+        def symbols(found: NDArray[Any], steps: I32, index: U8, mean: U8 | None = None) -> I32:
+            per_unit = np.float32(1 << (spec.STEP_BITS - spec.COEFFICIENT_BITS)) / steps.astype(np.float32)
+            exact: F32 = np.multiply(found, per_unit[:, None, None], dtype=np.float32)
+            if mean is not None:
+                exact -= mean * np.float32(1 / spec.VALUE_STEPS)
+                exact += np.float32(spec.GRID_ZERO / spec.VALUE_STEPS)
+            return latents.quantise(exact, index, savings)
 
-        index_2, mean = frame.second_of(index), level.mean(self.second_means(level, grid, known, frame))
-        residual_2 = level.quantise(frame.second_of(latents), mean, index_2, savings)
-        halves = (frame.first_of_core(residual_1), frame.first_of_core(index_1)), (residual_2, index_2)
-        return Symbols(frame.core.of(symbols_z, frame.hyper, spec.HYPER_STRIDE_PX), halves, frame)
+        z = coefficients.z[:, *tile.on(spec.STRIDE_PX)]
+        index = level.index_z(z.shape[1:])
+        symbols_z = symbols(z, level.step(0), index)
+        parts = [(symbols_z, index)]
 
-    def pack_symbols(self, symbols: Symbols, level_byte: int) -> list[bytes]:
-        """The three layers of a tile's stream: z, the first half, the second half."""
-        index_z = self.bundle.prior.at_level(level_byte).index_z
-        layers = [(symbols.z.ravel(), np.repeat(index_z, symbols.z[0].size))]
-        layers += [(residual.ravel(), index.ravel()) for residual, index in symbols.halves]
-        return streams.encode_layers(self.bundle.tables, layers)
+        def code(number: int, part: int, mean: U8, index: U8) -> I16:
+            found = coefficients.packed[number - 1][:, *tile.on(packed_stride(number))][ROWS[part]]
+            chosen = symbols(found, level.part_step(number, part), index, mean)
+            parts.append((chosen, index))
+            return latents.values(chosen, mean)
+
+        values = self.predict(level, latents.values(symbols_z), code)
+        return Symbols(tuple(parts), values)
+
+    def pack_symbols(self, symbols: Symbols) -> list[bytes]:
+        """The three layers of a tile's stream."""
+        coded = [(found.ravel(), index.ravel()) for found, index in symbols.parts]
+        chunks = iter(streams.encode_parts(self.bundle.tables, coded))
+        return [b"".join(next(chunks) for _ in range(count)) for count in LAYER_PARTS]
 
     # -- decoder's stages ------------------------------------------------------------------------------------------
 
-    def unpack_symbols(self, data: bytes, level_byte: int, frame: Frame, layers: int = LAYERS) -> Symbols:
-        """The symbols of a tile's stream; zeros in layers that are not asked for. Raises StreamError."""
+    def unpack_symbols(self, data: bytes, level_byte: int, shape: tuple[int, int], layers: int = LAYERS) -> Symbols:
+        """The symbols of a tile's stream with z of a shape (hz, wz); zeros in layers that are not asked for.
+
+        Raises StreamError.
+        """
         level = self.bundle.prior.at_level(level_byte)
-        reader = streams.LayerReader(self.bundle.tables, data)
-        shape = frame.core.shape(spec.HYPER_STRIDE_PX)
-        z = reader.read(np.repeat(level.index_z, shape[0] * shape[1])).reshape(-1, *shape)
-        index = self.scale_index(level, level.dequantise_z(z), frame)
-        halves = []
-        for layer, half in enumerate(frame.halves_of(index), start=2):
-            values = reader.read(half.ravel()) if layer <= layers else np.zeros(half.size, np.int16)
-            halves.append((values.reshape(half.shape), half))
+        reader = streams.PartReader(self.bundle.tables, data, sum(LAYER_PARTS))
+        left = sum(LAYER_PARTS[:layers])
+        parts: list[tuple[I32, U8]] = []
+
+        def read(index: U8) -> I32:
+            asked = len(parts) < left
+            found = reader.read(index.ravel()) if asked else np.zeros(index.size, np.int32)
+            parts.append((found.reshape(index.shape), index))
+            return parts[-1][0]
+
+        def code(number: int, part: int, mean: U8, index: U8) -> I16:
+            return latents.values(read(index), mean)
+
+        values = self.predict(level, latents.values(read(level.index_z(shape))), code)
         if layers == LAYERS:
             reader.close()
-        return Symbols(z, tuple(halves), frame)
+        return Symbols(tuple(parts), values)
 
-    def reconstruct(self, level: Level, z_hat: F32, residual: NDArray[Any], frame: Frame | None = None) -> F32:
-        """Latents (M, h, w) of the core of a frame, whole numbers, from z and the residuals over all of it."""
-        frame = frame or Frame.whole(*residual.shape[1:])
-        grid = self.hyper_means(z_hat, frame)
-        first = level.dequantise(frame.first_of(residual), level.mean(frame.first_of(grid)))
-        mean = level.mean(self.second_means(level, grid, level.grid(first), frame))
-        return frame.joined(frame.first_of_core(first), level.dequantise(frame.second_of(residual), mean))
+    def low_band(self, level: Level, values: Sequence[I16]) -> I32:
+        """The low band (3, h, w) of wavelet level 3, from values of z and of packed details of levels 5 and 4."""
+        z = latents.dequantise(values[0], level.step(0))
+        low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
+        return _joined(level, low, values[1:], spec.LEVELS)
 
-    def synthesise(self, latents: NDArray[Any], level: Level) -> U8:
-        """Pixels (16 h, 16 w, 3) of whole-number latents."""
-        latents = latents.astype(np.float32, copy=False)
-        grid = [level.with_planes(level.grid(latents))] if "grid" in self.networks.inputs("synthesis") else []
-        depth = self.networks.run("synthesis", *grid, latents)
-        return depth_to_space(cast(U8, depth))
+    def synthesise(self, level: Level, low: I32, values: Sequence[I16]) -> U8:
+        """Pixels (H, W, 3) of the low band of wavelet level 3 and values of packed details of levels 3, 2 and 1."""
+        rgb = wavelet.from_colours(_joined(level, low, values, FINE_LEVELS))
+        if self.bundle.has_synthesis:
+            seen = np.full(
+                (spec.SYNTHESIS_SEEN, *(s // spec.SYNTHESIS_PX for s in rgb.shape[1:])), spec.GRID_ZERO, np.uint8
+            )
+            channels = spec.COLOUR_COUNT * spec.SYNTHESIS_PX**2
+            seen[:channels] = wavelet.pack(wavelet.to_pixels(rgb), spec.SYNTHESIS_PX)
+            seen[channels : channels + spec.LEVEL_PLANES] = level.planes[:, None, None]
+            (correction,) = self.networks.run("synthesis", seen)
+            change = wavelet.unpack(correction, spec.SYNTHESIS_PX).astype(np.int32)
+            change -= spec.GRID_ZERO
+            change <<= spec.COEFFICIENT_BITS - spec.CORRECTION_BITS
+            rgb += change
+        return np.ascontiguousarray(wavelet.to_pixels(rgb).transpose(1, 2, 0))
+
+    def reconstruct(self, symbols: Symbols, level_byte: int, shape: tuple[int, int]) -> U8:
+        """The picture (H, W, 3) of a shape (H, W) that was quantised as one tile."""
+        header = Header(shape[1], shape[0], level_byte, self.bundle.id, 1 << 20, False, False)
+        return self.picture(header, lambda _: symbols)
 
     # -- shared by both ------------------------------------------------------------------------------------------------
 
-    def frame(self, core: Area, picture: Area) -> Frame:
-        """What must be known around a part of a picture to predict its latents."""
-        known = core.grown(self.bundle.reach["context"], spec.LATENT_STRIDE_PX, picture)
-        hyper = known.grown(self.bundle.reach["hyper_synthesis"], spec.HYPER_STRIDE_PX, picture)
-        return Frame(core, known, hyper)
+    def predict(self, level: Level, z: I16, code: Callable[[int, int, U8, U8], I16]) -> tuple[I16, ...]:
+        """The values of z and of all levels of a tile, coarse to fine, where `code` codes one part.
 
-    def scale_index(self, level: Level, z_hat: F32, frame: Frame) -> U8:
-        """Scale indexes (M, h, w) of all that is known in a frame."""
-        cells = frame.known.grown(HERE, spec.HYPER_STRIDE_PX, frame.hyper)
-        index = level.scale_index(cells.of(z_hat, frame.hyper, spec.HYPER_STRIDE_PX))
-        return frame.known.of(index, cells, spec.LATENT_STRIDE_PX)
-
-    def hyper_means(self, z_hat: F32, frame: Frame) -> U8:
-        """Means from z as grid values (M, h, w) of all that is known in a frame."""
-        means = cast(U8, self.networks.run("hyper_synthesis", (z_hat + spec.GRID_ZERO).astype(np.uint8)))
-        return frame.known.of(means, frame.hyper, spec.LATENT_STRIDE_PX)
-
-    def second_means(self, level: Level, grid: U8, first: U8, frame: Frame) -> U8:
-        """Means (M, n) of the second half as grid values: those from z, corrected by what the first half turned out."""
-        known = level.with_planes(grid)
-        frame.with_first(known[: len(grid)], first)
-        correction = frame.second_of(cast(U8, self.networks.run("context", known)))
-        total = frame.second_of(grid).astype(np.int16)
-        total += correction
-        total -= spec.GRID_ZERO
-        return np.clip(total, 0, 255, out=total).astype(np.uint8)
+        It is given the wavelet level, the part, means (n, h, w) as a network says them and scale indexes (n, h, w), and
+        returns values (n, h, w).
+        """
+        values, found = [z], z
+        state, said = self.networks.run("start", level.see(z, spec.SEEN_START))
+        for number, part in PARTS:
+            where = "fine" if number == 1 else "coarse"
+            if part == 0:
+                if number < spec.LEVELS:
+                    seen = level.see(found, spec.SEEN_FIRST)
+                    state, said = self.networks.run(f"{where}_first", state, seen)
+                values.append(np.empty((spec.PACKED, *said.shape[1:]), np.int16))
+            else:
+                seen = level.see(found, spec.SEEN_OTHER)
+                *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
+                state = states[0] if states else state
+            mean, scale = np.split(said, 2)
+            found = code(number, part, mean, level.index(scale, number, part))
+            values[-1][ROWS[part]] = found
+        return tuple(values)
 
     def suited(self, header: Header) -> "Codec":
         """This codec, or one of the shipped bundle that a stream names; raises StreamError where none can decode it."""
@@ -312,6 +344,35 @@ def _split(pixels: Pixels) -> tuple[U8, U8 | None]:
     if pixels.ndim == 2:
         return np.broadcast_to(pixels[:, :, None], (*pixels.shape, 3)), None
     return pixels[:, :, :3], pixels[:, :, 3] if pixels.shape[2] == 4 else None
+
+
+def _cropped(rgb: U8, area: Area) -> U8:
+    """An area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
+    found = rgb[area.on(1)]
+    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
+    if found.size and not below and not right:
+        return found
+    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
+    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
+    return rgb[np.ix_(rows, columns)]
+
+
+def _joined(level: Level, low: I32, values: Sequence[I16], coarsest: int) -> I32:
+    """The low band after joining packed details of the coarsest level, of the one below, ... to it."""
+    for number, packed in enumerate(values):
+        steps = level.step(coarsest - number)
+        low = wavelet.join(low, latents.dequantise(wavelet.unpack(packed), steps))
+    return low
+
+
+def padded(height: int, width: int) -> Area:
+    """What is coded of a picture: sides rounded up to whole positions of z."""
+    return Area(0, 0, *(-(-side // spec.STRIDE_PX) * spec.STRIDE_PX for side in (height, width)))
+
+
+def packed_stride(level: int) -> int:
+    """Pixels per position of the packed details of a wavelet level."""
+    return 2 << level
 
 
 def _paint(pixels: Pixels, rgb: U8) -> None:

@@ -1,4 +1,4 @@
-"""Header and sections to the bytes of a .gar file and back (FORMAT.md, Container).
+"""Header and sections to the bytes of a .gar file and back (FORMAT.md, section 1).
 
     magic "\\x89GAR" | version u8 | flags u8 | bundle id 8 bytes | level u8 | log2 of tile side u8
     width varint | height varint | number of sections u8 | a section: kind u8, length varint | ...
@@ -15,10 +15,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runtime import spec
 from runtime.errors import StreamError, TruncatedError
 
 MAGIC = b"\x89GAR"
-VERSION = 1
+VERSION = spec.FORMAT
 
 FILE = 0
 """No section has this kind."""
@@ -32,7 +33,7 @@ ANCILLARY = 128
 """Sections of unknown kind are skipped from here on, and refused below."""
 
 LAYERS = 3
-"""The symbols of a tile come in layers: z, the first half of its latents, the second half."""
+"""The symbols of a tile come in layers: a coarse picture, one with details of two pixels, the whole."""
 
 MAX_SIDE_PX = 1 << 20
 MAX_PIXELS = 256_000_000

@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     part.add_argument(
         "--layer",
         choices=("0", "1", "2"),
-        help="a preview from the beginning of a file, which may be all there is of it yet: 0 blurred, 1 with half "
-        "of the details, 2 all; until the file is complete, damage in it may go unnoticed",
+        help="a preview from the beginning of a file, which may be all there is of it yet: 0 with "
+        "details of 4 pixels, 1 of 2 pixels, 2 all; until the file is complete, damage in it may go unnoticed",
     )
     part.add_argument(
         "--salvage",

@@ -1,4 +1,4 @@
-"""Values of a layer to the symbols of the entropy coder and back (FORMAT.md, Groups).
+"""Values of a part to the symbols of the entropy coder and back (FORMAT.md, Groups).
 
 Values with scale index 0 are 0 and are not coded. The others are put in coding order: by the grouping of
 their scale index's table, then by scale index, then as they come. So neighbours are of one scale, and both
@@ -27,7 +27,7 @@ U8 = NDArray[np.uint8]
 
 
 class Symbols(NamedTuple):
-    """What is coded of a layer; a code is table * 256 + symbol, as in `Tables.intervals`."""
+    """What is coded of a part; a code is table * 256 + symbol, as in `Tables.intervals`."""
 
     groups: Places
     """(s,) codes of the groups."""
@@ -51,7 +51,7 @@ class Fields(NamedTuple):
 
 
 class Order:
-    """The m coded values of a layer in coding order, and the tables of their symbols.
+    """The m coded values of a part in coding order, and the tables of their symbols.
 
     Built from scale indexes (n,) alone; raises InputError for an index that the tables do not have.
     """
@@ -86,13 +86,13 @@ class Order:
             raise InputError(f"values {values.shape} and scale indexes ({self._n},) must be alike")
         value = values.take(self._where).astype(np.int32, copy=False)
         if np.count_nonzero(value) != np.count_nonzero(values):
-            raise InputError("a latent with scale index 0 is not coded: it must be 0")
+            raise InputError("a value with scale index 0 is not coded: it must be 0")
         magnitude = np.abs(value)
         q = magnitude.copy()
         for first, end, shift in self._shifted:
             q[first:end] >>= shift
         if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
-            raise InputError(f"latents reach {values.min()}..{values.max()}, magnitudes up to 65535 can be coded")
+            raise InputError(f"values reach {values.min()}..{values.max()}, magnitudes up to 65535 can be coded")
         numbers = np.concatenate([_number(q[first:end], g) for g, first, end in self._runs])
         tops = self.tops(q)
         top_digit, escape = self._bounds(tops)
@@ -139,7 +139,7 @@ class Order:
         # an escaped value holds the least magnitude that may be escaped: what comes raw takes its place
         least = q.take(places[escaped])
         if np.any(raw[escaped] < least):
-            raise StreamError("a small latent is coded as an escape: the tile stream is damaged")
+            raise StreamError("a small value is coded as an escape: the tile stream is damaged")
         q[places[escaped]] = 0
         q[places] |= raw.astype(np.int32)
         return q

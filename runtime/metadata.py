@@ -1,7 +1,7 @@
 """EXIF, ICC and XMP payloads: which of them may stand beside upright pixels, and what a user wants to keep.
 
 A payload is what all file formats share: EXIF from its TIFF header on, an ICC profile, an XMP packet in UTF-8
-(FORMAT.md, Container). `structure.py` takes them out of files and puts them in. Bad metadata is left out with a note;
+(FORMAT.md, section 1). `structure.py` takes them out of files and puts them in. Bad metadata is left out with a note;
 it never keeps a picture from being read.
 """
 

@@ -1,7 +1,7 @@
-"""The five networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
+"""The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
-whatever is asked for; another provider takes analysis, hyper-analysis and synthesis, as the float twins of `twins.py`.
+whatever is asked for; another provider takes the synthesis net, as the float twin of `twins.py`.
 """
 
 import threading
@@ -16,8 +16,8 @@ from runtime.errors import BundleError, InputError
 if TYPE_CHECKING:
     import onnxruntime
 
-MOVABLE = ("analysis", "hyper_analysis", "synthesis")
-"""Networks that need not be exact: the encoder's choices, and pixels that may be off by a level."""
+MOVABLE = ("synthesis",)
+"""Networks that need not be exact: pixels may be off by a level."""
 
 
 class Provider(NamedTuple):
@@ -55,7 +55,7 @@ _registered: set[str] = set()
 
 
 class Networks:
-    """Runs analysis, hyper_analysis, hyper_synthesis, context and synthesis of a bundle folder.
+    """Runs the networks (spec.NETWORKS) of a bundle folder.
 
     Arrays have no batch axis. Sessions may be shared by threads. Raises InputError for a provider that is not there and
     BundleError where a graph does not load.
@@ -78,7 +78,7 @@ class Networks:
         if self.provider is CPU:
             return None
         return (
-            f"{', '.join(MOVABLE)} run on {self.provider.name}, the rest on the CPU; "
+            f"{', '.join(MOVABLE)} runs on {self.provider.name}, the rest on the CPU; "
             "decoded pixels may differ by a level from those of --provider cpu"
         )
 
@@ -89,15 +89,11 @@ class Networks:
                 self._sessions[name] = self._load(name, self.provider if name in MOVABLE else CPU)
             return self._sessions[name]
 
-    def inputs(self, name: str) -> list[str]:
-        """The names of a network's inputs in graph order."""
-        return [i.name for i in self.session(name).get_inputs()]
-
-    def run(self, name: str, *inputs: NDArray[np.generic]) -> NDArray[np.generic]:
-        """The network's one output for its inputs in graph order, all without the batch axis."""
-        named = {n: x[None] for n, x in zip(self.inputs(name), inputs, strict=True)}
-        output: NDArray[np.generic] = self.session(name).run(None, named)[0]
-        return output[0]
+    def run(self, name: str, *inputs: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """The network's outputs for its inputs, both in graph order and without the batch axis."""
+        session = self.session(name)
+        named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
+        return [output[0] for output in session.run(None, named)]
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, spec
-from runtime.codec import Codec, Pixels, Region, Symbols
+from runtime import alpha, container, latents, spec
+from runtime.codec import Codec, Pixels, Region, Symbols, padded
 from runtime.container import ALPHA, FILE, LATENTS, LAYERS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError, TruncatedError
-from runtime.latents import I32, U8
-from runtime.windows import Area, Frame, squares
+from runtime.latents import I16, I32, U8
+from runtime.windows import Area, squares
 
 Chunks = dict[Area, list[bytes | StreamError]]
 """The layers of each tile, or what is wrong with one."""
@@ -62,7 +62,7 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
 
     Each tile is decoded from as many of its layers as are intact; one without any is filled from what its neighbours
     look like. Of a damaged stream of one tile, which has no checksums inside, all is taken where it decodes to its end,
-    else z alone. Raises StreamError where there is nothing to be had: a damaged header, or no tile at all.
+    else the first layer alone. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
     codec = codec.suited(header)
@@ -88,7 +88,7 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
 
     def symbols(tile: Area) -> Symbols:
         if left[tile] == 0 and z is not None:
-            return _blank(codec, z[:, *tile.on(spec.HYPER_STRIDE_PX)], tile)
+            return _blank(codec, header, z[:, *tile.on(spec.STRIDE_PX)])
         return _symbols(codec, header, chunks[tile], tile, left[tile])
 
     metadata = {kind: body for kind, body in sections.items() if kind > ALPHA and kind not in faults}
@@ -98,14 +98,14 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
 _WORDS = (
     "lost, and filled from its neighbours",
     "a blurred picture of it is left",
-    "half of its details are left",
+    "all but its finest details are left",
     "it may be wrong in places",
 )
 """What a tile comes to that has so many layers left; the last is for a tile that is damaged nevertheless."""
 
 
 def _chunks(header: Header, sections: Mapping[int, bytes]) -> Chunks:
-    tiles = squares(Area(0, 0, header.height, header.width), header.tile_px)
+    tiles = squares(padded(header.height, header.width), header.tile_px)
     found = container.unpack_damaged_tiles(sections.get(LATENTS, b""), len(tiles), LAYERS)
     return dict(zip(tiles, found, strict=True))
 
@@ -121,7 +121,7 @@ def _symbols(codec: Codec, header: Header, chunks: list[bytes | StreamError], ti
         if isinstance(chunk, StreamError):
             raise chunk
         data.append(chunk)
-    return codec.unpack_symbols(b"".join(data), header.level, Frame.alone(tile), layers)
+    return codec.unpack_symbols(b"".join(data), header.level, tile.shape(spec.STRIDE_PX), layers)
 
 
 def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError], tile: Area, whole_or_z: bool) -> int:
@@ -135,22 +135,24 @@ def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError]
     return 0
 
 
-def _blank(codec: Codec, z: I32, tile: Area) -> Symbols:
+def _blank(codec: Codec, header: Header, z: I32) -> Symbols:
     """The symbols of a tile of which only z is known, or guessed."""
-    frame = Frame.alone(tile)
-    nothing = np.zeros((codec.bundle.prior.channels, *tile.shape(spec.LATENT_STRIDE_PX)), np.int16)
-    return Symbols(z, tuple((half, half.astype(np.uint8)) for half in frame.halves_of(nothing)), frame)
+
+    def code(_level: int, _part: int, mean: U8, index: U8) -> I16:
+        return latents.values(np.zeros(index.shape, np.int32), mean)
+
+    level = codec.bundle.prior.at_level(header.level)
+    return Symbols((), codec.predict(level, latents.values(z), code))
 
 
 def _filled_z(codec: Codec, header: Header, chunks: Chunks, left: Mapping[Area, int]) -> I32:
     """z symbols of the whole picture, those of lost tiles guessed from their surroundings."""
-    picture = Area(0, 0, header.height, header.width)
-    z = np.zeros((codec.bundle.prior.hyper_channels, *picture.shape(spec.HYPER_STRIDE_PX)), np.int32)
+    z = np.zeros((spec.Z, *padded(header.height, header.width).shape(spec.STRIDE_PX)), np.int32)
     known = np.zeros(z.shape[1:], np.bool_)
     for tile, layers in left.items():
         if layers:
-            z[:, *tile.on(spec.HYPER_STRIDE_PX)] = _symbols(codec, header, chunks[tile], tile, 1).z
-            known[tile.on(spec.HYPER_STRIDE_PX)] = True
+            z[:, *tile.on(spec.STRIDE_PX)] = _symbols(codec, header, chunks[tile], tile, 1).parts[0][0]
+            known[tile.on(spec.STRIDE_PX)] = True
     while not known.all():  # each round reaches the rows and columns that have anything known
         z, known = _spread(z, known)
     return z

@@ -1,4 +1,4 @@
-"""Interleaved rANS: intervals of symbols to 16-bit words and back (FORMAT.md, Entropy coding).
+"""Interleaved rANS: intervals of symbols to 16-bit words and back (FORMAT.md, Coder).
 
 Range asymmetric numeral systems keep one integer, the state x, and put symbols into it and take
 them out again. The coder sees a symbol as its interval [start, start + freq) of 2**14 slots, which

@@ -1,39 +1,65 @@
 """What export and runtime agree on: names, strides, fixed-point formats. Everything here is part of FORMAT.md."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of the stream format, the byte after the magic."""
 
-NETWORKS = ("analysis", "hyper_analysis", "hyper_synthesis", "context", "synthesis")
-DECODER_FILES = ("hyper_synthesis.onnx", "context.onnx", "synthesis.onnx", "prior.npz")
-"""Files whose bytes decide what a stream means; their hash is the bundle id."""
+LEVELS = 5
+"""Wavelet levels that the networks predict; one more makes z."""
+PARTS = ("first", "second", "third")
+"""What is coded of a level, in this order: the two halves of its luma details, and its chroma details."""
+NETWORKS = ("start", *(f"{where}_{part}" for where in ("coarse", "fine") for part in PARTS), "synthesis")
+"""The last one is optional; the others tell means and scales."""
 
-LATENT_STRIDE_PX = 16
-HYPER_STRIDE = 4
-"""Latents per hyper-latent and direction."""
-HYPER_STRIDE_PX = LATENT_STRIDE_PX * HYPER_STRIDE
-DEPTH_PX = 8
-"""Side of the pixel squares that the networks see as channels: 8 * 8 * 3 = 192."""
+STRIDE_PX = 1 << (LEVELS + 1)
+"""Pixels per position of z, and per position of the packed details of the coarsest level."""
+COLOUR_COUNT, BANDS, PHASES = 3, 3, 4
+DETAILS = COLOUR_COUNT * BANDS
+PACKED = DETAILS * PHASES
+"""Channels of a level's details, and of these packed by 2 x 2."""
+Z = COLOUR_COUNT + DETAILS
+"""Channels of z: the low band of one level more, and its details."""
+HALVES = ((0, 3), (1, 2))
+"""The phases of 2 x 2 that make the halves of the checkerboard."""
+LUMA_HALF, CHROMA = BANDS * 2, (COLOUR_COUNT - 1) * BANDS * PHASES
+"""Channels of what is coded at a time."""
+SEEN_START, SEEN_FIRST, SEEN_OTHER = 32, 32, 16
+"""Input channels of networks beside the state: values, level planes, and the zero point up to here."""
+SYNTHESIS_PX, SYNTHESIS_SEEN = 4, 64
+"""Side of the squares of pixels that the synthesis net sees as channels, and its input channels with level planes."""
 
 LEVEL_STEPS = 32
 """Steps of the stream's level byte between two anchors of the rate scale."""
-LEVEL_PLANES = 16
-"""Constant planes after the latents that tell context and synthesis the level, in units of 1 / LEVEL_STEPS."""
+LEVEL_PLANES = 8
+"""Constant planes that tell networks the level, in units of 1 / LEVEL_STEPS."""
 
-GRID_ZERO, GRID_LOW, GRID_HIGH = 128, -128, 127
-"""8-bit grids are stored with this zero point; their centred integers lie between the other two."""
-
+GRID_ZERO = 128
+"""Zero point of all that networks take and give."""
+VALUE_STEPS = 8
+"""Values are in eighths of a quantisation step."""
 STEP_FRACTION = 64
 """Quantisation steps are stored as log2 in units of 1 / 64 octave."""
 EXP2 = tuple(round(2 ** (i / 64) * 2**14) for i in range(64))
 """2 ** (i / 64) in units of 2 ** -14."""
-HYPER_STEP_BITS = 4
-"""Fractional bits of the quantisation steps of z."""
-INDEX_BITS = 14
+STEP_BITS = 6
+"""Fractional bits of quantisation steps in pixel levels."""
+COEFFICIENT_BITS = 4
+"""Fractional bits of coefficients and of pixels before they are rounded."""
+COEFFICIENT_LIMIT = 1 << 16
+"""Coefficients are clamped to this, in both directions, before each one-dimensional pass of the wavelet."""
+CORRECTION_BITS = 2
+"""Fractional bits of the synthesis net's output in pixel levels."""
+INDEX_BITS = 6
 """Fractional bits of scale indexes before they are floored."""
 INDEX_PER_OCTAVE = 4
-INDEX_ZERO_LOG2 = -3.25
-"""Scale index 0 stands for a scale of 2 ** -3.25 steps and less: such residuals are zero and are not coded."""
-FRACTION_BITS = 11
-"""Fractional bits of pixels in the linear synthesis."""
+INDEX_GAIN = 32
+"""What one unit of a network's scale adds to an index in 2 ** -INDEX_BITS: an eighth of an octave."""
+INDEX_ZERO_LOG2 = -4.25
+"""Scale index 0 stands for a scale of 2 ** -4.25 steps and less: such residuals are zero and are not coded."""
+
+LIFT_BITS = 12
+LIFTING = (-6497, -217, 3616, 1817)
+"""Constants of the wavelet's four lifting steps in 2 ** -LIFT_BITS."""
+COLOURS = ((2365, 2365, 2365), (2896, 0, -2896), (-1672, 3344, -1672))
+"""Luma and two chroma signals from red, green and blue, in 2 ** -LIFT_BITS."""
 
 SIDE_LIMIT_PX = 1 << 20

@@ -1,16 +1,16 @@
-"""The latents of one tile to bytes and back (FORMAT.md, Tile stream).
+"""The symbols of one tile to bytes and back (FORMAT.md, Tile stream).
 
-    u8 log2(lanes) + 16 * layers | lanes x u32 final states
-    layer 0: words, fields, signs | layer 1: words, fields, signs | ...
+    u8 log2(lanes) | lanes x u32 final states
+    part 0: words, fields, signs | part 1: words, fields, signs | ...
 
-`groups.py` turns the values of a layer into symbols, `rans.py` symbols into words; here they become one
-string of little-endian bytes that can be cut behind any layer and still gives the layers before.
+`groups.py` turns the values of a part into symbols, `rans.py` symbols into words; here they become one
+string of little-endian bytes that can be cut behind any part and still gives the parts before.
 
-The words of a layer's groups come before those of its excesses, and either begins a new row. Fields are
+The words of a part's groups come before those of its excesses, and either begins a new row. Fields are
 packed highest bit first and padded with zeros to a whole byte, and so are the signs.
 
 Each state begins, in the encoder, at 2**16 plus 16 bits that are free. The first 2 * lanes bytes of
-fields and signs of the last layer go there, as one u16 a lane padded with zeros, and not into the stream.
+fields and signs of the last part go there, as one u16 a lane padded with zeros, and not into the stream.
 """
 
 from collections.abc import Sequence
@@ -20,15 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import rans
-from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.errors import StreamError, TruncatedError
 from runtime.groups import Order
 from runtime.rans import Places, Uint32s
 from runtime.tables import Ints, Tables
 
 MAX_LANES = 4096
 """More would not be faster: the cost of a row is then in the data, not in the calls."""
-
-MAX_LAYERS = 15
 
 LANE_WASTE_BYTES = 3
 """What a lane costs: of the 4 bytes of its final state the symbols fill 1 on average, and raw bytes may fill 2."""
@@ -39,20 +37,17 @@ LANE_WASTE_SHARE = 0.007
 STATE_BYTES = 4
 WORD_BYTES = 2
 
-Layer = tuple[NDArray[np.int32], NDArray[np.uint8]]
+Part = tuple[NDArray[np.int32], NDArray[np.uint8]]
 """Values (n,) and their scale indexes (n,)."""
 
 
-def encode_layers(tables: Tables, layers: Sequence[Layer]) -> list[bytes]:
-    """Return one chunk a layer; joined they are the stream of the tile.
+def encode_parts(tables: Tables, parts: Sequence[Part]) -> list[bytes]:
+    """Return one chunk a part; joined they are the stream of the tile.
 
     The first chunk begins with the number of lanes and the states. Any other chunk is empty if its
-    layer has scale index 0 everywhere. Raises InputError for more than 15 layers and for values that
-    cannot be coded.
+    part has scale index 0 everywhere. Raises InputError for values that cannot be coded.
     """
-    if len(layers) > MAX_LAYERS:
-        raise InputError(f"{len(layers)} layers, a tile stream has at most {MAX_LAYERS}")
-    split = [Order(tables, index).split(values) for values, index in layers]
+    split = [Order(tables, index).split(values) for values, index in parts]
     raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
     coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
     lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
@@ -66,26 +61,27 @@ def encode_layers(tables: Tables, layers: Sequence[Layer]) -> list[bytes]:
         states, excesses = _push(tables, states, symbols.excesses)
         states, groups = _push(tables, states, symbols.groups)
         chunks.append(groups + excesses + raw_bytes)
-    head = bytes([lanes.bit_length() - 1 + 16 * len(layers)]) + states.astype("<u4").tobytes()
+    head = bytes([lanes.bit_length() - 1]) + states.astype("<u4").tobytes()
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
 
 
-class LayerReader:
-    """Reads a tile's stream layer by layer: the inverse of `encode_layers`.
+class PartReader:
+    """Reads a tile's stream part by part: the inverse of `encode_parts`.
 
-        reader = LayerReader(tables, data)
+        reader = PartReader(tables, data, len(indexes))
         values = [reader.read(index) for index in indexes]
         reader.close()
 
     Raises TruncatedError where the bytes run out, StreamError where they make no sense.
     """
 
-    def __init__(self, tables: Tables, data: bytes):
+    def __init__(self, tables: Tables, data: bytes, parts: int):
         self._tables = tables
         self._data = data
+        self._parts = parts
         if len(data) < 1 + STATE_BYTES:
             raise TruncatedError(f"tile stream of {len(data)} bytes, needs {1 + STATE_BYTES} at least")
-        self._layers, log2_lanes = divmod(data[0], 16)
+        log2_lanes = data[0]
         if log2_lanes >= MAX_LANES.bit_length():
             raise StreamError(f"tile stream with 2**{log2_lanes} lanes, at most {MAX_LANES} may be")
         lanes = 1 << log2_lanes
@@ -96,18 +92,16 @@ class LayerReader:
         if self._states.min() < rans.LOWEST_STATE:
             raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
         self._spare = b""
-        """Raw bytes of the last layer that came in the states."""
+        """Raw bytes of the last part that came in the states."""
 
     def read(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Return the values (n,) of the next layer; scale index (n,) says how each is coded."""
-        if self._layers == 0:
-            raise StreamError("the tile stream has fewer layers than are read: it is damaged")
+        """Return the values (n,) of the next part; scale index (n,) says how each is coded."""
         order = Order(self._tables, index)
         q = order.digits(self._pop(order.groups))
         tops = order.tops(q)
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
-        self._layers -= 1
-        if self._layers == 0:
+        self._parts -= 1
+        if self._parts == 0:
             self._spare = self._states.astype("<u2").tobytes()
             self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
         raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
@@ -118,9 +112,7 @@ class LayerReader:
         return order.values(magnitude, signs[:nonzero].view(np.bool_))
 
     def close(self) -> None:
-        """Raise StreamError unless all layers and bytes are used and all states are back at 2**16."""
-        if self._layers:
-            raise StreamError(f"{self._layers} more layers announced than the tile stream should have")
+        """Raise StreamError unless all bytes are used and all states are back at 2**16; after the last part."""
         if self._at != len(self._data):
             raise StreamError(f"{len(self._data) - self._at} bytes left over in a tile stream")
         if any(self._spare) or np.any(self._states != rans.LOWEST_STATE):
@@ -185,7 +177,7 @@ def _push(tables: Tables, states: Uint32s, codes: Places) -> tuple[Uint32s, byte
 
 
 def _choose_lanes(stream_bytes: float, raw_bytes: int) -> int:
-    """Return the number of lanes for a stream of about so many bytes, so many of them raw and in the last layer."""
+    """Return the number of lanes for a stream of about so many bytes, so many of them raw and in the last part."""
 
     def waste(lanes: int) -> int:
         return lanes * LANE_WASTE_BYTES - min(lanes * WORD_BYTES, raw_bytes)

@@ -1,9 +1,9 @@
-"""Static integer frequency tables: latents to symbols and back (FORMAT.md, Tables).
+"""Static integer frequency tables: values to symbols and back (FORMAT.md, Tables).
 
 The tables come with the bundle; `groups.py` says what is coded with which, `rans.py` codes it. Nothing
 here is a float except the cost in bits, so every machine takes the same decisions.
 
-A latent r with scale index i and shift k = index_shift[i] is its sign, the k low bits of |r|, both raw,
+A value r with scale index i and shift k = index_shift[i] is its sign, the k low bits of |r|, both raw,
 and the magnitude q = |r| >> k. The weight of q under table t = index_table[i] is that of -q and q:
 
     weight[0] = frequencies[radius];  weight[q] = frequencies[radius - q] + frequencies[radius + q]
@@ -242,4 +242,4 @@ def _starts(weights: Ints) -> Ints:
 
 
 def _bad(what: str) -> BundleError:
-    return BundleError(f"tables.npz of the bundle cannot be used: {what}; export the bundle anew")
+    return BundleError(f"prior.npz of the bundle cannot be used: {what}; export the bundle anew")

@@ -1,13 +1,11 @@
-"""Parts of a picture: what a network must see to compute one of them, and grids made block by block.
+"""Parts of a picture: what must be seen to compute one of them, and grids made block by block.
 
-Networks see a window of the picture at a time. What they yield near the edge of a window is wrong, since they take it
-for the edge of the picture; so a window is grown by the reach of the network first, and what is wrong is cut off.
-The rest is bit for bit what they would yield for the whole picture.
+The wavelet and the synthesis net see a window of the picture at a time. What they yield near the edge of a window is
+wrong, since they take it for the edge of the picture; so a window is grown by their reach first, and what is wrong is
+cut off. The rest is bit for bit what they would yield for the whole picture.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,21 +13,16 @@ from numpy.typing import NDArray
 
 from runtime import spec
 
-Places = NDArray[np.intp]
 Slices = tuple[slice, slice]
 
 
 class Reach(NamedTuple):
-    """How far beyond a part of the picture the input of a network must go, in pixels."""
+    """How far beyond a part of the picture one must see, in pixels."""
 
     before: int
     """above and to the left"""
     after: int
     """below and to the right"""
-
-
-HERE = Reach(0, 0)
-"""Nothing beyond."""
 
 
 class Area(NamedTuple):
@@ -91,7 +84,7 @@ def even_sides(area: Area, side_px: int) -> tuple[int, int]:
 
     def side(length: int) -> int:
         count = max(1, round(length / side_px))
-        return -(-length // (count * spec.HYPER_STRIDE_PX)) * spec.HYPER_STRIDE_PX
+        return -(-length // (count * spec.STRIDE_PX)) * spec.STRIDE_PX
 
     return side(area.bottom - area.top), side(area.right - area.left)
 
@@ -149,103 +142,3 @@ class Blocks:
         """Drops the blocks before the first one of an area, row by row: nobody will ask for them any more."""
         first = next(cut(self._whole, self._sides, area))
         self._made = {block: arrays for block, arrays in self._made.items() if block >= first}
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A part of a picture, and what must be known around it to predict its latents."""
-
-    core: Area
-    known: Area
-    """where the context network sees latents"""
-    hyper: Area
-    """where z tells the means of these"""
-
-    @classmethod
-    def alone(cls, area: Area) -> "Frame":
-        """The frame with nothing around an area."""
-        return cls(area, area, area)
-
-    @classmethod
-    def whole(cls, height: int, width: int) -> "Frame":
-        """The frame of so many rows and columns of latents with nothing around them."""
-        return cls.alone(Area(0, 0, height * spec.LATENT_STRIDE_PX, width * spec.LATENT_STRIDE_PX))
-
-    def first_of(self, latents: NDArray[Any]) -> NDArray[Any]:
-        """The first half (M, n) of latents (M, h, w) over what is known."""
-        return half(latents, self._odd)
-
-    def second_of(self, latents: NDArray[Any]) -> NDArray[Any]:
-        """The second half (M, n) in the core of latents (M, h, w) over what is known."""
-        core = latents[:, *self.core.within(self.known, spec.LATENT_STRIDE_PX)]
-        return half(core, 1 - self._odd_core)
-
-    def first_of_core(self, first: NDArray[Any]) -> NDArray[Any]:
-        """What lies in the core of the first half (M, n) of what is known."""
-        return first if self.core == self.known else first.take(self._first_of_core, axis=1)
-
-    def halves_of(self, latents: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Both halves (M, n) in the core of latents (M, h, w) over what is known."""
-        return self.first_of_core(self.first_of(latents)), self.second_of(latents)
-
-    def with_first(self, latents: NDArray[Any], first: NDArray[Any]) -> None:
-        """Puts the first half (M, n) into latents (M, h, w) over what is known."""
-        put_half(latents, first, self._odd)
-
-    def joined(self, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
-        """Latents (M, h, w) over the core from their halves (M, n) there."""
-        joined = np.empty((len(first), *self.core.shape(spec.LATENT_STRIDE_PX)), np.result_type(first, second))
-        put_half(joined, first, self._odd_core)
-        put_half(joined, second, 1 - self._odd_core)
-        return joined
-
-    @property
-    def _odd(self) -> int:
-        return _odd(self.known)
-
-    @property
-    def _odd_core(self) -> int:
-        return _odd(self.core)
-
-    @cached_property
-    def _first_of_core(self) -> Places:
-        """Places of the core's latents among the first half of what is known."""
-        inside = np.zeros((1, *self.known.shape(spec.LATENT_STRIDE_PX)), np.bool_)
-        inside[:, *self.core.within(self.known, spec.LATENT_STRIDE_PX)] = True
-        return np.flatnonzero(half(inside, self._odd)[0])
-
-
-def half(grid: NDArray[Any], odd: int) -> NDArray[Any]:
-    """Half (M, n) of the checkerboard over a grid (M, h, w), row by row: that where row + column + odd is even."""
-    m, h, w = grid.shape
-    taken = np.empty((m, (h * w + 1 - odd) // 2), grid.dtype)
-    for part, packed in zip(_rows(grid, odd), _packed_rows(taken, h, w, odd), strict=True):
-        packed[:] = part
-    return taken
-
-
-def put_half(grid: NDArray[Any], packed: NDArray[Any], odd: int) -> None:
-    """Puts a half (M, n) back into its grid: the inverse of half."""
-    _, h, w = grid.shape
-    for part, values in zip(_rows(grid, odd), _packed_rows(packed, h, w, odd), strict=True):
-        part[:] = values
-
-
-def _rows(grid: NDArray[Any], odd: int) -> list[NDArray[Any]]:
-    """A half's places in the even rows of a grid, in the odd rows, and in the last if it has no partner."""
-    even = grid.shape[1] // 2 * 2
-    pairs = [grid[:, 0:even:2, odd::2], grid[:, 1:even:2, 1 - odd :: 2]]
-    return [*pairs, grid[:, even, odd::2]] if grid.shape[1] > even else pairs
-
-
-def _packed_rows(packed: NDArray[Any], h: int, w: int, odd: int) -> list[NDArray[Any]]:
-    """The same places in a half (M, n): two rows of a grid give w of them together."""
-    paired, first = h // 2 * w, (w + 1 - odd) // 2
-    pairs = packed[:, :paired].reshape(len(packed), h // 2, w)
-    return [pairs[:, :, :first], pairs[:, :, first:], *([packed[:, paired:]] if h % 2 else [])]
-
-
-def _odd(area: Area) -> int:
-    """Whether row + column of an area's first latent is odd."""
-    rows, columns = area.on(spec.LATENT_STRIDE_PX)
-    return (rows.start + columns.start) % 2
