@@ -123,7 +123,8 @@ def refused(
     found: dict[str, tuple[str, bytes | None]] = {
         "empty": ("no byte at all", b""),
         "magic": ("another magic", parts.but(magic=b"\x89PNG")),
-        "version-2": ("a version to come", parts.but(version=2)),
+        "version-1": ("a version of the past", parts.but(version=1)),
+        "version-3": ("a version to come", parts.but(version=3)),
         "flag-2": ("an unknown flag", parts.but(flags=4)),
         "gray-and-alpha": ("flags that exclude each other", see_through.but(flags=3)),
         "bundle-id": ("weights that nobody has", parts.but(bundle_id=bytes(8))),
@@ -151,15 +152,7 @@ def refused(
         "alpha-missing": ("the flag without ALPHA", parts.but(flags=2)),
         "cut": ("the last byte is missing", small[:-1]),
         "tail": ("a byte behind the end", small + b"\0"),
-        "lanes": ("2**13 lanes", parts.with_section(container.LATENTS, bytes([0x3D]) + latents[1:])),
-        "layers-2": (
-            "two layers",
-            parts.with_section(container.LATENTS, bytes([latents[0] & 15 | 0x20]) + latents[1:]),
-        ),
-        "layers-4": (
-            "four layers",
-            parts.with_section(container.LATENTS, bytes([latents[0] & 15 | 0x40]) + latents[1:]),
-        ),
+        "lanes": ("2**13 lanes", parts.with_section(container.LATENTS, bytes([13]) + latents[1:])),
         "state": ("a state below 2**16", parts.with_section(container.LATENTS, latents[:3] + b"\0\0" + latents[5:])),
         "latents-cut": ("latents without their last byte", parts.with_section(container.LATENTS, latents[:-1])),
         "latents-tail": ("a byte behind the latents", parts.with_section(container.LATENTS, latents + b"\0")),

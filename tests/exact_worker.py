@@ -20,11 +20,9 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from runtime.codec import Codec  # noqa: E402
 
-DECODERS = ("hyper_synthesis", "context", "synthesis")
-
 
 class Session:
-    """A session that can leave out graph optimisation and keep what goes in and out of the decoder's graphs."""
+    """A session that can leave out graph optimisation and keep what goes in and out of its graph."""
 
     def __init__(self, real: Any, path: Path, calls: list[dict[str, Any]], dump: Path | None):
         self.real, self.path, self.calls, self.dump = real, path, calls, dump
@@ -34,8 +32,8 @@ class Session:
 
     def run(self, names: Any, feeds: dict[str, np.ndarray], *rest: Any) -> list[np.ndarray]:
         outputs = self.real.run(names, feeds, *rest)
-        if self.dump and self.path.name in DECODERS:
-            told = {self.real.get_outputs()[0].name: outputs[0]}
+        if self.dump:
+            told = {output.name: array for output, array in zip(self.real.get_outputs(), outputs, strict=True)}
             graph = f"{self.path.parent.name}/{self.path.name}"
             self.calls.append({"graph": graph, "in": self.keep(feeds), "out": self.keep(told)})
         return outputs
@@ -71,7 +69,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path())
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--unoptimised", action="store_true", help="ONNX Runtime runs the graphs as they are")
-    parser.add_argument("--dump", type=Path, help="folder for inputs and outputs of the decoder's graphs")
+    parser.add_argument("--dump", type=Path, help="folder for inputs and outputs of the graphs")
     options = parser.parse_args()
     calls: list[dict[str, Any]] = []
     watch(options.unoptimised, calls, options.dump)

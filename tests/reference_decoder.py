@@ -8,12 +8,16 @@ import bisect
 import hashlib
 import itertools
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
-PARTS = ("hyper_synthesis.onnx", "context.onnx", "synthesis.onnx", "prior.npz")
+NETWORKS = "start coarse_first coarse_second coarse_third fine_first fine_second fine_third synthesis".split()
+PRIOR = "prior.npz"
+CHANNELS = ([0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)])  # packed, of a level's three parts
+LAST_PART = 15
 GROUPINGS = ((8, 2), (5, 3), (4, 4), (3, 6), (2, 16))
 
 
@@ -47,7 +51,8 @@ class Cursor:
 def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[int, bytes]]]:
     """1. The header's numbers, the bundle id and {kind: (offset, bytes)} of the sections."""
     need(cursor.take(4, "magic") == b"\x89GAR", "not a .gar file")
-    need(cursor.number(1, "version") == 1, "unsupported version")
+    version = cursor.number(1, "version")
+    need(version == 2, f"version {version} of the format is unknown")
     head, bundle_id = {"flags": cursor.number(1, "flags")}, cursor.take(8, "bundle id")
     head |= {"level": cursor.number(1, "level"), "tile": cursor.number(1, "tile")}
     head |= {"width": cursor.varint("width"), "height": cursor.varint("height")}
@@ -57,7 +62,8 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     need(0 < head["width"] <= 2**20 and 0 < head["height"] <= 2**20, "illegal size")
     need(head["width"] * head["height"] <= 256_000_000, "more pixels than this decoder takes")
     kinds = [kind for kind, _ in table if kind < 128]
-    need(set(kinds) <= {1, 2, 3, 4, 5} and len(set(kinds)) == len(kinds), "an unknown section, or two of one kind")
+    need(set(kinds) <= {1, 2, 3, 4, 5}, f"unknown critical sections {sorted(set(kinds) - {1, 2, 3, 4, 5})}")
+    need(len(set(kinds)) == len(kinds), "two sections of one kind")
     need(1 in kinds and (2 in kinds) == head["flags"] >> 1, "sections do not fit the flags")
     need(len(cursor.data) == cursor.at + sum(length + 4 for _, length in table), "wrong file length")
     sections = {}
@@ -81,7 +87,8 @@ def read_tiles(cursor: Cursor, tiles: int) -> list[Cursor]:
 
 def slots(p: list[int]) -> list[int]:
     """4. start(0), ..., start(A) of the A symbols with these P."""
-    return [s + c * (2**14 - len(p)) // sum(p) for s, c in enumerate([0, *itertools.accumulate(p)])]
+    sums = [0, *itertools.accumulate(p)]
+    return [s + c * (2**14 - len(p)) // sums[-1] for s, c in enumerate(sums)]
 
 
 class Table:
@@ -101,13 +108,13 @@ class Table:
 
 
 class TileStream:
-    """4. The coder of one tile; read_layer is called three times."""
+    """4. The coder of one tile; read_part is called 16 times."""
 
-    def __init__(self, cursor: Cursor) -> None:
-        first = cursor.number(1, "log2(lanes) + 16 * layers")
-        need(first & 15 <= 12 and first >> 4 == 3, "illegal lanes or layers")
-        self.cursor, self.spare = cursor, b""
-        self.states = [cursor.number(4, "state") for _ in range(2 ** (first & 15))]
+    def __init__(self, cursor: Cursor, tables: list[Table], shifts: list[int]) -> None:
+        lanes = cursor.number(1, "log2(lanes)")
+        need(lanes <= 12, "too many lanes")
+        self.cursor, self.tables, self.shifts, self.spare, self.part = cursor, tables, shifts, b"", 0
+        self.states = [cursor.number(4, "state") for _ in range(2**lanes)]
         need(min(self.states) >= 2**16, "illegal state")
 
     def run(self, starts: list[list[int]], field: str) -> list[int]:
@@ -131,51 +138,63 @@ class TileStream:
         need(whole % 2 ** (ends[-1] if ends else 0) == 0, "padding is not zero")
         return [whole >> end & ((1 << width) - 1) for end, width in zip(ends, widths, strict=True)]
 
-    def read_layer(self, index: np.ndarray, tables: list[Table], shifts: np.ndarray, layer: str) -> np.ndarray:
-        """The values of the next layer; tables and shifts are by scale index."""
-        order = sorted(np.flatnonzero(index), key=lambda n: (tables[index[n]].place, index[n]))
-        own = [tables[index[n]] for n in order]
+    def read_part(self, index: np.ndarray) -> np.ndarray:
+        """The symbols of the next part, given their scale indexes."""
+        part, flat = f"part {self.part}", index.ravel()
+        order = sorted(np.flatnonzero(flat), key=lambda n: (self.tables[flat[n]].place, flat[n]))
+        own = [self.tables[flat[n]] for n in order]
         groups, q = [], []
         for place, (g, _) in enumerate(GROUPINGS):
             members = [n for n, table in enumerate(own) if table.place == place]
             groups += [members[n : n + g] for n in range(0, len(members), g)]
-        symbols = self.run([own[group[0]].groups for group in groups], f"{layer}: word of the groups")
-        for group, symbol in zip(groups, symbols, strict=True):
+        codes = self.run([own[group[0]].groups for group in groups], f"{part}: word of the groups")
+        for group, code in zip(groups, codes, strict=True):
             table = own[group[0]]
-            q += [symbol // table.b**place % table.b for place in reversed(range(table.g))][: len(group)]
+            q += [code // table.b**place % table.b for place in reversed(range(table.g))][: len(group)]
         high = [n for n, table in enumerate(own) if q[n] == table.b - 1]
-        symbols = self.run([own[n].excesses for n in high], f"{layer}: word of the excesses")
-        escaped = {n for n, symbol in zip(high, symbols, strict=True) if symbol == own[n].escape}
-        for n, symbol in zip(high, symbols, strict=True):
-            q[n] += symbol  # if it is ESCAPE, q is now the least that may be escaped
-        if layer == "half 2":
+        codes = self.run([own[n].excesses for n in high], f"{part}: word of the excesses")
+        escaped = {n for n, code in zip(high, codes, strict=True) if code == own[n].escape}
+        for n, code in zip(high, codes, strict=True):
+            q[n] += code  # if it is ESCAPE, q is now the least that may be escaped
+        if self.part == LAST_PART:
             need(all(state >> 16 == 1 for state in self.states), "illegal final state")
             self.spare = b"".join((state % 2**16).to_bytes(2, "little") for state in self.states)
-        widths = [(16 * (n in escaped), int(shifts[index[m]])) for n, m in enumerate(order)]
-        fields = self.bits([*itertools.chain(*widths)], f"{layer}: fields")
+        widths = [(16 * (n in escaped), self.shifts[flat[m]]) for n, m in enumerate(order)]
+        fields = self.bits([*itertools.chain(*widths)], f"{part}: fields")
         need(all(fields[2 * n] >= q[n] for n in escaped), "an escape for a magnitude that the table has")
         q = [fields[2 * n] if n in escaped else least for n, least in enumerate(q)]
         size = [(q[n] << widths[n][1]) + fields[2 * n + 1] for n in range(len(q))]
-        signs = iter(self.bits([1 for value in size if value], f"{layer}: signs"))
-        values = np.zeros(len(index), np.int64)
-        values[order] = [-value if value and next(signs) else value for value in size]
-        done = f"{len(q)} of {len(index)} values coded, {len(escaped)} escaped: {values[:12].tolist()}"
-        self.cursor.take(0, f"{layer}: {done}")
-        if layer == "half 2":
+        signs = iter(self.bits([1 for value in size if value], f"{part}: signs"))
+        symbols = np.zeros(len(flat), np.int64)
+        symbols[order] = [-value if value and next(signs) else value for value in size]
+        done = f"{len(q)} of {len(flat)} values coded, {len(escaped)} escaped: {symbols[:12].tolist()}"
+        self.cursor.take(0, f"{part}: {done}")
+        if self.part == LAST_PART:
             need(not any(self.spare) and self.cursor.at == len(self.cursor.data), "bytes left over")
-        return values
+        self.part += 1
+        return symbols.reshape(index.shape)
 
 
 def interpolate(rows: np.ndarray, level: int) -> np.ndarray:
-    """5. The row of an (L, C) array at this level."""
+    """5. The row of an (L, 57) array at this level, with two axes for the grid."""
     a, f = divmod(level, 32)
-    return (rows[a] * (32 - f) + rows[min(a + 1, len(rows) - 1)] * f + 16) // 32
+    return ((rows[a] * (32 - f) + rows[min(a + 1, len(rows) - 1)] * f + 16) // 32)[:, None, None]
 
 
 def steps(log2: np.ndarray) -> np.ndarray:
-    """5. Whole steps from their interpolated logarithms, with two axes for the grid."""
+    """5. Whole steps from their interpolated logarithms."""
     e = [round(2 ** (i / 64) * 2**14) for i in range(64)]
-    return np.array([max(1, ((e[v % 64] << max(v // 64, 0)) + 2**13) >> 14) for v in log2.tolist()])[:, None, None]
+    whole = [max(1, ((e[v % 64] << max(v // 64, 0)) + 2**13) >> 14) for v in log2.ravel().tolist()]
+    return np.array(whole).reshape(log2.shape)
+
+
+def with_level(grid: np.ndarray, channels: int, level: int, anchors: int) -> np.ndarray:
+    """6. A network's input of so many channels: this grid, 8 planes that tell the level, and planes of 128."""
+    a, f = divmod(level, 32)
+    planes = np.full((channels - len(grid), *grid.shape[1:]), 128)
+    planes[a] += 32 - f
+    planes[min(a + 1, anchors - 1)] += f
+    return np.concatenate([grid, planes])
 
 
 def convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -196,36 +215,93 @@ def qlinear_conv(x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero, b
     return np.clip(np.rint(acc * m) + y_zero, 0, 255)
 
 
-def depth_to_space(x: np.ndarray, mode: bytes) -> np.ndarray:
-    """7. DepthToSpace by 2."""
-    c, (height, width) = len(x) // 4, x.shape[1:]
-    x = x.reshape(c, 2, 2, height, width) if mode == b"CRD" else np.moveaxis(x.reshape(2, 2, c, height, width), 2, 0)
-    return x.transpose(0, 3, 1, 4, 2).reshape(c, 2 * height, 2 * width)
+def depth_to_space(x: np.ndarray, side: int = 2) -> np.ndarray:
+    """7. DepthToSpace; also how details are packed (2.) and, by 4, the pixels of synthesis."""
+    c, (height, width) = len(x) // side**2, x.shape[1:]
+    return x.reshape(c, side, side, height, width).transpose(0, 3, 1, 4, 2).reshape(c, side * height, side * width)
 
 
-OPERATORS = {  # arguments in the order of the node's inputs, then its mode
+def space_to_depth(x: np.ndarray, side: int) -> np.ndarray:
+    """The reverse."""
+    c, height, width = len(x), x.shape[1] // side, x.shape[2] // side
+    return x.reshape(c, height, side, width, side).transpose(0, 2, 4, 1, 3).reshape(-1, height, width)
+
+
+OPERATORS = {  # arguments in the order of the node's inputs
     "QLinearConv": qlinear_conv,
     "QLinearAdd": lambda a, _, __, b, *___: np.clip(a + b - 128, 0, 255),
-    "DepthToSpace": depth_to_space,
-    "Conv": convolve,
-    "DequantizeLinear": lambda x, scale, zero: (x - float(zero)) * float(scale),
-    "Add": np.add,
-    "QuantizeLinear": lambda x, scale, zero: np.clip(np.rint(x / float(scale)) + float(zero), 0, 255),
+    "DepthToSpace": depth_to_space,  # blocksize 2, mode CRD
 }
 
 
-def execute(path: Path, *inputs: np.ndarray) -> np.ndarray:
-    """7. The output of a graph, node by node."""
+def execute(path: Path, *inputs: np.ndarray) -> list[np.ndarray]:
+    """7. The outputs of a graph, node by node; grids are (channels, rows, columns)."""
     import onnx  # here, so that all the rest can be imported without it
 
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    values |= {entry.name: array for entry, array in zip(graph.input, inputs[-len(graph.input) :], strict=True)}
+    values |= {entry.name: array for entry, array in zip(graph.input, inputs, strict=True)}
     for node in graph.node:
-        modes = [attribute.s for attribute in node.attribute if attribute.name == "mode"]
         need(node.op_type in OPERATORS, f"operator {node.op_type} is not in section 7")
-        values[node.output[0]] = OPERATORS[node.op_type](*(values[name] for name in node.input), *modes)
-    return values[graph.output[0].name].astype(np.int64)
+        values[node.output[0]] = OPERATORS[node.op_type](*(values[name] for name in node.input))
+    return [values[entry.name].astype(np.int64) for entry in graph.output]
+
+
+def limit(x: np.ndarray, most: int = 2**16) -> np.ndarray:
+    return np.clip(x, -most, most)
+
+
+def read_tile(
+    stream: TileStream, bundle: Path, prior: dict[str, np.ndarray], level: int, grid: tuple[int, int], symbols: list
+) -> Iterator[tuple[int, np.ndarray]]:
+    """6. Coefficients of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
+    base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
+
+    def part(columns: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next part as networks see it, and its coefficients."""
+        mean, scale = np.split(said, 2)
+        index = np.clip((base[columns] + 32 * (scale - 128)) >> 6, 0, len(stream.tables) - 1)
+        symbols.append(stream.read_part(index))
+        v = np.clip(8 * limit(symbols[-1], 2**15) + mean - 128, -(2**15), 2**15 - 1)
+        seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
+        seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
+        return seen, limit((v * step[columns] + 16) >> 5)
+
+    seen, z = part(np.arange(45, 57), np.full((24, *grid), 128))
+    yield 6, z
+    state: list[np.ndarray] = []
+    for l in (5, 4, 3, 2, 1):
+        packed: list[np.ndarray] = [np.empty(0)] * 36
+        for order, channels in zip(("first", "second", "third"), CHANNELS, strict=True):
+            name = f"{'coarse' if l > 1 else 'fine'}_{order}" if state else "start"
+            *state, said = execute(bundle / f"{name}.onnx", *state, seen)
+            seen, coefficients = part(9 * (l - 1) + np.array(channels) // 4, said)
+            for channel, plane in zip(channels, coefficients, strict=True):
+                packed[channel] = plane
+        yield l, depth_to_space(np.stack(packed))
+
+
+def lift(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """7. The pass down each column."""
+    p, q = limit(p), limit(q)
+    p = p - ((1817 * (np.concatenate([q[:1], q[:-1]]) + q) + 2**11) >> 12)
+    q = q - ((3616 * (p + np.concatenate([p[1:], p[-1:]])) + 2**11) >> 12)
+    p = p - ((-217 * (np.concatenate([q[:1], q[:-1]]) + q) + 2**11) >> 12)
+    q = q - ((-6497 * (p + np.concatenate([p[1:], p[-1:]])) + 2**11) >> 12)
+    return np.stack([p, q], 1).reshape(-1, p.shape[1])
+
+
+def join(low: np.ndarray, details: np.ndarray) -> np.ndarray:
+    """7. The low band of the next finer level."""
+    bands = zip(low, details[0::3], details[1::3], details[2::3], strict=True)
+    return np.stack([lift(lift(band, d0).T, lift(d1, d2).T).T for band, d0, d1, d2 in bands])
+
+
+def colours(low: np.ndarray) -> np.ndarray:
+    """7. Red, green and blue, in 1/16 level."""
+    y, u, v = limit(low)
+    y = 2365 * y + 2**23 + 2**11
+    return np.stack([y + 2896 * u - 1672 * v, y + 3344 * v, y - 2896 * u - 1672 * v]) >> 12
 
 
 def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
@@ -250,8 +326,9 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
 
 def find_bundle(weights: Path, bundle_id: bytes) -> Path:
     """1. The folder below `weights` whose files have this id."""
-    for folder in sorted(path.parent for path in weights.glob(f"*/{PARTS[3]}")):
-        hashes = b"".join(hashlib.sha256((folder / name).read_bytes()).digest() for name in PARTS)
+    for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
+        paths = [path for name in NETWORKS if (path := folder / f"{name}.onnx").exists()]
+        hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in [*paths, folder / PRIOR])
         if hashlib.sha256(hashes).digest()[:8] == bundle_id:
             return folder
     raise ValueError(f"this stream needs bundle {bundle_id.hex()}")
@@ -262,56 +339,34 @@ def decode(
 ) -> np.ndarray:
     """The picture, uint8: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
 
-    `weights` holds a folder for each bundle. `log` receives the fields of the stream, `symbols` z (K, hz, wz) and the
-    residuals (M, h, w) of the whole picture.
+    `weights` holds a folder for each bundle. `log` receives the fields of the stream, `symbols` a (channels, rows,
+    columns) array for each part of each tile, in coding order.
     """
     head, bundle_id, sections = read_file(Cursor(data, log))
     bundle = find_bundle(weights, bundle_id)
-    prior = {name: array.astype(np.int64) for name, array in np.load(bundle / PARTS[3]).items()}
-    level, height, width = head["level"], head["height"], head["width"]
-    need(level <= 32 * (len(prior["log2_step"]) - 1), "illegal level")
-    tables = [Table(prior["frequencies"][t].tolist(), prior["radius"][t]) for t in prior["index_table"]]
-    base, base_z = interpolate(prior["scale_base"], level), interpolate(prior["scale_base_z"], level)
-    step, step_z = (steps(interpolate(prior[name], level)) for name in ("log2_step", "log2_step_z"))
-    heads = prior["scale_head"].T.reshape(len(base), 4, 4, -1)  # (m, y % 4, x % 4, k)
-    # 2. The grids; 3. to 5. the symbols, tile by tile
-    h, w, side = -(-height // 16), -(-width // 16), 2 ** head["tile"] // 64
-    hz, wz = -(-h // 4), -(-w // 4)
-    z_hat, residual = np.zeros((len(base_z), hz, wz), np.int64), np.zeros((len(base), h, w), np.int64)
-    z = np.zeros_like(z_hat)
-    corners = list(itertools.product(range(0, hz, side), range(0, wz, side)))
+    prior = {name: array.astype(np.int64) for name, array in np.load(bundle / PRIOR).items()}
+    level, height, width, anchors = head["level"], head["height"], head["width"], len(prior["log2_step"])
+    need(level <= 32 * (anchors - 1), "illegal level")
+    tables = [Table(prior["frequencies"][t].tolist(), int(prior["radius"][t])) for t in prior["index_table"]]
+    # 2. The grids; 3. to 6. the coefficients, tile by tile
+    h, w, side = -(-height // 64), -(-width // 64), 2 ** head["tile"] // 64
+    grids = {l: np.zeros((9 + 3 * (l == 6), h << 6 - l, w << 6 - l), np.int64) for l in range(1, 7)}
+    corners = list(itertools.product(range(0, h, side), range(0, w, side)))
     cursors = read_tiles(Cursor(sections[1][1], log, sections[1][0]), len(corners))
     for cursor, (y, x) in zip(cursors, corners, strict=True):
-        stream = TileStream(cursor)
-        above, own = z_hat[:, y : y + side, x : x + side], z[:, y : y + side, x : x + side]  # views of this tile
-        under = residual[:, 4 * y : 4 * (y + side), 4 * x : 4 * (x + side)]
-        index = np.clip(base_z >> 14, 0, len(tables) - 1).repeat(above[0].size)
-        own[:] = stream.read_layer(index, tables, prior["index_shift"], "z").reshape(own.shape)
-        above[:] = np.clip((own * step_z + 8) >> 4, -128, 127)
-        s = np.zeros_like(under) + base[:, None, None]
-        for i, j in np.ndindex(4, 4):
-            cells = s[:, i::4, j::4]
-            cells += np.einsum("mk,kyx->myx", heads[:, i, j], above[:, : cells.shape[1], : cells.shape[2]])
-        index = np.clip(s >> 14, 0, len(tables) - 1)
-        for half in (0, 1):
-            mask = np.broadcast_to(np.indices(under.shape[1:]).sum(0) % 2 == half, under.shape)
-            under[mask] = stream.read_layer(index[mask], tables, prior["index_shift"], f"half {half + 1}")
-    if symbols is not None:
-        symbols += [z, residual]
-    # 6. From symbols to latents
-    unit, limit = prior["unit"][:, None, None], prior["limit"][:, None, None]
-    planes, second = np.zeros((16, h, w), np.int64), np.indices((h, w)).sum(0) % 2 == 1
-    planes[level // 32] = 32 - level % 32
-    planes[min(level // 32 + 1, 15)] += level % 32
-    mu = execute(bundle / PARTS[0], z_hat + 128)[:, :h, :w] - 128
-    for half in (0, 1):
-        latent = np.clip(residual * step + mu * unit, -limit, limit)
-        known = np.clip((2 * latent + unit) // (2 * unit), -128, 127)
-        if half == 0:
-            grid = np.concatenate([np.where(second, mu, known), planes])
-            mu = np.where(second, np.clip(mu + execute(bundle / PARTS[1], grid + 128) - 128, -128, 127), mu)
+        stream, grid = TileStream(cursor, tables, prior["index_shift"].tolist()), (min(side, h - y), min(side, w - x))
+        for l, tile in read_tile(stream, bundle, prior, level, grid, [] if symbols is None else symbols):
+            top, left = y << 6 - l, x << 6 - l
+            grids[l][:, top : top + tile.shape[1], left : left + tile.shape[2]] = tile
     # 7. Pixels
-    squares = execute(bundle / PARTS[2], np.concatenate([known, planes]) + 128, latent).reshape(8, 8, 3, 2 * h, 2 * w)
-    picture = squares.transpose(3, 0, 4, 1, 2).reshape(16 * h, 16 * w, 3)[:height, :width]
+    low = grids[6][:3]
+    for details in (grids[6][3:], *(grids[l] for l in (5, 4, 3, 2, 1))):
+        low = join(low, details)
+    picture = colours(low)
+    if (path := bundle / f"{NETWORKS[-1]}.onnx").exists():
+        squares = space_to_depth(np.clip((picture + 8) >> 4, 0, 255), 4)
+        (correction,) = execute(path, with_level(squares, 64, level, anchors))
+        picture = picture + 4 * (depth_to_space(correction, 4) - 128)
+    picture = np.clip((picture + 8) >> 4, 0, 255)[:, :height, :width].transpose(1, 2, 0)
     picture = ((picture.sum(2) + 1) // 3 if head["flags"] == 1 else picture).astype(np.uint8)
     return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] == 2 else picture

@@ -118,7 +118,7 @@ def liars(streams: dict[str, bytes]) -> dict[str, bytes]:
     """Small files that ask for much, all of their checksums right."""
     small, tiled, alpha = (Parts.of(streams[name]) for name in ("one pixel", "tiles", "alpha"))
     latents, plane = dict(small.sections)[container.LATENTS], dict(alpha.sections)[container.ALPHA]
-    lanes = bytes([0x3C]) + b"\xff" * 4 * 4096
+    lanes = bytes([12]) + b"\xff" * 4 * 4096
     bomb = b"\1" + zlib.compress(bytes(50_000_000), 9)
     return {
         "256 MP in one tile": small.but(width=62_500, height=4096, tile=12),

@@ -1,23 +1,23 @@
-"""Areas, blocks and frames: everything of a picture is made once, where it belongs."""
+"""Areas and blocks: everything of a picture is made once, where it belongs."""
 
 import numpy as np
 import pytest
 
-from runtime.windows import HERE, Area, Blocks, Frame, Reach, cut, even_sides, half, put_half, squares
+from runtime.windows import Area, Blocks, Reach, cut, even_sides, squares
 
 PICTURE = Area(0, 0, 300, 520)
+HERE = Reach(0, 0)
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (16, 16), (17, 640), (513, 512), (2000, 700)])
 @pytest.mark.parametrize("tile_px", [64, 128, 512])
-def test_tiles_cover_both_grids_once(height: int, width: int, tile_px: int) -> None:
-    latent = np.zeros((-(-height // 16), -(-width // 16)), int)
-    hyper = np.zeros((-(-height // 64), -(-width // 64)), int)
+def test_tiles_cover_all_grids_once(height: int, width: int, tile_px: int) -> None:
+    grids = {stride: np.zeros((-(-height // stride), -(-width // stride)), int) for stride in (4, 16, 64)}
     for tile in squares(Area(0, 0, height, width), tile_px):
-        latent[tile.on(16)] += 1
-        hyper[tile.on(64)] += 1
-        assert latent[tile.on(16)].shape == tile.shape(16)
-    assert (latent == 1).all() and (hyper == 1).all()
+        for stride, grid in grids.items():
+            grid[tile.on(stride)] += 1
+            assert grid[tile.on(stride)].shape == tile.shape(stride)
+    assert all((grid == 1).all() for grid in grids.values())
 
 
 def test_an_area_grows_to_whole_positions_and_stops_at_the_edges() -> None:
@@ -58,7 +58,7 @@ def test_blocks_give_any_area_and_are_made_once() -> None:
 
 
 def test_blocks_of_another_type_are_not_cut_to_the_first_one_s() -> None:
-    """A hostile tile may hold residuals of 32 bits beside others of 16."""
+    """What no tile is, whose values are of 16 bits, a block may be."""
     tiles = {0: np.int16(5), 64: np.int32(1 << 20)}
     blocks = Blocks(lambda part: [np.full((1, 4, 4), tiles[part.left])], Area(0, 0, 64, 128), (64, 64), 16)
     assert blocks.take(Area(0, 0, 64, 128)).max() == 1 << 20
@@ -85,29 +85,33 @@ def test_blocks_of_a_region_begin_at_its_corner() -> None:
     assert list(cut(Area(16, 32, 100, 128), (64, 64)))[:2] == [Area(16, 32, 80, 96), Area(16, 96, 80, 128)]
 
 
-@pytest.mark.parametrize("core", [Area(0, 0, 64, 64), Area(64, 128, 128, 192), Area(256, 464, 300, 520), PICTURE])
-def test_a_frame_s_halves_are_the_picture_s(core: Area) -> None:
-    known = core.grown(Reach(16, 16), 16, PICTURE)
-    frame = Frame(core, known, known)
-    rows, columns = np.mgrid[0:19, 0:33]
-    grid = (100 * rows + columns)[None].repeat(2, 0)
-    around, inside = grid[:, *known.on(16)], grid[:, *core.on(16)]
-    odd = (rows + columns) & 1
-    first, second = frame.halves_of(around)
-    assert np.array_equal(first, inside[:, odd[core.on(16)] == 0])
-    assert np.array_equal(second, inside[:, odd[core.on(16)] == 1])
-    assert np.array_equal(frame.first_of(around), around[:, odd[known.on(16)] == 0])
-    assert np.array_equal(frame.joined(first, second), inside)
-    changed = around.copy()
-    frame.with_first(changed, np.zeros_like(frame.first_of(around)))
-    assert np.array_equal(changed, around * odd[known.on(16)])
+def test_an_area_takes_its_part_of_an_outer_one() -> None:
+    grid = np.arange(3 * 19 * 33).reshape(3, 19, 33)  # of 16 pixels a position
+    outer, inner = Area(32, 64, 160, 320), Area(48, 96, 112, 320)
+    part = inner.of(grid[:, *outer.on(16)], outer, 16)
+    assert np.array_equal(part, grid[:, *inner.on(16)])
+    assert part.flags.c_contiguous and part.base is None
+    assert outer.of(grid[:, *outer.on(16)], outer, 16).shape == (3, 8, 16)
 
 
-def test_halves_of_any_shape_are_the_checkerboard_and_go_back() -> None:
-    for height, width, odd in np.ndindex(6, 6, 2):
-        grid = np.arange(2 * (height + 1) * (width + 1)).reshape(2, height + 1, width + 1)
-        mine = (np.add.outer(np.arange(height + 1), np.arange(width + 1)) + odd) % 2 == 0
-        assert np.array_equal(half(grid, odd), grid[:, mine])
-        back = np.zeros_like(grid)
-        put_half(back, half(grid, odd), odd)
-        assert np.array_equal(back, grid * mine)
+def test_what_areas_have_in_common_is_in_both() -> None:
+    assert Area(0, 0, 64, 128).common(Area(32, 64, 128, 192)) == Area(32, 64, 64, 128)
+    assert Area(16, 16, 32, 32).common(PICTURE) == Area(16, 16, 32, 32)
+
+
+def test_blocks_of_several_grids_are_made_together_and_once() -> None:
+    """As a tile's values are: of z and of each wavelet level."""
+    strides = (64, 16, 4)
+    random = np.random.default_rng(2)
+    grids = [random.random((3, -(-300 // stride), -(-520 // stride))) for stride in strides]
+    made: list[Area] = []
+
+    def make(part: Area) -> list[np.ndarray]:
+        made.append(part)
+        return [grid[:, *part.on(stride)] for grid, stride in zip(grids, strides, strict=True)]
+
+    blocks = Blocks(make, PICTURE, (128, 128), *strides)
+    for area in (Area(64, 64, 256, 320), PICTURE, Area(128, 128, 256, 256), Area(192, 0, 300, 520)):
+        for number, (grid, stride) in enumerate(zip(grids, strides, strict=True)):
+            assert np.array_equal(blocks.take(area, number), grid[:, *area.on(stride)])
+    assert len(made) == len(set(made)) == 15

@@ -1,0 +1,131 @@
+"""Folders of weights: what names them, what they may lack, and what is refused."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import spec
+from runtime.bundle import Bundle, bundle_id, decoder_files, shipped_names
+from runtime.codec import Codec
+from runtime.errors import BundleError, InputError
+
+PROJECT = Path(__file__).parents[1]
+DECIDING = [f"{name}.onnx" for name in spec.NETWORKS] + ["prior.npz"]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The default bundle, to be spoilt."""
+    return Path(shutil.copytree(Bundle.open().folder, tmp_path / "copy"))
+
+
+def edited(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("name", ["standard", "lite"])
+def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
+    bundle = Bundle.open(name)
+    bundle.verify()
+    assert name in shipped_names() and shipped_names()[0] == "standard"
+    assert bundle.name == name and bundle.id == bundle_id(bundle.folder)
+    assert Bundle.shipped(bundle.id) == bundle.folder
+    assert set(decoder_files(bundle.folder)) == set(bundle.manifest["sha256"])
+
+
+@pytest.mark.parametrize("name", ["standard", "lite"])
+def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_format(name: str) -> None:
+    prior, tables = Bundle.open(name).prior, Bundle.open(name).tables
+    levels = len(prior.log2_step)
+    assert 2 <= levels <= spec.LEVEL_PLANES and prior.top_level == 32 * (levels - 1)
+    for rows in (prior.log2_step, prior.scale_base):
+        assert rows.shape == (levels, spec.DETAILS * spec.LEVELS + spec.Z) and rows.dtype == np.int16
+    assert 0 <= prior.log2_step.min() and prior.log2_step.max() < 1024
+    assert prior.thresholds.shape == (127,) and (np.diff(prior.thresholds) >= 0).all()
+    assert prior.top_index == len(tables.index_table) - 1
+
+
+def test_the_synthesis_net_counts_where_it_is(copy: Path) -> None:
+    assert decoder_files(copy) == DECIDING
+    whole = bundle_id(copy)
+    (copy / "synthesis.onnx").unlink()
+    assert decoder_files(copy) == [name for name in DECIDING if name != "synthesis.onnx"]
+    assert bundle_id(copy) != whole and not Bundle(copy, {}).has_synthesis
+
+
+def test_every_file_that_decides_is_in_the_id(copy: Path) -> None:
+    found = {bundle_id(copy)}
+    for name in DECIDING:
+        before = (copy / name).read_bytes()
+        (copy / name).write_bytes(before + b"\0")
+        found.add(bundle_id(copy))
+        (copy / name).write_bytes(before)
+    assert len(found) == 1 + len(DECIDING)
+
+
+def test_a_file_that_changed_is_named(copy: Path) -> None:
+    (copy / "fine_first.onnx").write_bytes((copy / "fine_first.onnx").read_bytes()[:-1])
+    with pytest.raises(BundleError, match="fine_first.onnx: damaged"):
+        Bundle.open(copy).verify()
+    (copy / "fine_first.onnx").unlink()
+    with pytest.raises(BundleError, match="fine_first.onnx"):
+        Bundle.open(copy).verify()
+
+
+def test_another_format_is_refused_with_both_numbers(copy: Path) -> None:
+    for number in (1, 3, None):
+        edited(copy, format=number)
+        with pytest.raises(BundleError, match=f"format {number}, this program reads format 2"):
+            Codec(copy)
+
+
+def test_what_is_no_bundle_is_refused(copy: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no bundle there"):
+        Bundle.open(tmp_path / "nothing")
+    (copy / "manifest.json").write_text("{")
+    with pytest.raises(BundleError, match="manifest.json cannot be read"):
+        Bundle.open(copy)
+
+
+def test_a_missing_network_is_named_when_it_is_needed(copy: Path, photo: np.ndarray) -> None:
+    (copy / "coarse_third.onnx").unlink()
+    with pytest.raises(BundleError, match="coarse_third.onnx"):
+        Codec(copy, threads=1).encode(photo)
+
+
+def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> None:
+    (copy / "prior.npz").write_bytes(b"dear diary")
+    with pytest.raises(BundleError, match="prior.npz: cannot be read"):
+        Codec(copy, threads=1).encode(photo)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_a_prior_that_is_damaged_is_named(damage: str, copy: Path) -> None:
+    """In a process of its own, as numpy leaves such a file open."""
+    data = (copy / "prior.npz").read_bytes()
+    spoilt = data[: len(data) // 2] if damage == "cut" else data[:300] + bytes(200) + data[500:]
+    (copy / "prior.npz").write_bytes(spoilt)
+    code = (
+        "import sys; from runtime.bundle import Bundle; from runtime.errors import BundleError\n"
+        "try: Bundle.open(sys.argv[1]).tables; Bundle.open(sys.argv[1]).prior\n"
+        "except BundleError as error: print(error)"
+    )
+    words = [sys.executable, "-W", "ignore", "-c", code, str(copy)]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
+    assert "prior.npz" in done.stdout and done.stdout.count("\n") == 1
+
+
+def test_qualities_lead_to_ever_higher_levels() -> None:
+    bundle = Bundle.open()
+    levels = [bundle.level(quality) for quality in np.arange(1, 100.5, 0.5)]
+    assert levels == sorted(levels) and levels[0] == 0 and levels[-1] <= bundle.prior.top_level
+    for quality in (0, 0.9, 100.1):
+        with pytest.raises(InputError, match=r"outside 1\.\.100"):
+            bundle.level(quality)
