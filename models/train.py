@@ -110,9 +110,9 @@ class Trainer:
     # -- one step ------------------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times distortion of one batch, each picture at a level of its own.
+        """Rate plus lambda times distortion of one batch, or distortion alone where only the synthesis net learns.
 
-        Each is divided by the usual loss at its level, so that all rates weigh alike.
+        Each picture is at a level of its own, and divided by the usual loss there, so that all rates weigh alike.
         """
         levels = self.model.config.levels
         level = (
@@ -127,7 +127,8 @@ class Trainer:
             _, bits, squares, _ = self.model(x, level)
         bpp, mse = bits.sum(1) / px, squares / (3 * px)
         hats = self.model.hats(level)
-        each = bpp + (hats @ self.model.lambdas().to(x.device).log()).exp() * mse
+        price = (hats @ self.model.lambdas().to(x.device).log()).exp()
+        each = mse if phase == "synthesis" else bpp + price * mse
         with torch.no_grad():
             for value, hat in zip(each, hats, strict=True):
                 old = torch.where(self.norm == 0, value, self.norm)
@@ -154,6 +155,8 @@ class Trainer:
         if self.start.get("phase") == name:
             optimiser.load_state_dict(self.start["optimiser"])
             step, minutes_before = self.start["step"], self.start["minutes"]
+        else:
+            self.norm = torch.zeros_like(self.norm)
         self.start = {}
         began = saved = evaluated = time.monotonic()
         with tqdm(total=phase.steps, initial=step, desc=name, mininterval=5) as bar:
