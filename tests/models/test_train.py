@@ -110,7 +110,8 @@ def test_a_slim_checkpoint_holds_the_average_in_half_the_bytes(folder: Path) -> 
     assert types == {True: torch.bfloat16, False: torch.float32}
     average = checkpoint.load(folder / "run" / "last.pt")[1]["average"]
     loaded = checkpoint.load(folder / "run" / "prior.pt")[0].state_dict()
-    assert all(torch.allclose(loaded[name], average[name], rtol=0.01) for name in average)
+    fitted = {name for name in average if name.endswith(".log2")}  # grids, after the last full checkpoint
+    assert all(torch.allclose(loaded[name], average[name], rtol=0.01) for name in average.keys() - fitted)
 
 
 def test_the_synthesis_net_learns_in_its_own_phase_and_nothing_else_does_there(folder: Path) -> None:
@@ -126,12 +127,12 @@ def test_the_synthesis_net_learns_in_its_own_phase_and_nothing_else_does_there(f
     assert not torch.equal(prior["log2_scale"], qat["log2_scale"])
 
 
-def test_grids_are_fitted_once_when_8_bits_begin(folder: Path) -> None:
+def test_grids_are_fitted_when_the_prior_has_learnt_and_learn_in_8_bits(folder: Path) -> None:
     assert run(folder) == 0
     prior, qat = (weights(folder, phase) for phase in ("prior", "qat"))
     grids = [name for name in prior if name.endswith("log2") and prior[name].requires_grad]
     assert {name.split(".")[0] for name in grids} == {*spec.NETWORKS}
-    assert all(prior[name] == torch.tensor(4 / 128).log2() != qat[name] for name in grids)
+    assert all(torch.tensor(4 / 128).log2() != prior[name] != qat[name] for name in grids)
 
 
 def test_a_few_steps_reduce_the_loss_on_another_picture(folder: Path, photo: np.ndarray) -> None:
