@@ -60,11 +60,10 @@ class Order:
         tables.check_index(index)
         self._tables = tables
         self._n = len(index)
-        rank = tables.rank.take(index)
+        coded = np.flatnonzero(index)
+        rank = tables.rank.take(index.take(coded))
         run_ends = np.bincount(rank, minlength=len(tables.rank)).cumsum()
-        uncoded = run_ends[0]  # those of scale index 0 come first
-        run_ends -= uncoded
-        self._where = np.argsort(rank, kind="stable")[uncoded:]
+        self._where = coded.take(np.argsort(rank, kind="stable"))
         self._table = np.repeat(tables.index_table[tables.ranked], np.diff(run_ends, prepend=0))
         ends = run_ends.tolist()
         shifts = tables.index_shift[tables.ranked].tolist()
