@@ -42,13 +42,15 @@ def test_a_size_is_never_passed_and_the_next_level_would_pass_it(share: float, c
 
 
 def test_the_stream_is_the_one_that_the_codec_makes_at_that_level(codec: Codec, small: np.ndarray) -> None:
-    """Gray, RGB and RGBA, with metadata: a quality whose level was hit must give the same bytes."""
+    """Gray, RGB and RGBA, with metadata: a quality whose level was hit must give the same bytes.
+
+    Sizes dip here and there, so a higher level may fit too.
+    """
     for image in (small[..., 0], small, np.dstack([small, small[..., 0]])):
         expected = codec.encode(image, 50, {container.XMP: b"<x/>"})
         found = targets.encode(codec, image, Target(size_bytes=len(expected)), {container.XMP: b"<x/>"})
-        if container.unpack(found)[0].level == container.unpack(expected)[0].level:
-            assert found == expected
-        assert len(found) == len(expected)
+        level, wanted = (container.unpack(data)[0].level for data in (found, expected))
+        assert found == expected if level == wanted else level > wanted and len(found) <= len(expected)
         assert np.array_equal(codec.decode(found).shape, image.shape)
 
 
