@@ -35,17 +35,17 @@ def split(x: F32) -> tuple[F32, F32]:
 def _split(x: F32, axis: int) -> tuple[F32, F32]:
     """Low and high halves of an even number of samples along an axis."""
     low, high = x[_along(axis, 0, None, 2)].copy(), x[_along(axis, 1, None, 2)].copy()
-    alpha, beta, gamma, delta = (np.float32(c / _ONE) for c in spec.LIFTING)
-    for target, factor, source, following in (
-        (high, alpha, low, True),
-        (low, beta, high, False),
-        (high, gamma, low, True),
-        (low, delta, high, False),
-    ):
+    for target, constant, source, following in _lifting(low, high):
         change = _neighbours(source, axis, following)
-        change *= factor
+        change *= np.float32(constant / _ONE)
         target += change
     return low, high
+
+
+def _lifting(low: NDArray[Any], high: NDArray[Any]) -> list[tuple[NDArray[Any], int, NDArray[Any], bool]]:
+    """The four steps that split samples: what changes, by how much of which neighbours. Joining goes back."""
+    alpha, beta, gamma, delta = spec.LIFTING
+    return [(high, alpha, low, True), (low, beta, high, False), (high, gamma, low, True), (low, delta, high, False)]
 
 
 def _neighbours(x: NDArray[Any], axis: int, following: bool) -> NDArray[Any]:
@@ -76,15 +76,9 @@ def _join(low: I32, high: I32, axis: int) -> I32:
     """Samples along an axis from their low and high halves."""
     limit = spec.COEFFICIENT_LIMIT
     low, high = np.clip(low, -limit, limit), np.clip(high, -limit, limit)
-    alpha, beta, gamma, delta = spec.LIFTING
-    for target, factor, source, following in (
-        (low, delta, high, False),
-        (high, gamma, low, True),
-        (low, beta, high, False),
-        (high, alpha, low, True),
-    ):
+    for target, constant, source, following in reversed(_lifting(low, high)):
         change = _neighbours(source, axis, following)
-        change *= np.int32(factor)
+        change *= np.int32(constant)
         change += np.int32(_ONE >> 1)
         change >>= np.int32(spec.LIFT_BITS)
         target -= change
