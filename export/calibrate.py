@@ -28,8 +28,8 @@ def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int])
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
         coefficients = codec.transform(rgb)
         for level in levels:
-            for values, index in codec.quantise(coefficients, level).parts:
-                counts = tables.count(values.ravel(), index.ravel(), counts)
+            for part in codec.quantise(coefficients, level).parts:
+                counts = tables.count(part.coded, part.order.scale, counts)
     assert counts is not None
     return counts
 

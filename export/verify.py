@@ -99,7 +99,7 @@ def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tupl
     coefficients, found = codec.transform(rgb), []
     for level in levels:
         symbols = codec.quantise(coefficients, level)
-        bits = sum(codec.bundle.tables.bits(values.ravel(), index.ravel()) for values, index in symbols.parts)
+        bits = sum(codec.bundle.tables.bits(part.coded, part.order.scale) for part in symbols.parts)
         decoded = codec.reconstruct(symbols, level, shape=rgb.shape[:2])
         found.append((bits, psnr(decoded, rgb)))
     return found

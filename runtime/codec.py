@@ -20,6 +20,7 @@ from runtime import alpha, container, latents, spec, streams, wavelet
 from runtime.bundle import Bundle
 from runtime.container import LAYERS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError
+from runtime.groups import Order
 from runtime.latents import F32, I16, I32, U8, Level
 from runtime.networks import Networks
 from runtime.windows import Area, Blocks, Reach, cut, even_sides, squares
@@ -62,12 +63,29 @@ class Coefficients:
     """(36, h, w) packed details of levels 1, 2, ... 5; the fine ones rounded to int16"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is coded at a time."""
+
+    index: U8
+    """(n, h, w) scale indexes"""
+    order: Order
+    """which symbols are coded, those whose scale index is not 0, and in which order"""
+    coded: I32
+    """(m,) these symbols in coding order"""
+
+    @property
+    def symbols(self) -> I32:
+        """(n, h, w) all symbols of the part."""
+        return self.order.put(self.coded).reshape(self.index.shape)
+
+
+@dataclass(frozen=True, eq=False)
 class Symbols:
     """What is coded of a tile, or of a whole picture taken for one."""
 
-    parts: tuple[tuple[I32, U8], ...]
-    """symbols (n, h, w) and their scale indexes (n, h, w) in coding order, z first"""
+    parts: tuple[Part, ...]
+    """in coding order, z first"""
     values: tuple[I16, ...]
     """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1"""
 
@@ -90,6 +108,7 @@ class Codec:
     ):
         if tile_px < spec.STRIDE_PX or tile_px % spec.STRIDE_PX:
             raise InputError(f"tile_px={tile_px} is not a multiple of {spec.STRIDE_PX}; use 512 or {WINDOW_PX}")
+        _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
         self.networks = Networks(self.bundle.folder, provider, threads)
         self.window_px = tile_px
@@ -184,12 +203,13 @@ class Codec:
         low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
         for part in cut(whole, even_sides(whole, self.window_px)):
             seen = part.grown(REACH, spec.STRIDE_PX, whole)
-            band = wavelet.to_colours(_cropped(rgb, seen)) * np.float32(1 << spec.COEFFICIENT_BITS)
+            band = wavelet.to_colours(_cropped(rgb, seen))
             for number, into in enumerate(fine, start=1):
                 band, details = wavelet.split(band)
                 details = details[:, *part.within(seen, 1 << number)]
-                details = np.rint(details).clip(-latents.LARGEST_VALUE, latents.LARGEST_VALUE)
-                into[:, *part.on(packed_stride(number))] = wavelet.pack(details)
+                np.rint(details, out=details)
+                np.clip(details, -latents.LARGEST_VALUE, latents.LARGEST_VALUE, out=details)
+                into[:, *part.on(packed_stride(number))] = wavelet.pack(details.astype(np.int16))
             low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
         coarse = []
         for _ in range(FINE_LEVELS, spec.LEVELS):
@@ -199,34 +219,30 @@ class Codec:
 
     def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Symbols:
         """The symbols of a tile of a picture; without one, of the whole picture taken for a tile."""
-        level, savings = self.bundle.prior.at_level(level_byte), self.bundle.tables.savings
+        level, tables = self.bundle.prior.at_level(level_byte), self.bundle.tables
         tile = tile or Area(0, 0, *(spec.STRIDE_PX * side for side in coefficients.z.shape[1:]))
 
-        def symbols(found: NDArray[Any], steps: I32, index: U8, mean: U8 | None = None) -> I32:
-            per_unit = np.float32(1 << (spec.STEP_BITS - spec.COEFFICIENT_BITS)) / steps.astype(np.float32)
-            exact: F32 = np.multiply(found, per_unit[:, None, None], dtype=np.float32)
-            if mean is not None:
-                exact -= mean * np.float32(1 / spec.VALUE_STEPS)
-                exact += np.float32(spec.GRID_ZERO / spec.VALUE_STEPS)
-            return latents.quantise(exact, index, savings)
+        eighths = spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS)  # of a step, in a unit of coefficients
 
-        z = coefficients.z[:, *tile.on(spec.STRIDE_PX)]
-        index = level.index_z(z.shape[1:])
-        symbols_z = symbols(z, level.step(0), index)
-        parts = [(symbols_z, index)]
+        def code(number: int, part: int, mean: U8, order: Order) -> I32:
+            if number == 0:
+                found, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+            else:
+                packed = coefficients.packed[number - 1][:, *tile.on(packed_stride(number))]
+                found, steps = packed[ROWS[part]], level.part_step(number, part)
+            per_unit = np.float32(eighths) / steps.astype(np.float32)
+            residuals = found.ravel().take(order.places).astype(np.float32)
+            residuals *= per_unit.take(order.places // found[0].size)
+            residuals -= mean.ravel().take(order.places)
+            residuals += np.float32(spec.GRID_ZERO)
+            residuals *= np.float32(1 / spec.VALUE_STEPS)
+            return latents.quantise(residuals, order.scale, tables.savings)
 
-        def code(number: int, part: int, mean: U8, index: U8) -> I16:
-            found = coefficients.packed[number - 1][:, *tile.on(packed_stride(number))][ROWS[part]]
-            chosen = symbols(found, level.part_step(number, part), index, mean)
-            parts.append((chosen, index))
-            return latents.values(chosen, mean)
-
-        values = self.predict(level, latents.values(symbols_z), code)
-        return Symbols(tuple(parts), values)
+        return self.predict(level, tile.shape(spec.STRIDE_PX), code)
 
     def pack_symbols(self, symbols: Symbols) -> list[bytes]:
         """The three layers of a tile's stream."""
-        coded = [(found.ravel(), index.ravel()) for found, index in symbols.parts]
+        coded = [(part.order, part.coded) for part in symbols.parts]
         chunks = iter(streams.encode_parts(self.bundle.tables, coded))
         return [b"".join(next(chunks) for _ in range(count)) for count in LAYER_PARTS]
 
@@ -240,21 +256,16 @@ class Codec:
         level = self.bundle.prior.at_level(level_byte)
         reader = streams.PartReader(self.bundle.tables, data, sum(LAYER_PARTS))
         left = sum(LAYER_PARTS[:layers])
-        parts: list[tuple[I32, U8]] = []
 
-        def read(index: U8) -> I32:
-            asked = len(parts) < left
-            found = reader.read(index.ravel()) if asked else np.zeros(index.size, np.int32)
-            parts.append((found.reshape(index.shape), index))
-            return parts[-1][0]
+        def code(number: int, part: int, mean: U8, order: Order) -> I32:
+            nonlocal left
+            left -= 1
+            return reader.read(order) if left >= 0 else np.zeros(len(order.places), np.int32)
 
-        def code(number: int, part: int, mean: U8, index: U8) -> I16:
-            return latents.values(read(index), mean)
-
-        values = self.predict(level, latents.values(read(level.index_z(shape))), code)
+        symbols = self.predict(level, shape, code)
         if layers == LAYERS:
             reader.close()
-        return Symbols(tuple(parts), values)
+        return symbols
 
     def low_band(self, level: Level, values: Sequence[I16]) -> I32:
         """The low band (3, h, w) of wavelet level 3, from values of z and of packed details of levels 5 and 4."""
@@ -277,7 +288,10 @@ class Codec:
             change -= spec.GRID_ZERO
             change <<= spec.COEFFICIENT_BITS - spec.CORRECTION_BITS
             rgb += change
-        return np.ascontiguousarray(wavelet.to_pixels(rgb).transpose(1, 2, 0))
+        pixels = np.empty((*rgb.shape[1:], spec.COLOUR_COUNT), np.uint8)
+        for colour, samples in enumerate(rgb):
+            pixels[:, :, colour] = wavelet.to_pixels(samples)
+        return pixels
 
     def reconstruct(self, symbols: Symbols, level_byte: int, shape: tuple[int, int]) -> U8:
         """The picture (H, W, 3) of a shape (H, W) that was quantised as one tile."""
@@ -286,14 +300,22 @@ class Codec:
 
     # -- shared by both ------------------------------------------------------------------------------------------------
 
-    def predict(self, level: Level, z: I16, code: Callable[[int, int, U8, U8], I16]) -> tuple[I16, ...]:
-        """The values of z and of all levels of a tile, coarse to fine, where `code` codes one part.
+    def predict(self, level: Level, shape: tuple[int, int], code: Callable[[int, int, U8, Order], I32]) -> Symbols:
+        """What is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes one part.
 
-        It is given the wavelet level, the part, means (n, h, w) as a network says them and scale indexes (n, h, w), and
-        returns values (n, h, w).
+        It is given the wavelet level (0: z), the part, means (n, h, w) as a network says them and the order of those m
+        symbols that are coded, and returns these, (m,).
         """
-        values, found = [z], z
-        state, said = self.networks.run("start", level.see(z, spec.SEEN_START))
+        parts: list[Part] = []
+
+        def values_of(number: int, part: int, mean: U8, index: U8) -> I16:
+            order = Order(self.bundle.tables, index.ravel())
+            parts.append(Part(index, order, code(number, part, mean, order)))
+            return latents.values(mean, order.places, parts[-1].coded)
+
+        found = values_of(0, 0, np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
+        values = [found]
+        state, said = self.networks.run("start", level.see(found, spec.SEEN_START))
         for number, part in PARTS:
             where = "fine" if number == 1 else "coarse"
             if part == 0:
@@ -306,9 +328,9 @@ class Codec:
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
             mean, scale = np.split(said, 2)
-            found = code(number, part, mean, level.index(scale, number, part))
+            found = values_of(number, part, mean, level.index(scale, number, part))
             values[-1][ROWS[part]] = found
-        return tuple(values)
+        return Symbols(tuple(parts), tuple(values))
 
     def suited(self, header: Header) -> "Codec":
         """This codec, or one of the shipped bundle that a stream names; raises StreamError where none can decode it."""
@@ -331,6 +353,14 @@ class Codec:
                 )
             self._others[bundle_id] = Codec(folder, *self._settings)
         return self._others[bundle_id]
+
+
+def _keep_freed_memory() -> None:
+    """Makes glibc keep what is freed for what comes next: getting it anew, page by page, takes a tenth of the time.
+
+    It keeps twice the largest block that was ever freed, up to 2 x 32 MiB; this one is never touched.
+    """
+    np.empty((32 << 20) - 2 * 4096, np.uint8)
 
 
 def _split(pixels: Pixels) -> tuple[U8, U8 | None]:

@@ -60,12 +60,15 @@ class Order:
         tables.check_index(index)
         self._tables = tables
         self._n = len(index)
-        coded = np.flatnonzero(index)
+        coded = np.flatnonzero(index != 0)
         rank = tables.rank.take(index.take(coded))
-        run_ends = np.bincount(rank, minlength=len(tables.rank)).cumsum()
-        self._where = coded.take(np.argsort(rank, kind="stable"))
-        self._table = np.repeat(tables.index_table[tables.ranked], np.diff(run_ends, prepend=0))
-        ends = run_ends.tolist()
+        counts = np.bincount(rank, minlength=len(tables.rank))
+        self.places: Places = coded.take(np.argsort(rank, kind="stable"))
+        """(m,) where each is in the part."""
+        self.scale: U8 = np.repeat(tables.ranked.astype(np.uint8), counts)
+        """(m,) scale index of each."""
+        self._table = tables.index_table.take(self.scale)
+        ends = counts.cumsum().tolist()
         shifts = tables.index_shift[tables.ranked].tolist()
         self._shifted = [  # first, end and shift of the values with low bits
             (ends[r - 1], ends[r], shifts[r]) for r in range(1, len(ends)) if shifts[r] and ends[r] > ends[r - 1]
@@ -76,22 +79,32 @@ class Order:
         self.groups: U8 = np.concatenate([self._table[first : end : g.values] for g, first, end in self._runs])
         """(s,) table of each group."""
 
-    def split(self, values: NDArray[np.number]) -> Symbols:
-        """Return the symbols of values (n,), whole numbers.
+    def take(self, values: I32) -> I32:
+        """Return the coded ones (m,) of all values (n,) of the part.
 
-        Raises InputError for a value that is not 0 where the index is 0, and for one beyond an escape.
+        Raises InputError for a value that is not 0 where the index is 0.
         """
         if values.shape != (self._n,):
             raise InputError(f"values {values.shape} and scale indexes ({self._n},) must be alike")
-        value = values.take(self._where).astype(np.int32, copy=False)
+        value = values.take(self.places)
         if np.count_nonzero(value) != np.count_nonzero(values):
             raise InputError("a value with scale index 0 is not coded: it must be 0")
+        return value
+
+    def put(self, value: I32) -> I32:
+        """Return all values (n,) of the part from the coded ones (m,): the inverse of take."""
+        values = np.zeros(self._n, np.int32)
+        values[self.places] = value
+        return values
+
+    def split(self, value: I32) -> Symbols:
+        """Return the symbols of the coded values (m,). Raises InputError for one beyond an escape."""
         magnitude = np.abs(value)
         q = magnitude.copy()
         for first, end, shift in self._shifted:
             q[first:end] >>= shift
         if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
-            raise InputError(f"values reach {values.min()}..{values.max()}, magnitudes up to 65535 can be coded")
+            raise InputError(f"values reach {value.min()}..{value.max()}, magnitudes up to 65535 can be coded")
         numbers = np.concatenate([_number(q[first:end], g) for g, first, end in self._runs])
         tops = self.tops(q)
         top_digit, escape = self._bounds(tops)
@@ -100,11 +113,11 @@ class Order:
         fields = magnitude.take(places) & ((np.int64(1) << widths) - 1)
         groups = self.groups * np.intp(SYMBOLS) + numbers
         excesses = self.excesses(tops) * np.intp(SYMBOLS) + excess
-        return Symbols(groups, excesses, fields, widths, value[np.flatnonzero(value != 0)] < 0)
+        return Symbols(groups, excesses, fields, widths, value.take(np.flatnonzero(value != 0)) < 0)
 
     def digits(self, symbols: U8) -> I32:
         """Return the digits (m,) that the symbols (s,) of the groups stand for."""
-        digits = np.empty(len(self._where), np.int32)
+        digits = np.empty(len(self.places), np.int32)
         group = 0
         for g, first, end in self._runs:
             after = group - (first - end) // g.values  # rounded up
@@ -143,14 +156,6 @@ class Order:
         q[places] |= raw.astype(np.int32)
         return q
 
-    def values(self, magnitude: I32, negative: NDArray[np.bool_]) -> I32:
-        """Return the values (n,) from magnitudes (m,), which change, and the signs of those that are not 0."""
-        down = np.flatnonzero(magnitude != 0)[negative]
-        magnitude[down] = -magnitude[down]
-        values = np.zeros(self._n, np.int32)
-        values[self._where] = magnitude
-        return values
-
     def _bounds(self, tops: Places) -> tuple[I32, I32]:
         """Return the largest digit and the number of the symbol ESCAPE for the values at places (e,)."""
         table = self._table.take(tops)
@@ -158,7 +163,7 @@ class Order:
 
     def _fields(self, escaped: Places) -> Fields:
         """Return the fields of the values with low bits and of those escaped, at places (x,)."""
-        widths = np.zeros(len(self._where), np.uint8)
+        widths = np.zeros(len(self.places), np.uint8)
         for first, end, shift in self._shifted:
             widths[first:end] = shift
         widths[escaped] += ESCAPE_BITS

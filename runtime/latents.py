@@ -17,6 +17,7 @@ F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
+Places = NDArray[np.intp]
 
 
 BITS_PER_SQUARED_STEP = 10.0
@@ -112,11 +113,11 @@ class Level:
 
     def index(self, said: U8, level: int, part: int) -> U8:
         """Scale indexes (n, h, w) of a part of a wavelet level, from what the network says of its scales."""
-        tables = _index_tables(_part(_columns(self.bases, level), part), self.prior.top_index)
-        index = np.empty_like(said)
-        for channel, table in enumerate(tables):
-            np.take(table, said[channel], out=index[channel])
-        return index
+        # half of base / 32 + said - 128, rounded down, is (base + 32 * (said - 128)) >> 6
+        halves = (_part(_columns(self.bases, level), part) >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO
+        index = np.add(said, halves.astype(np.int16)[:, None, None], dtype=np.int16)
+        index >>= np.int16(1)
+        return np.clip(index, 0, self.prior.top_index, out=index).astype(np.uint8)
 
     def part_step(self, level: int, part: int) -> I32:
         """Steps (n,) of the channels of a part of a wavelet level."""
@@ -131,39 +132,41 @@ class Level:
         return seen
 
 
-def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
-    """Symbols of residuals in steps, which change; zero where they are not coded.
+def quantise(exact: F32, scale: U8, savings: F32 | None = None) -> I32:
+    """Symbols (m,) of residuals (m,) in steps that have these scale indexes (m,).
 
     With `savings` (see runtime.tables.Tables.savings) a symbol moves one towards zero where the bits saved outweigh
     the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
     """
-    exact *= index != 0
-    symbols = np.rint(exact).astype(np.int32)
-    np.clip(symbols, -LARGEST_SYMBOL, LARGEST_SYMBOL, out=symbols)
+    symbols = np.rint(exact).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32)
     if savings is not None:
-        places = np.flatnonzero(symbols)
-        whole = symbols.ravel().take(places)
+        places = np.flatnonzero(symbols != 0)
+        whole = symbols.take(places)
         magnitude = np.abs(whole)
-        added = np.abs(exact.ravel().take(places))  # growth of the squared error, in squared steps
+        added = np.abs(exact.take(places))  # growth of the squared error, in squared steps
         added -= magnitude
         added *= 2 * BITS_PER_SQUARED_STEP
         added += BITS_PER_SQUARED_STEP
         columns = savings.shape[1]
-        row = index.ravel().take(places).astype(np.intp) * columns
+        row = scale.take(places).astype(np.intp) * columns
         saved = savings.ravel().take(row + np.minimum(magnitude, columns - 1))
         lower = np.flatnonzero(added < saved)
         whole = whole.take(lower)
-        symbols.ravel()[places.take(lower)] = whole - np.sign(whole)
+        symbols[places.take(lower)] = whole - np.sign(whole)
     return symbols
 
 
-def values(symbols: I32, mean: U8 | None = None) -> I16:
-    """Values of symbols and the means that a network says, (n, h, w) both."""
-    total = np.clip(symbols, -LARGEST_VALUE, LARGEST_VALUE) * np.int32(spec.VALUE_STEPS)
-    if mean is not None:
-        total += mean
-        total -= np.int32(spec.GRID_ZERO)
-    return np.clip(total, -LARGEST_VALUE - 1, LARGEST_VALUE).astype(np.int16)
+def values(mean: U8, places: Places, symbols: I32) -> I16:
+    """Values of the means (n, h, w) that a network says, and of the symbols (m,) that are coded at places (m,)."""
+    found = mean.astype(np.int16)
+    found -= np.int16(spec.GRID_ZERO)
+    some = np.flatnonzero(symbols != 0)
+    at, total = places.take(some), symbols.take(some)
+    np.clip(total, -LARGEST_VALUE, LARGEST_VALUE, out=total)
+    total *= np.int32(spec.VALUE_STEPS)
+    total += found.ravel().take(at)
+    found.ravel()[at] = np.clip(total, -LARGEST_VALUE - 1, LARGEST_VALUE, out=total)
+    return found
 
 
 def dequantise(found: I16, steps: I32) -> I32:
@@ -193,12 +196,6 @@ def _part(details: I32, part: int) -> I32:
     if part < 2:
         return np.repeat(details[: spec.BANDS], 2)
     return np.repeat(details[spec.BANDS :], spec.PHASES)
-
-
-def _index_tables(bases: I32, top: int) -> U8:
-    """(n, 256) scale index for all that a network can say of channels with these bases."""
-    said = spec.INDEX_GAIN * (np.arange(256) - spec.GRID_ZERO)
-    return np.clip((bases[:, None] + said) >> spec.INDEX_BITS, 0, top).astype(np.uint8)
 
 
 def _bad(what: str) -> BundleError:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, latents, spec
+from runtime import alpha, container, spec
 from runtime.codec import Codec, Pixels, Region, Symbols, padded
 from runtime.container import ALPHA, FILE, LATENTS, LAYERS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError, TruncatedError
-from runtime.latents import I16, I32, U8
+from runtime.groups import Order
+from runtime.latents import I32, U8
 from runtime.windows import Area, squares
 
 Chunks = dict[Area, list[bytes | StreamError]]
@@ -138,11 +139,10 @@ def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError]
 def _blank(codec: Codec, header: Header, z: I32) -> Symbols:
     """The symbols of a tile of which only z is known, or guessed."""
 
-    def code(_level: int, _part: int, mean: U8, index: U8) -> I16:
-        return latents.values(np.zeros(index.shape, np.int32), mean)
+    def code(level: int, _part: int, _mean: U8, order: Order) -> I32:
+        return z.ravel().take(order.places) if level == 0 else np.zeros(len(order.places), np.int32)
 
-    level = codec.bundle.prior.at_level(header.level)
-    return Symbols((), codec.predict(level, latents.values(z), code))
+    return codec.predict(codec.bundle.prior.at_level(header.level), z.shape[1:], code)
 
 
 def _filled_z(codec: Codec, header: Header, chunks: Chunks, left: Mapping[Area, int]) -> I32:
@@ -151,7 +151,7 @@ def _filled_z(codec: Codec, header: Header, chunks: Chunks, left: Mapping[Area, 
     known = np.zeros(z.shape[1:], np.bool_)
     for tile, layers in left.items():
         if layers:
-            z[:, *tile.on(spec.STRIDE_PX)] = _symbols(codec, header, chunks[tile], tile, 1).parts[0][0]
+            z[:, *tile.on(spec.STRIDE_PX)] = _symbols(codec, header, chunks[tile], tile, 1).parts[0].symbols
             known[tile.on(spec.STRIDE_PX)] = True
     while not known.all():  # each round reaches the rows and columns that have anything known
         z, known = _spread(z, known)

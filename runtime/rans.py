@@ -20,6 +20,8 @@ begins a new row. With few lanes a plain loop over the symbols is faster than nu
 the `_each` twins make the same words that way.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -81,29 +83,23 @@ def _push_rows(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -
     limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
     gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
     word_bits = np.array(WORD_BITS, np.uint32)  # 0-d arrays: numpy is slower with Python integers
-    lanes = len(states)
+    greater, divide, multiply, add = np.greater, np.floor_divide, np.multiply, np.add
     at = len(words)
-    quotient, full = np.empty(lanes, np.uint32), np.empty(lanes, np.bool_)
-    x = states
-    for row in range((len(freq) - 1) // lanes * lanes, -1, -lanes):
-        now = slice(row, row + lanes)
-        f = freq[now]
-        if len(f) != len(x):  # the last row may be shorter, and comes first
-            x, quotient, full = states[: len(f)], quotient[: len(f)], full[: len(f)]
-        np.greater(x, limit[now], full)
-        which = full.nonzero()[0]
-        if len(which):
-            high = x.take(which)
-            begin = at - len(which)
-            words[begin:at] = high  # keeps the low 16 bits
-            at = begin
-            x[which] = high >> word_bits
-        np.floor_divide(x, f, quotient)
-        np.multiply(quotient, gap[now], quotient)
-        np.add(x, quotient, x)
-        np.add(x, start[now], x)  # x in [2**16, 2**32)
-        if len(x) != lanes:
-            x, quotient, full = states, np.empty(lanes, np.uint32), np.empty(lanes, np.bool_)
+    for x, rows in reversed(_rows(states, freq, start, limit, gap)):  # the last row may be shorter, and comes first
+        quotient, full = np.empty(len(x), np.uint32), np.empty(len(x), np.bool_)
+        for f, s, most, g in zip(*(values[::-1] for values in rows), strict=True):
+            greater(x, most, full)
+            which = full.nonzero()[0]
+            if len(which):
+                high = x.take(which)
+                begin = at - len(which)
+                words[begin:at] = high  # keeps the low 16 bits
+                at = begin
+                x[which] = high >> word_bits
+            divide(x, f, quotient)
+            multiply(quotient, g, quotient)
+            add(x, quotient, x)
+            add(x, s, x)  # x in [2**16, 2**32)
     return at
 
 
@@ -113,30 +109,42 @@ def _pop_rows(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, 
     slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
     freq_shift, offset_mask = np.array(ENTRY_FREQ_SHIFT, np.uint32), np.array(_WORD_MASK, np.uint32)
     low, word_bits = np.array(LOWEST_STATE, np.uint32), np.array(WORD_BITS, np.uint32)
-    lanes = len(states)
+    bit_and, shift, multiply, add, less, copy = (
+        np.bitwise_and, np.right_shift, np.multiply, np.add, np.less, np.copyto
+    )  # fmt: skip
+    take = entries.take
     used = 0
-    row_buffers = np.empty((3, lanes), np.uint32)
-    for row in range(0, len(base), lanes):
-        place = places[row : row + lanes]
-        x = states[: len(place)]  # the last row may be shorter
-        slot, entry, freq = row_buffers[:, : len(place)]
-        np.bitwise_and(x, slot_mask, slot)
-        np.add(base[row : row + lanes], slot, slot)
-        np.copyto(place, slot)  # faster than numpy's cast within an operation
-        entries.take(place, out=entry, mode="clip")  # clip: numpy buffers `out` otherwise
-        np.right_shift(x, slot_bits, x)
-        np.right_shift(entry, freq_shift, freq)
-        np.multiply(x, freq, x)
-        np.bitwise_and(entry, offset_mask, entry)
-        np.add(x, entry, x)
-        empty = (x < low).nonzero()[0]
-        if len(empty):
-            more = available[used : used + len(empty)]
-            if len(more) < len(empty):
-                raise _out_of_words(len(available))
-            x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
-            used += len(empty)
+    for x, rows in _rows(states, base, places):
+        slot, entry, freq = np.empty((3, len(x)), np.uint32)
+        below = np.empty(len(x), np.bool_)
+        for first, place in zip(*rows, strict=True):
+            bit_and(x, slot_mask, slot)
+            add(slot, first, slot)
+            copy(place, slot)  # faster than numpy's cast within an operation
+            take(place, None, entry, "clip")  # clip: numpy buffers the output otherwise
+            shift(x, slot_bits, x)
+            shift(entry, freq_shift, freq)
+            multiply(x, freq, x)
+            bit_and(entry, offset_mask, entry)
+            add(x, entry, x)
+            less(x, low, below)
+            empty = below.nonzero()[0]
+            if len(empty):
+                more = available[used : used + len(empty)]
+                if len(more) < len(empty):
+                    raise _out_of_words(len(available))
+                x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
+                used += len(empty)
     return used
+
+
+def _rows(states: Uint32s, *values: NDArray[Any]) -> list[tuple[Uint32s, list[NDArray[Any]]]]:
+    """Return lanes and the rows (rows, lanes) of each of the values (n,) there: full rows, then what is left of one."""
+    lanes = len(states)
+    full = len(values[0]) // lanes * lanes
+    whole = states, [v[:full].reshape(-1, lanes) for v in values]
+    rest = states[: len(values[0]) - full], [v[None, full:] for v in values]
+    return [whole, rest] if len(rest[0]) else [whole]
 
 
 def _push_each(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -> int:

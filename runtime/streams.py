@@ -37,17 +37,17 @@ LANE_WASTE_SHARE = 0.007
 STATE_BYTES = 4
 WORD_BYTES = 2
 
-Part = tuple[NDArray[np.int32], NDArray[np.uint8]]
-"""Values (n,) and their scale indexes (n,)."""
+Part = tuple[Order, NDArray[np.int32]]
+"""Which values are coded in which order, and these (m,)."""
 
 
 def encode_parts(tables: Tables, parts: Sequence[Part]) -> list[bytes]:
     """Return one chunk a part; joined they are the stream of the tile.
 
     The first chunk begins with the number of lanes and the states. Any other chunk is empty if its
-    part has scale index 0 everywhere. Raises InputError for values that cannot be coded.
+    part has no coded values. Raises InputError for values that cannot be coded.
     """
-    split = [Order(tables, index).split(values) for values, index in parts]
+    split = [order.split(values) for order, values in parts]
     raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
     coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
     lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
@@ -68,8 +68,8 @@ def encode_parts(tables: Tables, parts: Sequence[Part]) -> list[bytes]:
 class PartReader:
     """Reads a tile's stream part by part: the inverse of `encode_parts`.
 
-        reader = PartReader(tables, data, len(indexes))
-        values = [reader.read(index) for index in indexes]
+        reader = PartReader(tables, data, len(orders))
+        values = [reader.read(order) for order in orders]
         reader.close()
 
     Raises TruncatedError where the bytes run out, StreamError where they make no sense.
@@ -94,9 +94,8 @@ class PartReader:
         self._spare = b""
         """Raw bytes of the last part that came in the states."""
 
-    def read(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
-        """Return the values (n,) of the next part; scale index (n,) says how each is coded."""
-        order = Order(self._tables, index)
+    def read(self, order: Order) -> NDArray[np.int32]:
+        """Return the coded values (m,) of the next part, which has such an order."""
         q = order.digits(self._pop(order.groups))
         tops = order.tops(q)
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
@@ -105,11 +104,13 @@ class PartReader:
             self._spare = self._states.astype("<u2").tobytes()
             self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
         raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
-        magnitude = order.join(q, fields, raw)
-        nonzero = int(np.count_nonzero(magnitude))
-        signs = np.unpackbits(np.frombuffer(self._take(nonzero), np.uint8))
-        _check_padding(signs[nonzero:])
-        return order.values(magnitude, signs[:nonzero].view(np.bool_))
+        values = order.join(q, fields, raw)
+        some = np.flatnonzero(values != 0)
+        signs = np.unpackbits(np.frombuffer(self._take(len(some)), np.uint8))
+        _check_padding(signs[len(some) :])
+        down = some[signs[: len(some)].view(np.bool_)]
+        values[down] = -values[down]
+        return values
 
     def close(self) -> None:
         """Raise StreamError unless all bytes are used and all states are back at 2**16; after the last part."""

@@ -5,6 +5,7 @@ transforms into lifting steps". Signals are extended by reflection, sides are ev
 that would make it orthonormal: quantisation steps account for them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ U8 = NDArray[np.uint8]
 _ONE = 1 << spec.LIFT_BITS
 _WHOLE = 1 << spec.COEFFICIENT_BITS
 _MIDDLE = 128
+STRIP = 1 << 17
+"""Samples that are lifted at a time: with what comes in between they stay in a core's cache."""
 
 
 # -- one level, float: the encoder's direction -------------------------------------------------------------------------
@@ -26,20 +29,27 @@ _MIDDLE = 128
 
 def split(x: F32) -> tuple[F32, F32]:
     """The low band (3, H/2, W/2) of signals (3, H, W), and their details (9, H/2, W/2) ordered (colour, band)."""
-    low, high = _split(x, 2)
-    (low_low, low_high), (high_low, high_high) = _split(low, 1), _split(high, 1)
-    details = np.stack([low_high, high_low, high_high], axis=1)
-    return low_low, details.reshape(-1, *low_low.shape[1:])
+    colours, height, width = x.shape
+    low = np.empty((colours, height // 2, width // 2), x.dtype)
+    details = np.empty((colours, spec.BANDS, *low.shape[1:]), x.dtype)
+    halves = np.empty((2, height, width // 2), x.dtype)
+    for signal, low_low, (low_high, high_low, high_high) in zip(x, low, details, strict=True):
+        for rows in _strips(height, width // 2):
+            halves[0, rows], halves[1, rows] = signal[rows, 0::2], signal[rows, 1::2]
+            _split(halves[0, rows], halves[1, rows], 1)
+        for half, lower, higher in zip(halves, (low_low, high_low), (low_high, high_high), strict=True):
+            for columns in _strips(width // 2, height // 2):
+                lower[:, columns], higher[:, columns] = half[0::2, columns], half[1::2, columns]
+                _split(lower[:, columns], higher[:, columns], 0)
+    return low, details.reshape(-1, *low.shape[1:])
 
 
-def _split(x: F32, axis: int) -> tuple[F32, F32]:
-    """Low and high halves of an even number of samples along an axis."""
-    low, high = x[_along(axis, 0, None, 2)].copy(), x[_along(axis, 1, None, 2)].copy()
+def _split(low: F32, high: F32, axis: int) -> None:
+    """Lifts even and odd samples along an axis to their low and high halves, in place."""
     for target, constant, source, following in _lifting(low, high):
         change = _neighbours(source, axis, following)
         change *= np.float32(constant / _ONE)
         target += change
-    return low, high
 
 
 def _lifting(low: NDArray[Any], high: NDArray[Any]) -> list[tuple[NDArray[Any], int, NDArray[Any], bool]]:
@@ -58,9 +68,15 @@ def _neighbours(x: NDArray[Any], axis: int, following: bool) -> NDArray[Any]:
     return total
 
 
-def _along(axis: int, start: int | None, stop: int | None, step: int = 1) -> tuple[slice, ...]:
-    """A slice along axis 1 or 2 of (C, H, W)."""
-    return (*(slice(None),) * axis, slice(start, stop, step))
+def _along(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    """A slice along an axis of (H, W)."""
+    return (*(slice(None),) * axis, slice(start, stop))
+
+
+def _strips(length: int, across: int) -> Iterator[slice]:
+    """Parts of a length, each of about STRIP samples where it is so many samples across."""
+    step = max(1, STRIP // across)
+    return (slice(start, start + step) for start in range(0, length, step))
 
 
 # -- one level, integers: the decoder's direction ----------------------------------------------------------------------
@@ -68,12 +84,21 @@ def _along(axis: int, start: int | None, stop: int | None, step: int = 1) -> tup
 
 def join(low: I32, details: I32) -> I32:
     """Signals (3, H, W) from their low band (3, H/2, W/2) and details (9, H/2, W/2): the inverse of split."""
-    low_high, high_low, high_high = details.reshape(spec.COLOUR_COUNT, spec.BANDS, *low.shape[1:]).transpose(1, 0, 2, 3)
-    return _join(_join(low, low_high, 1), _join(high_low, high_high, 1), 2)
+    colours, height, width = low.shape
+    x = np.empty((colours, 2 * height, 2 * width), np.int32)
+    halves = np.empty((2, 2 * height, width), np.int32)
+    bands = details.reshape(colours, spec.BANDS, height, width)
+    for signal, low_low, (low_high, high_low, high_high) in zip(x, low, bands, strict=True):
+        for half, lower, higher in zip(halves, (low_low, high_low), (low_high, high_high), strict=True):
+            for columns in _strips(width, height):
+                half[0::2, columns], half[1::2, columns] = _join(lower[:, columns], higher[:, columns], 0)
+        for rows in _strips(2 * height, width):
+            signal[rows, 0::2], signal[rows, 1::2] = _join(halves[0, rows], halves[1, rows], 1)
+    return x
 
 
-def _join(low: I32, high: I32, axis: int) -> I32:
-    """Samples along an axis from their low and high halves."""
+def _join(low: I32, high: I32, axis: int) -> tuple[I32, I32]:
+    """Even and odd samples along an axis from their low and high halves."""
     limit = spec.COEFFICIENT_LIMIT
     low, high = np.clip(low, -limit, limit), np.clip(high, -limit, limit)
     for target, constant, source, following in reversed(_lifting(low, high)):
@@ -82,21 +107,25 @@ def _join(low: I32, high: I32, axis: int) -> I32:
         change += np.int32(_ONE >> 1)
         change >>= np.int32(spec.LIFT_BITS)
         target -= change
-    x = np.empty([2 * n if i == axis else n for i, n in enumerate(low.shape)], np.int32)
-    x[_along(axis, 0, None, 2)], x[_along(axis, 1, None, 2)] = low, high
-    return x
+    return low, high
 
 
 # -- pixels and colours ------------------------------------------------------------------------------------------------
 
 
 def to_colours(pixels: U8) -> F32:
-    """Luma and chroma (3, H, W) around 0 of RGB (H, W, 3): the same floats on every machine, as all of this file."""
-    red, green, blue = np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.int16)
+    """Luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3).
+
+    The same floats on every machine, as all of this file.
+    """
+    red, green, blue = (pixels[:, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
     outer = red + blue
-    factors = (np.float32(row[0] / _ONE) for row in spec.COLOURS)
+    factors = (np.float32(_WHOLE * row[0] / _ONE) for row in spec.COLOURS)
     signals = (outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green)  # in units of their first factor
-    return np.stack([np.multiply(s, f, dtype=np.float32) for s, f in zip(signals, factors, strict=True)])
+    found = np.empty((spec.COLOUR_COUNT, *red.shape), np.float32)
+    for signal, factor, colour in zip(signals, factors, found, strict=True):
+        np.multiply(signal, factor, out=colour)
+    return found
 
 
 def from_colours(signals: I32) -> I32:
@@ -138,5 +167,8 @@ def pack(details: NDArray[Any], side: int = 2) -> NDArray[Any]:
 def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
     """The inverse of pack."""
     c, h, w = packed.shape[0] // side**2, *packed.shape[1:]
-    squares = packed.reshape(c, side, side, h, w).transpose(0, 3, 1, 4, 2)
-    return squares.reshape(c, h * side, w * side)
+    details = np.empty((c, h * side, w * side), packed.dtype)
+    for row, planes in enumerate(packed.reshape(c, side, side, h, w).swapaxes(0, 1)):
+        for column in range(side):
+            details[:, row::side, column::side] = planes[:, column]
+    return details

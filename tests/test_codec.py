@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from runtime import codec as stages
-from runtime import container, latents, pixels, spec, streams, wavelet
+from runtime import container, pixels, spec, streams, wavelet
 from runtime.codec import LAYER_PARTS, ROWS, Codec, Coefficients, Symbols, packed_stride, padded
 from runtime.errors import BundleError, InputError, StreamError
+from runtime.groups import Order
 from runtime.networks import Networks
 from runtime.windows import squares
 
@@ -200,7 +201,7 @@ def test_the_largest_coefficients_are_clamped_where_16_bits_do_not_hold_them(cod
         for first, second in ((high, low), (low, high), (high, high)):
             picture = np.where(np.outer(first, second) > 0, 255, 0).astype(np.uint8)[:, :, None].repeat(3, 2)
             kept = wavelet.unpack(codec.transform(picture).packed[number - 1])
-            signals = wavelet.to_colours(picture) * np.float32(16)
+            signals = wavelet.to_colours(picture)
             for _ in range(number):
                 signals, exact = wavelet.split(signals)
             if number <= stages.FINE_LEVELS:
@@ -212,32 +213,29 @@ def test_the_largest_coefficients_are_clamped_where_16_bits_do_not_hold_them(cod
 
 def filters(number: int) -> tuple[np.ndarray, np.ndarray]:
     """What samples weigh in a low and in a high coefficient of a level, one in the middle of a row of 512."""
-    found = np.eye(512, dtype=np.float32)[None]
+    found = np.eye(512, dtype=np.float32)
     for _ in range(number):
-        found, high = wavelet._split(found, 1)
-    return found[0, found.shape[1] // 2], high[0, high.shape[1] // 2]
+        found, high = found[0::2].copy(), found[1::2].copy()
+        wavelet._split(found, high, 0)
+    return found[len(found) // 2], high[len(high) // 2]
 
 
 def hostile(codec: Codec, level_byte: int, shape: tuple[int, int], seed: int) -> Symbols:
     """Symbols of a tile, a share of those that are coded drawn from all that 16 bits can be."""
     random, level = np.random.default_rng(seed), codec.bundle.prior.at_level(level_byte)
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def code(number: int, part: int, mean: np.ndarray, index: np.ndarray) -> np.ndarray:
-        found = random.integers(-65535, 65536, index.shape).astype(np.int32)
-        found[(index == 0) | (random.random(index.shape) < 0.7)] = 0
-        parts.append((found, index))
-        return latents.values(found, mean)
+    def code(number: int, part: int, mean: np.ndarray, order: Order) -> np.ndarray:
+        found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
+        found[random.random(found.shape) < 0.7] = 0
+        return found
 
-    z = code(0, 0, np.full((spec.Z, *shape), 128, np.uint8), level.index_z(shape))
-    values = codec.predict(level, z, code)
-    return Symbols(tuple(parts), values)
+    return codec.predict(level, shape, code)
 
 
 def same(found: Symbols, expected: Symbols) -> None:
     """Fails unless all symbols, indexes and values of two tiles are equal."""
     for mine, its in zip(found.parts, expected.parts, strict=True):
-        assert all(map(np.array_equal, mine, its))
+        assert np.array_equal(mine.index, its.index) and np.array_equal(mine.symbols, its.symbols)
     assert all(map(np.array_equal, found.values, expected.values))
 
 
@@ -305,7 +303,7 @@ def test_threads_and_processes_give_the_same_bytes_and_pixels(codec: Codec, phot
 def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarray) -> None:
     level = codec.bundle.level(80)
     symbols = codec.quantise(codec.transform(cam), level)
-    bits = sum(codec.bundle.tables.bits(found.ravel(), index.ravel()) for found, index in symbols.parts)
+    bits = sum(codec.bundle.tables.bits(part.coded, part.order.scale) for part in symbols.parts)
     coded = codec.encode(cam, 80)
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
@@ -380,20 +378,15 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     """A stream may hold it: so 8 times a symbol of 60000 is as good as the largest of 16 bits."""
     level_byte = codec.bundle.level(50)
     symbols = codec.quantise(codec.transform(photo[:64, :64]), level_byte)
-    z, index = symbols.parts[0]
-    z = z.copy()
+    z = symbols.parts[0].symbols
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
-    level = codec.bundle.prior.at_level(level_byte)
-    parts = [(z, index)]
 
-    def code(number: int, part: int, mean: np.ndarray, index: np.ndarray) -> np.ndarray:
-        parts.append((np.zeros(index.shape, np.int32), index))
-        return latents.values(parts[-1][0], mean)
+    def code(number: int, part: int, mean: np.ndarray, order: Order) -> np.ndarray:
+        return order.take(z.ravel() if number == 0 else np.zeros(mean.size, np.int32))
 
-    values = codec.predict(level, latents.values(z), code)
-    chunks = codec.pack_symbols(Symbols(tuple(parts), values))
-    found = codec.unpack_symbols(b"".join(chunks), level_byte, (1, 1))
-    same(found, Symbols(tuple(parts), values))
+    symbols = codec.predict(codec.bundle.prior.at_level(level_byte), (1, 1), code)
+    found = codec.unpack_symbols(b"".join(codec.pack_symbols(symbols)), level_byte, (1, 1))
+    same(found, symbols)
     assert found.values[0][:2, 0, 0].tolist() == [32767, -32768]
 
 
@@ -404,15 +397,15 @@ def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray) -> 
     symbols = codec.quantise(codec.transform(photo), level_byte)
     assert len(symbols.parts) == sum(LAYER_PARTS) == 16
     reader = streams.PartReader(codec.bundle.tables, sections[container.LATENTS], 16)
-    for found, index in symbols.parts[:7]:
-        assert np.array_equal(reader.read(index.ravel()), found.ravel())
+    for part in symbols.parts[:7]:
+        assert np.array_equal(reader.read(part.order), part.coded)
     chunks = codec.pack_symbols(symbols)
     assert b"".join(chunks) == sections[container.LATENTS]
     for layers in (1, 2, 3):
         found = codec.unpack_symbols(b"".join(chunks[:layers]), level_byte, (3, 4), layers)
         count = sum(LAYER_PARTS[:layers])
         same(Symbols(found.parts[:count], ()), Symbols(symbols.parts[:count], ()))
-        assert not any(residual.any() for residual, _ in found.parts[count:])
+        assert not any(part.coded.any() for part in found.parts[count:])
         with pytest.raises(StreamError):
             codec.unpack_symbols(b"".join(chunks[:layers])[:-1], level_byte, (3, 4), layers)
 

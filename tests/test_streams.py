@@ -4,7 +4,8 @@ from gaussian_tables import draw_layer, gaussian_tables
 
 from runtime import streams
 from runtime.errors import StreamError, TruncatedError
-from runtime.streams import PartReader, encode_parts, pack_bits, unpack_bits
+from runtime.groups import Order
+from runtime.streams import PartReader, pack_bits, unpack_bits
 from runtime.tables import Tables
 
 TABLES = gaussian_tables()
@@ -17,9 +18,19 @@ SMALL = Tables(
 GOLDEN = ["001e3eb7059c2b0007c0", "a040"]
 
 
+def encode_parts(tables, parts):
+    orders = [Order(tables, index) for _, index in parts]
+    return streams.encode_parts(tables, [(o, o.take(values)) for o, (values, _) in zip(orders, parts, strict=True)])
+
+
+def read(reader, tables, index):
+    order = Order(tables, index)
+    return order.put(reader.read(order))
+
+
 def read_all(tables, data, parts):
     reader = PartReader(tables, data, len(parts))
-    values = [reader.read(index) for _, index in parts]
+    values = [read(reader, tables, index) for _, index in parts]
     reader.close()
     return values
 
@@ -38,9 +49,9 @@ def test_a_prefix_of_the_chunks_gives_the_first_parts():
     parts = [draw_layer(TABLES, i, 3000) for i in range(3)]
     reader = PartReader(TABLES, b"".join(encode_parts(TABLES, parts)[:2]), 3)
     for values, index in parts[:2]:
-        assert np.array_equal(reader.read(index), values)
+        assert np.array_equal(read(reader, TABLES, index), values)
     with pytest.raises(TruncatedError):
-        reader.read(parts[2][1])
+        read(reader, TABLES, parts[2][1])
 
 
 def test_parts_without_coded_values_take_no_bytes():
@@ -126,7 +137,7 @@ def test_random_bytes_raise_stream_error_or_decode(seed):
     _, index = draw_layer(TABLES, seed, 300)
     try:
         reader = PartReader(TABLES, data, 1)
-        assert reader.read(index).shape == (300,)
+        assert read(reader, TABLES, index).shape == (300,)
         reader.close()
     except StreamError:
         pass
@@ -173,7 +184,7 @@ def test_a_reader_that_counts_other_parts_than_there_are_notices():
         reader = PartReader(TABLES, data, count)
         with pytest.raises(StreamError):
             for _, index in [*parts, parts[0]][:count]:
-                reader.read(index)
+                read(reader, TABLES, index)
             reader.close()
 
 
@@ -181,4 +192,4 @@ def test_padding_bits_must_be_zero():
     parts = [(np.array([v], np.int32), np.array([3], np.uint8)) for v in (5, 0)]
     data = encode_parts(SMALL, parts)[0]
     with pytest.raises(StreamError, match="not 0"):
-        PartReader(SMALL, data[:-1] + bytes([data[-1] | 1]), 2).read(parts[0][1])
+        read(PartReader(SMALL, data[:-1] + bytes([data[-1] | 1]), 2), SMALL, parts[0][1])
