@@ -80,10 +80,10 @@ def names(folder: Path) -> list[str]:
 
 def input_shapes(model: Any, name: str, height_px: int, width_px: int) -> list[dict[str, tuple[int, ...]]]:
     """Return the shapes of a network's inputs by name, for each of its runs on a picture of about this size."""
-    channels = {given.name: given.type.tensor_type.shape.dim[1].dim_value for given in model.graph.input}
-    whole = [-(-side // 64) * 64 for side in (height_px, width_px)]
+    whole = {"height": -(-height_px // 64) * 64, "width": -(-width_px // 64) * 64}
+    ends = {given.name: given.type.tensor_type.shape.dim for given in model.graph.input}
     return [
-        {given: (1, count, *(side // stride for side in whole)) for given, count in channels.items()}
+        {given: tuple(d.dim_value or whole[d.dim_param] // stride for d in dims) for given, dims in ends.items()}
         for stride in STRIDES_PX[name]
     ]
 
@@ -116,29 +116,30 @@ def yardstick() -> Any:
 
 def count_macs(model: Any, shapes: dict[str, tuple[int, ...]]) -> int:
     """Return the multiplications of a graph's convolutions, which are all int8, for inputs of such shapes."""
-    import onnx
+    from onnx import helper, numpy_helper
 
-    constants = {constant.name: list(constant.dims) for constant in model.graph.initializer}
+    constants = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
     sizes = {name: list(shape) for name, shape in shapes.items()}
     macs = 0
     # onnx infers no shapes of operators that are not its own (QLinearAdd), so this follows them itself
     for node in model.graph.node:
         shape = sizes[node.input[0]]
-        if node.op_type == "QLinearConv":
-            weight = constants[node.input[3]]
-            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-            strides, pads = attributes.get("strides", [1, 1]), attributes.get("pads", [0] * 4)
-            kernel = weight[2:]
-            sides = [(side + pads[i] + pads[i + 2] - kernel[i]) // strides[i] + 1 for i, side in enumerate(shape[2:])]
-            shape = [1, weight[0], *sides]
+        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "QLinearConv":  # as large as its input: stride 1, padded to "same"
+            weight = constants[node.input[3]].shape
+            last = attributes.get("channels_last", 0)
+            sides = shape[1:3] if last else shape[2:]
+            shape = [1, *sides, weight[0]] if last else [1, weight[0], *sides]
             macs += math.prod(weight) * math.prod(sides)
-        elif node.op_type == "DepthToSpace":
-            block = next(a.i for a in node.attribute if a.name == "blocksize")
-            shape = [1, shape[1] // block**2, shape[2] * block, shape[3] * block]
+        elif node.op_type == "Transpose":
+            shape = [shape[axis] for axis in attributes["perm"]]
+        elif node.op_type == "Reshape":
+            wanted = [side or shape[axis] for axis, side in enumerate(constants[node.input[1]].tolist())]
+            rest = math.prod(shape) // abs(math.prod(wanted))
+            shape = [rest if side == -1 else side for side in wanted]
         elif node.op_type != "QLinearAdd":
             raise ValueError(f"{model.graph.name}: {node.op_type} is no operator of our graphs")
-        for output in node.output:
-            sizes[output] = shape
+        sizes[node.output[0]] = shape
     return macs
 
 

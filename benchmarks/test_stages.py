@@ -131,7 +131,7 @@ def same(found: Sequence[npt.NDArray[Any]], expected: Sequence[npt.NDArray[Any]]
 
 def alike(found: Symbols, expected: Symbols) -> bool:
     """Whether symbols, their scale indexes and the values they stand for are equal."""
-    parts = ([array for part in each.parts for array in part] for each in (found, expected))
+    parts = ([array for part in each.parts for array in (part.index, part.coded)] for each in (found, expected))
     return same(*parts) and same(found.values, expected.values)
 
 

@@ -10,7 +10,9 @@ from export.verify import bits_and_psnr, psnr
 from runtime.codec import Codec
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
-"""Qualities at which our scale follows JPEG's PSNR; outside, it runs on to the ends of the rate scale."""
+"""Qualities at which our scale follows JPEG's PSNR; above, it runs on to the end of the rate scale."""
+LEAST_BPP = 0.1
+"""Mean rate at quality 1; lower levels are left to targets of size."""
 PICTURE_PX = 512
 """Calibration uses the middle of each picture, at most this many pixels a side."""
 
@@ -29,7 +31,7 @@ def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int])
         coefficients = codec.transform(rgb)
         for level in levels:
             for part in codec.quantise(coefficients, level).parts:
-                counts = tables.count(part.coded, part.order.scale, counts)
+                counts = tables.count(part.coded, part.order.index, counts)
     assert counts is not None
     return counts
 
@@ -47,13 +49,19 @@ def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
 
 
 def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> list[int]:
-    """The level byte of each quality 1 .. 100, so that quality Q gives JPEG's mean PSNR at Q; strictly increasing."""
+    """The level byte of each quality 1 .. 100, so that quality Q gives JPEG's mean PSNR at Q; strictly increasing.
+
+    Quality 1 is at LEAST_BPP, or lower where it must.
+    """
     top = codec.bundle.prior.top_level
     levels = list(range(0, top + 1, step))
     found = [bits_and_psnr(codec, rgb, levels) for rgb in tqdm(pictures, desc="quality scale", leave=False)]
     ours = np.mean([[db for _, db in at_levels] for at_levels in found], 0)
+    sizes_px = [rgb.shape[0] * rgb.shape[1] for rgb in pictures]
+    bpp = np.mean([[bits / px for bits, _ in at_levels] for at_levels, px in zip(found, sizes_px, strict=True)], 0)
     at = np.interp([jpeg_psnr(pictures, q) for q in JPEG_QUALITIES], ours, levels)
-    scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [0, *at, top]).round().astype(int)
+    first = max(0, min(np.interp(LEAST_BPP, bpp, levels), at[0] - JPEG_QUALITIES[0] + 1))
+    scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [first, *at, top]).round().astype(int)
     for i in range(1, 100):
         scale[i] = max(scale[i], scale[i - 1] + 1)
     scale = np.minimum(scale, top - np.arange(100)[::-1])

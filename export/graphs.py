@@ -1,8 +1,11 @@
 """Each network as an ONNX graph, written operator by operator from integer weights; and its float twin.
 
-The int8 graphs hold only operators whose results are the same on every CPU (ALLOWED). A float twin has the same name,
-inputs and outputs, u8 on the same grids, but float32 in between: the reference that verify measures quantisation
-against.
+The int8 graphs hold only operators whose results are the same on every CPU (ALLOWED). Those of the prior keep channels
+last in between, as ONNX Runtime's int8 convolutions want them: it would else turn tensors around many times, a fifth of
+the whole time. The state that they hand on stays so too.
+
+A float twin has the same name, inputs and outputs, u8 on the same grids, but float32 in between: the reference that
+verify measures quantisation against.
 """
 
 from dataclasses import dataclass, field
@@ -19,8 +22,11 @@ from runtime import spec
 
 OPSET = 17
 IR_VERSION = 8
-ALLOWED = {"QLinearConv", "QLinearAdd", "DepthToSpace"}
-"""Operators of the int8 graphs."""
+ALLOWED = {"QLinearConv", "QLinearAdd", "Transpose", "Reshape"}
+"""Operators of the int8 graphs; the last two move values about."""
+CHANNELS_LAST = {"state", "new_state"}
+"""Inputs and outputs that are (1, height, width, channels); all others are (1, channels, height, width)."""
+TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 LAST = "fine_third"
 """The network after which nothing is coded: its state is of no use to anyone."""
 
@@ -31,6 +37,8 @@ class Graph:
 
     name: str
     quantised: bool
+    last: bool = False
+    """channels are last in between"""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
@@ -43,7 +51,8 @@ class Graph:
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """The one output of a new node, which has its name."""
-        domain = "com.microsoft" if kind == "QLinearAdd" else ""
+        ours = kind == "QLinearAdd" or "channels_last" in attributes
+        domain = "com.microsoft" if ours else ""
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
@@ -56,20 +65,28 @@ class Graph:
         ]
 
     def input(self, name: str, scale: Scale, channels: int) -> str:
-        """A u8 input (1, channels, height, width) as this graph's arithmetic wants it."""
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.UINT8, [1, channels, "height", "width"]))
-        return name if self.quantised else self.node("DequantizeLinear", [name, *self.grid(scale)], f"{name}.float")
+        """A u8 input as this graph's arithmetic wants it."""
+        self.inputs.append(_u8(name, channels, "height", "width"))
+        x = self.turned(name, f"{name}.turned", name in CHANNELS_LAST, self.last)
+        return x if self.quantised else self.node("DequantizeLinear", [x, *self.grid(scale)], f"{name}.float")
 
     def output(self, x: str, name: str, scale: Scale, channels: int) -> None:
-        """Makes a tensor a u8 output (1, channels, height_out, width_out) under a name that no other tensor has."""
-        shape: list[int | str | None] = [1, channels, "height_out", "width_out"]
-        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.UINT8, shape))
+        """Makes a tensor a u8 output under a name that no other tensor has."""
+        self.outputs.append(_u8(name, channels, "height_out", "width_out"))
+        last = name in CHANNELS_LAST
         if not self.quantised:
-            self.node("QuantizeLinear", [x, *self.grid(scale)], name)
+            x = self.node("QuantizeLinear", [x, *self.grid(scale)], f"{name}.u8" if last != self.last else name)
+        if self.turned(x, name, self.last, last) == name:
             return
         for node in self.nodes:
             for tensors in (node.input, node.output):
                 tensors[:] = [name if tensor == x else tensor for tensor in tensors]
+
+    def turned(self, x: str, name: str, last: bool, wanted: bool) -> str:
+        """A tensor whose channels are last or not with these where they are wanted."""
+        if last == wanted:
+            return x
+        return self.node("Transpose", [x], name, perm=TO_LAST if wanted else TO_FIRST)
 
     def finish(self) -> onnx.ModelProto:
         """The model, checked by onnx."""
@@ -89,20 +106,22 @@ class Graph:
             return self.node("Clip", [x, *limits], f"{name}.clip")
         return x if scale.signed else self.node("Relu", [x], f"{name}.relu")
 
-    def convolution(self, x: str, conv: Conv, name: str) -> str:
-        """A Conv, its result on its own grid or on the lent one."""
-        geometry = {
+    def convolution(self, x: str, conv: Conv, name: str, order: slice | np.ndarray = slice(None)) -> str:
+        """A Conv, its result on its own grid or on the lent one; `order` arranges its output channels."""
+        geometry: dict[str, Any] = {
             "strides": [conv.stride] * 2,
             "pads": [conv.padding] * 4,
             "kernel_shape": list(conv.weight.shape[2:]),
         }
+        if self.last:
+            geometry["channels_last"] = 1
         if conv.out is None:
             raise TypeError(f"{self.name}: {name}: a convolution without a grid has no exact form")
         if self.quantised:
-            weight = self.constant(f"{name}.weight", conv.integer_weight().numpy().astype(np.int8))
-            scale = self.constant(f"{name}.scale", conv.weight_scale().numpy())
+            weight = self.constant(f"{name}.weight", conv.integer_weight().numpy().astype(np.int8)[order])
+            scale = self.constant(f"{name}.scale", conv.weight_scale().numpy()[order])
             zero = self.constant(f"{name}.zero", np.zeros(conv.weight.shape[0], np.int8))
-            bias = self.constant(f"{name}.bias", conv.integer_bias().numpy().astype(np.int32))
+            bias = self.constant(f"{name}.bias", conv.integer_bias().numpy().astype(np.int32)[order])
             inputs = [x, *self.grid(conv.source), weight, scale, zero, *self.grid(conv.out), bias]
             return self.node("QLinearConv", inputs, name, **geometry)
         weight = self.constant(f"{name}.weight", conv.weight.detach().numpy())
@@ -122,15 +141,29 @@ class Graph:
         y = self.convolution(y, block.project, f"{name}.project")
         return self.add(x, y, block.out, name)
 
+    def enlarged(self, x: str, conv: Conv, name: str) -> str:
+        """A Conv to 4 C channels and an Upsample behind it."""
+        if not self.last:
+            return self.node("DepthToSpace", [self.convolution(x, conv, name)], f"{name}.up", blocksize=2, mode="CRD")
+        count = len(conv.weight) // 4
+        phases_first = np.arange(4 * count).reshape(count, 4).T.ravel()  # so that C values in a row stay together
+        y = self.convolution(x, conv, name, phases_first)
+        y = self.node("Reshape", [y, self.constant("phases", np.array([0, 0, 0, 2, 2 * count]))], f"{name}.phases")
+        y = self.node("Transpose", [y], f"{name}.apart", perm=[1, 3, 2, 0, 4])  # (h, 2, w, 1, 2 C)
+        y = self.node("Reshape", [y, self.constant("rows", np.array([1, -1, 0, 2 * count]))], f"{name}.rows")
+        return self.node("Reshape", [y, self.constant("columns", np.array([0, 0, -1, count]))], f"{name}.up")
+
     def chain(self, x: str, chain: Chain, name: str) -> str:
         """The layers of a Chain in order."""
-        for number, layer in enumerate(chain):
-            if isinstance(layer, Conv):
+        numbered = enumerate(zip(chain, [*list(chain)[1:], None], strict=True))
+        for number, (layer, follower) in numbered:
+            if isinstance(layer, Conv) and isinstance(follower, Upsample):
+                x = self.enlarged(x, layer, f"{name}.{number}")
+                next(numbered)
+            elif isinstance(layer, Conv):
                 x = self.convolution(x, layer, f"{name}.{number}")
             elif isinstance(layer, Block):
                 x = self.block(x, layer, f"{name}.{number}")
-            elif isinstance(layer, Upsample):
-                x = self.node("DepthToSpace", [x], f"{name}.{number}", blocksize=2, mode="CRD")
             else:
                 raise TypeError(f"{self.name}: {name}.{number}: a {type(layer).__name__} has no ONNX form")
         return x
@@ -141,6 +174,13 @@ class Graph:
         self.output(self.chain(x, head, "head"), "parameters", head.out, channels(head)[1])
 
 
+def _u8(name: str, channels: int, height: str, width: str) -> onnx.ValueInfoProto:
+    """A u8 input or output of a graph."""
+    sides: list[int | str | None] = [height, width]
+    shape = [1, *sides, channels] if name in CHANNELS_LAST else [1, channels, *sides]
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, shape)
+
+
 def channels(chain: Chain) -> tuple[int, int]:
     """Channels that the first convolution of a chain takes and that the last one gives."""
     convolutions = list(chain.convolutions())
@@ -148,8 +188,8 @@ def channels(chain: Chain) -> tuple[int, int]:
 
 
 def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
-    """seen (1, 32, h, w) -> new_state (1, S, h, w), parameters (1, 12, h, w)."""
-    g = Graph(name, quantised)
+    """seen (1, 32, h, w) -> new_state (1, h, w, S), parameters (1, 12, h, w)."""
+    g = Graph(name, quantised, last=quantised)
     seen, states = channels(module.state)
     x = g.input("seen", module.grid, seen)
     state = g.chain(x, module.state, "state")
@@ -159,11 +199,11 @@ def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
 
 
 def step(name: str, module: Step, quantised: bool) -> onnx.ModelProto:
-    """state (1, S, h, w), seen (1, n, h, w) -> new_state (1, S, h', w'), parameters (1, m, h', w').
+    """state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
 
     Sides h' are 2 h where the step enlarges. The last network has no new_state.
     """
-    g = Graph(name, quantised)
+    g = Graph(name, quantised, last=quantised)
     states, seen = module.update.weight.shape[:2]
     x = g.input("state", module.grid, states)
     shown = g.input("seen", module.grid, seen)

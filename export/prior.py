@@ -9,7 +9,7 @@ from torch import nn
 
 from models import wavelet
 from models.layers import WEIGHT_LIMIT, Conv
-from models.pyramid import Codec
+from models.pyramid import Codec, Config
 from runtime import spec
 
 Arrays = dict[str, NDArray[Any]]
@@ -42,14 +42,26 @@ def thresholds() -> np.ndarray:
     return np.ceil(spec.VALUE_STEPS * np.expm1(half_way / SEEN_PER_LOG)).astype(np.int32)
 
 
+def masking(config: Config) -> np.ndarray:
+    """int32 (4, 8): what the sum of a position's luma coefficients must reach for steps of levels 1 to 4 to be one
+    eighth of an octave wider, the next one, ...
+    """
+    eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
+    octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
+    size_px = np.maximum(2.0**octaves - config.masking_floor_px, 0)
+    units = (spec.BANDS * spec.PHASES << spec.COEFFICIENT_BITS) / wavelet.NORM ** (2 * np.arange(1, spec.LEVELS))
+    return np.ceil(size_px * units[:, None]).astype(np.int32)
+
+
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
-    """The arrays of runtime.latents.Prior: log2_step, scale_base (levels, 57) int16 and thresholds (127,) int32.
+    """The arrays of runtime.latents.Prior: log2_step, scale_base (levels, 57) int16, thresholds (127,) and masking
+    (4, 8) int32.
 
     Raises Refused where a number does not fit its type.
     """
     unit = 1 << spec.STEP_BITS  # steps are stored in these parts of a pixel level
-    log2_step = model.log2_step().double().numpy()[:, None] + np.log2(unit / gains())
+    log2_step = model.log2_step().double().numpy() + np.log2(unit / gains())
     log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1).double().numpy()
     per_octave = spec.INDEX_PER_OCTAVE << spec.INDEX_BITS
     half = 1 << (spec.INDEX_BITS - 1)  # indexes are floored, so half of one is added here
@@ -60,7 +72,8 @@ def integers(model: Codec) -> Arrays:
     for name, values in exact.items():
         if not np.isfinite(values).all() or np.abs(values).max() >= INT16:
             raise Refused(f"{name}: a value does not fit int16")
-    return {**{name: values.astype(np.int16) for name, values in exact.items()}, "thresholds": thresholds()}
+    found = {name: values.astype(np.int16) for name, values in exact.items()}
+    return found | {"thresholds": thresholds(), "masking": masking(model.config)}
 
 
 @torch.no_grad()
@@ -68,14 +81,14 @@ def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Proven bounds, each a share of what its integers hold. Raises Refused with the tensor's name at 1 and above.
 
     coefficients   a value times its step, in 32 bits
-    scale_index    the sum of base and what a network says, in 16 bits
+    scale_index    the sum of base, what a network says and masking, in 16 bits
     accumulators   the sums of every convolution, in 32 bits
     """
     step = float(np.exp2(arrays["log2_step"].max() / spec.STEP_FRACTION))
     base = float(np.abs(arrays["scale_base"].astype(np.int64)).max())
     found = {
         "coefficients": (VALUE_LIMIT * (step + 1) + (1 << spec.STEP_BITS)) / INT32,
-        "scale_index": (base + spec.INDEX_GAIN * spec.GRID_ZERO) / INT16,
+        "scale_index": (base + spec.INDEX_GAIN * (spec.GRID_ZERO + spec.MASKING_MOST)) / INT16,
     }
     for name, tensor in (("coefficients", "log2_step"), ("scale_index", "scale_base")):
         if found[name] >= 1:

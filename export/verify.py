@@ -13,7 +13,7 @@ import onnxruntime
 import torch
 from onnx import numpy_helper
 
-from export.graphs import ALLOWED
+from export.graphs import ALLOWED, CHANNELS_LAST, TO_FIRST
 from export.prior import Refused
 from models.layers import WEIGHT_LIMIT, set_mode
 from models.pyramid import Codec as Model
@@ -68,19 +68,31 @@ def _same(name: str, module: torch.nn.Module, graph: onnx.ModelProto) -> None:
         for spread in SPREADS:
             low, high = spec.GRID_ZERO - spread, spec.GRID_ZERO + spread
             given = {
-                i.name: random.integers(low, high, (1, i.shape[1], h, w), np.uint8, endpoint=spread < spec.GRID_ZERO)
+                i.name: random.integers(low, high, sized(i.shape, h, w), np.uint8, endpoint=spread < spec.GRID_ZERO)
                 for i in session.get_inputs()
             }
             found = session.run(outputs, given)
-            centred = module(*(torch.from_numpy(x.astype(np.float64)) - spec.GRID_ZERO for x in given.values()))
+            tensors = (torch.from_numpy(channels_first(name, x).astype(np.float64)) for name, x in given.items())
+            centred = module(*(x - spec.GRID_ZERO for x in tensors))
             # a state that nobody needs is the first of the module's results and none of the graph's
             expected = (centred if isinstance(centred, tuple) else (centred,))[-len(found) :]
             for output, integers, stored in zip(outputs, expected, found, strict=True):
-                wrong = np.count_nonzero(integers.numpy() + spec.GRID_ZERO != stored)
+                wrong = np.count_nonzero(integers.numpy() + spec.GRID_ZERO != channels_first(output, stored))
                 if wrong:
                     raise Refused(
                         f"{name}: {wrong} of {stored.size} values of {output} differ between the model and ONNX Runtime"
                     )
+
+
+def sized(shape: list[int | str], height: int, width: int) -> list[int]:
+    """The shape of a graph's input with its sides in place of their names."""
+    sides = iter((height, width))
+    return [n if isinstance(n, int) else next(sides) for n in shape]
+
+
+def channels_first(name: str, x: np.ndarray) -> np.ndarray:
+    """A graph's input or output as the model has it, (1, channels, h, w)."""
+    return x.transpose(TO_FIRST) if name in CHANNELS_LAST else x
 
 
 def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[int]) -> dict[str, float]:
@@ -99,7 +111,7 @@ def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tupl
     coefficients, found = codec.transform(rgb), []
     for level in levels:
         symbols = codec.quantise(coefficients, level)
-        bits = sum(codec.bundle.tables.bits(part.coded, part.order.scale) for part in symbols.parts)
+        bits = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in symbols.parts)
         decoded = codec.reconstruct(symbols, level, shape=rgb.shape[:2])
         found.append((bits, psnr(decoded, rgb)))
     return found

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-LOG2_SIGMA_MIN = -4.25
+LOG2_SIGMA_MIN = -3.5
 """Narrowest scale in octaves of the step: below it a residual is always zero and is not coded at all."""
 TAIL_WEIGHT, TAIL_WIDTH = 0.15, 2.5
 """Each table is a mixture of two zero-mean Gaussians; the second, wider one gives the tails of real residuals."""
@@ -20,10 +20,13 @@ def _interval(r: Tensor, sigma: Tensor) -> Tensor:
 
 
 def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
-    """Bits per residual, both in quantisation steps, any shape: Balle et al. 2018 (arXiv 1802.01436), eq. 4."""
+    """Bits per residual, both in quantisation steps, any shape: Balle et al. 2018 (arXiv 1802.01436), eq. 4.
+
+    0 where the scale is the narrowest one.
+    """
     sigma = log2_sigma.clamp(LOG2_SIGMA_MIN, 12).exp2()
     mass = (1 - TAIL_WEIGHT) * _interval(residual, sigma) + TAIL_WEIGHT * _interval(residual, TAIL_WIDTH * sigma)
-    return -torch.log2(mass.clamp_min(1e-9))
+    return torch.where(log2_sigma > LOG2_SIGMA_MIN, -torch.log2(mass.clamp_min(1e-9)), 0.0)
 
 
 def chosen(residual: Tensor, log2_sigma: Tensor) -> Tensor:

@@ -11,7 +11,8 @@
 A level's 9 details (3 colours, 3 bands) at H/2^l are packed by 2 x 2 to 36 channels at H/2^(l+1), where its networks
 work on a `state` that every network updates with what was decoded last: a prior by checkerboard halves (He et al. 2021,
 arXiv 2103.15306) over a multi-resolution pyramid (Shapiro 1993; Taubman 2000 for its contexts), learnt as one recurrent
-network. All rates in one model: steps follow the level, which networks see as constant planes.
+network. All rates in one model: steps follow the level, which networks see as constant planes, and less so the wavelet
+level, colour and the detail that is known (masking).
 
 Shapes: x (B, 3, H, W), sides multiples of 64. Coefficients are in units of an orthonormal wavelet, in pixel levels;
 `seen` is what a network sees of one: sign * log(1 + |coefficient / step|) / 2.
@@ -45,6 +46,8 @@ PIXEL_RANGE = 64.0
 CORRECTION_PX = 0.25
 """Grid of the synthesis net's output in pixel levels: +-32 levels in 8 bits."""
 CORRECTION_RANGE = 32.0
+MASKING_MOST = 4
+"""Masking grows or shrinks steps by at most so many eighths of an octave."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,17 @@ class Config:
     """anchors of the rate scale; quality runs from 0 to levels - 1 and is interpolated between anchors"""
     lambda_low: float = 0.0003
     lambda_high: float = 0.55
+    step_octaves: tuple[tuple[float, float], ...] = (
+        (0.3, 0.4), (0.0, 0.15), (-0.25, -0.25), (-0.3, -0.3), (-0.3, -0.3), (-0.3, -0.3)
+    )  # fmt: skip
+    """what steps of luma and chroma are in octaves of their rate's: of levels 1 to 5, and of z. The eye, and MS-SSIM
+    with it, sees errors of the finest details least"""
+    masking_slope: float = 0.2
+    """by how many octaves steps grow where there is twice as much detail in the level before: errors hide there"""
+    masking_floor_px: float = 3.0
+    """detail much smaller than this counts as none"""
+    masking_log2_px: tuple[float, ...] = (3.5, 4.9, 6.4, 7.9)
+    """log2 of the usual size of detail, and of the floor, where steps of levels 1 to 4 are as they are"""
 
 
 class Step(nn.Module):
@@ -173,9 +187,19 @@ class Codec(nn.Module):
         c = self.config
         return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
 
-    def log2_step(self) -> Tensor:
-        """log2 of the quantisation step of each level anchor, (levels,): d(bits)/d(squared error) = lambda / 3."""
+    def log2_plain_step(self) -> Tensor:
+        """log2 of the step of each level anchor, (levels,), at which d(bits)/d(squared error) = lambda / 3."""
         return (36 / (2 * math.log(2) * self.lambdas())).sqrt().log2()
+
+    def log2_step(self) -> Tensor:
+        """log2 of the quantisation steps of each level anchor, (levels, 57): of the 9 details of wavelet level 1, of
+        level 2, ... level 5, then of z.
+        """
+        equal = self.log2_plain_step()
+        octaves = [[luma] * 3 + [chroma] * 6 for luma, chroma in self.config.step_octaves[:-1]]
+        luma, chroma = self.config.step_octaves[-1]
+        octaves += [[luma, chroma, chroma] + [luma] * 3 + [chroma] * 6]
+        return equal[:, None] + torch.tensor(sum(octaves, []), device=equal.device)
 
     def hats(self, level: Tensor) -> Tensor:
         """Interpolation weights (B, levels) of fractional levels (B,)."""
@@ -204,41 +228,57 @@ class Codec(nn.Module):
             low = wavelet.join_2d(low, F.pixel_shuffle(details, 2))
         return wavelet.from_colours(low)
 
+    @torch.no_grad()
+    def masking(self, luma: Tensor, level: int) -> Tensor:
+        """Octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level grow, from the packed luma details
+        (B, 12, h, w) of the level before, in pixel levels.
+
+        The masking by neighbours of Zeng, Daly and Lei 2000, "Visual optimization tools in JPEG 2000".
+        """
+        norms = luma.new_tensor([1.0, 1.0, wavelet.NORM**2]).repeat_interleave(4)  # the runtime sums without them
+        size_px = (luma.abs() * norms[:, None, None]).mean(1, keepdim=True) + self.config.masking_floor_px
+        eighths = 8 * self.config.masking_slope * (size_px.log2() - self.config.masking_log2_px[level - 1])
+        eighths = eighths.round().clamp(-MASKING_MOST, MASKING_MOST)
+        return eighths.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
+
     def forward(
         self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset()
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Codes pictures (B, 3, H, W) in 0..255, sides multiples of 64, at levels (B,), as encoder and decoder would.
 
         Returns x_hat without the synthesis net (float levels, unclamped), bits per picture (B, 16) of z and of each
-        network's details in coding order, the squared error of the coefficients per picture (B,) with a gradient to
-        the means, and the rate planes (B, levels, 1, 1). `off` names what to leave out: "second" and "third" see
-        nothing of what was decoded last.
+        network's details in coding order, the squared error of the coefficients per picture (B,), each weighed as its
+        step asks, with a gradient to the means, and the rate planes (B, levels, 1, 1). `off` names what to leave
+        out: "second" and "third" see nothing of what was decoded last.
         """
         hats = self.hats(level)
-        step = (hats @ self.log2_step()).exp2()[:, None, None, None]
+        steps = (hats @ self.log2_step().to(hats)).exp2()[:, :, None, None].split([9] * LEVELS + [Z], 1)
+        steps_z, steps_packed = steps[-1], [s.repeat_interleave(4, 1) for s in steps[:-1]]
         planes = hats[:, :, None, None]
         z, packed = self.split(x)
 
-        def seen(coefficients: Tensor, channels: int) -> Tensor:
-            scaled = coefficients.detach() / step
-            shown = scaled.sign() * torch.log1p(scaled.abs()) / 2
+        def seen(values: Tensor, channels: int) -> Tensor:
+            values = values.detach()
+            shown = values.sign() * torch.log1p(values.abs()) / 2
             b, n, h, w = shown.shape
             spare = shown.new_zeros(b, channels - n - LEVEL_PLANES, h, w)
             return self.start.grid(torch.cat([shown, planes.expand(-1, -1, h, w), spare], 1))
 
         rates, errors = [], []
 
-        def code(target: Tensor, said: Tensor, base: Tensor) -> Tensor:
+        def code(target: Tensor, said: Tensor, base: Tensor, octaves: Tensor) -> Tensor:
+            """Values in steps of what is coded, where the target is in steps too."""
             mean, log2_sigma = (PARAMETER_GAIN * said).chunk(2, 1)
-            log2_sigma = log2_sigma + base
-            symbols = chosen(target / step - mean, log2_sigma)
-            decoded = (mean + symbols.detach()) * step
+            log2_sigma, wider = log2_sigma + base - octaves, octaves.exp2()
+            residual = (target - mean) / wider
+            symbols = chosen(residual, log2_sigma)
             rates.append(bits(symbols, log2_sigma).sum((1, 2, 3)))
-            errors.append(((decoded - target) ** 2).sum((1, 2, 3)))
-            return decoded
+            errors.append(((symbols.detach() - residual) ** 2).sum((1, 2, 3)))
+            return mean + wider * symbols.detach()
 
         base_z = (hats @ self.log2_scale_z)[:, :, None, None]
-        z_hat = code(z, torch.zeros_like(torch.cat([z, z], 1)), base_z.expand_as(z))
+        octaves = z.new_zeros(1)
+        z_hat = code(z / steps_z, torch.zeros_like(torch.cat([z, z], 1)), base_z.expand_as(z), octaves)
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
@@ -247,17 +287,19 @@ class Codec(nn.Module):
             base = bases[number - 1]
             luma_base = base[:, 0].expand(-1, -1, 2).flatten(1)[:, :, None, None]
             chroma_base = base[:, 1:].expand(-1, -1, -1, 4).flatten(1)[:, :, None, None]
-            luma, chroma = luma_and_chroma(packed[number - 1])
+            luma, chroma = luma_and_chroma(packed[number - 1] / steps_packed[number - 1])
             if decoded:
                 last = luma_and_chroma(decoded[-1])[1]
                 state, said = first(state, seen(last, SEEN_FIRST))
-            half_1 = code(half(luma, FIRST), said, luma_base)
+                octaves = self.masking((decoded[-1] * steps_packed[number])[:, :12], number)
+            half_1 = code(half(luma, FIRST), said, luma_base, octaves)
             state, said = second(state, seen(half_1 * ("second" not in off), SEEN_LUMA))
-            half_2 = code(half(luma, SECOND), said, luma_base)
+            half_2 = code(half(luma, SECOND), said, luma_base, octaves)
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
-            decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base)))
-        x_hat = self.join(z_hat, decoded[::-1])
-        return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1), planes
+            decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves)))
+        x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
+        squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
+        return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
         """Pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""
@@ -289,9 +331,9 @@ class Codec(nn.Module):
             z, packed = self.split(x)
             squares[1] += (z**2).mean((0, 2, 3)) / len(pictures)
             squares[0] += torch.stack([(p**2).unflatten(1, (9, 4)).mean((0, 2, 3, 4)) for p in packed]) / len(pictures)
-        log2_step = self.log2_step()
-        self.log2_scale.copy_(squares[0].log2()[None] / 2 - log2_step[:, None, None])
-        self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - log2_step[:, None])
+        detail_steps, z_steps = self.log2_step().split([9 * LEVELS, Z], 1)
+        self.log2_scale.copy_(squares[0].log2()[None] / 2 - detail_steps.unflatten(1, (LEVELS, 9)))
+        self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - z_steps)
 
 
 def luma_and_chroma(packed: Tensor) -> tuple[Tensor, Tensor]:

@@ -203,7 +203,7 @@ class Trainer:
                 if finished:
                     break
         if name == "prior":  # so that what it leaves can be exported
-            self.fit(self.average, self.average, crops)
+            self.fit(self.average, *self.unfitted(self.average), crops=crops)
         facts = {"phase": name, "steps": step, "minutes": round(minutes), "pictures": len(self.images)}
         self.done = [*self.done, facts | {"batch": phase.batch, "crop_px": phase.crop_px, "rate": phase.rate}]
         self.model.load_state_dict(self.average.state_dict())
@@ -214,22 +214,30 @@ class Trainer:
         if self.start.get("phase") != name:
             trained = {"qat", "synthesis"} & {phase["phase"] for phase in self.done}
             if not trained:
-                self.fit(self.model, self.model, crops)
+                self.fit(self.model, self.model, crops=crops)
             elif name == "synthesis":
                 set_mode(self.model, "quant")
-                self.fit(self.model, self.model.synthesis, crops)
+                assert self.model.synthesis is not None
+                self.fit(self.model, self.model.synthesis, crops=crops)
             self.average.load_state_dict(self.model.state_dict())
         set_mode(self.model, "quant")
         set_mode(self.average, "quant")
 
+    def unfitted(self, model: Codec) -> list[nn.Module]:
+        """Whose grids the prior phase fits: all but those of a synthesis net that has had its own phase."""
+        learnt = any(phase["phase"] == "synthesis" for phase in self.done)
+        return [part for name, part in model.named_children() if not (learnt and name == "synthesis")]
+
     @torch.no_grad()
-    def fit(self, model: Codec, part: nn.Module, crops: Crops) -> None:
-        """Fits the 8-bit grids of a part of the model to the ranges of a few batches; leaves it in float."""
-        set_mode(part, "observe")
+    def fit(self, model: Codec, *parts: nn.Module, crops: Crops) -> None:
+        """Fits the 8-bit grids of parts of the model to the ranges of a few batches; leaves them in float."""
+        for part in parts:
+            set_mode(part, "observe")
         for level in torch.linspace(0, model.config.levels - 1, 12, device=self.device):
             x_hat, _, _, planes = model(next(crops), level.expand(crops.batch))
             model.restore(x_hat, planes)
-        set_mode(part, "float")
+        for part in parts:
+            set_mode(part, "float")
 
     # -- what a person sees ----------------------------------------------------------------------------------------
 

@@ -106,9 +106,13 @@ class Bundle:
         path = self.folder / "prior.npz"
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
+                found = dict(arrays)
         except (OSError, ValueError, BadZipFile, zlib_error) as error:
             raise BundleError(f"{path}: cannot be read ({error}); reinstall the bundle") from error
+        missing = {f.name for kind in (Tables, Prior) for f in fields(kind) if f.init} - {"top_index", *found}
+        if missing:
+            raise BundleError(f"{path}: has no {', '.join(sorted(missing))}; export the bundle anew")
+        return found
 
     @cached_property
     def tables(self) -> Tables:

@@ -80,7 +80,7 @@ def capture(args: argparse.Namespace) -> int:
             if budget is None:
                 data: bytes | None = codec.encode(frame, quality)
             else:
-                data = budget.encode(codec.encoder(frame), codec.bundle.level(1), codec.bundle.level(100))
+                data = budget.encode(codec.encoder(frame), 0, codec.bundle.level(100))
             if data is None:
                 complain(f"{name}: left out, since even its smallest stream is above what the budget has left")
             else:

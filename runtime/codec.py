@@ -175,18 +175,20 @@ class Codec:
             spec.STRIDE_PX,
             *(packed_stride(number) for number in range(spec.LEVELS, 0, -1)),
         )
-        near = wanted.grown(REACH, spec.STRIDE_PX, whole)
-        wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
         coarse = spec.LEVELS - FINE_LEVELS
-        low = self.low_band(level, [tiles.take(wide, grid) for grid in range(1 + coarse)])
-        low = near.of(low, wide, 1 << FINE_LEVELS)
         pixels = np.empty((*wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-        for part in cut(wanted, even_sides(wanted, self.window_px)):
-            seen = part.grown(REACH, spec.STRIDE_PX, whole)
-            tiles.forget(seen)
-            details = [tiles.take(seen, grid) for grid in range(1 + coarse, 1 + spec.LEVELS)]
-            rgb = self.synthesise(level, seen.of(low, near, 1 << FINE_LEVELS), details)
-            _paint(pixels[part.within(wanted, 1)], rgb[part.within(seen, 1)])
+        height, width = even_sides(wanted, self.window_px)
+        for strip in cut(wanted, (height, wanted.right)):
+            near = strip.grown(REACH, spec.STRIDE_PX, whole)
+            wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
+            tiles.forget(wide)
+            low = self.low_band(level, [tiles.take(wide, grid) for grid in range(1 + coarse)])
+            low = near.of(low, wide, 1 << FINE_LEVELS)
+            for part in cut(strip, (height, width)):
+                seen = part.grown(REACH, spec.STRIDE_PX, whole)
+                details = [tiles.take(seen, grid) for grid in range(1 + coarse, 1 + spec.LEVELS)]
+                rgb = self.synthesise(level, seen.of(low, near, 1 << FINE_LEVELS), details)
+                _paint(pixels[part.within(wanted, 1)], rgb[part.within(seen, 1)])
         if header.alpha:
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
         return pixels
@@ -222,21 +224,14 @@ class Codec:
         level, tables = self.bundle.prior.at_level(level_byte), self.bundle.tables
         tile = tile or Area(0, 0, *(spec.STRIDE_PX * side for side in coefficients.z.shape[1:]))
 
-        eighths = spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS)  # of a step, in a unit of coefficients
-
-        def code(number: int, part: int, mean: U8, order: Order) -> I32:
+        def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
             if number == 0:
                 found, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
             else:
                 packed = coefficients.packed[number - 1][:, *tile.on(packed_stride(number))]
                 found, steps = packed[ROWS[part]], level.part_step(number, part)
-            per_unit = np.float32(eighths) / steps.astype(np.float32)
-            residuals = found.ravel().take(order.places).astype(np.float32)
-            residuals *= per_unit.take(order.places // found[0].size)
-            residuals -= mean.ravel().take(order.places)
-            residuals += np.float32(spec.GRID_ZERO)
-            residuals *= np.float32(1 / spec.VALUE_STEPS)
-            return latents.quantise(residuals, order.scale, tables.savings)
+            exact = latents.residuals(found, steps, mean, order.places, worth)
+            return latents.quantise(exact, order.index, tables.savings)
 
         return self.predict(level, tile.shape(spec.STRIDE_PX), code)
 
@@ -257,7 +252,7 @@ class Codec:
         reader = streams.PartReader(self.bundle.tables, data, sum(LAYER_PARTS))
         left = sum(LAYER_PARTS[:layers])
 
-        def code(number: int, part: int, mean: U8, order: Order) -> I32:
+        def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
             nonlocal left
             left -= 1
             return reader.read(order) if left >= 0 else np.zeros(len(order.places), np.int32)
@@ -300,18 +295,20 @@ class Codec:
 
     # -- shared by both ------------------------------------------------------------------------------------------------
 
-    def predict(self, level: Level, shape: tuple[int, int], code: Callable[[int, int, U8, Order], I32]) -> Symbols:
+    def predict(self, level: Level, shape: tuple[int, int], code: Callable[[int, int, U8, I32, Order], I32]) -> Symbols:
         """What is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes one part.
 
-        It is given the wavelet level (0: z), the part, means (n, h, w) as a network says them and the order of those m
-        symbols that are coded, and returns these, (m,).
+        It is given the wavelet level (0: z), the part, means (n, h, w) as a network says them, what a symbol is worth
+        (h, w) and the order of those m symbols that are coded, and returns these, (m,).
         """
         parts: list[Part] = []
+        masking = np.zeros(shape, np.int16)
+        worth = latents.worth_of(masking)
 
         def values_of(number: int, part: int, mean: U8, index: U8) -> I16:
             order = Order(self.bundle.tables, index.ravel())
-            parts.append(Part(index, order, code(number, part, mean, order)))
-            return latents.values(mean, order.places, parts[-1].coded)
+            parts.append(Part(index, order, code(number, part, mean, worth, order)))
+            return latents.values(mean, order.places, parts[-1].coded, worth)
 
         found = values_of(0, 0, np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
         values = [found]
@@ -322,13 +319,15 @@ class Codec:
                 if number < spec.LEVELS:
                     seen = level.see(found, spec.SEEN_FIRST)
                     state, said = self.networks.run(f"{where}_first", state, seen)
+                    masking = level.masking(values[-1][: spec.BANDS * spec.PHASES], number)
+                    worth = latents.worth_of(masking)
                 values.append(np.empty((spec.PACKED, *said.shape[1:]), np.int16))
             else:
                 seen = level.see(found, spec.SEEN_OTHER)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
             mean, scale = np.split(said, 2)
-            found = values_of(number, part, mean, level.index(scale, number, part))
+            found = values_of(number, part, mean, level.index(scale, number, part, masking))
             values[-1][ROWS[part]] = found
         return Symbols(tuple(parts), tuple(values))
 
@@ -356,11 +355,12 @@ class Codec:
 
 
 def _keep_freed_memory() -> None:
-    """Makes glibc keep what is freed for what comes next: getting it anew, page by page, takes a tenth of the time.
+    """Makes glibc, in the whole process, keep up to 32 MiB that were freed for what comes next.
 
-    It keeps twice the largest block that was ever freed, up to 2 x 32 MiB; this one is never touched.
+    Getting them anew, page by page, was a tenth of all time. It keeps twice the largest block that was ever freed; this
+    one is never touched.
     """
-    np.empty((32 << 20) - 2 * 4096, np.uint8)
+    np.empty(16 << 20, np.uint8)
 
 
 def _split(pixels: Pixels) -> tuple[U8, U8 | None]:

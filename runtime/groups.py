@@ -65,9 +65,9 @@ class Order:
         counts = np.bincount(rank, minlength=len(tables.rank))
         self.places: Places = coded.take(np.argsort(rank, kind="stable"))
         """(m,) where each is in the part."""
-        self.scale: U8 = np.repeat(tables.ranked.astype(np.uint8), counts)
+        self.index: U8 = np.repeat(tables.ranked.astype(np.uint8), counts)
         """(m,) scale index of each."""
-        self._table = tables.index_table.take(self.scale)
+        self._table = tables.index_table.take(self.index)
         ends = counts.cumsum().tolist()
         shifts = tables.index_shift[tables.ranked].tolist()
         self._shifted = [  # first, end and shift of the values with low bits

@@ -1,23 +1,25 @@
 """The rate scale, and coefficients to integer symbols and back. What decoding needs is integer arithmetic throughout.
 
-Values are what a part of a picture is coded as: int16 in 1/8 quantisation steps, 8 times the symbol plus the mean
-that a network told. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
+Values are what a part of a picture is coded as: int16 in 1/8 quantisation steps, the symbol times about 8 plus the mean
+that a network told. A symbol is worth more where the level before has much detail, since errors hide there, elsewhere
+less. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime import spec
 from runtime.errors import BundleError
+from runtime.rans import Places
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]
 I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
-Places = NDArray[np.intp]
 
 
 BITS_PER_SQUARED_STEP = 10.0
@@ -47,6 +49,8 @@ class Prior:
     """(levels, 57) scale index where a network says 0, in 1/64"""
     thresholds: I32
     """(127,) what a value must reach to be seen as 1, 2, ..., 127"""
+    masking: I32
+    """(4, 8) what the detail before levels 1 to 4 must reach for each eighth of an octave that steps grow"""
     top_index: int
     """highest scale index that the tables have"""
 
@@ -60,8 +64,10 @@ class Prior:
             raise _bad(
                 f"log2_step from {self.log2_step.min()} to {self.log2_step.max()}, needs 0 to {MOST_LOG2_STEP - 1}"
             )
-        if self.thresholds.shape != (127,) or self.thresholds.min() < 1 or (np.diff(self.thresholds) < 0).any():
+        if self.thresholds.shape != (127,) or self.thresholds.min() < 1 or _falls(self.thresholds):
             raise _bad("thresholds must be 127 whole numbers from 1 on that do not fall")
+        if self.masking.shape != (spec.LEVELS - 1, 2 * spec.MASKING_MOST) or _falls(self.masking):
+            raise _bad(f"masking of shape {self.masking.shape} must have 4 rows of 8 whole numbers that do not fall")
 
     @property
     def top_level(self) -> int:
@@ -111,11 +117,22 @@ class Level:
         whole = np.clip(_columns(self.bases, 0) >> spec.INDEX_BITS, 0, self.prior.top_index).astype(np.uint8)
         return np.broadcast_to(whole[:, None, None], (spec.Z, *shape))
 
-    def index(self, said: U8, level: int, part: int) -> U8:
-        """Scale indexes (n, h, w) of a part of a wavelet level, from what the network says of its scales."""
-        # half of base / 32 + said - 128, rounded down, is (base + 32 * (said - 128)) >> 6
+    def masking(self, luma: I16, level: int) -> I16:
+        """Eighths of an octave (2 h, 2 w) by which steps of a wavelet level grow, from the values (12, h, w) of the
+        luma details of the level before.
+        """
+        size = np.abs(dequantise(luma, np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES))).sum(axis=0)
+        masking = np.searchsorted(self.prior.masking[level - 1], size, side="right") - spec.MASKING_MOST
+        return masking.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
+
+    def index(self, said: U8, level: int, part: int, masking: I16) -> U8:
+        """Scale indexes (n, h, w) of a part of a wavelet level, from what the network says of its scales, and from
+        masking (h, w).
+        """
+        # (base + 32 * scale) >> 6 is half of base / 32 + scale, rounded down; INDEX_GAIN is 32
         halves = (_part(_columns(self.bases, level), part) >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO
         index = np.add(said, halves.astype(np.int16)[:, None, None], dtype=np.int16)
+        index -= masking
         index >>= np.int16(1)
         return np.clip(index, 0, self.prior.top_index, out=index).astype(np.uint8)
 
@@ -132,7 +149,7 @@ class Level:
         return seen
 
 
-def quantise(exact: F32, scale: U8, savings: F32 | None = None) -> I32:
+def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
     """Symbols (m,) of residuals (m,) in steps that have these scale indexes (m,).
 
     With `savings` (see runtime.tables.Tables.savings) a symbol moves one towards zero where the bits saved outweigh
@@ -148,7 +165,7 @@ def quantise(exact: F32, scale: U8, savings: F32 | None = None) -> I32:
         added *= 2 * BITS_PER_SQUARED_STEP
         added += BITS_PER_SQUARED_STEP
         columns = savings.shape[1]
-        row = scale.take(places).astype(np.intp) * columns
+        row = index.take(places).astype(np.intp) * columns
         saved = savings.ravel().take(row + np.minimum(magnitude, columns - 1))
         lower = np.flatnonzero(added < saved)
         whole = whole.take(lower)
@@ -156,14 +173,41 @@ def quantise(exact: F32, scale: U8, savings: F32 | None = None) -> I32:
     return symbols
 
 
-def values(mean: U8, places: Places, symbols: I32) -> I16:
-    """Values of the means (n, h, w) that a network says, and of the symbols (m,) that are coded at places (m,)."""
-    found = mean.astype(np.int16)
+def worth_of(masking: I16) -> I32:
+    """What a symbol is worth at each position (h, w), in 1/16 of a value."""
+    return np.array(spec.WORTH, np.int32).take(masking + spec.MASKING_MOST)
+
+
+def residuals(found: NDArray[Any], steps: I32, mean: U8, places: Places, worth: I32) -> F32:
+    """What symbols (m,) at places (m,) would be if they were not whole: the inverse of values, and of dequantise.
+
+    Of coefficients (n, h, w) with the steps (n,) of their channels, means (n, h, w), and what a symbol is worth (h, w).
+    """
+    channel, position = np.divmod(places, worth.size)
+    values_per_unit = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS)) / steps.astype(
+        np.float32
+    )
+    symbols_per_value = np.float32(1 << spec.WORTH_BITS) / worth.ravel().astype(np.float32)
+    exact = found.ravel().take(places).astype(np.float32)
+    exact *= values_per_unit.take(channel)
+    exact -= mean.ravel().take(places)
+    exact += np.float32(spec.GRID_ZERO)
+    exact *= symbols_per_value.take(position)
+    return exact
+
+
+def values(mean: U8, places: Places, symbols: I32, worth: I32) -> I16:
+    """Values of the means (n, h, w) that a network says, and of the symbols (m,) that are coded at places (m,), each
+    worth so much at its position (h, w).
+    """
+    found = mean.astype(np.int16, order="C")
     found -= np.int16(spec.GRID_ZERO)
     some = np.flatnonzero(symbols != 0)
     at, total = places.take(some), symbols.take(some)
     np.clip(total, -LARGEST_VALUE, LARGEST_VALUE, out=total)
-    total *= np.int32(spec.VALUE_STEPS)
+    total *= worth.ravel().take(at % worth.size)
+    total += np.int32(1 << (spec.WORTH_BITS - 1))
+    total >>= np.int32(spec.WORTH_BITS)
     total += found.ravel().take(at)
     found.ravel()[at] = np.clip(total, -LARGEST_VALUE - 1, LARGEST_VALUE, out=total)
     return found
@@ -196,6 +240,11 @@ def _part(details: I32, part: int) -> I32:
     if part < 2:
         return np.repeat(details[: spec.BANDS], 2)
     return np.repeat(details[spec.BANDS :], spec.PHASES)
+
+
+def _falls(rows: NDArray[np.integer]) -> bool:
+    """Whether any number is less than the one before it in its row."""
+    return bool((np.diff(rows.astype(np.int64)) < 0).any())
 
 
 def _bad(what: str) -> BundleError:

@@ -139,7 +139,7 @@ def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError]
 def _blank(codec: Codec, header: Header, z: I32) -> Symbols:
     """The symbols of a tile of which only z is known, or guessed."""
 
-    def code(level: int, _part: int, _mean: U8, order: Order) -> I32:
+    def code(level: int, _part: int, _mean: U8, _worth: I32, order: Order) -> I32:
         return z.ravel().take(order.places) if level == 0 else np.zeros(len(order.places), np.int32)
 
     return codec.predict(codec.bundle.prior.at_level(header.level), z.shape[1:], code)

@@ -48,13 +48,21 @@ COEFFICIENT_LIMIT = 1 << 16
 """Coefficients are clamped to this, in both directions, before each one-dimensional pass of the wavelet."""
 CORRECTION_BITS = 2
 """Fractional bits of the synthesis net's output in pixel levels."""
+MASKING_MOST = 4
+"""Steps follow the detail of the level before by at most so many eighths of an octave."""
+WORTH_BITS = 4
+"""Fractional bits of what a symbol is worth."""
+WORTH = tuple(
+    round(2 ** (eighths / 8) * (VALUE_STEPS << WORTH_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
+)
+"""What a symbol is worth in values for each eighth of an octave of masking, in 2 ** -WORTH_BITS."""
 INDEX_BITS = 6
 """Fractional bits of scale indexes before they are floored."""
 INDEX_PER_OCTAVE = 4
 INDEX_GAIN = 32
 """What one unit of a network's scale adds to an index in 2 ** -INDEX_BITS: an eighth of an octave."""
-INDEX_ZERO_LOG2 = -4.25
-"""Scale index 0 stands for a scale of 2 ** -4.25 steps and less: such residuals are zero and are not coded."""
+INDEX_ZERO_LOG2 = -3.5
+"""Scale index 0 stands for a scale of 2 ** -3.5 steps and less: such residuals are zero and are not coded."""
 
 LIFT_BITS = 12
 LIFTING = (-6497, -217, 3616, 1817)

@@ -37,11 +37,11 @@ LANE_WASTE_SHARE = 0.007
 STATE_BYTES = 4
 WORD_BYTES = 2
 
-Part = tuple[Order, NDArray[np.int32]]
+Coded = tuple[Order, NDArray[np.int32]]
 """Which values are coded in which order, and these (m,)."""
 
 
-def encode_parts(tables: Tables, parts: Sequence[Part]) -> list[bytes]:
+def encode_parts(tables: Tables, parts: Sequence[Coded]) -> list[bytes]:
     """Return one chunk a part; joined they are the stream of the tile.
 
     The first chunk begins with the number of lanes and the states. Any other chunk is empty if its

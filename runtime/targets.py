@@ -57,8 +57,7 @@ def encode(codec: Codec, pixels: Pixels, target: Target, metadata: Mapping[int, 
 
     Never above a size: the largest that fits. Raises InputError, which says what is possible, where none does.
     """
-    scale = codec.bundle.manifest["quality_levels"]
-    lowest, highest = codec.bundle.level(1), codec.bundle.level(len(scale))
+    lowest, highest = 0, codec.bundle.level(100)
     at_level = cache(codec.encoder(pixels, metadata))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:

@@ -20,8 +20,8 @@ U8 = NDArray[np.uint8]
 _ONE = 1 << spec.LIFT_BITS
 _WHOLE = 1 << spec.COEFFICIENT_BITS
 _MIDDLE = 128
-STRIP = 1 << 17
-"""Samples that are lifted at a time: with what comes in between they stay in a core's cache."""
+_STRIP = 1 << 17
+"""Samples of either half that are lifted at a time."""
 
 
 # -- one level, float: the encoder's direction -------------------------------------------------------------------------
@@ -74,8 +74,8 @@ def _along(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
 
 
 def _strips(length: int, across: int) -> Iterator[slice]:
-    """Parts of a length, each of about STRIP samples where it is so many samples across."""
-    step = max(1, STRIP // across)
+    """Parts of a length, each of about _STRIP samples where it is so many samples across."""
+    step = max(1, _STRIP // across)
     return (slice(start, start + step) for start in range(0, length, step))
 
 

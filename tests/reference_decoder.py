@@ -216,7 +216,7 @@ def qlinear_conv(x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero, b
 
 
 def depth_to_space(x: np.ndarray, side: int = 2) -> np.ndarray:
-    """7. DepthToSpace; also how details are packed (2.) and, by 4, the pixels of synthesis."""
+    """How details are packed (2.) and, by 4, the pixels of synthesis (7.), undone."""
     c, (height, width) = len(x) // side**2, x.shape[1:]
     return x.reshape(c, side, side, height, width).transpose(0, 3, 1, 4, 2).reshape(c, side * height, side * width)
 
@@ -227,24 +227,42 @@ def space_to_depth(x: np.ndarray, side: int) -> np.ndarray:
     return x.reshape(c, height, side, width, side).transpose(0, 2, 4, 1, 3).reshape(-1, height, width)
 
 
-OPERATORS = {  # arguments in the order of the node's inputs
-    "QLinearConv": qlinear_conv,
+def qlinear_conv_last(x, *parameters) -> np.ndarray:
+    """7. The same with channels last."""
+    return qlinear_conv(x[0].transpose(2, 0, 1), *parameters).transpose(1, 2, 0)[None]
+
+
+def reshape(x, shape) -> np.ndarray:
+    """7. Reshape; 0 keeps a side, -1 takes what is left."""
+    return x.reshape([side or x.shape[axis] for axis, side in enumerate(shape.tolist())])
+
+
+OPERATORS = {  # arguments in the order of the node's inputs, then attributes
+    "QLinearConv": lambda *inputs, channels_last=0, **_: (
+        qlinear_conv_last(*inputs) if channels_last else qlinear_conv(inputs[0][0], *inputs[1:])[None]
+    ),
     "QLinearAdd": lambda a, _, __, b, *___: np.clip(a + b - 128, 0, 255),
-    "DepthToSpace": depth_to_space,  # blocksize 2, mode CRD
+    "Transpose": lambda x, perm: x.transpose(perm),
+    "Reshape": reshape,
 }
 
 
 def execute(path: Path, *inputs: np.ndarray) -> list[np.ndarray]:
-    """7. The outputs of a graph, node by node; grids are (channels, rows, columns)."""
+    """7. The outputs of a graph, node by node; grids are (channels, rows, columns), a state has channels last."""
     import onnx  # here, so that all the rest can be imported without it
 
     graph = onnx.load(path).graph
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    values |= {entry.name: array for entry, array in zip(graph.input, inputs, strict=True)}
+    values |= {entry.name: array[None] for entry, array in zip(graph.input, inputs, strict=True)}
     for node in graph.node:
         need(node.op_type in OPERATORS, f"operator {node.op_type} is not in section 7")
-        values[node.output[0]] = OPERATORS[node.op_type](*(values[name] for name in node.input))
-    return [values[entry.name].astype(np.int64) for entry in graph.output]
+        attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
+        values[node.output[0]] = OPERATORS[node.op_type](*(values[name] for name in node.input), **attributes)
+    return [values[entry.name][0].astype(np.int64) for entry in graph.output]
+
+
+WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-4, 5)])
+"""6. What a symbol is worth."""
 
 
 def limit(x: np.ndarray, most: int = 2**16) -> np.ndarray:
@@ -257,12 +275,15 @@ def read_tile(
     """6. Coefficients of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
     base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
 
+    e = np.zeros(grid, np.int64)
+
     def part(columns: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The next part as networks see it, and its coefficients."""
         mean, scale = np.split(said, 2)
-        index = np.clip((base[columns] + 32 * (scale - 128)) >> 6, 0, len(stream.tables) - 1)
+        index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
         symbols.append(stream.read_part(index))
-        v = np.clip(8 * limit(symbols[-1], 2**15) + mean - 128, -(2**15), 2**15 - 1)
+        v = ((WORTH[e + 4] * limit(symbols[-1], 2**15) + 8) >> 4) + mean - 128
+        v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
         seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
         return seen, limit((v * step[columns] + 16) >> 5)
@@ -270,8 +291,12 @@ def read_tile(
     seen, z = part(np.arange(45, 57), np.full((24, *grid), 128))
     yield 6, z
     state: list[np.ndarray] = []
+    packed: list[np.ndarray] = []
     for l in (5, 4, 3, 2, 1):
-        packed: list[np.ndarray] = [np.empty(0)] * 36
+        if packed:
+            e = np.searchsorted(prior["masking"][l - 1], sum(abs(plane) for plane in packed[:12]), side="right") - 4
+            e = e.repeat(2, 0).repeat(2, 1)
+        packed = [np.empty(0)] * 36
         for order, channels in zip(("first", "second", "third"), CHANNELS, strict=True):
             name = f"{'coarse' if l > 1 else 'fine'}_{order}" if state else "start"
             *state, said = execute(bundle / f"{name}.onnx", *state, seen)

@@ -105,6 +105,13 @@ def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> N
         Codec(copy, threads=1).encode(photo)
 
 
+def test_a_prior_that_lacks_something_is_named_with_it(copy: Path) -> None:
+    with np.load(copy / "prior.npz") as arrays:
+        np.savez(copy / "prior.npz", **{name: array for name, array in arrays.items() if name != "masking"})
+    with pytest.raises(BundleError, match="has no masking; export the bundle anew"):
+        _ = Bundle.open(copy).prior
+
+
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 def test_a_prior_that_is_damaged_is_named(damage: str, copy: Path) -> None:
     """In a process of its own, as numpy leaves such a file open."""
@@ -125,7 +132,7 @@ def test_a_prior_that_is_damaged_is_named(damage: str, copy: Path) -> None:
 def test_qualities_lead_to_ever_higher_levels() -> None:
     bundle = Bundle.open()
     levels = [bundle.level(quality) for quality in np.arange(1, 100.5, 0.5)]
-    assert levels == sorted(levels) and levels[0] == 0 and levels[-1] <= bundle.prior.top_level
+    assert levels == sorted(levels) and levels[0] >= 0 and levels[-1] <= bundle.prior.top_level
     for quality in (0, 0.9, 100.1):
         with pytest.raises(InputError, match=r"outside 1\.\.100"):
             bundle.level(quality)

@@ -224,7 +224,7 @@ def hostile(codec: Codec, level_byte: int, shape: tuple[int, int], seed: int) ->
     """Symbols of a tile, a share of those that are coded drawn from all that 16 bits can be."""
     random, level = np.random.default_rng(seed), codec.bundle.prior.at_level(level_byte)
 
-    def code(number: int, part: int, mean: np.ndarray, order: Order) -> np.ndarray:
+    def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
         found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
         found[random.random(found.shape) < 0.7] = 0
         return found
@@ -303,7 +303,7 @@ def test_threads_and_processes_give_the_same_bytes_and_pixels(codec: Codec, phot
 def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarray) -> None:
     level = codec.bundle.level(80)
     symbols = codec.quantise(codec.transform(cam), level)
-    bits = sum(codec.bundle.tables.bits(part.coded, part.order.scale) for part in symbols.parts)
+    bits = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in symbols.parts)
     coded = codec.encode(cam, 80)
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
@@ -381,7 +381,7 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     z = symbols.parts[0].symbols
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
 
-    def code(number: int, part: int, mean: np.ndarray, order: Order) -> np.ndarray:
+    def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
         return order.take(z.ravel() if number == 0 else np.zeros(mean.size, np.int32))
 
     symbols = codec.predict(codec.bundle.prior.at_level(level_byte), (1, 1), code)

@@ -11,6 +11,8 @@ from runtime.codec import Codec
 from runtime.latents import LARGEST_SYMBOL, Level, Prior, exp2
 
 TOP = 48
+PLAIN = np.array([[128]], np.int32)
+"""What a symbol is worth without masking, in 1/16 of a value."""
 COLUMNS = spec.DETAILS * spec.LEVELS + spec.Z
 
 
@@ -19,7 +21,8 @@ def prior_of(*anchors: tuple[int, int]) -> Prior:
     columns = np.arange(COLUMNS)
     steps, bases = (np.array([row[part] + columns for row in anchors], np.int16) for part in (0, 1))
     thresholds = [math.ceil(8 * (math.exp((k - 0.5) / 16) - 1)) for k in range(1, 128)]
-    return Prior(steps, bases, np.array(thresholds, np.int32), TOP)
+    masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(8)
+    return Prior(steps, bases, np.array(thresholds, np.int32), masking.astype(np.int32), TOP)
 
 
 @pytest.fixture
@@ -101,7 +104,7 @@ def test_indexes_are_floored_and_clamped(base: int, said: int, index: int) -> No
     level = prior_of((0, base)).at_level(0)
     given = np.full((6, 1, 1), 128, np.uint8)
     given[0] = said
-    assert level.index(given, 1, 0)[0, 0, 0] == index
+    assert level.index(given, 1, 0, np.zeros((1, 1), np.int16))[0, 0, 0] == index
 
 
 def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None:
@@ -111,10 +114,32 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
         for number in range(1, spec.LEVELS + 1):
             details = level.bases[9 * (number - 1) : 9 * number]
             for part, bases in ((0, details[:3].repeat(2)), (1, details[:3].repeat(2)), (2, details[3:].repeat(4))):
-                expected = (bases[:, None, None] + 32 * (said.astype(int) - 128)) // 64
-                found = level.index(said.repeat(len(bases), 0), number, part)
-                assert found.dtype == np.uint8
-                assert np.array_equal(found, expected.clip(0, codec.bundle.prior.top_index))
+                for eighths in (-4, -1, 0, 4):
+                    expected = (bases[:, None, None] + 32 * (said.astype(int) - 128 - eighths)) // 64
+                    masking = np.full(said.shape[1:], eighths, np.int16)
+                    found = level.index(said.repeat(len(bases), 0), number, part, masking)
+                    assert found.dtype == np.uint8
+                    assert np.array_equal(found, expected.clip(0, codec.bundle.prior.top_index))
+
+
+# -- masking -----------------------------------------------------------------------------------------------------------
+
+
+def test_masking_counts_the_thresholds_that_detail_reaches_at_each_position_s_four_followers() -> None:
+    """Steps of one pixel level: a value of 8 is 16 units. Thresholds of level 2 are 2000, 2010, ... 2070."""
+    level = prior_of((6 * 64, 0)).at_level(0)
+    level.step(3)[:] = 64
+    luma = np.zeros((12, 2, 2), np.int16)
+    luma[3, 0, 1], luma[11, 0, 1] = 505, -500  # 1010 + 1000 units
+    luma[:, 1, 0] = 30000
+    found = level.masking(luma, 2)
+    assert found.dtype == np.int16
+    assert found.tolist() == [[-4, -4, -2, -2], [-4, -4, -2, -2], [4, 4, -4, -4], [4, 4, -4, -4]]
+
+
+def test_a_symbol_is_worth_eight_and_an_eighth_of_an_octave_more_for_each_step_of_masking() -> None:
+    worth = latents.worth_of(np.arange(-4, 5, dtype=np.int16)[None])
+    assert worth.tolist() == [[91, 99, 108, 117, 128, 140, 152, 166, 181]]
 
 
 def test_indexes_of_z_are_those_where_nothing_is_said() -> None:
@@ -131,9 +156,17 @@ def test_indexes_of_z_are_those_where_nothing_is_said() -> None:
 
 def test_a_value_is_eight_times_the_symbol_and_the_mean() -> None:
     mean = np.array([128, 130, 0, 255, 127], np.uint8).reshape(5, 1, 1)
-    found = latents.values(mean, np.array([2, 0, 4]), np.array([1, -3, 0], np.int32))
+    found = latents.values(mean, np.array([2, 0, 4]), np.array([1, -3, 0], np.int32), PLAIN)
     assert found.dtype == np.int16 and found.shape == (5, 1, 1)
     assert found.ravel().tolist() == [-24, 2, -120, 127, -1]
+
+
+def test_a_value_follows_the_worth_of_symbols_at_its_position() -> None:
+    """91, 128 and 181 sixteenths; halves are rounded up."""
+    mean = np.full((2, 1, 3), 128, np.uint8)
+    worth = np.array([[91, 128, 181]], np.int32)
+    found = latents.values(mean, np.arange(6), np.array([1, 1, 1, -8, -8, -8], np.int32), worth)
+    assert found.ravel().tolist() == [6, 8, 11, -45, -64, -90]  # 5.69, 11.31, -45.5, -90.5
 
 
 def test_values_of_a_hostile_stream_are_those_of_whole_numbers() -> None:
@@ -141,9 +174,11 @@ def test_values_of_a_hostile_stream_are_those_of_whole_numbers() -> None:
     near = [*range(4070, 4110), 32766, 32767, 32768, 32769, 2**28, 2**28 + 1, 2**29, 2**31 - 1]
     symbols = np.array([*near, *(-symbol for symbol in near), 0], np.int32)
     for mean in (0, 1, 127, 128, 129, 255):
-        exact = np.clip(8 * symbols.astype(np.int64).clip(-(2**15), 2**15) + mean - 128, -(2**15), 2**15 - 1)
-        found = latents.values(np.full((len(symbols), 1, 1), mean, np.uint8), np.arange(len(symbols)), symbols)
-        assert np.array_equal(found.ravel(), exact)
+        for unit in (91, 128, 181):
+            exact = (unit * symbols.astype(np.int64).clip(-(2**15), 2**15) + 8 >> 4) + mean - 128
+            told = np.full((len(symbols), 1, 1), mean, np.uint8)
+            found = latents.values(told, np.arange(len(symbols)), symbols, np.array([[unit]], np.int32))
+            assert np.array_equal(found.ravel(), exact.clip(-(2**15), 2**15 - 1))
 
 
 def test_coefficients_round_half_up() -> None:
@@ -247,7 +282,7 @@ def test_symbols_of_any_residual_keep_their_values_in_16_bits() -> None:
     symbols = latents.quantise(exact, np.ones(5, np.uint8))
     assert symbols.tolist() == [LARGEST_SYMBOL, -LARGEST_SYMBOL] * 2 + [LARGEST_SYMBOL]
     for mean in (0, 255):
-        found = latents.values(np.full(5, mean, np.uint8), np.arange(5), symbols)
+        found = latents.values(np.full(5, mean, np.uint8), np.arange(5), symbols, PLAIN)
         assert np.array_equal(found, 8 * symbols + mean - 128)
 
 
@@ -258,5 +293,5 @@ def test_coefficients_come_back_within_half_a_step(level: Level) -> None:
     wanted = random.normal(0, 3, (24, 4, 4)) * steps[:, None, None] / 4  # in 1/16 pixel level; steps are in 1/64
     exact = (wanted * 4 / steps[:, None, None] - (mean.astype(float) - 128) / 8).astype(np.float32)
     symbols = latents.quantise(exact.ravel(), np.ones(exact.size, np.uint8))
-    back = latents.dequantise(latents.values(mean, np.arange(exact.size), symbols), steps)
+    back = latents.dequantise(latents.values(mean, np.arange(exact.size), symbols, PLAIN), steps)
     assert (np.abs(back - wanted) <= steps[:, None, None] / 8 + 0.51).all()

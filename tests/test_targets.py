@@ -25,8 +25,9 @@ def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sizes(codec: Codec, image: np.ndarray) -> list[int]:
-    """Bytes of the smallest stream, one in the middle and the largest."""
-    return [len(codec.encode(image, quality)) for quality in (1, 50, 100)]
+    """Bytes of the smallest stream, which no quality has, one in the middle and the largest."""
+    at_level = codec.encoder(image)
+    return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.37, 0.8, 1.0])

@@ -77,8 +77,8 @@ def test_the_tables_fit_the_pictures_better_than_the_ideal_ones(
 ) -> None:
     codec, ideal = Codec(bundle, threads=1), Tables(**tables.fit())
     parts = codec.quantise(codec.transform(picture), 120).parts
-    fitted = sum(codec.bundle.tables.bits(part.coded, part.order.scale) for part in parts)
-    assert fitted < sum(ideal.bits(part.coded, part.order.scale) for part in parts)
+    fitted = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in parts)
+    assert fitted < sum(ideal.bits(part.coded, part.order.index) for part in parts)
 
 
 def test_the_manifest_says_what_the_bundle_is(bundle: Path) -> None:

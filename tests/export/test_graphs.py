@@ -31,7 +31,7 @@ def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:
 def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
     built = graphs.build(model, quantised=True)
     assert tuple(built) == spec.NETWORKS
-    channels = {name: [shape[1] for _, _, shape in ends(graph)] for name, graph in built.items()}
+    channels = {name: [shape[3 if "state" in end else 1] for end, _, shape in ends(g)] for name, g in built.items()}
     s, half, chroma = 8, 2 * spec.LUMA_HALF, 2 * spec.CHROMA
     assert channels == {
         "start": [spec.SEEN_START, s, half],
@@ -58,13 +58,15 @@ def test_a_float_twin_is_the_model_in_float(model: Model) -> None:
     random = np.random.default_rng(1)
     for name, graph in graphs.build(model, quantised=False).items():
         session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
-        given = {i.name: random.integers(0, 256, (1, i.shape[1], 5, 6), np.uint8) for i in session.get_inputs()}
+        given = {i.name: random.integers(0, 256, verify.sized(i.shape, 5, 6), np.uint8) for i in session.get_inputs()}
         found = session.run(None, given)
         grid = 1 / 64 if name == "synthesis" else 1 / 32
         with torch.no_grad():
-            results = getattr(model, name)(*((torch.from_numpy(x).float() - 128) * grid for x in given.values()))
+            tensors = (torch.from_numpy(verify.channels_first(name, x)).float() for name, x in given.items())
+            results = getattr(model, name)(*((x - 128) * grid for x in tensors))
         expected = (results if isinstance(results, tuple) else (results,))[-len(found) :]
-        for values, stored in zip(expected, found, strict=True):
+        for output, values, stored in zip(session.get_outputs(), expected, found, strict=True):
+            stored = verify.channels_first(output.name, stored)
             exact = (values.numpy() / (1 / 128 if name == "synthesis" else 1 / 32) + 128).clip(0, 255)
             assert np.abs(exact - stored).max() < 0.51, name
 

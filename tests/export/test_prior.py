@@ -10,6 +10,7 @@ from export import prior  # noqa: E402
 from models import wavelet  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
 from runtime import spec  # noqa: E402
+from runtime.latents import Prior  # noqa: E402
 
 
 def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:
@@ -41,12 +42,28 @@ def test_steps_and_scales_are_the_model_s(model: Model) -> None:
     arrays = prior.integers(model)
     assert arrays["log2_step"].shape == arrays["scale_base"].shape == (8, 57)
     step = np.exp2(arrays["log2_step"] / spec.STEP_FRACTION) / (1 << spec.STEP_BITS) * prior.gains()
-    expected = model.log2_step().exp2().numpy()[:, None]
+    expected = model.log2_step().exp2().numpy()
     assert np.abs(step / expected - 1).max() < 0.006
     index = (arrays["scale_base"] >> spec.INDEX_BITS) / spec.INDEX_PER_OCTAVE + spec.INDEX_ZERO_LOG2
     with torch.no_grad():
         assert np.abs(index[:, 9:18] - model.log2_scale[:, 1].numpy()).max() < 0.13
         assert np.abs(index[:, 45:] - model.log2_scale_z.numpy()).max() < 0.13
+
+
+def test_masking_is_the_model_s(model: Model) -> None:
+    """But for coefficients that come to lie on a threshold."""
+    random = np.random.default_rng(5)
+    arrays = prior.integers(model)
+    level = Prior(**arrays, top_index=58).at_level(100)
+    for number in range(1, spec.LEVELS):
+        column = 9 * number  # of the level before
+        values = (random.normal(0, 1, (12, 40, 50)) * 2 ** random.uniform(-1, 9, (40, 50))).astype(np.int16)
+        steps = level.steps[column : column + 3] / (1 << spec.STEP_BITS) * prior.gains()[column : column + 3]
+        pixels = values / spec.VALUE_STEPS * np.repeat(steps, 4)[:, None, None]
+        expected = 8 * model.masking(torch.from_numpy(pixels).float()[None], number)[0, 0].numpy()
+        found = level.masking(values, number)
+        assert (found != expected).mean() < 0.02 and np.abs(found - expected).max() <= 1
+        assert found.min() <= -3 and found.max() == 4
 
 
 @pytest.mark.parametrize("value", [200.0, float("nan")])

@@ -12,7 +12,7 @@ from runtime.tables import Tables  # noqa: E402
 
 def test_tables_are_what_the_runtime_takes() -> None:
     fitted = Tables(**tables.fit())
-    assert len(fitted.index_table) == tables.top_index() + 1 == 62
+    assert len(fitted.index_table) == tables.top_index() + 1 == 59
 
 
 def test_frequencies_are_positive_and_sum_to_the_precision() -> None:

@@ -86,10 +86,21 @@ def test_scales_start_at_the_deviations_of_the_coefficients(model: Codec, pictur
     for anchor, log2_step in enumerate(model.log2_step()):
         for level, coefficients in enumerate(packed):
             deviation = (coefficients[0].unflatten(0, (9, 4)) ** 2).mean((1, 2, 3)).sqrt()
-            assert torch.allclose((model.log2_scale[anchor, level] + log2_step).exp2(), deviation, rtol=1e-3)
-        assert torch.allclose(
-            (model.log2_scale_z[anchor] + log2_step).exp2(), (z[0] ** 2).mean((1, 2)).sqrt(), rtol=1e-3
-        )
+            in_pixels = (model.log2_scale[anchor, level] + log2_step[9 * level : 9 * level + 9]).exp2()
+            assert torch.allclose(in_pixels, deviation, rtol=1e-3)
+        in_pixels = (model.log2_scale_z[anchor] + log2_step[45:]).exp2()
+        assert torch.allclose(in_pixels, (z[0] ** 2).mean((1, 2)).sqrt(), rtol=1e-3)
+
+
+@torch.no_grad()
+def test_masking_grows_steps_where_the_level_before_has_much_detail(model: Codec) -> None:
+    luma = torch.zeros(1, 12, 2, 2)
+    luma[:, :, 0, 1] = 2 ** model.config.masking_log2_px[0]
+    luma[:, :, 1, 0] = 1000
+    found = 8 * model.masking(luma, 1)
+    assert found.shape == (1, 1, 4, 4)
+    assert found[0, 0, :2, :2].tolist() == [[-3, -3], [-3, -3]]  # of the floor alone
+    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [4, 4]
 
 
 def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
@@ -102,27 +113,30 @@ def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
 
 
 @torch.no_grad()
-def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(picture: "torch.Tensor") -> None:
-    model = Codec(TINY)
+def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(
+    picture: "torch.Tensor",
+) -> None:
+    model = Codec(replace(TINY, masking_slope=0.0))
     torch.nn.init.normal_(model.log2_scale, std=3)
     torch.nn.init.normal_(model.log2_scale_z, std=3)
     for name in spec.NETWORKS[:-1]:
         getattr(model, name).head[-1].weight.zero_()
     _, rates, _, _ = model(picture, LEVEL)
     z, packed = model.split(picture)
-    step = model.log2_step()[4].exp2()
+    steps = model.log2_step()[4].exp2()
 
-    def cost(target: "torch.Tensor", log2_sigma: "torch.Tensor") -> "torch.Tensor":
+    def cost(target: "torch.Tensor", log2_sigma: "torch.Tensor", step: "torch.Tensor") -> "torch.Tensor":
         log2_sigma = log2_sigma[None, :, None, None]
-        return bits(chosen(target / step, log2_sigma), log2_sigma).sum()
+        return bits(chosen(target / step[:, None, None], log2_sigma), log2_sigma).sum()
 
-    expected = [cost(z, model.log2_scale_z[4])]
+    expected = [cost(z, model.log2_scale_z[4], steps[45:])]
     for level in range(pyramid.LEVELS, 0, -1):
         base = model.log2_scale[4, level - 1].repeat_interleave(4)
+        step = steps[9 * level - 9 : 9 * level].repeat_interleave(4)
         for phases in spec.HALVES:
             rows = [4 * band + phase for band in range(3) for phase in phases]
-            expected.append(cost(packed[level - 1][:, rows], base[rows]))
-        expected.append(cost(packed[level - 1][:, 12:], base[12:]))
+            expected.append(cost(packed[level - 1][:, rows], base[rows], step[rows]))
+        expected.append(cost(packed[level - 1][:, 12:], base[12:], step[12:]))
     assert rates[0].tolist() == pytest.approx([float(e) for e in expected], rel=1e-3)
 
 
@@ -148,7 +162,10 @@ def test_bits_are_positive_and_each_picture_has_its_own(model: Codec, picture: "
 
 
 @torch.no_grad()
-def test_the_error_of_coefficients_is_about_that_of_pixels(model: Codec, picture: "torch.Tensor") -> None:
+def test_the_error_of_coefficients_is_about_that_of_pixels_where_all_steps_are_alike(
+    model: Codec, picture: "torch.Tensor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "config", replace(model.config, step_octaves=((0.0, 0.0),) * 6, masking_slope=0.0))
     x_hat, _, error, _ = model(picture, LEVEL)
     assert float(error) == pytest.approx(float(((x_hat - picture) ** 2).sum()), rel=0.15)
 
@@ -270,7 +287,7 @@ def test_in_8_bits_it_is_nearly_the_same_codec(model: Codec, photo: np.ndarray) 
     rate_distortion(model, [photo], 4.0)
     set_mode(model, "quant")
     bpp, db = rate_distortion(model, [photo], 4.0)
-    assert bpp == pytest.approx(exact[0], rel=0.02) and db == pytest.approx(exact[1], abs=0.1)
+    assert bpp == pytest.approx(exact[0], rel=0.03) and db == pytest.approx(exact[1], abs=0.1)
 
 
 # -- what it costs and what it learns ----------------------------------------------------------------------------------

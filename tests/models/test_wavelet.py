@@ -14,12 +14,12 @@ def test_it_is_the_runtime_s_but_for_the_norms_of_bands(photo: np.ndarray) -> No
     picture = photo[:128, :192]
     low = wavelet.to_colours(torch.from_numpy(picture.transpose(2, 0, 1).copy())[None])
     other = plain.to_colours(picture)
-    assert np.allclose(low[0], other, atol=1e-3)
+    assert np.allclose(16 * low[0], other, atol=1e-2)
     for level in range(1, spec.LEVELS + 2):
         (low, details), (other, other_details) = wavelet.split_2d(low), plain.split(other)
         gains = wavelet.NORM ** np.array([2 * (level - 1)] * 2 + [2 * (level - 2)])
-        assert np.allclose(details[0], np.tile(gains, 3)[:, None, None] * other_details, atol=0.02)
-        assert np.allclose(low[0], wavelet.NORM ** (2 * level) * other, atol=0.02)
+        assert np.allclose(16 * details[0], np.tile(gains, 3)[:, None, None] * other_details, atol=0.3)
+        assert np.allclose(16 * low[0], wavelet.NORM ** (2 * level) * other, atol=0.3)
 
 
 def test_join_is_the_inverse_of_split() -> None:
