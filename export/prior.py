@@ -47,10 +47,11 @@ def masking(config: Config) -> np.ndarray:
     eighth of an octave wider, the next one, ...
     """
     eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
-    octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
+    with np.errstate(divide="ignore"):  # of a slope of 0: all of the lower half are reached, none of the upper
+        octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
     size_px = np.maximum(2.0**octaves - config.masking_floor_px, 0)
     units = (spec.BANDS * spec.PHASES << spec.COEFFICIENT_BITS) / wavelet.NORM ** (2 * np.arange(1, spec.LEVELS))
-    return np.ceil(size_px * units[:, None]).astype(np.int32)
+    return np.ceil(size_px * units[:, None]).clip(max=INT32 - 1).astype(np.int32)
 
 
 @torch.no_grad()

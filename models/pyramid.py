@@ -195,11 +195,11 @@ class Codec(nn.Module):
         """log2 of the quantisation steps of each level anchor, (levels, 57): of the 9 details of wavelet level 1, of
         level 2, ... level 5, then of z.
         """
-        equal = self.log2_plain_step()
+        plain = self.log2_plain_step()
         octaves = [[luma] * 3 + [chroma] * 6 for luma, chroma in self.config.step_octaves[:-1]]
         luma, chroma = self.config.step_octaves[-1]
         octaves += [[luma, chroma, chroma] + [luma] * 3 + [chroma] * 6]
-        return equal[:, None] + torch.tensor(sum(octaves, []), device=equal.device)
+        return plain[:, None] + torch.tensor(sum(octaves, []), device=plain.device)
 
     def hats(self, level: Tensor) -> Tensor:
         """Interpolation weights (B, levels) of fractional levels (B,)."""

@@ -184,9 +184,8 @@ def residuals(found: NDArray[Any], steps: I32, mean: U8, places: Places, worth: 
     Of coefficients (n, h, w) with the steps (n,) of their channels, means (n, h, w), and what a symbol is worth (h, w).
     """
     channel, position = np.divmod(places, worth.size)
-    values_per_unit = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS)) / steps.astype(
-        np.float32
-    )
+    values_per_step = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS))
+    values_per_unit = values_per_step / steps.astype(np.float32)
     symbols_per_value = np.float32(1 << spec.WORTH_BITS) / worth.ravel().astype(np.float32)
     exact = found.ravel().take(places).astype(np.float32)
     exact *= values_per_unit.take(channel)

@@ -1,5 +1,7 @@
 """The prior's integers: gains of the wavelet, thresholds of what is seen, and numbers that do not fit."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -64,6 +66,14 @@ def test_masking_is_the_model_s(model: Model) -> None:
         found = level.masking(values, number)
         assert (found != expected).mean() < 0.02 and np.abs(found - expected).max() <= 1
         assert found.min() <= -3 and found.max() == 4
+
+
+def test_without_a_slope_steps_are_never_masked(untrained: Callable[..., Model]) -> None:
+    arrays = prior.integers(untrained(masking_slope=0.0))
+    level = Prior(**arrays, top_index=58).at_level(100)
+    values = np.random.default_rng(6).integers(-32768, 32768, (12, 40, 50)).astype(np.int16)
+    values[:, 0] = 0
+    assert not any(level.masking(values, number).any() for number in range(1, spec.LEVELS))
 
 
 @pytest.mark.parametrize("value", [200.0, float("nan")])
