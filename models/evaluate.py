@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{part:>16} {kmacs:6.2f} kMAC/px")
     print(f"{'level':>7} {'bpp':>8} {'PSNR dB':>8}   ({len(images)} pictures, {args.mode})")
     for level in tqdm(args.levels or range(model.config.levels), leave=False):
-        bpp, db = rate_distortion(model, images, float(level), device=args.device)
+        bpp, db = rate_distortion(model, images, float(level), frozenset({"synthesis"}), args.device)
         tqdm.write(f"{level:7.2f} {bpp:8.4f} {db:8.3f}", file=sys.stdout)
     return 0
 

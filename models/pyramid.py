@@ -90,7 +90,7 @@ class Step(nn.Module):
         self._grid = (grid,)
         self.update = Conv(grid, None, seen, state, kernel=3, lent=grid)
         self.enlarge = (
-            Chain(grid, Conv(grid, grid, state, 4 * state), Upsample(), Block(grid, state, (3, 1))) if enlarge else None
+            Chain(grid, Block(grid, state, (3, 1)), Conv(grid, grid, state, 4 * state), Upsample()) if enlarge else None
         )
         self.head = Chain(
             grid,
@@ -113,9 +113,9 @@ class Step(nn.Module):
 
     def macs(self) -> int:
         """Multiplications per position of the state that is said of."""
-        convs = [m for m in self.modules() if isinstance(m, Conv)]
-        small = {self.update, self.enlarge[0]} if self.enlarge is not None else set()
-        return sum(c.macs() // (4 if c in small else 1) for c in convs)
+        before = [self.update, *(self.enlarge.convolutions() if self.enlarge is not None else ())]
+        share = 1 if self.enlarge is None else 4
+        return sum(c.macs() for c in before) // share + sum(c.macs() for c in self.head.convolutions())
 
 
 class Start(nn.Module):
