@@ -2,7 +2,7 @@
 
 encode   pixels ─ wavelet ─ coefficients ─ z ─ networks ─ means, scales ─ symbols ─┬─ rANS ─ container
                                                └───────── values of one part ──────┘   (16 times, coarse to fine)
-decode   the same line from right to left, ending in the inverse wavelet ─ synthesis ─ pixels
+decode   the same line from right to left, ending in the inverse wavelet ─ pixels (─ synthesis, to enhance them)
 
 A tile's symbols are coded without knowledge of other tiles; the wavelet and the synthesis net see the whole picture, in
 windows that `windows.py` grows by what they see beyond.
@@ -10,6 +10,8 @@ windows that `windows.py` grows by what they see beyond.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from runtime import alpha, container, latents, spec, streams, wavelet
 from runtime.bundle import Bundle
-from runtime.container import LAYERS, MAX_PIXELS, Header
+from runtime.container import LAYERS, MAX_PIXELS, SUBSAMPLING, Header
 from runtime.errors import InputError, StreamError
 from runtime.groups import Order
 from runtime.latents import F32, I16, I32, U8, Level
@@ -39,9 +41,9 @@ COARSE_REACH = Reach(512, 512)
 """What the coarser wavelet levels see beyond a part of the picture."""
 
 PARTS = tuple((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS)))
-"""What is coded after z, in this order."""
-LAYER_PARTS = (1 + 3 * 3, 3, 3)
-"""Parts in each layer of the container: z and levels 5 to 3, level 2, level 1."""
+"""What is coded after z, in this order; the last one is left out where chroma is subsampled."""
+LAYERS_END = (1 + 3 * 3, 1 + 4 * 3, 1 + 5 * 3)
+"""Parts up to the end of each layer of the container: z and levels 5 to 3, level 2, level 1."""
 ROWS: tuple[list[int] | slice, ...] = (
     *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
     slice(spec.BANDS * spec.PHASES, spec.PACKED),
@@ -60,7 +62,12 @@ class Coefficients:
     z: F32
     """(12, hz, wz)"""
     packed: tuple[NDArray[Any], ...]
-    """(36, h, w) packed details of levels 1, 2, ... 5; the fine ones rounded to int16"""
+    """(36, h, w) packed details of levels 1, 2, ... 5, of level 1 the first 12 alone where chroma is subsampled; the
+    fine ones rounded to int16"""
+
+    @property
+    def subsampled(self) -> bool:
+        return len(self.packed[0]) < spec.PACKED
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +94,8 @@ class Symbols:
     parts: tuple[Part, ...]
     """in coding order, z first"""
     values: tuple[I16, ...]
-    """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1"""
+    """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
+    where chroma is subsampled"""
 
 
 class Codec:
@@ -95,8 +103,9 @@ class Codec:
 
     `bundle` is a folder or the name of a shipped bundle, `provider` where the networks run, `threads` how many threads
     each may use (default: all cores), `tile_px` about the side of the squares that are transformed at a time: it
-    changes memory and time, but no decoded pixel. A Codec may be shared by threads. Raises BundleError for unusable
-    weights.
+    changes memory and time, but no decoded pixel. `enhance` corrects decoded pixels with the synthesis net of a bundle
+    that has one (default: where `provider` is not the CPU). A Codec may be shared by threads. Raises BundleError for
+    unusable weights.
     """
 
     def __init__(
@@ -105,6 +114,7 @@ class Codec:
         provider: str = "auto",
         threads: int | None = None,
         tile_px: int = WINDOW_PX,
+        enhance: bool | None = None,
     ):
         if tile_px < spec.STRIDE_PX or tile_px % spec.STRIDE_PX:
             raise InputError(f"tile_px={tile_px} is not a multiple of {spec.STRIDE_PX}; use 512 or {WINDOW_PX}")
@@ -112,28 +122,48 @@ class Codec:
         self.bundle = Bundle.open(bundle)
         self.networks = Networks(self.bundle.folder, provider, threads)
         self.window_px = tile_px
-        self._settings = provider, threads, tile_px
+        self.enhance = self.networks.note is not None if enhance is None else enhance
+        self._settings = provider, threads, tile_px, enhance
         self._others: dict[bytes, Codec] = {}
 
-    def encode(self, pixels: Pixels, quality: float = 75, metadata: Mapping[int, bytes] | None = None) -> bytes:
+    def encode(
+        self,
+        pixels: Pixels,
+        quality: float = 75,
+        metadata: Mapping[int, bytes] | None = None,
+        subsampling: str = SUBSAMPLING[0],
+    ) -> bytes:
         """The .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
         `quality` runs from 1 to 100 and gives about the PSNR of a JPEG of that quality. `metadata` holds the payloads
-        of further sections by kind (container.EXIF, ICC, XMP). Raises InputError.
+        of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4", "4:2:0", which leaves out
+        the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly see them. Raises
+        InputError.
         """
-        return self.encoder(pixels, metadata)(self.bundle.level(quality))
+        return self.encoder(pixels, metadata, subsampling)(self.bundle.level(quality))
 
-    def encoder(self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None) -> Callable[[int], bytes]:
+    def encoder(
+        self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, subsampling: str = SUBSAMPLING[0]
+    ) -> Callable[[int], bytes]:
         """A function of the level byte that gives the picture's stream; what no level changes is done once."""
+        if subsampling not in SUBSAMPLING:
+            raise InputError(f"subsampling={subsampling!r} is not one of {', '.join(SUBSAMPLING)}")
         rgb, opacity = _split(pixels)
         others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
         others += sorted((metadata or {}).items())
         height, width = pixels.shape[:2]
-        coefficients = self.transform(rgb)
+        chroma = wavelet.chroma_detail(rgb) if subsampling == "auto" else 0.0
+        transformed = cache(lambda subsampled: self.transform(rgb, subsampled))
 
         def at_level(level: int) -> bytes:
-            header = Header(width, height, level, self.bundle.id, TILE_PX, pixels.ndim == 2, opacity is not None)
+            subsampled = subsampling == "4:2:0"
+            if subsampling == "auto":
+                subsampled = chroma <= self.bundle.prior.at_level(level).chroma_unseen
+            header = Header(
+                width, height, level, self.bundle.id, TILE_PX, pixels.ndim == 2, opacity is not None, subsampled
+            )
             tiles = squares(padded(height, width), TILE_PX)
+            coefficients = transformed(subsampled)
             chunks = [self.pack_symbols(self.quantise(coefficients, level, tile)) for tile in tiles]
             return container.pack(header, [(container.LATENTS, container.pack_tiles(chunks)), *others])
 
@@ -153,7 +183,7 @@ class Codec:
         opacity = alpha.unpack(sections[container.ALPHA], header.height, header.width) if header.alpha else None
 
         def symbols(tile: Area) -> Symbols:
-            return codec.unpack_symbols(b"".join(chunks[tile]), header.level, tile.shape(spec.STRIDE_PX))
+            return codec.unpack_symbols(b"".join(chunks[tile]), codec.level(header), tile.shape(spec.STRIDE_PX))
 
         return codec.picture(header, symbols, opacity, region)
 
@@ -166,7 +196,7 @@ class Codec:
     ) -> Pixels:
         """The picture, or a region of it, that the symbols of its tiles stand for. Without opacity alpha is 255."""
         picture, whole = Area(0, 0, header.height, header.width), padded(header.height, header.width)
-        level = self.bundle.prior.at_level(header.level)
+        level = self.level(header)
         wanted = picture if region is None else _area(region, picture)
         tiles = Blocks(
             lambda tile: symbols(tile).values,
@@ -195,19 +225,20 @@ class Codec:
 
     # -- encoder's stages ------------------------------------------------------------------------------------------
 
-    def transform(self, rgb: U8) -> Coefficients:
+    def transform(self, rgb: U8, subsampled: bool = False) -> Coefficients:
         """The wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
         whole = padded(*rgb.shape[:2])
+        colours = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
         fine = [
-            np.empty((spec.PACKED, *whole.shape(packed_stride(number))), np.int16)
-            for number in range(1, FINE_LEVELS + 1)
+            np.empty((count * spec.BANDS * spec.PHASES, *whole.shape(packed_stride(number))), np.int16)
+            for number, count in enumerate(colours, start=1)
         ]
         low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
         for part in cut(whole, even_sides(whole, self.window_px)):
             seen = part.grown(REACH, spec.STRIDE_PX, whole)
             band = wavelet.to_colours(_cropped(rgb, seen))
-            for number, into in enumerate(fine, start=1):
-                band, details = wavelet.split(band)
+            for number, (into, count) in enumerate(zip(fine, colours, strict=True), start=1):
+                band, details = wavelet.split(band, count)
                 details = details[:, *part.within(seen, 1 << number)]
                 np.rint(details, out=details)
                 np.clip(details, -latents.LARGEST_VALUE, latents.LARGEST_VALUE, out=details)
@@ -221,7 +252,7 @@ class Codec:
 
     def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Symbols:
         """The symbols of a tile of a picture; without one, of the whole picture taken for a tile."""
-        level, tables = self.bundle.prior.at_level(level_byte), self.bundle.tables
+        level, tables = self.bundle.prior.at_level(level_byte, coefficients.subsampled), self.bundle.tables
         tile = tile or Area(0, 0, *(spec.STRIDE_PX * side for side in coefficients.z.shape[1:]))
 
         def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
@@ -238,19 +269,22 @@ class Codec:
     def pack_symbols(self, symbols: Symbols) -> list[bytes]:
         """The three layers of a tile's stream."""
         coded = [(part.order, part.coded) for part in symbols.parts]
-        chunks = iter(streams.encode_parts(self.bundle.tables, coded))
-        return [b"".join(next(chunks) for _ in range(count)) for count in LAYER_PARTS]
+        chunks = streams.encode_parts(self.bundle.tables, coded)
+        return [b"".join(chunks[start:end]) for start, end in pairwise((0, *LAYERS_END))]
 
     # -- decoder's stages ------------------------------------------------------------------------------------------
 
-    def unpack_symbols(self, data: bytes, level_byte: int, shape: tuple[int, int], layers: int = LAYERS) -> Symbols:
+    def level(self, header: Header) -> Level:
+        """The prior at the level of a stream."""
+        return self.bundle.prior.at_level(header.level, header.subsampled)
+
+    def unpack_symbols(self, data: bytes, level: Level, shape: tuple[int, int], layers: int = LAYERS) -> Symbols:
         """The symbols of a tile's stream with z of a shape (hz, wz); zeros in layers that are not asked for.
 
         Raises StreamError.
         """
-        level = self.bundle.prior.at_level(level_byte)
-        reader = streams.PartReader(self.bundle.tables, data, sum(LAYER_PARTS))
-        left = sum(LAYER_PARTS[:layers])
+        reader = streams.PartReader(self.bundle.tables, data, 1 + len(_parts(level)))
+        left = LAYERS_END[layers - 1]
 
         def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
             nonlocal left
@@ -262,35 +296,32 @@ class Codec:
             reader.close()
         return symbols
 
-    def low_band(self, level: Level, values: Sequence[I16]) -> I32:
-        """The low band (3, h, w) of wavelet level 3, from values of z and of packed details of levels 5 and 4."""
+    def low_band(self, level: Level, values: Sequence[I16]) -> F32:
+        """The low band (3, h, w) of level 3, in pixel levels, from values of z and packed details of levels 5 and 4."""
         z = latents.dequantise(values[0], level.step(0))
         low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
         return _joined(level, low, values[1:], spec.LEVELS)
 
-    def synthesise(self, level: Level, low: I32, values: Sequence[I16]) -> U8:
+    def synthesise(self, level: Level, low: F32, values: Sequence[I16]) -> U8:
         """Pixels (H, W, 3) of the low band of wavelet level 3 and values of packed details of levels 3, 2 and 1."""
-        rgb = wavelet.from_colours(_joined(level, low, values, FINE_LEVELS))
-        if self.bundle.has_synthesis:
-            seen = np.full(
-                (spec.SYNTHESIS_SEEN, *(s // spec.SYNTHESIS_PX for s in rgb.shape[1:])), spec.GRID_ZERO, np.uint8
-            )
-            channels = spec.COLOUR_COUNT * spec.SYNTHESIS_PX**2
-            seen[:channels] = wavelet.pack(wavelet.to_pixels(rgb), spec.SYNTHESIS_PX)
-            seen[channels : channels + spec.LEVEL_PLANES] = level.planes[:, None, None]
-            (correction,) = self.networks.run("synthesis", seen)
-            change = wavelet.unpack(correction, spec.SYNTHESIS_PX).astype(np.int32)
-            change -= spec.GRID_ZERO
-            change <<= spec.COEFFICIENT_BITS - spec.CORRECTION_BITS
-            rgb += change
-        pixels = np.empty((*rgb.shape[1:], spec.COLOUR_COUNT), np.uint8)
-        for colour, samples in enumerate(rgb):
-            pixels[:, :, colour] = wavelet.to_pixels(samples)
-        return pixels
+        signals = _joined(level, low, values, FINE_LEVELS)
+        pixels = wavelet.to_pixels(signals)
+        if not (self.enhance and self.bundle.has_synthesis):
+            return pixels
+        sides = (side // spec.SYNTHESIS_PX for side in pixels.shape[:2])
+        seen = np.full((spec.SYNTHESIS_SEEN, *sides), spec.GRID_ZERO, np.uint8)
+        channels = spec.COLOUR_COUNT * spec.SYNTHESIS_PX**2
+        seen[:channels] = wavelet.pack(pixels.transpose(2, 0, 1), spec.SYNTHESIS_PX)
+        seen[channels : channels + spec.LEVEL_PLANES] = level.planes[:, None, None]
+        (correction,) = self.networks.run("synthesis", seen)
+        change = wavelet.unpack(correction, spec.SYNTHESIS_PX).astype(np.int16)
+        change -= np.int16(spec.GRID_ZERO)
+        return wavelet.to_pixels(signals, change)
 
     def reconstruct(self, symbols: Symbols, level_byte: int, shape: tuple[int, int]) -> U8:
         """The picture (H, W, 3) of a shape (H, W) that was quantised as one tile."""
-        header = Header(shape[1], shape[0], level_byte, self.bundle.id, 1 << 20, False, False)
+        subsampled = len(symbols.values[-1]) < spec.PACKED
+        header = Header(shape[1], shape[0], level_byte, self.bundle.id, 1 << 20, False, False, subsampled)
         return self.picture(header, lambda _: symbols)
 
     # -- shared by both ------------------------------------------------------------------------------------------------
@@ -313,7 +344,7 @@ class Codec:
         found = values_of(0, 0, np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
         values = [found]
         state, said = self.networks.run("start", level.see(found, spec.SEEN_START))
-        for number, part in PARTS:
+        for number, part in _parts(level):
             where = "fine" if number == 1 else "coarse"
             if part == 0:
                 if number < spec.LEVELS:
@@ -321,7 +352,8 @@ class Codec:
                     state, said = self.networks.run(f"{where}_first", state, seen)
                     masking = level.masking(values[-1][: spec.BANDS * spec.PHASES], number)
                     worth = latents.worth_of(masking)
-                values.append(np.empty((spec.PACKED, *said.shape[1:]), np.int16))
+                count = spec.BANDS * spec.PHASES if number == 1 and level.subsampled else spec.PACKED
+                values.append(np.empty((count, *said.shape[1:]), np.int16))
             else:
                 seen = level.see(found, spec.SEEN_OTHER)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
@@ -387,12 +419,17 @@ def _cropped(rgb: U8, area: Area) -> U8:
     return rgb[np.ix_(rows, columns)]
 
 
-def _joined(level: Level, low: I32, values: Sequence[I16], coarsest: int) -> I32:
+def _joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """The low band after joining packed details of the coarsest level, of the one below, ... to it."""
     for number, packed in enumerate(values):
-        steps = level.step(coarsest - number)
-        low = wavelet.join(low, latents.dequantise(wavelet.unpack(packed), steps))
+        details = wavelet.unpack(packed)
+        low = wavelet.join(low, latents.dequantise(details, level.step(coarsest - number)[: len(details)]))
     return low
+
+
+def _parts(level: Level) -> tuple[tuple[int, int], ...]:
+    """What is coded after z."""
+    return PARTS[:-1] if level.subsampled else PARTS
 
 
 def padded(height: int, width: int) -> Area:

@@ -147,7 +147,7 @@ def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":
     from runtime.codec import Codec  # loads the heavy modules
 
     tile = {} if args.tile is None else {"tile_px": int(number(args.tile, "--tile", 1, MAX_SIDE_PX))}
-    codec = Codec(args.bundle, args.provider, threads, **tile)
+    codec = Codec(args.bundle, args.provider, threads, **tile, enhance=getattr(args, "enhance", None))
     if codec.networks.note and not args.quiet:
         complain(codec.networks.note)
     return codec

@@ -24,6 +24,7 @@ from runtime.commands import (
     size,
     take,
 )
+from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
 
 _EXAMPLES = """\
@@ -42,6 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345, 40KB, 0.5MB")
     aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most so many bits a pixel")
     aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR")
+    arguments.add_argument(
+        "--subsampling",
+        choices=SUBSAMPLING,
+        default=SUBSAMPLING[0],
+        help="all of chroma (4:4:4), without its finest details (4:2:0, faster), or auto: 4:2:0 where it hardly shows",
+    )
     arguments.add_argument("--strip", action="store_true", help="leave out EXIF and XMP; the colour profile stays")
     arguments.add_argument("--no-gps", action="store_true", help="leave out the position where the picture was taken")
     args = arguments.parse_args(argv)
@@ -78,9 +85,9 @@ def compress(args: argparse.Namespace) -> int:
             start = time.perf_counter()
             try:
                 if target is None:
-                    data = codec.encode(picture.pixels, quality, kept)
+                    data = codec.encode(picture.pixels, quality, kept, args.subsampling)
                 else:
-                    data = targets.encode(codec, picture.pixels, target, kept)
+                    data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
             ms = 1e3 * (time.perf_counter() - start)

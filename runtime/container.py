@@ -32,6 +32,9 @@ SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", X
 ANCILLARY = 128
 """Sections of unknown kind are skipped from here on, and refused below."""
 
+SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
+"""What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
+
 LAYERS = 3
 """The symbols of a tile come in layers: a coarse picture, one with details of two pixels, the whole."""
 
@@ -48,7 +51,7 @@ HEADER_CRC_BYTES = 2
 MIN_SECTION_ENTRY_BYTES = 2
 MIN_CHUNK_ENTRY_BYTES = 1 + CRC_BYTES
 
-_GRAY_FLAG, _ALPHA_FLAG = 1, 2
+_GRAY_FLAG, _ALPHA_FLAG, _SUBSAMPLED_FLAG = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Header:
     """The picture has one channel of colour."""
     alpha: bool
     """There is an ALPHA section."""
+    subsampled: bool = False
+    """The finest details of chroma are left out: 4:2:0."""
 
 
 def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
@@ -81,7 +86,7 @@ def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
     assert 1 <= header.width <= MAX_SIDE_PX and 1 <= header.height <= MAX_SIDE_PX
     assert len(header.bundle_id) == BUNDLE_ID_BYTES and len(sections) < 256
     assert header.alpha == any(kind == ALPHA for kind, _ in sections)
-    flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha
+    flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha | _SUBSAMPLED_FLAG * header.subsampled
     head = bytearray(MAGIC + bytes([VERSION, flags]))
     head += header.bundle_id + bytes([header.level, tile_bits])
     head += _varint(header.width) + _varint(header.height) + bytes([len(sections)])
@@ -152,9 +157,9 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     if crc != int.from_bytes(reader.take(HEADER_CRC_BYTES), "little"):
         raise StreamError("the header does not match its checksum: the file is damaged")
 
-    if flags & ~(_GRAY_FLAG | _ALPHA_FLAG):
+    if flags & ~(_GRAY_FLAG | _ALPHA_FLAG | _SUBSAMPLED_FLAG):
         raise StreamError(f"flags {flags:#04x} are from a newer format: get a newer gargalo")
-    if flags == _GRAY_FLAG | _ALPHA_FLAG:
+    if flags & _GRAY_FLAG and flags & _ALPHA_FLAG:
         raise StreamError("flags say gray and alpha, which exclude each other: the header is corrupt")
     if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
         raise StreamError(f"tiles of 2**{tile_bits} pixels a side, 2**6 to 2**12 may be")
@@ -164,9 +169,9 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
         raise StreamError(
             f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; raise max_pixels if you trust the file"
         )
-    gray, alpha = bool(flags & _GRAY_FLAG), bool(flags & _ALPHA_FLAG)
+    gray, alpha, subsampled = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _SUBSAMPLED_FLAG))
     _check_kinds([kind for kind, _ in entries], alpha)
-    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha), entries
+    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha, subsampled), entries
 
 
 def _unpack_section(reader: "_Reader", kind: int, length: int) -> bytes:

@@ -40,6 +40,12 @@ def main(argv: list[str] | None = None) -> int:
     add = arguments.add_argument
     add("-s", "--suffix", metavar="FORMAT", help="png (default), jpg, webp, tif, avif, ppm or bmp")
     add("--region", metavar="X,Y,W,H", help="decode only this part, given in pixels from the top left")
+    add(
+        "--enhance",
+        action="store_true",
+        default=None,
+        help="correct pixels with the synthesis net of a bundle that has one, which other providers always do",
+    )
     part = arguments.add_mutually_exclusive_group()
     part.add_argument(
         "--layer",

@@ -13,6 +13,7 @@ sides know the order from the scale indexes alone. Then, with the two kinds of t
 """
 
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import InputError, StreamError
 from runtime.rans import Places
-from runtime.tables import ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
+from runtime.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
 
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
@@ -61,18 +62,26 @@ class Order:
         self._tables = tables
         self._n = len(index)
         coded = np.flatnonzero(index != 0)
-        rank = tables.rank.take(index.take(coded))
-        counts = np.bincount(rank, minlength=len(tables.rank))
-        self.places: Places = coded.take(np.argsort(rank, kind="stable"))
+        # rank and place as one number each: sorting these is faster than finding the order of ranks
+        small = self._n <= 1 << 24
+        bits, kind = 24 if small else 32, np.dtype(np.uint32 if small else np.uint64)
+        keys = np.left_shift(tables.rank, bits, dtype=kind).take(index.take(coded))
+        keys |= coded.astype(kind)
+        keys.sort()
+        following = np.left_shift(np.arange(1, len(tables.rank)), bits, dtype=kind, casting="unsafe")
+        ends = [*keys.searchsorted(following).tolist(), len(keys)]
+        keys &= (1 << bits) - 1
+        self.places: Places = keys.astype(np.intp)
         """(m,) where each is in the part."""
-        self.index: U8 = np.repeat(tables.ranked.astype(np.uint8), counts)
+        self.index: U8 = np.empty(len(keys), np.uint8)
         """(m,) scale index of each."""
-        self._table = tables.index_table.take(self.index)
-        ends = counts.cumsum().tolist()
-        shifts = tables.index_shift[tables.ranked].tolist()
-        self._shifted = [  # first, end and shift of the values with low bits
-            (ends[r - 1], ends[r], shifts[r]) for r in range(1, len(ends)) if shifts[r] and ends[r] > ends[r - 1]
-        ]
+        self._table = np.empty(len(keys), np.uint8)
+        self._shifted: list[tuple[int, int, int]] = []  # first, end and shift of the values with low bits
+        for scale, (first, end) in zip(tables.ranked.tolist(), pairwise([0, *ends]), strict=True):
+            if end > first:
+                self.index[first:end], self._table[first:end] = scale, tables.index_table[scale]
+                if tables.index_shift[scale]:
+                    self._shifted.append((first, end, int(tables.index_shift[scale])))
         grouping = tables.grouping[tables.index_table[tables.ranked[1:]]]
         bounds = [0, *(ends[r] for r in np.searchsorted(grouping, np.arange(len(GROUPINGS)), side="right"))]
         self._runs = list(zip(GROUPINGS, bounds[:-1], bounds[1:], strict=True))  # grouping, first, end
@@ -163,6 +172,8 @@ class Order:
 
     def _fields(self, escaped: Places) -> Fields:
         """Return the fields of the values with low bits and of those escaped, at places (x,)."""
+        if not self._shifted:
+            return Fields(escaped, np.full(len(escaped), ESCAPE_BITS, np.int64))
         widths = np.zeros(len(self.places), np.uint8)
         for first, end, shift in self._shifted:
             widths[first:end] = shift
@@ -174,6 +185,8 @@ class Order:
 def _number(q: I32, grouping: Grouping) -> U8:
     """Return the symbols of groups of q (v,), the last filled up with zeros."""
     size, base = grouping
+    if grouping == BITS:
+        return np.packbits(q != 0)
     digits = np.zeros(-(-len(q) // size) * size, np.uint8)
     digits[: len(q)] = np.minimum(q, base - 1)
     number = digits[::size].copy()

@@ -35,6 +35,7 @@ def table(path: Path) -> str:
     except StreamError as error:
         raise StreamError(f"{path}: {error}") from error
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
+    colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
     rows = [
         ("picture", f"{header.width} x {header.height} px, {colour}"),
         ("level", str(header.level)),

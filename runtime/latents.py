@@ -21,7 +21,6 @@ U8 = NDArray[np.uint8]
 I16 = NDArray[np.int16]
 I32 = NDArray[np.int32]
 
-
 BITS_PER_SQUARED_STEP = 10.0
 """Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
 
@@ -30,9 +29,12 @@ LARGEST_VALUE = 32767
 LARGEST_SYMBOL = LARGEST_VALUE // spec.VALUE_STEPS - 16
 """The encoder's; a stream may hold larger ones."""
 
+UNSEEN_SQUARED_STEPS = 0.02
+"""Chosen on validation pictures."""
 
 MOST_LOG2_STEP = 1024
-"""Steps are below 2**10 pixel levels: then a value times a step fits int32."""
+"""Steps are below 2**10 pixel levels: then 32 bits hold what masking sums."""
+_COEFFICIENT_SHIFT = spec.STEP_BITS + 3 - spec.COEFFICIENT_BITS  # values are eighths
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class Prior:
         whole = np.concatenate([positive[:-1], -positive[:0:-1]])  # 0 .. 32767, then -32768 .. -1
         return (whole + spec.GRID_ZERO).astype(np.uint8)
 
-    def at_level(self, level: int) -> "Level":
+    def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """What holds at one level 0 .. top_level."""
         anchor, fraction = divmod(level, spec.LEVEL_STEPS)
         following = min(anchor + 1, len(self.log2_step) - 1)
@@ -93,7 +95,8 @@ class Prior:
         planes[anchor] = spec.LEVEL_STEPS - fraction
         if fraction:
             planes[following] = fraction
-        return Level(self, exp2(between(self.log2_step)), between(self.scale_base), planes + np.uint8(spec.GRID_ZERO))
+        planes += np.uint8(spec.GRID_ZERO)
+        return Level(self, exp2(between(self.log2_step)), between(self.scale_base), planes, subsampled)
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,14 @@ class Level:
     """(57,) in 1/64 index"""
     planes: U8
     """(LEVEL_PLANES,) values of the constant planes"""
+    subsampled: bool
+    """whether the finest chroma details are 0 and not coded: 4:2:0"""
+
+    @property
+    def chroma_unseen(self) -> float:
+        """The mean square of the finest chroma details, in squared levels, up to which they had better be left out."""
+        step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
+        return UNSEEN_SQUARED_STEPS * step_px**2
 
     def step(self, level: int) -> I32:
         """Steps (9,) of the details of a wavelet level; of level 0: those of z (12,)."""
@@ -121,7 +132,9 @@ class Level:
         """Eighths of an octave (2 h, 2 w) by which steps of a wavelet level grow, from the values (12, h, w) of the
         luma details of the level before.
         """
-        size = np.abs(dequantise(luma, np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES))).sum(axis=0)
+        size = np.minimum(np.abs(luma.astype(np.int32)), spec.MASKING_LARGEST)
+        size *= np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES)[:, None, None]
+        size = size.sum(axis=0, dtype=np.int32) >> _COEFFICIENT_SHIFT
         masking = np.searchsorted(self.prior.masking[level - 1], size, side="right") - spec.MASKING_MOST
         return masking.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
 
@@ -155,22 +168,30 @@ def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
     With `savings` (see runtime.tables.Tables.savings) a symbol moves one towards zero where the bits saved outweigh
     the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
     """
-    symbols = np.rint(exact).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32)
+    dead = np.float32(0.5) if savings is None else _dead_zone(savings).take(index)
+    places = np.flatnonzero(np.abs(exact) >= dead)
+    found = exact.take(places)
+    whole = np.rint(found).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL)
     if savings is not None:
-        places = np.flatnonzero(symbols != 0)
-        whole = symbols.take(places)
-        magnitude = np.abs(whole)
-        added = np.abs(exact.take(places))  # growth of the squared error, in squared steps
+        some = np.flatnonzero(np.abs(whole) > 1)
+        magnitude = np.abs(whole.take(some))
+        added = np.abs(found.take(some))  # growth of the squared error, in squared steps
         added -= magnitude
         added *= 2 * BITS_PER_SQUARED_STEP
         added += BITS_PER_SQUARED_STEP
-        columns = savings.shape[1]
-        row = index.take(places).astype(np.intp) * columns
-        saved = savings.ravel().take(row + np.minimum(magnitude, columns - 1))
-        lower = np.flatnonzero(added < saved)
-        whole = whole.take(lower)
-        symbols[places.take(lower)] = whole - np.sign(whole)
+        column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
+        lower = some[added < savings[index.take(places.take(some)), column]]
+        whole[lower] -= np.sign(whole[lower])
+    symbols = np.zeros(exact.shape, np.int32)
+    symbols[places] = whole
     return symbols
+
+
+def _dead_zone(savings: F32) -> F32:
+    """The magnitude (I,) below which a residual of a scale index is taken for 0, where that saves more than it costs;
+    those of 1.5 and more are not.
+    """
+    return np.minimum(0.5 + savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
 
 
 def worth_of(masking: I16) -> I32:
@@ -183,16 +204,12 @@ def residuals(found: NDArray[Any], steps: I32, mean: U8, places: Places, worth: 
 
     Of coefficients (n, h, w) with the steps (n,) of their channels, means (n, h, w), and what a symbol is worth (h, w).
     """
-    channel, position = np.divmod(places, worth.size)
     values_per_step = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS))
-    values_per_unit = values_per_step / steps.astype(np.float32)
-    symbols_per_value = np.float32(1 << spec.WORTH_BITS) / worth.ravel().astype(np.float32)
-    exact = found.ravel().take(places).astype(np.float32)
-    exact *= values_per_unit.take(channel)
-    exact -= mean.ravel().take(places)
+    exact = found * (values_per_step / steps.astype(np.float32))[:, None, None]  # also where nothing is coded: faster
+    exact -= mean
     exact += np.float32(spec.GRID_ZERO)
-    exact *= symbols_per_value.take(position)
-    return exact
+    exact *= np.float32(1 << spec.WORTH_BITS) / worth.astype(np.float32)
+    return exact.ravel().take(places)
 
 
 def values(mean: U8, places: Places, symbols: I32, worth: I32) -> I16:
@@ -212,13 +229,10 @@ def values(mean: U8, places: Places, symbols: I32, worth: I32) -> I16:
     return found
 
 
-def dequantise(found: I16, steps: I32) -> I32:
-    """Coefficients in 1/16 pixel level of values (n, h, w) with the steps (n,) of their channels."""
-    shift = spec.STEP_BITS + 3 - spec.COEFFICIENT_BITS  # values are eighths
-    coefficients = found * steps[:, None, None]
-    coefficients += np.int32(1 << (shift - 1))
-    coefficients >>= np.int32(shift)
-    return np.clip(coefficients, -spec.COEFFICIENT_LIMIT, spec.COEFFICIENT_LIMIT, out=coefficients)
+def dequantise(found: I16, steps: I32) -> F32:
+    """Coefficients in pixel levels of values (n, h, w) with the steps (n,) of their channels."""
+    units = steps.astype(np.float32) / np.float32(spec.VALUE_STEPS << spec.STEP_BITS)
+    return found * units[:, None, None]
 
 
 def exp2(log2: I32) -> I32:

@@ -78,8 +78,8 @@ class Networks:
         if self.provider is CPU:
             return None
         return (
-            f"{', '.join(MOVABLE)} runs on {self.provider.name}, the rest on the CPU; "
-            "decoded pixels may differ by a level from those of --provider cpu"
+            f"{', '.join(MOVABLE)} enhances decoded pixels on {self.provider.name}, the rest runs on the CPU; "
+            "they may differ by a level from those of --provider cpu --enhance"
         )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":

@@ -122,7 +122,7 @@ def _symbols(codec: Codec, header: Header, chunks: list[bytes | StreamError], ti
         if isinstance(chunk, StreamError):
             raise chunk
         data.append(chunk)
-    return codec.unpack_symbols(b"".join(data), header.level, tile.shape(spec.STRIDE_PX), layers)
+    return codec.unpack_symbols(b"".join(data), codec.level(header), tile.shape(spec.STRIDE_PX), layers)
 
 
 def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError], tile: Area, whole_or_z: bool) -> int:
@@ -142,7 +142,7 @@ def _blank(codec: Codec, header: Header, z: I32) -> Symbols:
     def code(level: int, _part: int, _mean: U8, _worth: I32, order: Order) -> I32:
         return z.ravel().take(order.places) if level == 0 else np.zeros(len(order.places), np.int32)
 
-    return codec.predict(codec.bundle.prior.at_level(header.level), z.shape[1:], code)
+    return codec.predict(codec.level(header), z.shape[1:], code)
 
 
 def _filled_z(codec: Codec, header: Header, chunks: Chunks, left: Mapping[Area, int]) -> I32:

@@ -2,6 +2,7 @@
 
     Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
     picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35;
+                                             subsampling="4:4:4" or "4:2:0", as for JPEG;
                                              exif, icc_profile and xmp as for other formats
 
 Pillow is no dependency of gargalo: only who imports this module needs it.
@@ -13,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from runtime import container, metadata, targets, tiff
+from runtime import container, metadata, tiff
 from runtime.errors import CodecError, InputError, StreamError
 
 _INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
@@ -79,18 +80,20 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         turn = tiff.numbers(payloads[container.EXIF]).get(tiff.ORIENTATION, 1)
         pixels = np.ascontiguousarray(upright(pixels, turn))
     kept = metadata.fitting(payloads, pixels.ndim == 2, [])
+    from runtime import targets
     from runtime.files import shared_codec
 
     codec = shared_codec()
+    subsampling = given.get("subsampling", container.SUBSAMPLING[0])
     wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
     try:
         if sum(text is not None for text in wanted) > 1:
             raise InputError(f"give one of {', '.join(_TARGETS)}")
         target = targets.parse(*wanted)
         if target is None:
-            data = codec.encode(pixels, given.get("quality", 75), kept)
+            data = codec.encode(pixels, given.get("quality", 75), kept, subsampling)
         else:
-            data = targets.encode(codec, pixels, target, kept)
+            data = targets.encode(codec, pixels, target, kept, subsampling)
     except InputError as error:
         raise ValueError(str(error)) from error
     except CodecError as error:

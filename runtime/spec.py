@@ -1,6 +1,6 @@
 """What export and runtime agree on: names, strides, fixed-point formats. Everything here is part of FORMAT.md."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the stream format, the byte after the magic."""
 
 LEVELS = 5
@@ -43,11 +43,9 @@ EXP2 = tuple(round(2 ** (i / 64) * 2**14) for i in range(64))
 STEP_BITS = 6
 """Fractional bits of quantisation steps in pixel levels."""
 COEFFICIENT_BITS = 4
-"""Fractional bits of coefficients and of pixels before they are rounded."""
-COEFFICIENT_LIMIT = 1 << 16
-"""Coefficients are clamped to this, in both directions, before each one-dimensional pass of the wavelet."""
-CORRECTION_BITS = 2
-"""Fractional bits of the synthesis net's output in pixel levels."""
+"""Fractional bits of coefficients in pixel levels where they are whole: in the encoder, and where masking sums them."""
+MASKING_LARGEST = 2047
+"""Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
 MASKING_MOST = 4
 """Steps follow the detail of the level before by at most so many eighths of an octave."""
 WORTH_BITS = 4
@@ -64,10 +62,11 @@ INDEX_GAIN = 32
 INDEX_ZERO_LOG2 = -3.5
 """Scale index 0 stands for a scale of 2 ** -3.5 steps and less: such residuals are zero and are not coded."""
 
-LIFT_BITS = 12
+ONE = 1 << 12
+"""What the constants below are in units of."""
 LIFTING = (-6497, -217, 3616, 1817)
-"""Constants of the wavelet's four lifting steps in 2 ** -LIFT_BITS."""
+"""The wavelet's four lifting steps."""
 COLOURS = ((2365, 2365, 2365), (2896, 0, -2896), (-1672, 3344, -1672))
-"""Luma and two chroma signals from red, green and blue, in 2 ** -LIFT_BITS."""
+"""Luma and two chroma signals from red, green and blue."""
 
 SIDE_LIMIT_PX = 1 << 20

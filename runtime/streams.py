@@ -34,6 +34,9 @@ LANE_WASTE_BYTES = 3
 LANE_WASTE_SHARE = 0.007
 """The encoder takes as many lanes as cost at most this share of the stream."""
 
+_FIELD_BITS = 32
+"""Raw bits of a value are fewer: 16 of an escape and a shift of 15."""
+
 STATE_BYTES = 4
 WORD_BYTES = 2
 
@@ -142,27 +145,24 @@ class PartReader:
 
 
 def pack_bits(fields: Ints, width: Ints) -> bytes:
-    """Return the low width[j] bits of each fields[j] in order, highest first, padded with 0."""
-    ends = np.cumsum(width)
-    bits = np.zeros(int(ends[-1]) if len(ends) else 0, np.uint8)
-    has = np.arange(len(width))
-    for bit in range(int(width.max(initial=0))):
-        has = has[width[has] > bit]
-        bits[ends[has] - 1 - bit] = (fields[has] >> bit) & 1
-    return np.packbits(bits).tobytes()
+    """Return the low width[j] bits, at most 32, of each fields[j] in order, highest first, padded with 0."""
+    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
+    return np.packbits(bits[_low(width)]).tobytes()
 
 
 def unpack_bits(data: bytes, width: Ints) -> Ints:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
-    ends = np.cumsum(width)
-    bits = np.unpackbits(np.frombuffer(data, np.uint8))
-    _check_padding(bits[int(ends[-1]) if len(ends) else 0 :])
-    fields = np.zeros(len(width), np.int64)
-    has = np.arange(len(width))
-    for bit in range(int(width.max(initial=0))):
-        has = has[width[has] > bit]
-        fields[has] |= bits[ends[has] - 1 - bit].astype(np.int64) << bit
-    return fields
+    found = np.unpackbits(np.frombuffer(data, np.uint8))
+    bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
+    total = np.count_nonzero(low)
+    bits[low] = found[:total]
+    _check_padding(found[total:])
+    return np.packbits(bits).view(">u4").astype(np.int64)
+
+
+def _low(width: Ints) -> NDArray[np.bool_]:
+    """Return which of the bits (f, 32) of fields, highest first, are their lowest, so many of each."""
+    return np.arange(_FIELD_BITS, 0, -1) <= width[:, None]
 
 
 def _check_padding(bits: NDArray[np.uint8]) -> None:

@@ -57,7 +57,8 @@ class Grouping(NamedTuple):
     base: int
 
 
-GROUPINGS = (Grouping(8, 2), Grouping(5, 3), Grouping(4, 4), Grouping(3, 6), Grouping(2, 16))
+BITS = Grouping(8, 2)
+GROUPINGS = (BITS, Grouping(5, 3), Grouping(4, 4), Grouping(3, 6), Grouping(2, 16))
 """From the narrowest scales to the widest; the last takes every table that no other takes."""
 
 TOP_DIGIT_SLOTS = 1 << 10

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from runtime.codec import Codec
 from runtime.commands import number
+from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
 
 PSNR_TOLERANCE_DB = 0.1
@@ -52,13 +53,19 @@ def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
     return None
 
 
-def encode(codec: Codec, pixels: Pixels, target: Target, metadata: Mapping[int, bytes] | None = None) -> bytes:
+def encode(
+    codec: Codec,
+    pixels: Pixels,
+    target: Target,
+    metadata: Mapping[int, bytes] | None = None,
+    subsampling: str = SUBSAMPLING[0],
+) -> bytes:
     """Returns the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
 
     Never above a size: the largest that fits. Raises InputError, which says what is possible, where none does.
     """
     lowest, highest = 0, codec.bundle.level(100)
-    at_level = cache(codec.encoder(pixels, metadata))
+    at_level = cache(codec.encoder(pixels, metadata, subsampling))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:
         psnr_db = cache(lambda level: psnr(pixels, codec.decode(at_level(level))))

@@ -1,157 +1,191 @@
-"""Colours and the CDF 9/7 wavelet by lifting: pixels to coefficients in float, and back in exact integers.
+"""Colours and the CDF 9/7 wavelet by lifting: pixels to coefficients and back, the same floats on every machine.
 
-The integers of the inverse are FORMAT.md, section 7; the source is Daubechies and Sweldens 1998, "Factoring wavelet
-transforms into lifting steps". Signals are extended by reflection, sides are even. Lifting is left without the factors
-that would make it orthonormal: quantisation steps account for them.
+What the inverse computes is FORMAT.md, section 7: IEEE float32, each operation rounded by itself, as numpy does. The
+source is Daubechies and Sweldens 1998, "Factoring wavelet transforms into lifting steps". Signals are extended by
+reflection, sides are even. Lifting is left without the factors that would make it orthonormal: quantisation steps
+account for them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime import spec
 
 F32 = NDArray[np.float32]
-I32 = NDArray[np.int32]
+I16 = NDArray[np.int16]
 U8 = NDArray[np.uint8]
 
-_ONE = 1 << spec.LIFT_BITS
-_WHOLE = 1 << spec.COEFFICIENT_BITS
 _MIDDLE = 128
+_LIFTING = tuple((number % 2 == 0, np.float32(factor / spec.ONE)) for number, factor in enumerate(spec.LIFTING))
+"""The four steps that split samples: whether high samples change, or low ones, and by how much of their neighbours."""
+_JOINING = tuple((into_high, -factor) for into_high, factor in reversed(_LIFTING))
 _STRIP = 1 << 17
 """Samples of either half that are lifted at a time."""
+_COLOUR_STRIP = 1 << 16
+"""Pixels whose colours are computed at a time."""
 
 
-# -- one level, float: the encoder's direction -------------------------------------------------------------------------
+# -- one level, there --------------------------------------------------------------------------------------------------
 
 
-def split(x: F32) -> tuple[F32, F32]:
-    """The low band (3, H/2, W/2) of signals (3, H, W), and their details (9, H/2, W/2) ordered (colour, band)."""
-    colours, height, width = x.shape
-    low = np.empty((colours, height // 2, width // 2), x.dtype)
-    details = np.empty((colours, spec.BANDS, *low.shape[1:]), x.dtype)
-    halves = np.empty((2, height, width // 2), x.dtype)
-    for signal, low_low, (low_high, high_low, high_high) in zip(x, low, details, strict=True):
-        for rows in _strips(height, width // 2):
-            halves[0, rows], halves[1, rows] = signal[rows, 0::2], signal[rows, 1::2]
-            _split(halves[0, rows], halves[1, rows], 1)
-        for half, lower, higher in zip(halves, (low_low, high_low), (low_high, high_high), strict=True):
-            for columns in _strips(width // 2, height // 2):
-                lower[:, columns], higher[:, columns] = half[0::2, columns], half[1::2, columns]
-                _split(lower[:, columns], higher[:, columns], 0)
+def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
+    """The low band (3, H/2, W/2) of signals (3, H, W), and the details (3 n, H/2, W/2) of the first n colours, ordered
+    (colour, band).
+    """
+    _, height, width = x.shape
+    low = np.empty((len(x), height // 2, width // 2), np.float32)
+    details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
+    unwanted = np.empty(low.shape[1:], np.float32)
+    for number, (signal, low_low) in enumerate(zip(x, low, strict=True)):
+        left, right = cv2.split(signal.reshape(height, width // 2, 2))
+        for rows in _strips(height, width // 2, _STRIP):
+            _lift(left[rows], right[rows], 1, _LIFTING)
+        if number < colours:
+            low_high, high_low, high_high = details[number]
+            _split_columns(left, low_low, low_high)
+            _split_columns(right, high_low, high_high)
+        else:
+            _split_columns(left, low_low, unwanted)
     return low, details.reshape(-1, *low.shape[1:])
 
 
-def _split(low: F32, high: F32, axis: int) -> None:
-    """Lifts even and odd samples along an axis to their low and high halves, in place."""
-    for target, constant, source, following in _lifting(low, high):
-        change = _neighbours(source, axis, following)
-        change *= np.float32(constant / _ONE)
+def _split_columns(x: F32, low: F32, high: F32) -> None:
+    """Fills the halves (h, w) of samples (2 h, w)."""
+    for columns in _strips(x.shape[1], len(low), _STRIP):
+        low[:, columns], high[:, columns] = x[0::2, columns], x[1::2, columns]
+        _lift(low[:, columns], high[:, columns], 0, _LIFTING)
+
+
+def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32]]) -> None:
+    """Changes low and high samples along an axis step by step."""
+    for into_high, factor in steps:
+        target, source = (high, low) if into_high else (low, high)
+        change = _neighbours(source, axis, into_high)
+        change *= factor
         target += change
 
 
-def _lifting(low: NDArray[Any], high: NDArray[Any]) -> list[tuple[NDArray[Any], int, NDArray[Any], bool]]:
-    """The four steps that split samples: what changes, by how much of which neighbours. Joining goes back."""
-    alpha, beta, gamma, delta = spec.LIFTING
-    return [(high, alpha, low, True), (low, beta, high, False), (high, gamma, low, True), (low, delta, high, False)]
-
-
-def _neighbours(x: NDArray[Any], axis: int, following: bool) -> NDArray[Any]:
+def _neighbours(x: F32, axis: int, following: bool) -> F32:
     """Each sample along an axis plus the next one (or the one before), the last (first) one twice."""
-    total = np.empty(x.shape, x.dtype)
-    before, behind = _along(axis, None, -1), _along(axis, 1, None)
-    inner, edge = (before, _along(axis, -1, None)) if following else (behind, _along(axis, 0, 1))
-    np.add(x[before], x[behind], out=total[inner])
-    np.add(x[edge], x[edge], out=total[edge])
+    total = np.empty(x.shape, np.float32)
+    step = x.shape[1] if axis == 0 else 1
+    if x.flags.c_contiguous:  # in one go, also from the end of a row to the next, where the edges go
+        flat, sums = x.reshape(-1), total.reshape(-1)
+        np.add(flat[:-step], flat[step:], out=sums[:-step] if following else sums[step:])
+    else:
+        x, total = (x, total) if axis == 0 else (x.T, total.T)
+        np.add(x[:-1], x[1:], out=total[:-1] if following else total[1:])
+        x, total = (x, total) if axis == 0 else (x.T, total.T)
+    edge = -1 if following else 0
+    edges = (edge, slice(None)) if axis == 0 else (slice(None), edge)
+    np.add(x[edges], x[edges], out=total[edges])
     return total
 
 
-def _along(axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
-    """A slice along an axis of (H, W)."""
-    return (*(slice(None),) * axis, slice(start, stop))
-
-
-def _strips(length: int, across: int) -> Iterator[slice]:
-    """Parts of a length, each of about _STRIP samples where it is so many samples across."""
-    step = max(1, _STRIP // across)
+def _strips(length: int, across: int, samples: int) -> Iterator[slice]:
+    """Parts of a length, each of about so many samples where it is so many samples across."""
+    step = max(1, samples // across)
     return (slice(start, start + step) for start in range(0, length, step))
 
 
-# -- one level, integers: the decoder's direction ----------------------------------------------------------------------
+# -- one level, back ---------------------------------------------------------------------------------------------------
 
 
-def join(low: I32, details: I32) -> I32:
-    """Signals (3, H, W) from their low band (3, H/2, W/2) and details (9, H/2, W/2): the inverse of split."""
-    colours, height, width = low.shape
-    x = np.empty((colours, 2 * height, 2 * width), np.int32)
-    halves = np.empty((2, 2 * height, width), np.int32)
-    bands = details.reshape(colours, spec.BANDS, height, width)
-    for signal, low_low, (low_high, high_low, high_high) in zip(x, low, bands, strict=True):
-        for half, lower, higher in zip(halves, (low_low, high_low), (low_high, high_high), strict=True):
-            for columns in _strips(width, height):
-                half[0::2, columns], half[1::2, columns] = _join(lower[:, columns], higher[:, columns], 0)
-        for rows in _strips(2 * height, width):
-            signal[rows, 0::2], signal[rows, 1::2] = _join(halves[0, rows], halves[1, rows], 1)
+def join(low: F32, details: F32) -> F32:
+    """Signals (3, H, W) from their low band (3, H/2, W/2) and the details (3 n, H/2, W/2) of the first n colours, those
+    of the others being 0: the inverse of split.
+    """
+    _, height, width = low.shape
+    x = np.empty((len(low), 2 * height, 2 * width), np.float32)
+    bands = details.reshape(-1, spec.BANDS, height, width)
+    for number, (signal, low_low) in enumerate(zip(x, low, strict=True)):
+        if number < len(bands):
+            low_high, high_low, high_high = bands[number]
+            left, right, steps = _join_columns(low_low, low_high), _join_columns(high_low, high_high), _JOINING
+        else:
+            left, steps = _join_columns(low_low, None), _JOINING[1:]
+            right = np.zeros(left.shape, np.float32)
+        for rows in _strips(2 * height, width, _STRIP):
+            _lift(left[rows], right[rows], 1, steps)
+            cv2.merge([left[rows], right[rows]], signal[rows].reshape(-1, width, 2))
     return x
 
 
-def _join(low: I32, high: I32, axis: int) -> tuple[I32, I32]:
-    """Even and odd samples along an axis from their low and high halves."""
-    limit = spec.COEFFICIENT_LIMIT
-    low, high = np.clip(low, -limit, limit), np.clip(high, -limit, limit)
-    for target, constant, source, following in reversed(_lifting(low, high)):
-        change = _neighbours(source, axis, following)
-        change *= np.int32(constant)
-        change += np.int32(_ONE >> 1)
-        change >>= np.int32(spec.LIFT_BITS)
-        target -= change
-    return low, high
+def _join_columns(low: F32, high: F32 | None) -> F32:
+    """Samples (2 h, w) of their halves (h, w); without the high one it is 0, and the first step of joining idle."""
+    height, width = low.shape
+    x = np.empty((2 * height, width), np.float32)
+    for columns in _strips(width, height, _STRIP):
+        x[0::2, columns], x[1::2, columns] = low[:, columns], 0 if high is None else high[:, columns]
+        _lift(x[0::2, columns], x[1::2, columns], 0, _JOINING[high is None :])
+    return x
 
 
 # -- pixels and colours ------------------------------------------------------------------------------------------------
 
 
 def to_colours(pixels: U8) -> F32:
-    """Luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3).
-
-    The same floats on every machine, as all of this file.
-    """
-    red, green, blue = (pixels[:, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
-    outer = red + blue
-    factors = (np.float32(_WHOLE * row[0] / _ONE) for row in spec.COLOURS)
-    signals = (outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green)  # in units of their first factor
-    found = np.empty((spec.COLOUR_COUNT, *red.shape), np.float32)
-    for signal, factor, colour in zip(signals, factors, found, strict=True):
-        np.multiply(signal, factor, out=colour)
+    """Luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3)."""
+    found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
+    factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
+    for rows in _strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
+        red, green, blue = (plane.astype(np.int16) for plane in cv2.split(np.ascontiguousarray(pixels[rows])))
+        outer = red + blue
+        signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
+        for signal, factor, colour in zip(signals, factors, found, strict=True):
+            np.multiply(signal, factor, out=colour[rows])
     return found
 
 
-def from_colours(signals: I32) -> I32:
-    """RGB (3, H, W) in 1/16 levels, unclamped, of luma and chroma in 1/16 levels: the inverse of to_colours."""
-    limit = spec.COEFFICIENT_LIMIT
-    luma, red_blue, green = np.clip(signals, -limit, limit)
-    (luma_part, *_), (red_part, *_), (rest_part, *_) = spec.COLOURS
-    luma *= np.int32(luma_part)
-    luma += np.int32((_ONE >> 1) + (_MIDDLE << (spec.LIFT_BITS + spec.COEFFICIENT_BITS)))
-    red_blue *= np.int32(red_part)
-    green *= np.int32(rest_part)  # what red and blue get of it; green gets twice as much of the other sign
-    rgb = np.empty(signals.shape, np.int32)
-    np.subtract(luma, green, out=rgb[1])
-    rgb[1] -= green
-    luma += green
-    np.add(luma, red_blue, out=rgb[0])
-    np.subtract(luma, red_blue, out=rgb[2])
-    rgb >>= np.int32(spec.LIFT_BITS)
-    return rgb
+def chroma_detail(pixels: U8) -> float:
+    """The mean square of the finest chroma details of RGB (H, W, 3), about, in squared levels.
+
+    Those of the Haar wavelet, in every fourth pair of rows; from sums of whole numbers, so the same on every machine.
+    """
+    height, width = (side & ~1 for side in pixels.shape[:2])
+    if not height or not width:
+        return 0.0
+    energy = 0.0
+    rows = [cv2.split(np.ascontiguousarray(pixels[row:height:8, :width])) for row in (0, 1)]
+    red, green, blue = np.stack(rows, axis=1).astype(np.int16)  # (2, h, width) each
+    for signal, squared_norm in ((red - blue, 2), (red + blue - 2 * green, 6)):
+        sums = signal[0] + signal[1]
+        sums = sums[:, 0::2] + sums[:, 1::2]
+        energy += (_squared(signal) - _squared(sums) / 4) / squared_norm
+    return energy / (2 * spec.BANDS * sums.size)
 
 
-def to_pixels(rgb: I32) -> U8:
-    """uint8 of samples in 1/16 levels, rounded half up and clamped; any shape."""
-    rounded = rgb + np.int32(_WHOLE >> 1)
-    rounded >>= np.int32(spec.COEFFICIENT_BITS)
-    return np.clip(rounded, 0, 255, out=rounded).astype(np.uint8)
+def _squared(x: I16) -> int:
+    """The sum of squares."""
+    return int(np.square(x, dtype=np.int32).sum(dtype=np.int64))
+
+
+def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
+    """RGB (H, W, 3) of luma and chroma (3, H, W) in levels: the inverse of to_colours.
+
+    A correction (3, H, W) in quarters of a level is added before rounding.
+    """
+    _, height, width = signals.shape
+    pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
+    to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)
+    for rows in _strips(height, width, _COLOUR_STRIP):
+        luma, red_blue, green = (
+            plane * factor for plane, factor in zip(signals[:, rows], (to_all, to_outer, to_green), strict=True)
+        )
+        luma += np.float32(_MIDDLE + 0.5)  # half a level, since what follows rounds down
+        outer = luma + green
+        luma -= green
+        luma -= green
+        samples = np.stack([outer + red_blue, luma, outer - red_blue])
+        if correction is not None:
+            samples += correction[:, rows] * np.float32(0.25)
+        np.clip(samples, 0, 255, out=samples)
+        cv2.merge(list(samples.astype(np.uint8)), pixels[rows])
+    return pixels
 
 
 # -- packing by 2 x 2 --------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class Parts:
     def of(cls, stream: bytes) -> "Parts":
         """The fields of a good stream; unknown sections are lost."""
         header, sections = container.unpack(stream)
-        flags = 1 * header.gray | 2 * header.alpha
+        flags = 1 * header.gray | 2 * header.alpha | 4 * header.subsampled
         tile = header.tile_px.bit_length() - 1
         return cls(header.width, header.height, flags, header.bundle_id, header.level, tile, [*sections.items()])
 
@@ -123,10 +123,12 @@ def refused(
     found: dict[str, tuple[str, bytes | None]] = {
         "empty": ("no byte at all", b""),
         "magic": ("another magic", parts.but(magic=b"\x89PNG")),
-        "version-1": ("a version of the past", parts.but(version=1)),
-        "version-3": ("a version to come", parts.but(version=3)),
-        "flag-2": ("an unknown flag", parts.but(flags=4)),
+        "version-2": ("a version of the past", parts.but(version=2)),
+        "version-4": ("a version to come", parts.but(version=4)),
+        "flag-3": ("an unknown flag", parts.but(flags=8)),
         "gray-and-alpha": ("flags that exclude each other", see_through.but(flags=3)),
+        "gray-alpha-subsampled": ("the same and one more", see_through.but(flags=7)),
+        "chroma": ("another number of parts than the flags say", parts.but(flags=parts.flags ^ 4)),
         "bundle-id": ("weights that nobody has", parts.but(bundle_id=bytes(8))),
         "level": ("a level above the bundle's last", parts.but(level=top_level + 1)),
         "tile-5": ("tiles of 32 pixels", parts.but(tile=5)),

@@ -2,7 +2,7 @@
 
     python tests/exact_worker.py vectors/gray/stream.gar picture.npy --out made/
 
-A .gar file is decoded, an .npy file of pixels encoded to OUT and decoded. Needs only numpy and onnxruntime.
+A .gar file is decoded, an .npy file of pixels encoded to OUT and decoded. Needs what the runtime needs.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """A slow, plain decoder written from FORMAT.md alone: numpy, the standard library, and onnx to open the graphs.
 
 The numbers at its functions are sections of that page. All arithmetic is in int64 and in float64 on whole numbers, but
-for the one float32 multiplication of section 7. Any defect of the bytes raises ValueError.
+for the float32 operations of sections 6 and 7. Any defect of the bytes raises ValueError.
 """
 
 import bisect
@@ -17,7 +17,6 @@ WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
 NETWORKS = "start coarse_first coarse_second coarse_third fine_first fine_second fine_third synthesis".split()
 PRIOR = "prior.npz"
 CHANNELS = ([0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)])  # packed, of a level's three parts
-LAST_PART = 15
 GROUPINGS = ((8, 2), (5, 3), (4, 4), (3, 6), (2, 16))
 
 
@@ -52,19 +51,19 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     """1. The header's numbers, the bundle id and {kind: (offset, bytes)} of the sections."""
     need(cursor.take(4, "magic") == b"\x89GAR", "not a .gar file")
     version = cursor.number(1, "version")
-    need(version == 2, f"version {version} of the format is unknown")
+    need(version == 3, f"version {version} of the format is unknown")
     head, bundle_id = {"flags": cursor.number(1, "flags")}, cursor.take(8, "bundle id")
     head |= {"level": cursor.number(1, "level"), "tile": cursor.number(1, "tile")}
     head |= {"width": cursor.varint("width"), "height": cursor.varint("height")}
     table = [(cursor.number(1, "kind"), cursor.varint("length")) for _ in range(cursor.number(1, "sections"))]
     need(zlib.crc32(cursor.data[: cursor.at]) & 0xFFFF == cursor.number(2, "check"), "damaged header")
-    need(head["flags"] < 3 and 6 <= head["tile"] <= 12, "illegal flags or tile")
+    need(head["flags"] in (0, 1, 2, 4, 5, 6) and 6 <= head["tile"] <= 12, "illegal flags or tile")
     need(0 < head["width"] <= 2**20 and 0 < head["height"] <= 2**20, "illegal size")
     need(head["width"] * head["height"] <= 256_000_000, "more pixels than this decoder takes")
     kinds = [kind for kind, _ in table if kind < 128]
     need(set(kinds) <= {1, 2, 3, 4, 5}, f"unknown critical sections {sorted(set(kinds) - {1, 2, 3, 4, 5})}")
     need(len(set(kinds)) == len(kinds), "two sections of one kind")
-    need(1 in kinds and (2 in kinds) == head["flags"] >> 1, "sections do not fit the flags")
+    need(1 in kinds and (2 in kinds) == (head["flags"] & 2 > 0), "sections do not fit the flags")
     need(len(cursor.data) == cursor.at + sum(length + 4 for _, length in table), "wrong file length")
     sections = {}
     for kind, length in table:
@@ -108,12 +107,13 @@ class Table:
 
 
 class TileStream:
-    """4. The coder of one tile; read_part is called 16 times."""
+    """4. The coder of one tile; read_part is called for each part."""
 
-    def __init__(self, cursor: Cursor, tables: list[Table], shifts: list[int]) -> None:
+    def __init__(self, cursor: Cursor, tables: list[Table], shifts: list[int], parts: int) -> None:
         lanes = cursor.number(1, "log2(lanes)")
         need(lanes <= 12, "too many lanes")
         self.cursor, self.tables, self.shifts, self.spare, self.part = cursor, tables, shifts, b"", 0
+        self.last_part = parts - 1
         self.states = [cursor.number(4, "state") for _ in range(2**lanes)]
         need(min(self.states) >= 2**16, "illegal state")
 
@@ -156,7 +156,7 @@ class TileStream:
         escaped = {n for n, code in zip(high, codes, strict=True) if code == own[n].escape}
         for n, code in zip(high, codes, strict=True):
             q[n] += code  # if it is ESCAPE, q is now the least that may be escaped
-        if self.part == LAST_PART:
+        if self.part == self.last_part:
             need(all(state >> 16 == 1 for state in self.states), "illegal final state")
             self.spare = b"".join((state % 2**16).to_bytes(2, "little") for state in self.states)
         widths = [(16 * (n in escaped), self.shifts[flat[m]]) for n, m in enumerate(order)]
@@ -169,7 +169,7 @@ class TileStream:
         symbols[order] = [-value if value and next(signs) else value for value in size]
         done = f"{len(q)} of {len(flat)} values coded, {len(escaped)} escaped: {symbols[:12].tolist()}"
         self.cursor.take(0, f"{part}: {done}")
-        if self.part == LAST_PART:
+        if self.part == self.last_part:
             need(not any(self.spare) and self.cursor.at == len(self.cursor.data), "bytes left over")
         self.part += 1
         return symbols.reshape(index.shape)
@@ -265,28 +265,23 @@ WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-4, 5)])
 """6. What a symbol is worth."""
 
 
-def limit(x: np.ndarray, most: int = 2**16) -> np.ndarray:
-    return np.clip(x, -most, most)
-
-
 def read_tile(
     stream: TileStream, bundle: Path, prior: dict[str, np.ndarray], level: int, grid: tuple[int, int], symbols: list
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """6. Coefficients of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
+    """6. Values of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
     base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
-
     e = np.zeros(grid, np.int64)
 
     def part(columns: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The next part as networks see it, and its coefficients."""
+        """The next part as networks see it, and its values."""
         mean, scale = np.split(said, 2)
         index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
         symbols.append(stream.read_part(index))
-        v = ((WORTH[e + 4] * limit(symbols[-1], 2**15) + 8) >> 4) + mean - 128
+        v = ((WORTH[e + 4] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
         v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
         seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
-        return seen, limit((v * step[columns] + 16) >> 5)
+        return seen, v
 
     seen, z = part(np.arange(45, 57), np.full((24, *grid), 128))
     yield 6, z
@@ -294,25 +289,35 @@ def read_tile(
     packed: list[np.ndarray] = []
     for l in (5, 4, 3, 2, 1):
         if packed:
-            e = np.searchsorted(prior["masking"][l - 1], sum(abs(plane) for plane in packed[:12]), side="right") - 4
+            large = sum(np.minimum(abs(v), 2047) * step[9 * l + p // 4] for p, v in enumerate(packed[:12]))
+            e = np.searchsorted(prior["masking"][l - 1], large >> 5, side="right") - 4
             e = e.repeat(2, 0).repeat(2, 1)
-        packed = [np.empty(0)] * 36
+        packed = [np.zeros(())] * 36
         for order, channels in zip(("first", "second", "third"), CHANNELS, strict=True):
+            if stream.part > stream.last_part:  # 4:2:0
+                packed[12:] = [np.zeros_like(packed[0])] * 24
+                break
             name = f"{'coarse' if l > 1 else 'fine'}_{order}" if state else "start"
             *state, said = execute(bundle / f"{name}.onnx", *state, seen)
-            seen, coefficients = part(9 * (l - 1) + np.array(channels) // 4, said)
-            for channel, plane in zip(channels, coefficients, strict=True):
+            seen, values = part(9 * (l - 1) + np.array(channels) // 4, said)
+            for channel, plane in zip(channels, values, strict=True):
                 packed[channel] = plane
         yield l, depth_to_space(np.stack(packed))
 
 
+def dequantise(values: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """6. Coefficients in float32."""
+    return values.astype(np.float32) * (step.astype(np.float32) / np.float32(512))
+
+
 def lift(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """7. The pass down each column."""
-    p, q = limit(p), limit(q)
-    p = p - ((1817 * (np.concatenate([q[:1], q[:-1]]) + q) + 2**11) >> 12)
-    q = q - ((3616 * (p + np.concatenate([p[1:], p[-1:]])) + 2**11) >> 12)
-    p = p - ((-217 * (np.concatenate([q[:1], q[:-1]]) + q) + 2**11) >> 12)
-    q = q - ((-6497 * (p + np.concatenate([p[1:], p[-1:]])) + 2**11) >> 12)
+    """7. The pass down each column, in float32."""
+    for step, k in enumerate((1817, 3616, -217, -6497)):
+        k = np.float32(k) / np.float32(4096)
+        if step % 2 == 0:
+            p = p - k * (np.concatenate([q[:1], q[:-1]]) + q)
+        else:
+            q = q - k * (p + np.concatenate([p[1:], p[-1:]]))
     return np.stack([p, q], 1).reshape(-1, p.shape[1])
 
 
@@ -323,10 +328,16 @@ def join(low: np.ndarray, details: np.ndarray) -> np.ndarray:
 
 
 def colours(low: np.ndarray) -> np.ndarray:
-    """7. Red, green and blue, in 1/16 level."""
-    y, u, v = limit(low)
-    y = 2365 * y + 2**23 + 2**11
-    return np.stack([y + 2896 * u - 1672 * v, y + 3344 * v, y - 2896 * u - 1672 * v]) >> 12
+    """7. Red, green and blue in levels, and half a level more, in float32."""
+    factors = np.array([2365, 2896, -1672], np.float32) / np.float32(4096)
+    y, u, v = low * factors[:, None, None]
+    y = y + np.float32(128.5)
+    return np.stack([(y + v) + u, (y - v) - v, (y + v) - u])
+
+
+def to_pixels(rgb: np.ndarray) -> np.ndarray:
+    """7. Whole numbers from 0 to 255."""
+    return np.floor(np.clip(rgb, 0, 255)).astype(np.int64)
 
 
 def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
@@ -360,12 +371,17 @@ def find_bundle(weights: Path, bundle_id: bytes) -> Path:
 
 
 def decode(
-    data: bytes, weights: Path = WEIGHTS, log: list | None = None, symbols: list[np.ndarray] | None = None
+    data: bytes,
+    weights: Path = WEIGHTS,
+    log: list | None = None,
+    symbols: list[np.ndarray] | None = None,
+    enhance: bool = False,
 ) -> np.ndarray:
     """The picture, uint8: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA.
 
     `weights` holds a folder for each bundle. `log` receives the fields of the stream, `symbols` a (channels, rows,
-    columns) array for each part of each tile, in coding order.
+    columns) array for each part of each tile, in coding order. `enhance` corrects pixels where the bundle has the
+    network for it.
     """
     head, bundle_id, sections = read_file(Cursor(data, log))
     bundle = find_bundle(weights, bundle_id)
@@ -379,19 +395,21 @@ def decode(
     corners = list(itertools.product(range(0, h, side), range(0, w, side)))
     cursors = read_tiles(Cursor(sections[1][1], log, sections[1][0]), len(corners))
     for cursor, (y, x) in zip(cursors, corners, strict=True):
-        stream, grid = TileStream(cursor, tables, prior["index_shift"].tolist()), (min(side, h - y), min(side, w - x))
+        stream = TileStream(cursor, tables, prior["index_shift"].tolist(), 16 - (head["flags"] >> 2))
+        grid = (min(side, h - y), min(side, w - x))
         for l, tile in read_tile(stream, bundle, prior, level, grid, [] if symbols is None else symbols):
             top, left = y << 6 - l, x << 6 - l
             grids[l][:, top : top + tile.shape[1], left : left + tile.shape[2]] = tile
     # 7. Pixels
-    low = grids[6][:3]
-    for details in (grids[6][3:], *(grids[l] for l in (5, 4, 3, 2, 1))):
-        low = join(low, details)
+    step = steps(interpolate(prior["log2_step"], level))
+    low, *details = np.split(dequantise(grids[6], step[45:]), [3])
+    for coefficients in (*details, *(dequantise(grids[l], step[9 * l - 9 : 9 * l]) for l in (5, 4, 3, 2, 1))):
+        low = join(low, coefficients)
     picture = colours(low)
-    if (path := bundle / f"{NETWORKS[-1]}.onnx").exists():
-        squares = space_to_depth(np.clip((picture + 8) >> 4, 0, 255), 4)
+    if enhance and (path := bundle / f"{NETWORKS[-1]}.onnx").exists():
+        squares = space_to_depth(to_pixels(picture), 4)
         (correction,) = execute(path, with_level(squares, 64, level, anchors))
-        picture = picture + 4 * (depth_to_space(correction, 4) - 128)
-    picture = np.clip((picture + 8) >> 4, 0, 255)[:, :height, :width].transpose(1, 2, 0)
-    picture = ((picture.sum(2) + 1) // 3 if head["flags"] == 1 else picture).astype(np.uint8)
-    return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] == 2 else picture
+        picture = picture + (depth_to_space(correction, 4) - 128).astype(np.float32) * np.float32(0.25)
+    picture = to_pixels(picture)[:, :height, :width].transpose(1, 2, 0)
+    picture = ((picture.sum(2) + 1) // 3 if head["flags"] & 1 else picture).astype(np.uint8)
+    return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] & 2 else picture

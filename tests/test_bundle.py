@@ -79,9 +79,9 @@ def test_a_file_that_changed_is_named(copy: Path) -> None:
 
 
 def test_another_format_is_refused_with_both_numbers(copy: Path) -> None:
-    for number in (1, 3, None):
+    for number in (2, 4, None):
         edited(copy, format=number)
-        with pytest.raises(BundleError, match=f"format {number}, this program reads format 2"):
+        with pytest.raises(BundleError, match=f"format {number}, this program reads format 3"):
             Codec(copy)
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from runtime import codec as stages
 from runtime import container, pixels, spec, streams, wavelet
-from runtime.codec import LAYER_PARTS, ROWS, Codec, Coefficients, Symbols, packed_stride, padded
+from runtime.codec import LAYERS_END, ROWS, Codec, Coefficients, Symbols, packed_stride, padded
 from runtime.errors import BundleError, InputError, StreamError
 from runtime.groups import Order
+from runtime.latents import Level
 from runtime.networks import Networks
 from runtime.windows import squares
 
@@ -69,8 +70,8 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
     """Its chunks are those of its own coefficients alone, and give its symbols back without any other tile."""
     monkeypatch.setattr("runtime.codec.TILE_PX", 64)
     level = codec.bundle.level(60)
-    _, sections = container.unpack(codec.encode(photo, 60))
-    coefficients = codec.transform(photo)
+    header, sections = container.unpack(codec.encode(photo, 60))
+    coefficients = codec.transform(photo, header.subsampled)
     tiles = squares(padded(150, 203), 64)
     found = container.unpack_tiles(sections[container.LATENTS], len(tiles), container.LAYERS)
     assert len(tiles) == 12
@@ -81,14 +82,15 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
         alone = Coefficients(coefficients.z[:, *tile.on(64)], packed)
         symbols = codec.quantise(alone, level)
         assert codec.pack_symbols(symbols) == chunks
-        same(codec.unpack_symbols(b"".join(chunks), level, tile.shape(64)), symbols)
+        same(codec.unpack_symbols(b"".join(chunks), codec.level(header), tile.shape(64)), symbols)
 
 
 @pytest.mark.parametrize("tile_px", [64, 128])
-def test_windows_change_no_byte_and_no_pixel(codec: Codec, photo: np.ndarray, tile_px: int) -> None:
-    data = codec.encode(photo, 60)
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_windows_change_no_byte_and_no_pixel(codec: Codec, photo: np.ndarray, tile_px: int, subsampling: str) -> None:
+    data = codec.encode(photo, 60, subsampling=subsampling)
     small = Codec(threads=1, tile_px=tile_px)
-    assert small.encode(photo, 60) == data
+    assert small.encode(photo, 60, subsampling=subsampling) == data
     assert np.array_equal(small.decode(data), codec.decode(data))
 
 
@@ -101,8 +103,9 @@ def test_windows_and_tiles_of_any_size_go_together(
         picture = photo[-height:, -width:]
         monkeypatch.setattr("runtime.codec.TILE_PX", int(2 ** random.integers(6, 8)))
         windowed = Codec(threads=1, tile_px=int(64 * random.integers(1, 4)))
-        data = codec.encode(picture, 40)
-        assert windowed.encode(picture, 40) == data
+        subsampling = str(random.choice(container.SUBSAMPLING))
+        data = codec.encode(picture, 40, subsampling=subsampling)
+        assert windowed.encode(picture, 40, subsampling=subsampling) == data
         assert np.array_equal(windowed.decode(data), codec.decode(data))
 
 
@@ -118,15 +121,13 @@ def test_a_picture_wider_than_a_tile_has_two_and_no_seam_of_windows(codec: Codec
 
 @pytest.mark.parametrize("name", ["standard", "lite"])
 @pytest.mark.parametrize("tile_px", [64, 128, 1 << 12])
-def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(
-    name: str, tile_px: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("subsampled", [False, True])
+def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, tile_px: int, subsampled: bool) -> None:
     """Each symbol up to the largest that a stream can hold: coefficients at their limits, edges as hard as can be."""
     small, large = Codec(name, threads=1, tile_px=64), Codec(name, threads=1, tile_px=1 << 12)
-    level, whole = small.bundle.level(90), padded(190, 320)
-    tiles = squares(whole, tile_px)
+    header = container.Header(320, 190, small.bundle.level(90), small.bundle.id, tile_px, False, False, subsampled)
+    level, tiles = small.level(header), squares(padded(190, 320), tile_px)
     chunks = [small.pack_symbols(hostile(small, level, tile.shape(64), seed)) for seed, tile in enumerate(tiles)]
-    header = container.Header(320, 190, level, small.bundle.id, tile_px, False, False)
     data = container.pack(header, [(container.LATENTS, container.pack_tiles(chunks))])
     decoded = large.decode(data)
     assert decoded.std() > 50
@@ -136,7 +137,8 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(
 
 def test_the_synthesis_net_sees_no_further_than_windows_are_grown(codec: Codec) -> None:
     """At most 32 px, the rest of the reach being the wavelet's: 28 px of three levels."""
-    assert codec.bundle.has_synthesis and stages.REACH.before == stages.REACH.after >= 28 + 32
+    assert codec.bundle.has_synthesis
+    assert stages.REACH.before == stages.REACH.after >= 28 + 32
     random = np.random.default_rng(6)
     seen = random.integers(100, 156, (spec.SYNTHESIS_SEEN, 40, 40), dtype=np.uint8)
     far = 32 // spec.SYNTHESIS_PX
@@ -165,12 +167,12 @@ def test_a_synthesis_net_that_sees_32_px_yields_the_same_in_any_window(
     monkeypatch.setattr(
         Networks, "run", lambda self, name, *given: [net(*given)] if name == "synthesis" else run(self, name, *given)
     )
-    data = codec.encode(cam, 80)
-    decoded = codec.decode(data)
+    data, enhanced = codec.encode(cam, 80), Codec(threads=1, enhance=True)
+    decoded = enhanced.decode(data)
     assert psnr(decoded, cam) < 29  # it is no good net, but it does something
     for tile_px in (64, 128):
-        assert np.array_equal(Codec(threads=1, tile_px=tile_px).decode(data), decoded)
-    assert np.array_equal(codec.decode(data, (130, 70, 50, 40)), decoded[70:110, 130:180])
+        assert np.array_equal(Codec(threads=1, tile_px=tile_px, enhance=True).decode(data), decoded)
+    assert np.array_equal(enhanced.decode(data, (130, 70, 50, 40)), decoded[70:110, 130:180])
 
 
 def test_coefficients_are_the_same_in_any_window_bit_for_bit(codec: Codec, photo: np.ndarray) -> None:
@@ -216,13 +218,13 @@ def filters(number: int) -> tuple[np.ndarray, np.ndarray]:
     found = np.eye(512, dtype=np.float32)
     for _ in range(number):
         found, high = found[0::2].copy(), found[1::2].copy()
-        wavelet._split(found, high, 0)
+        wavelet._lift(found, high, 0, wavelet._LIFTING)
     return found[len(found) // 2], high[len(high) // 2]
 
 
-def hostile(codec: Codec, level_byte: int, shape: tuple[int, int], seed: int) -> Symbols:
+def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> Symbols:
     """Symbols of a tile, a share of those that are coded drawn from all that 16 bits can be."""
-    random, level = np.random.default_rng(seed), codec.bundle.prior.at_level(level_byte)
+    random = np.random.default_rng(seed)
 
     def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
         found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
@@ -304,7 +306,7 @@ def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarr
     level = codec.bundle.level(80)
     symbols = codec.quantise(codec.transform(cam), level)
     bits = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in symbols.parts)
-    coded = codec.encode(cam, 80)
+    coded = codec.encode(cam, 80, subsampling="4:4:4")
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
 
@@ -377,6 +379,7 @@ def test_wrong_arguments_are_refused() -> None:
 def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, photo: np.ndarray) -> None:
     """A stream may hold it: so 8 times a symbol of 60000 is as good as the largest of 16 bits."""
     level_byte = codec.bundle.level(50)
+    level = codec.bundle.prior.at_level(level_byte)
     symbols = codec.quantise(codec.transform(photo[:64, :64]), level_byte)
     z = symbols.parts[0].symbols
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
@@ -384,36 +387,101 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
         return order.take(z.ravel() if number == 0 else np.zeros(mean.size, np.int32))
 
-    symbols = codec.predict(codec.bundle.prior.at_level(level_byte), (1, 1), code)
-    found = codec.unpack_symbols(b"".join(codec.pack_symbols(symbols)), level_byte, (1, 1))
+    symbols = codec.predict(level, (1, 1), code)
+    found = codec.unpack_symbols(b"".join(codec.pack_symbols(symbols)), level, (1, 1))
     same(found, symbols)
     assert found.values[0][:2, 0, 0].tolist() == [32767, -32768]
 
 
-def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray) -> None:
+@pytest.mark.parametrize("subsampling, parts", [("4:4:4", 16), ("4:2:0", 15)])
+def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, subsampling: str, parts: int) -> None:
     """The stream of one tile is ordered z, then levels 5, 4, 3, 2, 1: a reader may stop after any part."""
-    level_byte = codec.bundle.level(100)
-    _, sections = container.unpack(codec.encode(photo, 100))
-    symbols = codec.quantise(codec.transform(photo), level_byte)
-    assert len(symbols.parts) == sum(LAYER_PARTS) == 16
-    reader = streams.PartReader(codec.bundle.tables, sections[container.LATENTS], 16)
+    header, sections = container.unpack(codec.encode(photo, 100, subsampling=subsampling))
+    symbols, level = codec.quantise(codec.transform(photo, parts < 16), header.level), codec.level(header)
+    assert len(symbols.parts) == parts and LAYERS_END == (10, 13, 16)
+    reader = streams.PartReader(codec.bundle.tables, sections[container.LATENTS], parts)
     for part in symbols.parts[:7]:
         assert np.array_equal(reader.read(part.order), part.coded)
     chunks = codec.pack_symbols(symbols)
     assert b"".join(chunks) == sections[container.LATENTS]
     for layers in (1, 2, 3):
-        found = codec.unpack_symbols(b"".join(chunks[:layers]), level_byte, (3, 4), layers)
-        count = sum(LAYER_PARTS[:layers])
+        found = codec.unpack_symbols(b"".join(chunks[:layers]), level, (3, 4), layers)
+        count = LAYERS_END[layers - 1]
         same(Symbols(found.parts[:count], ()), Symbols(symbols.parts[:count], ()))
         assert not any(part.coded.any() for part in found.parts[count:])
         with pytest.raises(StreamError):
-            codec.unpack_symbols(b"".join(chunks[:layers])[:-1], level_byte, (3, 4), layers)
+            codec.unpack_symbols(b"".join(chunks[:layers])[:-1], level, (3, 4), layers)
 
 
 def test_what_the_encoder_knows_of_a_picture_is_what_the_decoder_makes(codec: Codec, photo: np.ndarray) -> None:
     level = codec.bundle.level(75)
-    symbols = codec.quantise(codec.transform(photo), level)
-    assert np.array_equal(codec.reconstruct(symbols, level, photo.shape[:2]), codec.decode(codec.encode(photo, 75)))
+    for subsampling in ("4:4:4", "4:2:0"):
+        symbols = codec.quantise(codec.transform(photo, subsampling == "4:2:0"), level)
+        decoded = codec.decode(codec.encode(photo, 75, subsampling=subsampling))
+        assert np.array_equal(codec.reconstruct(symbols, level, photo.shape[:2]), decoded)
+
+
+# -- chroma ------------------------------------------------------------------------------------------------------------
+
+
+def subsampled(codec: Codec, picture: np.ndarray, quality: float) -> bool:
+    """Whether the codec by itself leaves out the finest details of chroma."""
+    return container.unpack(codec.encode(picture, quality))[0].subsampled
+
+
+def test_4_2_0_is_4_4_4_without_the_finest_details_of_chroma(codec: Codec, photo: np.ndarray) -> None:
+    level = codec.bundle.level(85)
+    half, full = (codec.quantise(codec.transform(photo, without), level) for without in (True, False))
+    same(Symbols(half.parts, ()), Symbols(full.parts[:-1], ()))
+    assert full.values[-1][12:].any() and np.array_equal(half.values[-1], full.values[-1][:12])
+    full.values[-1][12:] = 0
+    assert np.array_equal(*(codec.reconstruct(symbols, level, photo.shape[:2]) for symbols in (half, full)))
+
+
+def test_fewer_and_fewer_pictures_do_without_fine_chroma_the_better_they_shall_be(codec: Codec) -> None:
+    """Red stripes on green, stronger and stronger: gray is never coded in full, stripes of all strength are."""
+    stripes = np.full((64, 64, 3), 100, np.uint8)
+    choices = []
+    for strength in (0, 4, 16, 40, 155):
+        stripes[:, ::2, 0] = 100 + strength
+        choices.append([subsampled(codec, stripes, quality) for quality in (1, 30, 50, 75, 90, 100)])
+    assert all(choices[0]) and not any(choices[-1])
+    for row in choices:
+        assert row == sorted(row, reverse=True)
+    for column in zip(*choices, strict=True):
+        assert list(column) == sorted(column, reverse=True)
+    assert subsampled(codec, np.random.default_rng(0).integers(0, 256, (99, 99), np.uint8), 100)
+
+
+def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.ndarray) -> None:
+    sizes = {}
+    for name in ("4:4:4", "4:2:0"):
+        data = codec.encode(photo, 95, subsampling=name)
+        assert container.unpack(data)[0].subsampled == (name == "4:2:0")
+        assert psnr(codec.decode(data), photo) > 28
+        sizes[name] = len(data)
+    assert sizes["4:2:0"] < sizes["4:4:4"]
+    with pytest.raises(InputError, match="4:1:1"):
+        codec.encode(photo, subsampling="4:1:1")
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 50), (50, 1), (2, 2), (7, 9), (64, 64), (150, 203)])
+def test_chroma_detail_is_that_of_the_haar_wavelet(photo: np.ndarray, height: int, width: int) -> None:
+    """Every fourth pair of rows: their 2 x 2 squares less their means, three details of each of two colours."""
+    picture = photo[:height, :width].astype(float)
+    u = (picture[:, :, 0] - picture[:, :, 2]) / 2**0.5
+    v = (picture[:, :, 0] - 2 * picture[:, :, 1] + picture[:, :, 2]) / 6**0.5
+    squares_ = [
+        (plane[y : y + 2, x : x + 2] - plane[y : y + 2, x : x + 2].mean()) ** 2
+        for plane in (u, v)
+        for y in range(0, height - 1, 8)
+        for x in range(0, width - 1, 2)
+    ]
+    expected = np.sum(squares_) / (3 * len(squares_)) if squares_ else 0.0
+    assert wavelet.chroma_detail(photo[:height, :width]) == pytest.approx(expected)
+
+
+# -- the rest ----------------------------------------------------------------------------------------------------------
 
 
 def test_one_analysis_serves_all_levels(codec: Codec, photo: np.ndarray) -> None:
@@ -429,13 +497,13 @@ def test_each_channel_of_a_level_is_in_one_part() -> None:
     assert parts == [[0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)]]
 
 
-def test_a_bundle_without_a_synthesis_net_makes_pixels_of_the_wavelet_alone(photo: np.ndarray) -> None:
-    lite = Codec("lite", threads=1)
+def test_a_bundle_without_a_synthesis_net_has_nothing_to_enhance_pixels_with(photo: np.ndarray) -> None:
+    lite = Codec("lite", threads=1, enhance=True)
     data = lite.encode(photo, 90)
     decoded = lite.decode(data)
     assert decoded.shape == photo.shape and not lite.bundle.has_synthesis
     assert "synthesis" not in lite.networks._sessions
-    assert np.array_equal(Codec("lite", threads=1, tile_px=64).decode(data), decoded)
+    assert np.array_equal(Codec("lite", threads=1).decode(data), decoded)
 
 
 def test_pixels_that_are_not_in_one_piece_are_read_as_they_stand(codec: Codec, photo: np.ndarray) -> None:

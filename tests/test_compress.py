@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime import container, pixels
 from runtime.codec import Codec
 from runtime.commands import size
 from runtime.compress import main
@@ -58,6 +58,14 @@ def test_the_quality_reaches_the_codec(quality: str, cam: Path, codec: Codec) ->
     output = cam.parent / "other.gar"
     assert main([str(cam), "-q", quality, "-o", str(output)]) == 0
     assert output.read_bytes() == codec.encode(pixels.read(cam).pixels, float(quality))
+
+
+@pytest.mark.parametrize("aim", [["-q", "90"], ["--target-bpp", "2"]])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_subsampling_reaches_the_codec(subsampling: str, aim: list[str], cam: Path) -> None:
+    assert main([str(cam), *aim, "--subsampling", subsampling]) == 0
+    header, _ = container.unpack(cam.with_suffix(".gar").read_bytes())
+    assert header.subsampled == (subsampling == "4:2:0")
 
 
 @pytest.mark.parametrize("shape", [(40, 24), (40, 24, 4), (1, 1, 3), (3, 500, 3)])

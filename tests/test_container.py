@@ -20,7 +20,7 @@ from runtime.container import (
 from runtime.errors import StreamError, TruncatedError
 
 HEADER = Header(width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False)
-GOLDEN = "89 47 41 52  02  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  91 35  61 62 63  c2 41 24 35"
+GOLDEN = "89 47 41 52  03  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  c9 b5  61 62 63  c2 41 24 35"
 
 
 def with_checksum(head):
@@ -31,7 +31,7 @@ def with_body(body):
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def by_hand(flags=0, tile_bits=8, size=b"\x80\x06\x80\x04", table=b"\x01\x01\x03", version=2):
+def by_hand(flags=0, tile_bits=8, size=b"\x80\x06\x80\x04", table=b"\x01\x01\x03", version=3):
     head = b"\x89GAR" + bytes([version, flags]) + b"bundleid" + bytes([75, tile_bits]) + size
     return with_checksum(head + table) + with_body(b"abc")
 
@@ -49,6 +49,7 @@ def test_header_and_sections_come_back(seed):
         tile_px=int(2 ** random.integers(6, 13)),
         gray=bool(random.integers(0, 2)) and ALPHA not in kinds,
         alpha=ALPHA in kinds,
+        subsampled=bool(random.integers(0, 2)),
     )
     assert unpack(pack(header, sections)) == (header, dict(sections))
 
@@ -93,16 +94,17 @@ def test_every_flipped_bit_raises_stream_error():
 @pytest.mark.parametrize("seed", range(100))
 def test_random_bytes_behind_the_magic_raise_stream_error(seed):
     with pytest.raises(StreamError):
-        unpack(b"\x89GAR\x02" + np.random.default_rng(seed).bytes(seed * 3))
+        unpack(b"\x89GAR\x03" + np.random.default_rng(seed).bytes(seed * 3))
 
 
 @pytest.mark.parametrize(
     "data, message",
     [
         (b"\xff\xd8\xff\xe0 a JPEG", "not a gargalo file"),
-        (by_hand(version=1), "version 1"),
-        (by_hand(version=3), "version 3"),
-        (by_hand(flags=4), "flags 0x04"),
+        (by_hand(version=2), "version 2"),
+        (by_hand(version=4), "version 4"),
+        (by_hand(flags=8), "flags 0x08"),
+        (by_hand(flags=7), "exclude"),
         (by_hand(tile_bits=5), "2\\*\\*5"),
         (by_hand(tile_bits=13), "2\\*\\*13"),
         (by_hand(size=b"\x00\x01"), "0x1 pixels"),

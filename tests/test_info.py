@@ -25,7 +25,11 @@ def row(text: str, name: str) -> str:
 
 @pytest.mark.parametrize(
     ("shape", "colour"),
-    [((48, 64), "gray"), ((48, 64, 3), "RGB"), ((48, 64, 4), "RGB with alpha")],
+    [
+        ((48, 64), "gray"),
+        ((48, 64, 3), "RGB"),
+        ((48, 64, 4), "RGB with alpha"),
+    ],
 )
 def test_it_shows_the_header_and_accounts_for_every_byte(
     shape: tuple[int, ...],
@@ -48,6 +52,15 @@ def test_it_shows_the_header_and_accounts_for_every_byte(
     assert row(out, "total") == f"{len(data):,} bytes, {8 * len(data) / 3072:.3f} bpp"
     parts = [int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes$", out, re.M)]
     assert sum(parts) == len(data)
+
+
+@pytest.mark.parametrize("subsampling, colour", [("4:2:0", "RGB, chroma 4:2:0"), ("4:4:4", "RGB")])
+def test_it_tells_where_chroma_is_not_whole(
+    subsampling: str, colour: str, tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cam.gar").write_bytes(codec.encode(np.zeros((8, 9, 3), np.uint8), subsampling=subsampling))
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    assert row(capfd.readouterr().out, "picture") == f"9 x 8 px, {colour}"
 
 
 def test_metadata_has_a_row_each(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:

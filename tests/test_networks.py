@@ -16,6 +16,12 @@ FEW = 0.01
 """Share of samples that may be off by a level where a float twin decodes."""
 
 
+@pytest.fixture(scope="module")
+def enhanced() -> Codec:
+    """The default bundle with its synthesis net on the CPU."""
+    return Codec(threads=1, enhance=True)
+
+
 @pytest.fixture
 def twin_codec(monkeypatch: pytest.MonkeyPatch) -> Codec:
     """A codec that takes the CPU for another provider, and so runs the float twins there."""
@@ -29,27 +35,38 @@ def near(decoded: np.ndarray, exact: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_another_provider_decodes_within_a_level_of_the_cpu(name: str, codec: Codec, photo: np.ndarray) -> None:
+def test_another_provider_decodes_within_a_level_of_the_cpu(name: str, enhanced: Codec, photo: np.ndarray) -> None:
     """Really run where the provider is: a line says what to install, or that there is no device. Encoding is exact."""
     try:
         other = Codec(provider=name, threads=1)
     except InputError as error:
         pytest.skip(str(error))
-    data = codec.encode(photo, 50)
-    assert near(other.decode(data), codec.decode(data))
+    data = enhanced.encode(photo, 50)
+    assert near(other.decode(data), enhanced.decode(data))
     assert other.encode(photo, 50) == data
     assert other.networks.session("synthesis").get_providers()[0] == PROVIDERS[name].name
     assert other.networks.session("fine_third").get_providers() == ["CPUExecutionProvider"]
 
 
 def test_float_twins_decode_within_a_level_and_encode_to_the_same_bytes(
-    codec: Codec, twin_codec: Codec, photo: np.ndarray
+    enhanced: Codec, twin_codec: Codec, photo: np.ndarray
 ) -> None:
-    data = codec.encode(photo, 50)
-    assert near(twin_codec.decode(data), codec.decode(data))
+    data = enhanced.encode(photo, 50)
+    assert near(twin_codec.decode(data), enhanced.decode(data))
     assert twin_codec.encode(photo, 50) == data
     assert "may differ by a level" in str(twin_codec.networks.note)
-    assert codec.networks.note is None
+    assert enhanced.networks.note is None
+
+
+def test_pixels_are_enhanced_where_that_is_asked_for_or_another_provider_is(
+    codec: Codec, enhanced: Codec, twin_codec: Codec, photo: np.ndarray
+) -> None:
+    assert (codec.enhance, enhanced.enhance, twin_codec.enhance) == (False, True, True)
+    plainly = Codec(threads=1)
+    data = plainly.encode(photo, 30)
+    plain, better = plainly.decode(data), enhanced.decode(data)
+    assert "synthesis" not in plainly.networks._sessions and "synthesis" in enhanced.networks._sessions
+    assert not np.array_equal(plain, better) and np.abs(plain.astype(int) - better).max() < 32
 
 
 def test_only_networks_that_need_not_be_exact_leave_the_cpu(

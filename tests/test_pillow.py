@@ -87,6 +87,11 @@ def test_the_quality_reaches_the_codec(picture, codec: Codec, photo: np.ndarray)
     assert saved(picture, quality=20) == codec.encode(photo, 20)
 
 
+def test_subsampling_reaches_the_codec(picture, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    for subsampling in ("4:2:0", "4:4:4"):
+        assert saved(picture, quality=90, subsampling=subsampling) == codec.encode(photo, 90, None, subsampling)
+
+
 def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
     assert 2700 < len(saved(picture, target_size=3000)) <= 3000
     assert 2700 < len(saved(picture, target_size="3KB")) <= 3000
@@ -100,6 +105,7 @@ def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
     "options, told",
     [
         ({"quality": 0}, "outside 1..100"),
+        ({"subsampling": "4:2:2"}, "4:2:2"),
         ({"target_size": 10}, "as small as 10 bytes"),
         ({"target_size": "many"}, "is no size"),
         ({"target_size": 3000, "target_psnr": 30}, "give one of"),

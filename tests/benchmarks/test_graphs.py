@@ -45,7 +45,8 @@ def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec, monkeypa
         return run(name, *inputs)
 
     monkeypatch.setattr(codec.networks, "run", watched)
-    codec.decode(codec.encode(np.zeros((70, 130, 3), np.uint8), 50))
+    monkeypatch.setattr(codec, "enhance", True)
+    codec.decode(codec.encode(np.zeros((70, 130, 3), np.uint8), 50, subsampling="4:4:4"))
     for name in graphs.names(codec.bundle.folder):
         model = onnx.load(codec.bundle.folder / f"{name}.onnx")
         once = graphs.input_shapes(model, name, 70, 130)

@@ -48,7 +48,7 @@ def test_the_exported_codec_decodes_what_it_encodes(bundle: Path, picture: np.nd
         decoded = codec.decode(codec.encode(picture, quality))
         assert decoded.shape == picture.shape
         errors.append(np.mean((decoded.astype(float) - picture) ** 2))
-    assert errors[2] < errors[1] < errors[0] and errors[2] < 20  # most of it the untrained synthesis net's
+    assert errors[2] < errors[1] < errors[0] and errors[2] < 8  # steps of 6.9 levels
 
 
 def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
@@ -66,7 +66,7 @@ def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
 def test_rate_and_distortion_are_those_of_the_model(bundle: Path, picture: np.ndarray, level: int) -> None:
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
     set_mode(model, "quant")
-    bpp, db = rate_distortion(model, [picture], level / spec.LEVEL_STEPS)
+    bpp, db = rate_distortion(model, [picture], level / spec.LEVEL_STEPS, frozenset({"synthesis"}))
     ((found_bits, found_db),) = verify.bits_and_psnr(Codec(bundle, threads=1), picture, [level])
     assert found_bits / (128 * 192) == pytest.approx(bpp, rel=0.1)
     assert found_db == pytest.approx(db, abs=0.2)

@@ -80,7 +80,7 @@ def test_built_graphs_keep_the_rules_and_are_the_model_s_integers(model: Model) 
 
 
 @pytest.mark.parametrize(
-    "place", ["start.state.1", "coarse_first.enlarge.0", "fine_second.update", "fine_third.head.2", "synthesis.0"]
+    "place", ["start.state.1", "coarse_first.enlarge.1", "fine_second.update", "fine_third.head.2", "synthesis.0"]
 )
 def test_a_difference_of_one_bias_is_found(model: Model, place: str) -> None:
     built = graphs.build(model, quantised=True)
