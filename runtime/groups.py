@@ -77,11 +77,12 @@ class Order:
         """(m,) scale index of each."""
         self._table = np.empty(len(keys), np.uint8)
         self._shifted: list[tuple[int, int, int]] = []  # first, end and shift of the values with low bits
+        table_of, shift_of = tables.index_table.tolist(), tables.index_shift.tolist()
         for scale, (first, end) in zip(tables.ranked.tolist(), pairwise([0, *ends]), strict=True):
             if end > first:
-                self.index[first:end], self._table[first:end] = scale, tables.index_table[scale]
-                if tables.index_shift[scale]:
-                    self._shifted.append((first, end, int(tables.index_shift[scale])))
+                self.index[first:end], self._table[first:end] = scale, table_of[scale]
+                if shift_of[scale]:
+                    self._shifted.append((first, end, shift_of[scale]))
         grouping = tables.grouping[tables.index_table[tables.ranked[1:]]]
         bounds = [0, *(ends[r] for r in np.searchsorted(grouping, np.arange(len(GROUPINGS)), side="right"))]
         self._runs = list(zip(GROUPINGS, bounds[:-1], bounds[1:], strict=True))  # grouping, first, end
@@ -185,7 +186,7 @@ class Order:
 def _number(q: I32, grouping: Grouping) -> U8:
     """Return the symbols of groups of q (v,), the last filled up with zeros."""
     size, base = grouping
-    if grouping == BITS:
+    if grouping == BITS or not len(q):
         return np.packbits(q != 0)
     digits = np.zeros(-(-len(q) // size) * size, np.uint8)
     digits[: len(q)] = np.minimum(q, base - 1)

@@ -24,7 +24,7 @@ _LIFTING = tuple((number % 2 == 0, np.float32(factor / spec.ONE)) for number, fa
 """The four steps that split samples: whether high samples change, or low ones, and by how much of their neighbours."""
 _JOINING = tuple((into_high, -factor) for into_high, factor in reversed(_LIFTING))
 _STRIP = 1 << 17
-"""Samples of either half that are lifted at a time."""
+"""Samples of either half that are lifted at a time, but a whole plane at least."""
 _COLOUR_STRIP = 1 << 16
 """Pixels whose colours are computed at a time."""
 
@@ -36,53 +36,46 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
     """The low band (3, H/2, W/2) of signals (3, H, W), and the details (3 n, H/2, W/2) of the first n colours, ordered
     (colour, band).
     """
-    _, height, width = x.shape
-    low = np.empty((len(x), height // 2, width // 2), np.float32)
+    count, height, width = x.shape
+    low = np.empty((count, height // 2, width // 2), np.float32)
     details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
-    unwanted = np.empty(low.shape[1:], np.float32)
-    for number, (signal, low_low) in enumerate(zip(x, low, strict=True)):
-        left, right = cv2.split(signal.reshape(height, width // 2, 2))
-        for rows in _strips(height, width // 2, _STRIP):
-            _lift(left[rows], right[rows], 1, _LIFTING)
-        if number < colours:
-            low_high, high_low, high_high = details[number]
-            _split_columns(left, low_low, low_high)
-            _split_columns(right, high_low, high_high)
-        else:
-            _split_columns(left, low_low, unwanted)
+    left, right = (half.reshape(count, height, -1) for half in cv2.split(x.reshape(-1, width // 2, 2)))
+    _lift(left, right, 2, _LIFTING)
+    unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
+    _split_columns(left[:colours], low[:colours], details[:, 0])
+    _split_columns(left[colours:], low[colours:], unwanted)
+    _split_columns(right[:colours], details[:, 1], details[:, 2])
     return low, details.reshape(-1, *low.shape[1:])
 
 
 def _split_columns(x: F32, low: F32, high: F32) -> None:
-    """Fills the halves (h, w) of samples (2 h, w)."""
-    for columns in _strips(x.shape[1], len(low), _STRIP):
-        low[:, columns], high[:, columns] = x[0::2, columns], x[1::2, columns]
-        _lift(low[:, columns], high[:, columns], 0, _LIFTING)
+    """Fills the halves (n, h, w) of samples (n, 2 h, w)."""
+    low[:], high[:] = x[:, 0::2], x[:, 1::2]
+    _lift(low, high, 1, _LIFTING)
 
 
 def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32]]) -> None:
-    """Changes low and high samples along an axis step by step."""
-    for into_high, factor in steps:
-        target, source = (high, low) if into_high else (low, high)
-        change = _neighbours(source, axis, into_high)
-        change *= factor
-        target += change
+    """Changes low and high samples (n, h, w) along an axis step by step, some planes at a time."""
+    count, height, width = low.shape
+    for planes in _strips(count, height * width, _STRIP):
+        for into_high, factor in steps:
+            target, source = (high, low) if into_high else (low, high)
+            change = _neighbours(source[planes], axis, into_high)
+            change *= factor
+            target[planes] += change
 
 
 def _neighbours(x: F32, axis: int, following: bool) -> F32:
-    """Each sample along an axis plus the next one (or the one before), the last (first) one twice."""
+    """Each sample (n, h, w) along an axis plus the next one (or the one before), the last (first) one twice."""
     total = np.empty(x.shape, np.float32)
-    step = x.shape[1] if axis == 0 else 1
-    if x.flags.c_contiguous:  # in one go, also from the end of a row to the next, where the edges go
-        flat, sums = x.reshape(-1), total.reshape(-1)
-        np.add(flat[:-step], flat[step:], out=sums[:-step] if following else sums[step:])
-    else:
-        x, total = (x, total) if axis == 0 else (x.T, total.T)
-        np.add(x[:-1], x[1:], out=total[:-1] if following else total[1:])
-        x, total = (x, total) if axis == 0 else (x.T, total.T)
     edge = -1 if following else 0
-    edges = (edge, slice(None)) if axis == 0 else (slice(None), edge)
-    np.add(x[edges], x[edges], out=total[edges])
+    if axis == 1:
+        np.add(x[:, :-1], x[:, 1:], out=total[:, :-1] if following else total[:, 1:])
+        np.add(x[:, edge], x[:, edge], out=total[:, edge])
+    else:  # in one go, also from the end of a row to the next one, which the edges put right
+        flat, sums = x.reshape(-1), total.reshape(-1)
+        np.add(flat[:-1], flat[1:], out=sums[:-1] if following else sums[1:])
+        np.add(x[:, :, edge], x[:, :, edge], out=total[:, :, edge])
     return total
 
 
@@ -99,30 +92,25 @@ def join(low: F32, details: F32) -> F32:
     """Signals (3, H, W) from their low band (3, H/2, W/2) and the details (3 n, H/2, W/2) of the first n colours, those
     of the others being 0: the inverse of split.
     """
-    _, height, width = low.shape
-    x = np.empty((len(low), 2 * height, 2 * width), np.float32)
+    count, height, width = low.shape
     bands = details.reshape(-1, spec.BANDS, height, width)
-    for number, (signal, low_low) in enumerate(zip(x, low, strict=True)):
-        if number < len(bands):
-            low_high, high_low, high_high = bands[number]
-            left, right, steps = _join_columns(low_low, low_high), _join_columns(high_low, high_high), _JOINING
-        else:
-            left, steps = _join_columns(low_low, None), _JOINING[1:]
-            right = np.zeros(left.shape, np.float32)
-        for rows in _strips(2 * height, width, _STRIP):
-            _lift(left[rows], right[rows], 1, steps)
-            cv2.merge([left[rows], right[rows]], signal[rows].reshape(-1, width, 2))
+    colours = len(bands)
+    left, right = np.empty((2, count, 2 * height, width), np.float32)
+    _join_columns(low[:colours], bands[:, 0], left[:colours])
+    _join_columns(low[colours:], None, left[colours:])
+    _join_columns(bands[:, 1], bands[:, 2], right[:colours])
+    right[colours:] = 0
+    _lift(left[:colours], right[:colours], 2, _JOINING)
+    _lift(left[colours:], right[colours:], 2, _JOINING[1:])
+    x = np.empty((count, 2 * height, 2 * width), np.float32)
+    cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
     return x
 
 
-def _join_columns(low: F32, high: F32 | None) -> F32:
-    """Samples (2 h, w) of their halves (h, w); without the high one it is 0, and the first step of joining idle."""
-    height, width = low.shape
-    x = np.empty((2 * height, width), np.float32)
-    for columns in _strips(width, height, _STRIP):
-        x[0::2, columns], x[1::2, columns] = low[:, columns], 0 if high is None else high[:, columns]
-        _lift(x[0::2, columns], x[1::2, columns], 0, _JOINING[high is None :])
-    return x
+def _join_columns(low: F32, high: F32 | None, x: F32) -> None:
+    """Fills samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0, and the first step idle."""
+    x[:, 0::2], x[:, 1::2] = low, 0 if high is None else high
+    _lift(x[:, 0::2], x[:, 1::2], 1, _JOINING[high is None :])
 
 
 # -- pixels and colours ------------------------------------------------------------------------------------------------
@@ -144,13 +132,13 @@ def to_colours(pixels: U8) -> F32:
 def chroma_detail(pixels: U8) -> float:
     """The mean square of the finest chroma details of RGB (H, W, 3), about, in squared levels.
 
-    Those of the Haar wavelet, in every fourth pair of rows; from sums of whole numbers, so the same on every machine.
+    Those of the Haar wavelet, in every eighth pair of rows; from sums of whole numbers, so the same on every machine.
     """
     height, width = (side & ~1 for side in pixels.shape[:2])
     if not height or not width:
         return 0.0
     energy = 0.0
-    rows = [cv2.split(np.ascontiguousarray(pixels[row:height:8, :width])) for row in (0, 1)]
+    rows = [cv2.split(np.ascontiguousarray(pixels[row:height:16, :width])) for row in (0, 1)]
     red, green, blue = np.stack(rows, axis=1).astype(np.int16)  # (2, h, width) each
     for signal, squared_norm in ((red - blue, 2), (red + blue - 2 * green, 6)):
         sums = signal[0] + signal[1]
