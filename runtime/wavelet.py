@@ -39,7 +39,8 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
     count, height, width = x.shape
     low = np.empty((count, height // 2, width // 2), np.float32)
     details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
-    left, right = (half.reshape(count, height, -1) for half in cv2.split(x.reshape(-1, width // 2, 2)))
+    halves: Sequence[Any] = cv2.split(x.reshape(-1, width // 2, 2))
+    left, right = (half.reshape(count, height, -1) for half in halves)
     _lift(left, right, 2, _LIFTING)
     unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
     _split_columns(left[:colours], low[:colours], details[:, 0])
