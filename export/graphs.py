@@ -208,6 +208,7 @@ def step(name: str, module: Step, quantised: bool) -> onnx.ModelProto:
     x = g.input("state", module.grid, states)
     shown = g.input("seen", module.grid, seen)
     state = g.add(x, g.convolution(shown, module.update, "update"), module.grid, "updated")
+    state = g.chain(state, module.blocks, "blocks")
     if module.enlarge is not None:
         state = g.chain(state, module.enlarge, "enlarge")
     if name != LAST:

@@ -31,18 +31,19 @@ def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, 
     return model, state
 
 
-def with_synthesis(model: Codec, config: Config) -> Codec:
-    """The model with a synthesis net of another size, which starts anew; all else is kept.
+def grown(model: Codec, config: Config) -> Codec:
+    """The model with another synthesis net, which starts anew, or with more blocks, which change nothing at first.
 
     Raises ValueError where the configuration differs in more than that.
     """
-    grown = Codec(config)
-    kept = {k: v for k, v in model.state_dict().items() if not k.startswith("synthesis.")}
-    expected = {k: v.shape for k, v in grown.state_dict().items() if not k.startswith("synthesis.")}
-    if expected != {k: v.shape for k, v in kept.items()}:
-        raise ValueError("only the synthesis net may differ from the checkpoint's model")
-    grown.load_state_dict(kept, strict=False)
-    return grown
+    larger = Codec(config)
+    sizes = [(c.synthesis, c.synthesis_blocks) for c in (config, model.config)]
+    kept = {k: v for k, v in model.state_dict().items() if sizes[0] == sizes[1] or not k.startswith("synthesis.")}
+    expected = {k: v.shape for k, v in larger.state_dict().items()}
+    if any(expected.get(k) != v.shape for k, v in kept.items()):
+        raise ValueError("only the synthesis net and further blocks may differ from the checkpoint's model")
+    larger.load_state_dict(kept, strict=False)
+    return larger
 
 
 def _write(path: str | Path, state: dict[str, Any]) -> None:

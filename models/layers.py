@@ -187,7 +187,7 @@ class Chain(nn.Sequential):
 
     @property
     def out(self) -> Scale | None:
-        return self[-1].out  # type: ignore[union-attr,return-value]
+        return self[-1].out if len(self) else self.source  # type: ignore[union-attr,return-value]
 
     def convolutions(self) -> Iterator[Conv]:
         return (m for m in self.modules() if isinstance(m, Conv))

@@ -56,6 +56,10 @@ class Config:
 
     state: int = 64
     """channels of the state"""
+    coarse_blocks: tuple[int, int, int] = (0, 0, 0)
+    """residual blocks of the first, second and third networks of levels 5 to 2; first ones have one more"""
+    fine_blocks: tuple[int, int, int] = (0, 0, 0)
+    """the same of level 1"""
     synthesis: int = 64
     """channels of the synthesis net at H/4; 0: none"""
     synthesis_blocks: int = 2
@@ -80,15 +84,16 @@ class Step(nn.Module):
     """Updates the state with what was decoded last, and says means and scales of what comes next.
 
     forward((B, state, h, w), (B, n, h, w)) gives the new state and 2 n' parameters; with `enlarge` both at twice the
-    resolution.
+    resolution. `blocks` take in more of the surroundings.
     """
 
-    def __init__(self, state: int, seen: int, says: int, enlarge: bool = False):
+    def __init__(self, state: int, seen: int, says: int, blocks: int = 0, enlarge: bool = False):
         super().__init__()
         grid, parameters = Scale(signed=True, fixed=GRID), Scale(signed=True, fixed=GRID)
         a, b = Scale(signed=False), Scale(signed=False)
         self._grid = (grid,)
         self.update = Conv(grid, None, seen, state, kernel=3, lent=grid)
+        self.blocks = Chain(grid, *(Block(grid, state, (3, 1)) for _ in range(blocks)))
         self.enlarge = (
             Chain(grid, Block(grid, state, (3, 1)), Conv(grid, grid, state, 4 * state), Upsample()) if enlarge else None
         )
@@ -107,13 +112,15 @@ class Step(nn.Module):
     def forward(self, state: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         state = state + self.update(seen)
         state = state.clamp(self.grid.low, self.grid.high) if self.grid.mode == "integer" else self.grid(state)
+        state = self.blocks(state)
         if self.enlarge is not None:
             state = self.enlarge(state)
         return state, self.head(state)
 
     def macs(self) -> int:
         """Multiplications per position of the state that is said of."""
-        before = [self.update, *(self.enlarge.convolutions() if self.enlarge is not None else ())]
+        before = [self.update, *self.blocks.convolutions()]
+        before += self.enlarge.convolutions() if self.enlarge is not None else ()
         share = 1 if self.enlarge is None else 4
         return sum(c.macs() for c in before) // share + sum(c.macs() for c in self.head.convolutions())
 
@@ -174,10 +181,10 @@ class Codec(nn.Module):
         self.log2_scale_z = nn.Parameter(torch.zeros(c.levels, Z))
         self.start = Start(c.state, SEEN_START, LUMA)
         # one set of networks for levels 5 to 2, one for the finest
-        for name in ("coarse", "fine"):
-            setattr(self, f"{name}_first", Step(c.state, SEEN_FIRST, LUMA, enlarge=True))
-            setattr(self, f"{name}_second", Step(c.state, SEEN_LUMA, LUMA))
-            setattr(self, f"{name}_third", Step(c.state, SEEN_LUMA, CHROMA))
+        for name, (first, second, third) in (("coarse", c.coarse_blocks), ("fine", c.fine_blocks)):
+            setattr(self, f"{name}_first", Step(c.state, SEEN_FIRST, LUMA, first, enlarge=True))
+            setattr(self, f"{name}_second", Step(c.state, SEEN_LUMA, LUMA, second))
+            setattr(self, f"{name}_third", Step(c.state, SEEN_LUMA, CHROMA, third))
         self.synthesis = _synthesis(c) if c.synthesis else None
 
     # -- the rate scale ----------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ class Trainer:
             self.model, self.start = checkpoint.load(args.resume)
             self.done = self.start.get("provenance", {}).get("phases", [])
             if config and config != self.model.config:
-                self.model = checkpoint.with_synthesis(self.model, config)
+                self.model = checkpoint.grown(self.model, config)
                 self.start = {}
         else:
             self.model = Codec(config or Config())
@@ -295,7 +295,14 @@ def read_config(path: str | None) -> tuple[Config | None, dict[str, Phase]]:
     phases = {
         n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES
     }
-    return Config(**given["model"]) if "model" in given else None, phases
+    return Config(**_frozen(given["model"])) if "model" in given else None, phases
+
+
+def _frozen(value: Any) -> Any:
+    """A value of a TOML file with tuples for its lists."""
+    if isinstance(value, dict):
+        return {name: _frozen(each) for name, each in value.items()}
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
 def main(argv: list[str] | None = None) -> int:

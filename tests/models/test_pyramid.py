@@ -16,7 +16,7 @@ from models.layers import Conv, set_mode  # noqa: E402
 from models.pyramid import Codec, Config  # noqa: E402
 from runtime import spec  # noqa: E402
 
-TINY = Config(state=8, synthesis=8, synthesis_blocks=1)
+TINY = Config(state=8, coarse_blocks=(2, 0, 1), fine_blocks=(0, 1, 0), synthesis=8, synthesis_blocks=1)
 CONFIGS = Path(train.__file__).parent / "configs"
 LEVEL = torch.tensor([4.0])
 PARTS = 1 + 3 * pyramid.LEVELS

@@ -1,5 +1,6 @@
 """Training runs, resumes and leaves what it promises, on a few small pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,21 @@ def test_a_checkpoint_without_a_synthesis_net_trains_on_and_may_get_one(folder: 
     assert len(grown.synthesis) == 4
     assert [p["phase"] for p in state["provenance"]["phases"]] == ["prior", "qat", "synthesis"]
     assert all(torch.equal(p, weights(folder, "synthesis")[name]) for name, p in bare.named_parameters())
+
+
+def test_a_checkpoint_may_get_more_blocks_which_change_nothing_at_first(folder: Path, photo: np.ndarray) -> None:
+    assert run(folder, "--phases", "prior", "synthesis") == 0
+    model, _ = checkpoint.load(folder / "run" / "synthesis.pt")
+    larger = checkpoint.grown(model, replace(model.config, coarse_blocks=(1, 2, 0), fine_blocks=(0, 0, 1)))
+    assert larger.kmacs_per_px()["encode"] > model.kmacs_per_px()["encode"]
+    assert evaluate.rate_distortion(larger, [photo], 4.0) == evaluate.rate_distortion(model, [photo], 4.0)
+    configure(folder, "state = 8", "state = 8\ncoarse_blocks = [1, 2, 0]\nfine_blocks = [0, 0, 1]")
+    assert run(folder, "--resume", str(folder / "run" / "synthesis.pt"), "--phases", "prior") == 0
+    trained, _ = checkpoint.load(folder / "run" / "prior.pt")
+    assert trained.config == larger.config
+    assert all(learnt.project.weight.abs().max() > 0 for learnt in trained.coarse_second.blocks)
+    assert run(folder, "--resume", str(folder / "run" / "last.pt"), "--phases", "prior") == 0
+    assert checkpoint.load(folder / "run" / "last.pt")[1]["step"] == 4
 
 
 def test_a_checkpoint_does_not_take_another_prior(folder: Path) -> None:
