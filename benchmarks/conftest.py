@@ -68,7 +68,7 @@ def codec(pytestconfig: pytest.Config) -> baselines.Codec:
 
 @pytest.fixture(params=["gargalo", *baselines.PEERS])
 def contender(request: pytest.FixtureRequest) -> Contender:
-    """Ours and each peer in turn."""
+    """Ours and each peer in turn. Tests ask for it before `benchmark`, which a skipped test must not leave unused."""
     if request.param == "gargalo":
         return baselines.gargalo(request.getfixturevalue("codec"), [QUALITY])
     if reason := baselines.why_absent(request.param):

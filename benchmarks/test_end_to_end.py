@@ -10,7 +10,7 @@ from benchmarks.metrics import psnr_db
 
 
 @pytest.mark.benchmark(group="encode")
-def test_encode(benchmark: BenchmarkFixture, contender: Contender, picture: Pixels) -> None:
+def test_encode(contender: Contender, benchmark: BenchmarkFixture, picture: Pixels) -> None:
     setting = setting_of(contender)
     data = benchmark(contender.encode, picture, setting)
     benchmark.extra_info["bpp"] = 8 * len(data) / (picture.shape[0] * picture.shape[1])
@@ -20,7 +20,7 @@ def test_encode(benchmark: BenchmarkFixture, contender: Contender, picture: Pixe
 
 
 @pytest.mark.benchmark(group="decode")
-def test_decode(benchmark: BenchmarkFixture, contender: Contender, picture: Pixels) -> None:
+def test_decode(contender: Contender, benchmark: BenchmarkFixture, picture: Pixels) -> None:
     data = contender.encode(picture, setting_of(contender))
     decoded = benchmark(contender.decode, data)
     benchmark.extra_info["psnr_db"] = psnr_db(picture, decoded)

@@ -14,7 +14,8 @@ from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
 from runtime import alpha, container, pixels, spec, wavelet
-from runtime.codec import FINE_LEVELS, Codec, Symbols
+from runtime.codec import Codec, Symbols
+from runtime.transform import FINE_LEVELS, joined, low_band
 
 COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
 """So many of a tile's values, z first, make the low band that the finer ones are joined to."""
@@ -25,8 +26,8 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
     """What each stage hands to the next, for the benchmark picture taken for one tile."""
     data = codec.encode(picture, QUALITY)
     header, sections = container.unpack(data)
-    level = codec.bundle.prior.at_level(header.level)
-    coefficients = codec.transform(picture)
+    level = codec.level(header)
+    coefficients = codec.transform(picture, header.subsampled)
     symbols = codec.quantise(coefficients, header.level)
     whole = tuple(spec.STRIDE_PX * side for side in coefficients.z.shape[1:])
     return SimpleNamespace(
@@ -37,7 +38,7 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
         coefficients=coefficients,
         symbols=symbols,
         layers=codec.pack_symbols(symbols),
-        low=codec.low_band(level, symbols.values[:COARSE_GRIDS]),
+        low=low_band(level, symbols.values[:COARSE_GRIDS]),
         planes=codec.reconstruct(symbols, header.level, whole).transpose(2, 0, 1),
     )
 
@@ -51,19 +52,21 @@ def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) 
 
 @pytest.mark.benchmark(group="pixels")
 def test_pack_for_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
+    """What Codec(enhance=True) alone does."""
     packed = benchmark(wavelet.pack, stage.planes, spec.SYNTHESIS_PX)
     assert np.array_equal(wavelet.unpack(packed, spec.SYNTHESIS_PX), stage.planes)
 
 
 @pytest.mark.benchmark(group="pixels")
 def test_unpack_from_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
+    """What Codec(enhance=True) alone does."""
     packed = wavelet.pack(stage.planes, spec.SYNTHESIS_PX)
     assert np.array_equal(benchmark(wavelet.unpack, packed, spec.SYNTHESIS_PX), stage.planes)
 
 
 @pytest.mark.benchmark(group="transform")
 def test_transform(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
-    found = benchmark(codec.transform, picture)
+    found = benchmark(codec.transform, picture, stage.header.subsampled)
     assert same([found.z, *found.packed], [stage.coefficients.z, *stage.coefficients.packed])
 
 
@@ -83,20 +86,21 @@ def test_pack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace)
 def test_unpack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
     """rANS and networks, part by part."""
     shape = stage.coefficients.z.shape[1:]
-    symbols = benchmark(codec.unpack_symbols, b"".join(stage.layers), stage.header.level, shape)
+    symbols = benchmark(codec.unpack_symbols, b"".join(stage.layers), stage.level, shape)
     assert alike(symbols, stage.symbols)
 
 
 @pytest.mark.benchmark(group="synthesise")
 def test_low_band(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
-    """The wavelet levels that are joined for the whole picture at once."""
-    assert np.array_equal(benchmark(codec.low_band, stage.level, stage.symbols.values[:COARSE_GRIDS]), stage.low)
+    """The coarser wavelet levels, which are joined for a row of windows at once."""
+    assert np.array_equal(benchmark(low_band, stage.level, stage.symbols.values[:COARSE_GRIDS]), stage.low)
 
 
 @pytest.mark.benchmark(group="synthesise")
 def test_synthesise(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
-    """The finer wavelet levels, colours and the synthesis net."""
-    decoded = benchmark(codec.synthesise, stage.level, stage.low, stage.symbols.values[COARSE_GRIDS:])
+    """The finer wavelet levels and colours; the synthesis net is not run."""
+    values = stage.symbols.values[COARSE_GRIDS:]
+    decoded = benchmark(lambda: codec.synthesise(stage.level, joined(stage.level, stage.low, values, FINE_LEVELS)))
     decoded = decoded[: picture.shape[0], : picture.shape[1]]
     assert np.array_equal(decoded, codec.reconstruct(stage.symbols, stage.header.level, picture.shape[:2]))
     assert psnr_db(picture, decoded) > PASSABLE_DB

@@ -10,7 +10,7 @@ import onnx
 
 from export.prior import Arrays
 from runtime import spec
-from runtime.bundle import bundle_id
+from runtime.bundle import DECIDING, bundle_id
 
 
 def write_graphs(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
@@ -27,7 +27,7 @@ def write_prior(folder: Path, arrays: Arrays) -> None:
 
 def write_manifest(folder: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
     """manifest.json with the checksums and the id of what the folder holds."""
-    names = [*(f"{n}.onnx" for n in spec.NETWORKS), "prior.npz"]
+    names = (*DECIDING, "synthesis.onnx")
     manifest = {
         "format": spec.FORMAT,
         "name": name,

@@ -9,6 +9,7 @@ verify measures quantisation against.
 """
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -155,7 +156,7 @@ class Graph:
 
     def chain(self, x: str, chain: Chain, name: str) -> str:
         """The layers of a Chain in order."""
-        numbered = enumerate(zip(chain, [*list(chain)[1:], None], strict=True))
+        numbered = enumerate(zip_longest(chain, list(chain)[1:]))
         for number, (layer, follower) in numbered:
             if isinstance(layer, Conv) and isinstance(follower, Upsample):
                 x = self.enlarged(x, layer, f"{name}.{number}")

@@ -64,9 +64,9 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> li
     takers: dict[str, Path] = {}
     for source, below in found:
         if args.output is None:
-            target = STREAM if source == STREAM else source.with_suffix(suffix)
+            target = STREAM if source == STREAM else _renamed(source, suffix)
         else:
-            target = Path(args.output) / below.with_suffix(suffix) if into_folder else Path(args.output)
+            target = Path(args.output) / _renamed(below, suffix) if into_folder else Path(args.output)
         try:
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
@@ -79,6 +79,11 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> li
         else:
             jobs.append(Job(source, target, into_folder))
     return jobs
+
+
+def _renamed(path: Path, suffix: str) -> Path:
+    """Returns the path with another suffix; `.` and `/`, folders that have no name, as they are."""
+    return path.with_suffix(suffix) if path.name else path
 
 
 def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[tuple[Path, Path]]:

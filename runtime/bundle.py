@@ -14,6 +14,8 @@ from runtime.latents import Prior
 from runtime.tables import Tables
 
 DEFAULT = "standard"
+DECIDING = (*(f"{name}.onnx" for name in spec.NETWORKS if name != "synthesis"), "prior.npz")
+"""The files of a bundle that decide what a stream means."""
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle."""
 
@@ -25,19 +27,13 @@ def shipped_names() -> list[str]:
 
 
 def bundle_id(folder: Path) -> bytes:
-    """8 bytes that name everything a decoder takes from a bundle."""
+    """8 bytes that name all that decides what a stream means."""
     from hashlib import sha256  # no command needs it, and it loads OpenSSL
 
     digest = sha256()
-    for name in decoder_files(folder):
+    for name in DECIDING:
         digest.update(sha256((folder / name).read_bytes()).digest())
     return digest.digest()[:8]
-
-
-def decoder_files(folder: Path) -> list[str]:
-    """The files of a bundle that decide what a stream means; of the networks, synthesis may be missing."""
-    graphs = [f"{name}.onnx" for name in spec.NETWORKS]
-    return [*(name for name in graphs if name != "synthesis.onnx" or (folder / name).is_file()), "prior.npz"]
 
 
 @dataclass(frozen=True)

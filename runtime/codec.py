@@ -1,31 +1,31 @@
 """Pixels to bytes and back: the whole codec, one line a stage. Read this first.
 
 encode   pixels ─ wavelet ─ coefficients ─ z ─ networks ─ means, scales ─ symbols ─┬─ rANS ─ container
-                                               └───────── values of one part ──────┘   (16 times, coarse to fine)
+                                               └───────── values of one part ──────┘   (15 or 16 times, coarse to fine)
 decode   the same line from right to left, ending in the inverse wavelet ─ pixels (─ synthesis, to enhance them)
 
 A tile's symbols are coded without knowledge of other tiles; the wavelet and the synthesis net see the whole picture, in
 windows that `windows.py` grows by what they see beyond.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, latents, spec, streams, wavelet
+from runtime import alpha, container, corrections, latents, spec, streams, wavelet
 from runtime.bundle import Bundle
 from runtime.container import LAYERS, MAX_PIXELS, SUBSAMPLING, Header
+from runtime.corrections import Corrections
 from runtime.errors import InputError, StreamError
 from runtime.groups import Order
 from runtime.latents import F32, I16, I32, U8, Level
-from runtime.networks import Networks
-from runtime.windows import Area, Blocks, Reach, cut, even_sides, squares
+from runtime.networks import CPU, Networks
+from runtime.transform import Coefficients, forward, inverse, packed_stride, padded
+from runtime.windows import Area, squares
 
 TILE_PX = 1024
 """Side of the squares whose symbols are coded independently."""
@@ -33,15 +33,8 @@ TILE_PX = 1024
 WINDOW_PX = 1024
 """About the side of the squares that are transformed at a time: smaller ones take less memory, larger less time."""
 
-FINE_LEVELS = 3
-"""Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
-REACH = Reach(64, 64)
-"""What three wavelet levels (28 px) and the synthesis net (at most 32 px) see beyond a window."""
-COARSE_REACH = Reach(512, 512)
-"""What the coarser wavelet levels see beyond a part of the picture."""
-
-PARTS = tuple((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS)))
-"""What is coded after z, in this order; the last one is left out where chroma is subsampled."""
+PLACES = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
+"""Wavelet level and part of what is coded, in this order; (0, 0) is z. The last is left out with 4:2:0."""
 LAYERS_END = (1 + 3 * 3, 1 + 4 * 3, 1 + 5 * 3)
 """Parts up to the end of each layer of the container: z and levels 5 to 3, level 2, level 1."""
 ROWS: tuple[list[int] | slice, ...] = (
@@ -53,21 +46,6 @@ ROWS: tuple[list[int] | slice, ...] = (
 Pixels = NDArray[np.uint8]
 Region = tuple[int, int, int, int]
 """x, y, width and height of a part of a picture, in pixels from its top left."""
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """What the wavelet makes of a picture, in 1/16 pixel level."""
-
-    z: F32
-    """(12, hz, wz)"""
-    packed: tuple[NDArray[Any], ...]
-    """(36, h, w) packed details of levels 1, 2, ... 5, of level 1 the first 12 alone where chroma is subsampled; the
-    fine ones rounded to int16"""
-
-    @property
-    def subsampled(self) -> bool:
-        return len(self.packed[0]) < spec.PACKED
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +74,8 @@ class Symbols:
     values: tuple[I16, ...]
     """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
     where chroma is subsampled"""
+    corrections: Corrections = corrections.NONE
+    """what is corrected of the scale indexes that networks tell"""
 
 
 class Codec:
@@ -122,7 +102,7 @@ class Codec:
         self.bundle = Bundle.open(bundle)
         self.networks = Networks(self.bundle.folder, provider, threads)
         self.window_px = tile_px
-        self.enhance = self.networks.note is not None if enhance is None else enhance
+        self.enhance = self.networks.provider is not CPU if enhance is None else enhance
         self._settings = provider, threads, tile_px, enhance
         self._others: dict[bytes, Codec] = {}
 
@@ -135,9 +115,9 @@ class Codec:
     ) -> bytes:
         """The .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
-        `quality` runs from 1 to 100 and gives about the PSNR of a JPEG of that quality. `metadata` holds the payloads
-        of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4", "4:2:0", which leaves out
-        the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly see them. Raises
+        `quality` runs from 1 to 100 and gives, up to about 90, the PSNR of a JPEG of that quality. `metadata` holds the
+        payloads of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4", "4:2:0", which leaves
+        out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly see them. Raises
         InputError.
         """
         return self.encoder(pixels, metadata, subsampling)(self.bundle.level(quality))
@@ -153,18 +133,21 @@ class Codec:
         others += sorted((metadata or {}).items())
         height, width = pixels.shape[:2]
         chroma = wavelet.chroma_detail(rgb) if subsampling == "auto" else 0.0
-        transformed = cache(lambda subsampled: self.transform(rgb, subsampled))
+        transformed: Coefficients | None = None
 
         def at_level(level: int) -> bytes:
+            nonlocal transformed
             subsampled = subsampling == "4:2:0"
             if subsampling == "auto":
                 subsampled = chroma <= self.bundle.prior.at_level(level).chroma_unseen
-            header = Header(
-                width, height, level, self.bundle.id, TILE_PX, pixels.ndim == 2, opacity is not None, subsampled
-            )
-            tiles = squares(padded(height, width), TILE_PX)
-            coefficients = transformed(subsampled)
+            found = transformed
+            if found is None or (found.subsampled and not subsampled):
+                found = transformed = self.transform(rgb, subsampled)
+            coefficients = found.with_subsampling() if subsampled else found
+            tiles = squares(coefficients.area, TILE_PX)
             chunks = [self.pack_symbols(self.quantise(coefficients, level, tile)) for tile in tiles]
+            gray, see_through = pixels.ndim == 2, opacity is not None
+            header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, subsampled)
             return container.pack(header, [(container.LATENTS, container.pack_tiles(chunks)), *others])
 
         return at_level
@@ -198,27 +181,10 @@ class Codec:
         picture, whole = Area(0, 0, header.height, header.width), padded(header.height, header.width)
         level = self.level(header)
         wanted = picture if region is None else _area(region, picture)
-        tiles = Blocks(
-            lambda tile: symbols(tile).values,
-            whole,
-            (header.tile_px, header.tile_px),
-            spec.STRIDE_PX,
-            *(packed_stride(number) for number in range(spec.LEVELS, 0, -1)),
-        )
-        coarse = spec.LEVELS - FINE_LEVELS
         pixels = np.empty((*wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-        height, width = even_sides(wanted, self.window_px)
-        for strip in cut(wanted, (height, wanted.right)):
-            near = strip.grown(REACH, spec.STRIDE_PX, whole)
-            wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
-            tiles.forget(wide)
-            low = self.low_band(level, [tiles.take(wide, grid) for grid in range(1 + coarse)])
-            low = near.of(low, wide, 1 << FINE_LEVELS)
-            for part in cut(strip, (height, width)):
-                seen = part.grown(REACH, spec.STRIDE_PX, whole)
-                details = [tiles.take(seen, grid) for grid in range(1 + coarse, 1 + spec.LEVELS)]
-                rgb = self.synthesise(level, seen.of(low, near, 1 << FINE_LEVELS), details)
-                _paint(pixels[part.within(wanted, 1)], rgb[part.within(seen, 1)])
+        parts = inverse(level, lambda tile: symbols(tile).values, whole, header.tile_px, wanted, self.window_px)
+        for part, seen, signals in parts:
+            _paint(pixels[part.within(wanted, 1)], self.synthesise(level, signals)[part.within(seen, 1)])
         if header.alpha:
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
         return pixels
@@ -227,49 +193,40 @@ class Codec:
 
     def transform(self, rgb: U8, subsampled: bool = False) -> Coefficients:
         """The wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
-        whole = padded(*rgb.shape[:2])
-        colours = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
-        fine = [
-            np.empty((count * spec.BANDS * spec.PHASES, *whole.shape(packed_stride(number))), np.int16)
-            for number, count in enumerate(colours, start=1)
-        ]
-        low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
-        for part in cut(whole, even_sides(whole, self.window_px)):
-            seen = part.grown(REACH, spec.STRIDE_PX, whole)
-            band = wavelet.to_colours(_cropped(rgb, seen))
-            for number, (into, count) in enumerate(zip(fine, colours, strict=True), start=1):
-                band, details = wavelet.split(band, count)
-                details = details[:, *part.within(seen, 1 << number)]
-                np.rint(details, out=details)
-                np.clip(details, -latents.LARGEST_VALUE, latents.LARGEST_VALUE, out=details)
-                into[:, *part.on(packed_stride(number))] = wavelet.pack(details.astype(np.int16))
-            low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
-        coarse = []
-        for _ in range(FINE_LEVELS, spec.LEVELS):
-            low, details = wavelet.split(low)
-            coarse.append(wavelet.pack(details))
-        return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse))
+        return forward(rgb, subsampled, self.window_px)
 
     def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Symbols:
         """The symbols of a tile of a picture; without one, of the whole picture taken for a tile."""
         level, tables = self.bundle.prior.at_level(level_byte, coefficients.subsampled), self.bundle.tables
-        tile = tile or Area(0, 0, *(spec.STRIDE_PX * side for side in coefficients.z.shape[1:]))
+        tile, top = tile or coefficients.area, self.bundle.prior.top_index
+        least, shifts = list(corrections.NONE.least), list(corrections.NONE.shifts)
 
-        def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
+        def code(place: int, mean: U8, worth: I32, index: U8) -> Part:
+            number, part = PLACES[place]
             if number == 0:
                 found, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
             else:
-                packed = coefficients.packed[number - 1][:, *tile.on(packed_stride(number))]
-                found, steps = packed[ROWS[part]], level.part_step(number, part)
-            exact = latents.residuals(found, steps, mean, order.places, worth)
-            return latents.quantise(exact, order.index, tables.savings)
+                rows, columns = tile.on(packed_stride(number))
+                found = coefficients.packed[number - 1][ROWS[part], rows, columns]
+                steps = level.part_step(number, part)
+            exact = latents.residuals(found, steps, mean, worth)
+            if number:
+                last_row, last_column = coefficients.needed(number)
+                beyond = exact.reshape(mean.shape)
+                beyond[:, max(0, last_row - rows.start) :] = 0
+                beyond[:, :, max(0, last_column - columns.start) :] = 0
+            least[place], shifts[place] = corrections.best(exact, index, corrections.BANDS[place], tables)
+            index = corrections.corrected(index, least[place], shifts[place], top)
+            order = Order(tables, index.ravel())
+            return Part(index, order, latents.quantise(exact.take(order.places), order.index, tables.savings))
 
-        return self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        symbols = self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        return replace(symbols, corrections=Corrections(tuple(least), tuple(shifts)))
 
     def pack_symbols(self, symbols: Symbols) -> list[bytes]:
         """The three layers of a tile's stream."""
         coded = [(part.order, part.coded) for part in symbols.parts]
-        chunks = streams.encode_parts(self.bundle.tables, coded)
+        chunks = streams.encode_parts(self.bundle.tables, coded, symbols.corrections)
         return [b"".join(chunks[start:end]) for start, end in pairwise((0, *LAYERS_END))]
 
     # -- decoder's stages ------------------------------------------------------------------------------------------
@@ -283,28 +240,21 @@ class Codec:
 
         Raises StreamError.
         """
-        reader = streams.PartReader(self.bundle.tables, data, 1 + len(_parts(level)))
-        left = LAYERS_END[layers - 1]
+        reader = streams.PartReader(self.bundle.tables, data, len(_places(level)))
+        end, top = LAYERS_END[layers - 1], self.bundle.prior.top_index
 
-        def code(number: int, part: int, mean: U8, worth: I32, order: Order) -> I32:
-            nonlocal left
-            left -= 1
-            return reader.read(order) if left >= 0 else np.zeros(len(order.places), np.int32)
+        def code(place: int, mean: U8, worth: I32, index: U8) -> Part:
+            index = reader.corrections.of(place, index, top)
+            order = Order(self.bundle.tables, index.ravel())
+            return Part(index, order, reader.read(order) if place < end else np.zeros(len(order.places), np.int32))
 
         symbols = self.predict(level, shape, code)
         if layers == LAYERS:
             reader.close()
         return symbols
 
-    def low_band(self, level: Level, values: Sequence[I16]) -> F32:
-        """The low band (3, h, w) of level 3, in pixel levels, from values of z and packed details of levels 5 and 4."""
-        z = latents.dequantise(values[0], level.step(0))
-        low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
-        return _joined(level, low, values[1:], spec.LEVELS)
-
-    def synthesise(self, level: Level, low: F32, values: Sequence[I16]) -> U8:
-        """Pixels (H, W, 3) of the low band of wavelet level 3 and values of packed details of levels 3, 2 and 1."""
-        signals = _joined(level, low, values, FINE_LEVELS)
+    def synthesise(self, level: Level, signals: F32) -> U8:
+        """Pixels (H, W, 3) of luma and chroma (3, H, W) in levels, corrected if that is asked for."""
         pixels = wavelet.to_pixels(signals)
         if not (self.enhance and self.bundle.has_synthesis):
             return pixels
@@ -326,25 +276,24 @@ class Codec:
 
     # -- shared by both ------------------------------------------------------------------------------------------------
 
-    def predict(self, level: Level, shape: tuple[int, int], code: Callable[[int, int, U8, I32, Order], I32]) -> Symbols:
+    def predict(self, level: Level, shape: tuple[int, int], code: Callable[[int, U8, I32, U8], Part]) -> Symbols:
         """What is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes one part.
 
-        It is given the wavelet level (0: z), the part, means (n, h, w) as a network says them, what a symbol is worth
-        (h, w) and the order of those m symbols that are coded, and returns these, (m,).
+        It is given the part's place in coding order, means (n, h, w) as a network says them, what a symbol is worth
+        (h, w) and scale indexes (n, h, w), which it may correct.
         """
         parts: list[Part] = []
         masking = np.zeros(shape, np.int16)
         worth = latents.worth_of(masking)
 
-        def values_of(number: int, part: int, mean: U8, index: U8) -> I16:
-            order = Order(self.bundle.tables, index.ravel())
-            parts.append(Part(index, order, code(number, part, mean, worth, order)))
-            return latents.values(mean, order.places, parts[-1].coded, worth)
+        def values_of(mean: U8, index: U8) -> I16:
+            parts.append(code(len(parts), mean, worth, index))
+            return latents.values(mean, parts[-1].order.places, parts[-1].coded, worth)
 
-        found = values_of(0, 0, np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
+        found = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
         values = [found]
         state, said = self.networks.run("start", level.see(found, spec.SEEN_START))
-        for number, part in _parts(level):
+        for number, part in _places(level)[1:]:
             where = "fine" if number == 1 else "coarse"
             if part == 0:
                 if number < spec.LEVELS:
@@ -358,8 +307,8 @@ class Codec:
                 seen = level.see(found, spec.SEEN_OTHER)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
-            mean, scale = np.split(said, 2)
-            found = values_of(number, part, mean, level.index(scale, number, part, masking))
+            mean, scale = said.reshape(2, -1, *said.shape[1:])
+            found = values_of(mean, level.index(scale, number, part, masking))
             values[-1][ROWS[part]] = found
         return Symbols(tuple(parts), tuple(values))
 
@@ -408,38 +357,9 @@ def _split(pixels: Pixels) -> tuple[U8, U8 | None]:
     return pixels[:, :, :3], pixels[:, :, 3] if pixels.shape[2] == 4 else None
 
 
-def _cropped(rgb: U8, area: Area) -> U8:
-    """An area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
-    found = rgb[area.on(1)]
-    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
-    if found.size and not below and not right:
-        return found
-    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
-    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
-    return rgb[np.ix_(rows, columns)]
-
-
-def _joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
-    """The low band after joining packed details of the coarsest level, of the one below, ... to it."""
-    for number, packed in enumerate(values):
-        details = wavelet.unpack(packed)
-        low = wavelet.join(low, latents.dequantise(details, level.step(coarsest - number)[: len(details)]))
-    return low
-
-
-def _parts(level: Level) -> tuple[tuple[int, int], ...]:
-    """What is coded after z."""
-    return PARTS[:-1] if level.subsampled else PARTS
-
-
-def padded(height: int, width: int) -> Area:
-    """What is coded of a picture: sides rounded up to whole positions of z."""
-    return Area(0, 0, *(-(-side // spec.STRIDE_PX) * spec.STRIDE_PX for side in (height, width)))
-
-
-def packed_stride(level: int) -> int:
-    """Pixels per position of the packed details of a wavelet level."""
-    return 2 << level
+def _places(level: Level) -> tuple[tuple[int, int], ...]:
+    """Wavelet level and part of what is coded."""
+    return PLACES[:-1] if level.subsampled else PLACES
 
 
 def _paint(pixels: Pixels, rgb: U8) -> None:

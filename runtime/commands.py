@@ -143,13 +143,15 @@ def thread_count(text: str | None) -> int | None:
 
 
 def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":
-    """Returns the codec that the options ask for, after a line on stderr if not all of it runs on the CPU."""
+    """Returns the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
     from runtime.codec import Codec  # loads the heavy modules
 
     tile = {} if args.tile is None else {"tile_px": int(number(args.tile, "--tile", 1, MAX_SIDE_PX))}
     codec = Codec(args.bundle, args.provider, threads, **tile, enhance=getattr(args, "enhance", None))
-    if codec.networks.note and not args.quiet:
-        complain(codec.networks.note)
+    decodes = hasattr(args, "enhance")
+    note = codec.networks.note(decodes and codec.enhance)
+    if note and not args.quiet:
+        complain(note)
     return codec
 
 

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         "--enhance",
         action="store_true",
         default=None,
-        help="correct pixels with the synthesis net of a bundle that has one, which other providers always do",
+        help="correct pixels with the synthesis net of a bundle that has one; the default with any other --provider",
     )
     part = arguments.add_mutually_exclusive_group()
     part.add_argument(
@@ -102,6 +102,11 @@ def decompress(args: argparse.Namespace) -> int:
                 else:
                     picture = codec.decode(data, region, max_pixels)
                     _, sections = container.unpack(data, max_pixels)
+                if codec.enhance:
+                    bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle
+                    notes += (
+                        [] if bundle.has_synthesis else [f"not enhanced: bundle {bundle.name} has no synthesis net"]
+                    )
                 ms = 1e3 * (time.perf_counter() - start)
             except StreamError as error:
                 raise StreamError(f"{job.source}: {error}") from error

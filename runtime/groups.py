@@ -13,7 +13,6 @@ sides know the order from the scale indexes alone. Then, with the two kinds of t
 """
 
 from functools import cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -69,22 +68,21 @@ class Order:
         keys |= coded.astype(kind)
         keys.sort()
         following = np.left_shift(np.arange(1, len(tables.rank)), bits, dtype=kind, casting="unsafe")
-        ends = [*keys.searchsorted(following).tolist(), len(keys)]
+        ends = np.append(keys.searchsorted(following), len(keys))
         keys &= (1 << bits) - 1
         self.places: Places = keys.astype(np.intp)
         """(m,) where each is in the part."""
-        self.index: U8 = np.empty(len(keys), np.uint8)
+        counts = ends.copy()
+        counts[1:] -= ends[:-1]
+        self.index: U8 = tables.ranked.astype(np.uint8).repeat(counts)
         """(m,) scale index of each."""
-        self._table = np.empty(len(keys), np.uint8)
-        self._shifted: list[tuple[int, int, int]] = []  # first, end and shift of the values with low bits
-        table_of, shift_of = tables.index_table.tolist(), tables.index_shift.tolist()
-        for scale, (first, end) in zip(tables.ranked.tolist(), pairwise([0, *ends]), strict=True):
-            if end > first:
-                self.index[first:end], self._table[first:end] = scale, table_of[scale]
-                if shift_of[scale]:
-                    self._shifted.append((first, end, shift_of[scale]))
-        grouping = tables.grouping[tables.index_table[tables.ranked[1:]]]
-        bounds = [0, *(ends[r] for r in np.searchsorted(grouping, np.arange(len(GROUPINGS)), side="right"))]
+        self._table = tables.index_table[tables.ranked].repeat(counts)
+        shifts = tables.index_shift[tables.ranked]
+        self._shifted = [  # first, end and shift of the values with low bits
+            (int(ends[rank] - counts[rank]), int(ends[rank]), int(shifts[rank]))
+            for rank in np.flatnonzero((shifts > 0) & (counts > 0))
+        ]
+        bounds = [0, *ends[tables.last_rank].tolist()]
         self._runs = list(zip(GROUPINGS, bounds[:-1], bounds[1:], strict=True))  # grouping, first, end
         self.groups: U8 = np.concatenate([self._table[first : end : g.values] for g, first, end in self._runs])
         """(s,) table of each group."""
@@ -145,7 +143,7 @@ class Order:
 
     def fields(self, q: I32, tops: Places, excess: U8) -> Fields:
         """Add the excess symbols (e,) to the digits (m,) in q, and return which raw bits are needed then."""
-        top_digit, escape = self._bounds(tops)
+        _, escape = self._bounds(tops)
         q[tops] += excess
         return self._fields(tops[excess == escape])
 

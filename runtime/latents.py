@@ -1,4 +1,4 @@
-"""The rate scale, and coefficients to integer symbols and back. What decoding needs is integer arithmetic throughout.
+"""The rate scale, and coefficients to integer symbols and back. From symbols to values decoding is integer arithmetic.
 
 Values are what a part of a picture is coded as: int16 in 1/8 quantisation steps, the symbol times about 8 plus the mean
 that a network told. A symbol is worth more where the level before has much detail, since errors hide there, elsewhere
@@ -199,17 +199,18 @@ def worth_of(masking: I16) -> I32:
     return np.array(spec.WORTH, np.int32).take(masking + spec.MASKING_MOST)
 
 
-def residuals(found: NDArray[Any], steps: I32, mean: U8, places: Places, worth: I32) -> F32:
-    """What symbols (m,) at places (m,) would be if they were not whole: the inverse of values, and of dequantise.
+def residuals(found: NDArray[Any], steps: I32, mean: U8, worth: I32) -> F32:
+    """What symbols (n h w,) would be if they were not whole: the inverse of values, and but for units of dequantise.
 
-    Of coefficients (n, h, w) with the steps (n,) of their channels, means (n, h, w), and what a symbol is worth (h, w).
+    Of coefficients (n, h, w) in 1/16 pixel level with the steps (n,) of their channels, means (n, h, w), and what a
+    symbol is worth (h, w).
     """
     values_per_step = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS))
-    exact = found * (values_per_step / steps.astype(np.float32))[:, None, None]  # also where nothing is coded: faster
+    exact = found * (values_per_step / steps.astype(np.float32))[:, None, None]
     exact -= mean
     exact += np.float32(spec.GRID_ZERO)
     exact *= np.float32(1 << spec.WORTH_BITS) / worth.astype(np.float32)
-    return exact.ravel().take(places)
+    return exact.ravel()
 
 
 def values(mean: U8, places: Places, symbols: I32, worth: I32) -> I16:

@@ -72,11 +72,14 @@ class Networks:
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._making = threading.Lock()
 
-    @property
-    def note(self) -> str | None:
-        """A sentence for the user on what does not run on the CPU provider, None where all does."""
+    def note(self, enhance: bool) -> str | None:
+        """A sentence for the user on what does not run on the CPU provider where pixels are enhanced, or are not; None
+        for the CPU provider.
+        """
         if self.provider is CPU:
             return None
+        if not enhance:
+            return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
             f"{', '.join(MOVABLE)} enhances decoded pixels on {self.provider.name}, the rest runs on the CPU; "
             "they may differ by a level from those of --provider cpu --enhance"

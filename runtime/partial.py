@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import alpha, container, spec
-from runtime.codec import Codec, Pixels, Region, Symbols, padded
+from runtime.codec import Codec, Part, Pixels, Region, Symbols
 from runtime.container import ALPHA, FILE, LATENTS, LAYERS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.groups import Order
 from runtime.latents import I32, U8
+from runtime.transform import padded
 from runtime.windows import Area, squares
 
 Chunks = dict[Area, list[bytes | StreamError]]
@@ -139,8 +140,9 @@ def _layers_left(codec: Codec, header: Header, chunks: list[bytes | StreamError]
 def _blank(codec: Codec, header: Header, z: I32) -> Symbols:
     """The symbols of a tile of which only z is known, or guessed."""
 
-    def code(level: int, _part: int, _mean: U8, _worth: I32, order: Order) -> I32:
-        return z.ravel().take(order.places) if level == 0 else np.zeros(len(order.places), np.int32)
+    def code(place: int, _mean: U8, _worth: I32, index: U8) -> Part:
+        order = Order(codec.bundle.tables, index.ravel())
+        return Part(index, order, np.zeros(len(order.places), np.int32) if place else z.ravel().take(order.places))
 
     return codec.predict(codec.level(header), z.shape[1:], code)
 

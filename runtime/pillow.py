@@ -2,13 +2,14 @@
 
     Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
     picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35;
-                                             subsampling="4:4:4" or "4:2:0", as for JPEG;
+                                             subsampling="4:4:4" or 0, "4:2:0" or 2, "auto" or -1 (the default);
                                              exif, icc_profile and xmp as for other formats
 
 Pillow is no dependency of gargalo: only who imports this module needs it.
 """
 
 from io import BytesIO
+from numbers import Real
 from typing import IO, Any
 
 import numpy as np
@@ -20,6 +21,10 @@ from runtime.errors import CodecError, InputError, StreamError
 _INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
 _TARGETS = ("target_size", "target_bpp", "target_psnr")
 _EXIF_MARK = b"Exif\0\0"
+_QUALITY = 75
+_SUBSAMPLING: dict[str | int | None, str] = {name: name for name in container.SUBSAMPLING}
+_SUBSAMPLING |= {None: "auto", -1: "auto", 0: "4:4:4", 2: "4:2:0"}
+"""Our name for each, and for Pillow's numbers for JPEG, of which 1, 4:2:2, is not among ours."""
 _GRAY = ("1", "L")
 _CLEAR = ("RGBA", "LA", "La", "PA", "RGBa")
 _COLOUR = ("RGB", "RGBX", "P", "CMYK", "YCbCr", "HSV")
@@ -72,6 +77,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     Raises ValueError for options that make no sense or cannot be met, OSError for a mode of more than 8 bits.
     """
     given = im.encoderinfo
+    quality, subsampling = _quality(given.get("quality")), _subsampling(given.get("subsampling"))
     payloads = _payloads(given, im.info)
     pixels = _pixels(im)
     if container.EXIF in payloads:  # a .gar file is upright
@@ -84,14 +90,13 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     from runtime.files import shared_codec
 
     codec = shared_codec()
-    subsampling = given.get("subsampling", container.SUBSAMPLING[0])
     wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
     try:
         if sum(text is not None for text in wanted) > 1:
             raise InputError(f"give one of {', '.join(_TARGETS)}")
         target = targets.parse(*wanted)
         if target is None:
-            data = codec.encode(pixels, given.get("quality", 75), kept, subsampling)
+            data = codec.encode(pixels, quality, kept, subsampling)
         else:
             data = targets.encode(codec, pixels, target, kept, subsampling)
     except InputError as error:
@@ -99,6 +104,22 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     except CodecError as error:
         raise OSError(str(error)) from error
     fp.write(data)
+
+
+def _quality(given: object) -> float:
+    """Returns a quality, the default one for None; ValueError for what is no number."""
+    if given is None:
+        return _QUALITY
+    if not isinstance(given, Real):
+        raise ValueError(f"quality={given!r} is no number; give 1 to 100")
+    return float(given)
+
+
+def _subsampling(given: object) -> str:
+    """Returns codec's name of a subsampling; ValueError for one that it has not."""
+    if not isinstance(given, str | int | None) or given not in _SUBSAMPLING:
+        raise ValueError(f"subsampling={given!r} is not possible; give 4:4:4 or 0, 4:2:0 or 2, auto or -1")
+    return _SUBSAMPLING[given]
 
 
 def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -111,15 +132,24 @@ def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _payloads(given: dict[str, Any], info: dict[str | tuple[int, int], Any]) -> dict[int, bytes]:
-    """Returns the metadata to be written: EXIF and XMP where save was given them, the profile also from the picture."""
+    """Returns the metadata to be written: EXIF and XMP where save was given them, the profile also from the picture.
+
+    What is empty is left out. Raises ValueError for what is of a wrong type.
+    """
     found: dict[str, Any] = {key: given.get(key) for key in _INFO}
     found["icc_profile"] = given.get("icc_profile", info.get("icc_profile"))
     if isinstance(found["exif"], Image.Exif):
         found["exif"] = found["exif"].tobytes()
     if isinstance(found["xmp"], str):
         found["xmp"] = found["xmp"].encode()
-    found["exif"] = (found["exif"] or b"").removeprefix(_EXIF_MARK)
-    return {kind: found[key] for key, kind in _INFO.items() if found[key]}
+    found = {key: payload for key, payload in found.items() if payload}
+    for key, payload in found.items():
+        if not isinstance(payload, bytes):
+            also = {"exif": " or an Image.Exif", "xmp": " or a str"}.get(key, "")
+            raise ValueError(f"{key} is of type {type(payload).__name__}; give bytes{also}")
+    if "exif" in found:
+        found["exif"] = found["exif"].removeprefix(_EXIF_MARK)
+    return {kind: found[key] for key, kind in _INFO.items() if found.get(key)}
 
 
 Image.register_open(GarImageFile.format, GarImageFile, _accept)

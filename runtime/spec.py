@@ -59,6 +59,8 @@ INDEX_BITS = 6
 INDEX_PER_OCTAVE = 4
 INDEX_GAIN = 32
 """What one unit of a network's scale adds to an index in 2 ** -INDEX_BITS: an eighth of an octave."""
+SHIFTS = range(-8, 8)
+"""What a tile's stream may add to the scale indexes of a band."""
 INDEX_ZERO_LOG2 = -3.5
 """Scale index 0 stands for a scale of 2 ** -3.5 steps and less: such residuals are zero and are not coded."""
 

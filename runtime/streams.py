@@ -1,6 +1,6 @@
 """The symbols of one tile to bytes and back (FORMAT.md, Tile stream).
 
-    u8 log2(lanes) | lanes x u32 final states
+    u8 log2(lanes), and in its high bits which corrections there are | corrections | lanes x u32 final states
     part 0: words, fields, signs | part 1: words, fields, signs | ...
 
 `groups.py` turns the values of a part into symbols, `rans.py` symbols into words; here they become one
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import rans
+from runtime.corrections import LEAST_FLAG, NONE, SHIFTS_FLAG, Corrections, pack, unpack
 from runtime.errors import StreamError, TruncatedError
 from runtime.groups import Order
 from runtime.rans import Places, Uint32s
@@ -34,6 +35,9 @@ LANE_WASTE_BYTES = 3
 LANE_WASTE_SHARE = 0.007
 """The encoder takes as many lanes as cost at most this share of the stream."""
 
+_LANES_BITS = 4
+"""Of the first byte; the others say which corrections there are."""
+
 _FIELD_BITS = 32
 """Raw bits of a value are fewer: 16 of an escape and a shift of 15."""
 
@@ -44,11 +48,11 @@ Coded = tuple[Order, NDArray[np.int32]]
 """Which values are coded in which order, and these (m,)."""
 
 
-def encode_parts(tables: Tables, parts: Sequence[Coded]) -> list[bytes]:
+def encode_parts(tables: Tables, parts: Sequence[Coded], corrections: Corrections = NONE) -> list[bytes]:
     """Return one chunk a part; joined they are the stream of the tile.
 
-    The first chunk begins with the number of lanes and the states. Any other chunk is empty if its
-    part has no coded values. Raises InputError for values that cannot be coded.
+    The first chunk begins with the number of lanes, corrections of scale indexes and the states. Any other chunk is
+    empty if its part has no coded values. Raises InputError for values that cannot be coded.
     """
     split = [order.split(values) for order, values in parts]
     raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
@@ -64,7 +68,8 @@ def encode_parts(tables: Tables, parts: Sequence[Coded]) -> list[bytes]:
         states, excesses = _push(tables, states, symbols.excesses)
         states, groups = _push(tables, states, symbols.groups)
         chunks.append(groups + excesses + raw_bytes)
-    head = bytes([lanes.bit_length() - 1]) + states.astype("<u4").tobytes()
+    flags, corrected = pack(corrections)
+    head = bytes([flags << _LANES_BITS | lanes.bit_length() - 1]) + corrected + states.astype("<u4").tobytes()
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
 
 
@@ -84,14 +89,18 @@ class PartReader:
         self._parts = parts
         if len(data) < 1 + STATE_BYTES:
             raise TruncatedError(f"tile stream of {len(data)} bytes, needs {1 + STATE_BYTES} at least")
-        log2_lanes = data[0]
+        flags, log2_lanes = divmod(data[0], 1 << _LANES_BITS)
         if log2_lanes >= MAX_LANES.bit_length():
             raise StreamError(f"tile stream with 2**{log2_lanes} lanes, at most {MAX_LANES} may be")
+        if flags & ~(LEAST_FLAG | SHIFTS_FLAG):
+            raise StreamError(f"tile stream with flags {flags:#x}: it is damaged")
+        self.corrections, size = unpack(flags, data[1:], parts, len(tables.index_table) - 1)
+        """What must be corrected of the scale indexes that orders are made of."""
         lanes = 1 << log2_lanes
-        self._at = 1 + lanes * STATE_BYTES
+        self._at = 1 + size + lanes * STATE_BYTES
         if len(data) < self._at:
             raise TruncatedError(f"tile stream of {len(data)} bytes, its {lanes} lanes need {self._at}")
-        self._states: Uint32s = np.frombuffer(data, "<u4", lanes, offset=1).astype(np.uint32)
+        self._states: Uint32s = np.frombuffer(data, "<u4", lanes, offset=1 + size).astype(np.uint32)
         if self._states.min() < rans.LOWEST_STATE:
             raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
         self._spare = b""

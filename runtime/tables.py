@@ -30,8 +30,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime import spec
 from runtime.errors import BundleError, InputError
 from runtime.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, Places, Uint32s
+
+BINS = 64
+"""Magnitudes where bits are only estimated: 0, and four bins an octave from 1 on."""
 
 ESCAPE_BITS = 16
 """Raw bits of a magnitude beyond its table's radius."""
@@ -68,6 +72,10 @@ _ONE = 1 << 40
 _SLOTS = 1 << PRECISION_BITS
 
 Ints = NDArray[np.int64]
+
+_OCTAVE, _QUARTER = np.divmod(np.arange(BINS - 1), 4)
+BIN_MAGNITUDES: Ints = np.append(0, (2.0**_OCTAVE * (1 + (_QUARTER + 0.5) / 4)).astype(np.int64))
+"""(64,) a magnitude in the middle of each bin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +202,37 @@ class Tables:
         grouping = self.grouping[self.index_table]
         grouping[0] = -1
         return np.argsort(grouping, kind="stable")
+
+    @cached_property
+    def last_rank(self) -> Places:
+        """(5,) highest rank of each grouping or of one before it."""
+        return np.searchsorted(
+            self.grouping[self.index_table[self.ranked[1:]]], np.arange(len(GROUPINGS)), side="right"
+        )
+
+    @cached_property
+    def binned_bits(self) -> NDArray[np.float64]:
+        """(I, 64) bits that magnitudes of a bin cost, with their sign and raw bits; 0 for scale index 0.
+
+        Whole 64ths of a bit, so that sums are exact in any order.
+        """
+        bits = np.zeros((len(self.index_table), BINS))
+        for index in range(1, len(bits)):
+            weight, shift = self.weights[self.index_table[index]], int(self.index_shift[index])
+            q = BIN_MAGNITUDES >> shift
+            escaped = q >= len(weight) - 1
+            raw = shift + (BIN_MAGNITUDES > 0) + ESCAPE_BITS * escaped
+            bits[index] = np.rint(64 * (PRECISION_BITS - np.log2(weight[np.where(escaped, -1, q)]))) / 64 + raw
+        return bits
+
+    @cached_property
+    def shifted_bits(self) -> NDArray[np.float64]:
+        """(I * 64, 16) bits of a magnitude's bin at a scale index that is shifted by each of SHIFTS."""
+        bits = np.zeros((len(spec.SHIFTS), *self.binned_bits.shape))
+        indexes = np.arange(1, len(self.index_table))
+        for shift, found in zip(spec.SHIFTS, bits, strict=True):
+            found[1:] = self.binned_bits[np.clip(indexes + shift, 1, len(indexes))]
+        return np.ascontiguousarray(bits.reshape(len(spec.SHIFTS), -1).T)
 
     @cached_property
     def savings(self) -> NDArray[np.float32]:

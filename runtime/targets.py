@@ -1,11 +1,13 @@
 """A stream of a wanted size or PSNR: the picture is analysed once, then the level is searched by halves.
 
-Size and PSNR grow with the level but for small dents, so the neighbours of what the halving finds are tried too.
+Size and PSNR of photographs grow with the level but for small dents, so the neighbours of what the halving finds are
+tried too. Those of drawings may jump up and down; then what is found keeps to a size but may not be the best.
 """
 
 import math
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 
@@ -68,7 +70,9 @@ def encode(
     at_level = cache(codec.encoder(pixels, metadata, subsampling))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:
-        psnr_db = cache(lambda level: psnr(pixels, codec.decode(at_level(level))))
+        plain = copy(codec)
+        plain.enhance = False
+        psnr_db = cache(lambda level: psnr(pixels, plain.decode(at_level(level))))
         return at_level(_nearest(psnr_db, target.psnr_db, lowest, highest))
     limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
     smallest = len(at_level(lowest))

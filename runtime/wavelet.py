@@ -27,6 +27,12 @@ _STRIP = 1 << 17
 """Samples of either half that are lifted at a time, but a whole plane at least."""
 _COLOUR_STRIP = 1 << 16
 """Pixels whose colours are computed at a time."""
+_EVERY_ROW_PX = 1 << 17
+"""Up to so many pixels fine chroma is looked for in all rows."""
+_CHROMA_PX = 1024
+"""Side of the squares where it is looked for at a time."""
+_BUSY_PX, _BUSY_TIMES = 64, 8
+"""The side of squares that may have so many times as much of it as the picture: photographs hardly ever have more."""
 
 
 # -- one level, there --------------------------------------------------------------------------------------------------
@@ -131,30 +137,47 @@ def to_colours(pixels: U8) -> F32:
 
 
 def chroma_detail(pixels: U8) -> float:
-    """The mean square of the finest chroma details of RGB (H, W, 3), about, in squared levels.
+    """The mean square of the finest chroma details of RGB (H, W, 3), in squared levels; where it is more, an eighth of
+    that of the busiest square of 64 x 64.
 
-    Those of the Haar wavelet, in every eighth pair of rows; from sums of whole numbers, so the same on every machine.
+    Those of the Haar wavelet at every column, and at every eighth row of a large picture, now an even one, now an odd
+    one; from sums of whole numbers, so the same on every machine.
     """
-    height, width = (side & ~1 for side in pixels.shape[:2])
-    if not height or not width:
-        return 0.0
-    energy = 0.0
-    rows = [cv2.split(np.ascontiguousarray(pixels[row:height:16, :width])) for row in (0, 1)]
-    red, green, blue = np.stack(rows, axis=1).astype(np.int16)  # (2, h, width) each
-    for signal, squared_norm in ((red - blue, 2), (red + blue - 2 * green, 6)):
-        sums = signal[0] + signal[1]
-        sums = sums[:, 0::2] + sums[:, 1::2]
-        energy += (_squared(signal) - _squared(sums) / 4) / squared_norm
-    return energy / (2 * spec.BANDS * sums.size)
+    height, width = pixels.shape[:2]
+    every = 8 if height * width > _EVERY_ROW_PX else 1
+    total, most, count = 0, 0, 0
+    for rows in _strips(height, 1, _CHROMA_PX):
+        for columns in _strips(width, 1, _CHROMA_PX):
+            energy = _chroma_energy(pixels[rows, columns], every)
+            squares = np.add.reduceat(energy, np.arange(0, len(energy), _BUSY_PX // every), axis=0, dtype=np.int64)
+            squares = np.add.reduceat(squares, np.arange(0, squares.shape[1], _BUSY_PX), axis=1)
+            total, most, count = total + int(squares.sum()), max(most, int(squares.max())), count + energy.size
+    busy = max(total / count, most * every / (_BUSY_TIMES * _BUSY_PX**2))
+    return busy / (4 * 6 * (spec.COLOUR_COUNT - 1) * spec.BANDS)
 
 
-def _squared(x: I16) -> int:
-    """The sum of squares."""
-    return int(np.square(x, dtype=np.int32).sum(dtype=np.int64))
+def _chroma_energy(pixels: U8, every: int) -> NDArray[np.int32]:
+    """24 times the squares (h, W) of all chroma details of the 2 x 2 that begin at each column of some rows."""
+    height, width = pixels.shape[:2]
+    rows = np.arange(0, height, every)
+    rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
+    rows = rows[rows < height]
+    pairs = [cv2.split(pixels[np.minimum(rows + below, height - 1)]) for below in (0, 1)]
+    red, green, blue = np.stack(pairs, axis=1).astype(np.int16)  # (2, h, W) each
+    energy = np.zeros((len(rows), width), np.int32)
+    for signal, factor in ((red - blue, 3), (red + blue - 2 * green, 1)):  # of squared norms 2 and 6
+        square, total = np.square(signal, dtype=np.int32).sum(axis=0), signal[0] + signal[1]
+        for sums in (square, total):
+            sums[:, :-1] += sums[:, 1:]
+            sums[:, -1] *= 2
+        square *= 4
+        square -= np.square(total, dtype=np.int32)
+        energy += factor * square
+    return energy
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
-    """RGB (H, W, 3) of luma and chroma (3, H, W) in levels: the inverse of to_colours.
+    """RGB (H, W, 3) of luma and chroma (3, H, W) in levels, where to_colours has 1/16 level: else its inverse.
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """

@@ -131,8 +131,6 @@ class Blocks:
                 return array
             if taken is None:
                 taken = np.empty((len(array), *area.shape(stride)), array.dtype)
-            elif not np.can_cast(array.dtype, taken.dtype):
-                taken = taken.astype(array.dtype)
             both = area.common(block)
             taken[:, *both.within(area, stride)] = array[:, *both.within(block, stride)]
         assert taken is not None

@@ -112,6 +112,12 @@ def refused(
     area = see_through.height * see_through.width + see_through.height  # type: ignore[operator]
     chunks = chunks_of(squares, 4)
 
+    subsampled = parts.flags & 4 > 0
+
+    def first(byte: int, behind: bytes = b"", possible: bool = True) -> bytes | None:
+        """The stream with another first byte of its latents, and more behind it."""
+        return parts.with_section(container.LATENTS, bytes([byte]) + behind + latents[1:]) if possible else None
+
     def plane(data: bytes, behind: bytes = b"") -> bytes:
         return see_through.with_section(container.ALPHA, b"\1" + zlib.compress(data) + behind)
 
@@ -155,6 +161,13 @@ def refused(
         "cut": ("the last byte is missing", small[:-1]),
         "tail": ("a byte behind the end", small + b"\0"),
         "lanes": ("2**13 lanes", parts.with_section(container.LATENTS, bytes([13]) + latents[1:])),
+        "corrections": ("an unknown kind of corrections", first(latents[0] | 64)),
+        "corrections-none": ("corrections of no part", first(latents[0] | 32, b"\0\0")),
+        "corrections-part": ("corrections of a part that is left out", first(16, b"\0\x80\1", subsampled)),
+        "corrections-cut": ("corrections cut off", parts.with_section(container.LATENTS, bytes([48, 255]))),
+        "least-0": ("a least index of 0", first(latents[0] | 16, b"\2\0\0")),
+        "least-255": ("a least index that the bundle has not", first(latents[0] | 16, b"\2\0\xff")),
+        "shifts-padding": ("bits behind the last shift", first(latents[0] & 15 | 32, b"\2\0\x88\x81")),
         "state": ("a state below 2**16", parts.with_section(container.LATENTS, latents[:3] + b"\0\0" + latents[5:])),
         "latents-cut": ("latents without their last byte", parts.with_section(container.LATENTS, latents[:-1])),
         "latents-tail": ("a byte behind the latents", parts.with_section(container.LATENTS, latents + b"\0")),

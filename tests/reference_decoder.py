@@ -17,6 +17,7 @@ WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
 NETWORKS = "start coarse_first coarse_second coarse_third fine_first fine_second fine_third synthesis".split()
 PRIOR = "prior.npz"
 CHANNELS = ([0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)])  # packed, of a level's three parts
+BANDS = (12, *(3, 3, 6) * 5)  # of each part
 GROUPINGS = ((8, 2), (5, 3), (4, 4), (3, 6), (2, 16))
 
 
@@ -110,12 +111,37 @@ class TileStream:
     """4. The coder of one tile; read_part is called for each part."""
 
     def __init__(self, cursor: Cursor, tables: list[Table], shifts: list[int], parts: int) -> None:
-        lanes = cursor.number(1, "log2(lanes)")
-        need(lanes <= 12, "too many lanes")
+        flags, lanes = divmod(cursor.number(1, "log2(lanes)"), 16)
+        need(lanes <= 12 and flags < 4, "too many lanes, or unknown corrections")
+        self.least, self.moves = [0] * 16, [[0] * bands for bands in BANDS]
+        if flags & 1:
+            for place in self.places(cursor, parts):
+                self.least[place] = cursor.number(1, "least index")
+                need(0 < self.least[place] < len(tables), "illegal least index")
+        if flags & 2:
+            corrected = self.places(cursor, parts)
+            count = sum(BANDS[place] for place in corrected)
+            nibbles = [half for byte in cursor.take((count + 1) // 2, "shifts") for half in divmod(byte, 16)]
+            need(not any(nibbles[count:]), "padding of the shifts is not zero")
+            for place in corrected:
+                self.moves[place], nibbles = [n - 8 for n in nibbles[: BANDS[place]]], nibbles[BANDS[place] :]
         self.cursor, self.tables, self.shifts, self.spare, self.part = cursor, tables, shifts, b"", 0
         self.last_part = parts - 1
         self.states = [cursor.number(4, "state") for _ in range(2**lanes)]
         need(min(self.states) >= 2**16, "illegal state")
+
+    @staticmethod
+    def places(cursor: Cursor, parts: int) -> list[int]:
+        """The parts that a mask names."""
+        mask = cursor.number(2, "mask of corrected parts")
+        need(0 < mask < 2**parts, "illegal mask")
+        return [place for place in range(parts) if mask >> place & 1]
+
+    def correct(self, index: np.ndarray) -> np.ndarray:
+        """5. The scale indexes of the next part, (channels, rows, columns), with its corrections."""
+        index = np.maximum(index, self.least[self.part])
+        shift = np.repeat(self.moves[self.part], len(index) // BANDS[self.part])[:, None, None]
+        return np.where(index > 0, np.clip(index + shift, 1, len(self.tables) - 1), 0)
 
     def run(self, starts: list[list[int]], field: str) -> list[int]:
         """The symbols of one run, given the slots of each."""
@@ -276,7 +302,7 @@ def read_tile(
         """The next part as networks see it, and its values."""
         mean, scale = np.split(said, 2)
         index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
-        symbols.append(stream.read_part(index))
+        symbols.append(stream.read_part(stream.correct(index)))
         v = ((WORTH[e + 4] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
         v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
@@ -363,8 +389,8 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
 def find_bundle(weights: Path, bundle_id: bytes) -> Path:
     """1. The folder below `weights` whose files have this id."""
     for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
-        paths = [path for name in NETWORKS if (path := folder / f"{name}.onnx").exists()]
-        hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in [*paths, folder / PRIOR])
+        paths = [*(folder / f"{name}.onnx" for name in NETWORKS[:-1]), folder / PRIOR]
+        hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
         if hashlib.sha256(hashes).digest()[:8] == bundle_id:
             return folder
     raise ValueError(f"this stream needs bundle {bundle_id.hex()}")

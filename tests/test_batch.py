@@ -66,6 +66,13 @@ def test_r_without_output_writes_beside_each(tree: Path) -> None:
     assert files(tree) == ["a.gar", "b.gar", "sub/c.gar", "sub/deep/d.gar"]
 
 
+@pytest.mark.parametrize("folder", [".", "./", "", "/", ".."])
+def test_a_folder_without_a_name_is_refused_like_any_other(folder: str, capfd: Capture) -> None:
+    for command, more in ((compress, []), (decompress, ["-o", "x"])):
+        assert command([folder, *more]) == 1
+        assert "is a directory" in capfd.readouterr().err
+
+
 def test_one_file_goes_into_a_folder_that_exists_or_ends_with_a_slash(tree: Path) -> None:
     assert run([tree / "a.png", "-o", tree / "sub"]) == 0
     assert run([tree / "a.png", "-o", f"{tree}/fresh/"]) == 0

@@ -2,18 +2,20 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from runtime import codec as stages
-from runtime import container, pixels, spec, streams, wavelet
-from runtime.codec import LAYERS_END, ROWS, Codec, Coefficients, Symbols, packed_stride, padded
+from runtime import container, corrections, pixels, spec, streams, transform, wavelet
+from runtime.codec import LAYERS_END, ROWS, Codec, Part, Symbols
+from runtime.corrections import BANDS, Corrections
 from runtime.errors import BundleError, InputError, StreamError
 from runtime.groups import Order
 from runtime.latents import Level
 from runtime.networks import Networks
+from runtime.transform import Coefficients, packed_stride, padded
 from runtime.windows import squares
 
 PROJECT = Path(__file__).parents[1]
@@ -79,7 +81,8 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
         packed = tuple(
             grid[:, *tile.on(packed_stride(number))] for number, grid in enumerate(coefficients.packed, start=1)
         )
-        alone = Coefficients(coefficients.z[:, *tile.on(64)], packed)
+        size = min(64, 150 - tile.top), min(64, 203 - tile.left)
+        alone = Coefficients(coefficients.z[:, *tile.on(64)], packed, size)
         symbols = codec.quantise(alone, level)
         assert codec.pack_symbols(symbols) == chunks
         same(codec.unpack_symbols(b"".join(chunks), codec.level(header), tile.shape(64)), symbols)
@@ -138,7 +141,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, til
 def test_the_synthesis_net_sees_no_further_than_windows_are_grown(codec: Codec) -> None:
     """At most 32 px, the rest of the reach being the wavelet's: 28 px of three levels."""
     assert codec.bundle.has_synthesis
-    assert stages.REACH.before == stages.REACH.after >= 28 + 32
+    assert transform.REACH.before == transform.REACH.after >= 28 + 32
     random = np.random.default_rng(6)
     seen = random.integers(100, 156, (spec.SYNTHESIS_SEEN, 40, 40), dtype=np.uint8)
     far = 32 // spec.SYNTHESIS_PX
@@ -206,7 +209,7 @@ def test_the_largest_coefficients_are_clamped_where_16_bits_do_not_hold_them(cod
             signals = wavelet.to_colours(picture)
             for _ in range(number):
                 signals, exact = wavelet.split(signals)
-            if number <= stages.FINE_LEVELS:
+            if number <= transform.FINE_LEVELS:
                 largest = max(largest, float(np.abs(exact).max()))
                 exact = np.rint(exact).clip(-32767, 32767)
             assert np.array_equal(kept, exact)
@@ -226,12 +229,20 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> Sy
     """Symbols of a tile, a share of those that are coded drawn from all that 16 bits can be."""
     random = np.random.default_rng(seed)
 
-    def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
+    least = random.integers(0, 20, 16) * random.integers(0, 2, 16)
+    shifts = [tuple(random.integers(-8, 8, bands).tolist()) for bands in BANDS]
+    if level.subsampled:
+        least[-1], shifts[-1] = 0, (0,) * BANDS[-1]
+    corrected = Corrections(tuple(least.tolist()), tuple(shifts))
+
+    def code(place: int, mean: np.ndarray, worth: np.ndarray, index: np.ndarray) -> Part:
+        index = corrected.of(place, index, codec.bundle.prior.top_index)
+        order = Order(codec.bundle.tables, index.ravel())
         found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
         found[random.random(found.shape) < 0.7] = 0
-        return found
+        return Part(index, order, found)
 
-    return codec.predict(level, shape, code)
+    return replace(codec.predict(level, shape, code), corrections=corrected)
 
 
 def same(found: Symbols, expected: Symbols) -> None:
@@ -384,8 +395,9 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     z = symbols.parts[0].symbols
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
 
-    def code(number: int, part: int, mean: np.ndarray, unit: np.ndarray, order: Order) -> np.ndarray:
-        return order.take(z.ravel() if number == 0 else np.zeros(mean.size, np.int32))
+    def code(place: int, mean: np.ndarray, worth: np.ndarray, index: np.ndarray) -> Part:
+        order = Order(codec.bundle.tables, index.ravel())
+        return Part(index, order, np.zeros(len(order.places), np.int32) if place else order.take(z.ravel()))
 
     symbols = codec.predict(level, (1, 1), code)
     found = codec.unpack_symbols(b"".join(codec.pack_symbols(symbols)), level, (1, 1))
@@ -397,7 +409,8 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
 def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, subsampling: str, parts: int) -> None:
     """The stream of one tile is ordered z, then levels 5, 4, 3, 2, 1: a reader may stop after any part."""
     header, sections = container.unpack(codec.encode(photo, 100, subsampling=subsampling))
-    symbols, level = codec.quantise(codec.transform(photo, parts < 16), header.level), codec.level(header)
+    symbols = codec.quantise(codec.transform(photo, parts < 16), header.level)
+    level = codec.level(header)
     assert len(symbols.parts) == parts and LAYERS_END == (10, 13, 16)
     reader = streams.PartReader(codec.bundle.tables, sections[container.LATENTS], parts)
     for part in symbols.parts[:7]:
@@ -453,6 +466,14 @@ def test_fewer_and_fewer_pictures_do_without_fine_chroma_the_better_they_shall_b
     assert subsampled(codec, np.random.default_rng(0).integers(0, 256, (99, 99), np.uint8), 100)
 
 
+def test_the_choice_may_change_with_the_level_of_one_encoder(codec: Codec, photo: np.ndarray) -> None:
+    for levels in ((40, 220, 40), (220, 40, 220)):
+        at_level = codec.encoder(photo)
+        found = [at_level(level) for level in levels]
+        assert found == [codec.encoder(photo)(level) for level in levels]
+        assert len({container.unpack(data)[0].subsampled for data in found}) == 2
+
+
 def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.ndarray) -> None:
     sizes = {}
     for name in ("4:4:4", "4:2:0"):
@@ -465,20 +486,100 @@ def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.nda
         codec.encode(photo, subsampling="4:1:1")
 
 
-@pytest.mark.parametrize("height, width", [(1, 1), (1, 50), (50, 1), (2, 2), (7, 9), (64, 64), (150, 203)])
+def haar(picture: np.ndarray) -> np.ndarray:
+    """Squares of the finest chroma details, on average, of the 2 x 2 square that begins at each pixel (H, W)."""
+    edged = np.pad(picture.astype(float), ((0, 1), (0, 1), (0, 0)), "edge")
+    red, green, blue = np.moveaxis(edged, 2, 0)
+    found = np.zeros(picture.shape[:2])
+    for colour in ((red - blue) / 2**0.5, (red + blue - 2 * green) / 6**0.5):
+        square = np.stack([colour[y : y + len(picture), x : x + picture.shape[1]] for y in (0, 1) for x in (0, 1)])
+        found += ((square - square.mean(0)) ** 2).sum(0) / 6
+    return found
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 50), (50, 1), (2, 2), (7, 9), (64, 64), (150, 203), (256, 40)])
 def test_chroma_detail_is_that_of_the_haar_wavelet(photo: np.ndarray, height: int, width: int) -> None:
-    """Every eighth pair of rows: their 2 x 2 squares less their means, three details of each of two colours."""
-    picture = photo[:height, :width].astype(float)
-    u = (picture[:, :, 0] - picture[:, :, 2]) / 2**0.5
-    v = (picture[:, :, 0] - 2 * picture[:, :, 1] + picture[:, :, 2]) / 6**0.5
-    squares_ = [
-        (plane[y : y + 2, x : x + 2] - plane[y : y + 2, x : x + 2].mean()) ** 2
-        for plane in (u, v)
-        for y in range(0, height - 1, 16)
-        for x in range(0, width - 1, 2)
-    ]
-    expected = np.sum(squares_) / (3 * len(squares_)) if squares_ else 0.0
-    assert wavelet.chroma_detail(photo[:height, :width]) == pytest.approx(expected)
+    picture = np.tile(photo, (2, 1, 1))[:height, :width]
+    found = haar(picture)
+    squares = [found[y : y + 64, x : x + 64].sum() / 64**2 for y in range(0, height, 64) for x in range(0, width, 64)]
+    assert wavelet.chroma_detail(picture) == pytest.approx(max(found.mean(), max(squares) / 8))
+
+
+def test_chroma_detail_of_a_large_picture_is_about_that_of_all_its_rows() -> None:
+    noise = np.random.default_rng(0).normal(128, 20, (700, 300, 3)).astype(np.uint8)
+    assert wavelet.chroma_detail(noise) == pytest.approx(haar(noise).mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("pitch", [8, 16, 32])
+@pytest.mark.parametrize("height, top, left", [(200, 0, 0), (1000, 3, 5), (1000, 900, 500)])
+def test_lines_of_red_in_a_corner_are_coded_in_full(codec: Codec, pitch: int, height: int, top: int, left: int) -> None:
+    """As of text: half of the rows are empty, and half of the picture is gray."""
+    picture = np.full((height, 640, 3), 100, np.uint8)
+    lines = np.random.default_rng(1).integers(0, 2, (pitch // 2, 100), np.uint8) * np.uint8(155)
+    for row in range(top, min(top + 4 * pitch, height - pitch), pitch):
+        picture[row : row + pitch // 2, left : left + 100, 0] += lines
+    assert wavelet.chroma_detail(picture) > codec.bundle.prior.at_level(codec.bundle.level(75)).chroma_unseen
+
+
+def corrections_of(codec: Codec, data: bytes) -> list[Corrections]:
+    """What each tile of a stream corrects."""
+    header, sections = container.unpack(data)
+    tiles = squares(padded(header.height, header.width), header.tile_px)
+    parts, chunks = 16 - header.subsampled, container.unpack_tiles(sections[container.LATENTS], len(tiles), 3)
+    return [streams.PartReader(codec.bundle.tables, b"".join(chunk), parts).corrections for chunk in chunks]
+
+
+@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("size", [16, 100, 1100])
+def test_what_no_network_expects_is_coded_all_the_same(name: str, size: int) -> None:
+    """Columns of red and blue, in one tile and in several: their chroma is all in details that photographs lack."""
+    picture = np.zeros((40, size, 3), np.uint8)
+    picture[:, 0::2, 0], picture[:, 1::2, 2] = 255, 255
+    codec = Codec(name)
+    for quality in (75, 100):
+        data = codec.encode(picture, quality)
+        assert psnr(codec.decode(data), picture) > 30
+        assert any(max(each.least) for each in corrections_of(codec, data))
+    data = codec.encode(picture, 75, subsampling="4:2:0")
+    assert psnr(codec.decode(data), picture) < 10
+
+
+def test_corrections_make_a_photograph_smaller(codec: Codec, cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes for its PSNR: a hundredth of the bytes is worth 0.06 dB or so."""
+    with_corrections = [codec.encode(cam, quality) for quality in (20, 50, 75)]
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, tables: (0, (0,) * bands))
+    plain = [codec.encode(cam, quality) for quality in (20, 50, 75)]
+    assert all(corrections_of(codec, data) == [corrections.NONE] for data in plain)
+    for mine, other in zip(with_corrections, plain, strict=True):
+        more_db = psnr(codec.decode(mine), cam) - psnr(codec.decode(other), cam)
+        assert len(mine) / len(other) - 1 < more_db / 6
+
+
+def test_an_odd_part_of_a_picture_is_coded_and_costs_no_more_elsewhere(codec: Codec, cam: np.ndarray) -> None:
+    """A photograph of two tiles, with a square of red and blue columns in the second one."""
+    plain = np.tile(cam, (2, 4, 1))[:256, :1280]
+    odd = plain.copy()
+    patch = odd[90:154, 1100:1164]
+    patch[:], patch[:, 0::2, 0], patch[:, 1::2, 2] = 0, 255, 255
+    chunks = []
+    for picture in (plain, odd):
+        data = codec.encode(picture, 75, subsampling="4:4:4")
+        chunks.append(container.unpack_tiles(container.unpack(data)[1][container.LATENTS], 2, 3))
+    assert psnr(codec.decode(data)[90:154, 1100:1164], patch) > 30
+    first, second = zip(*chunks, strict=True)
+    assert abs(len(b"".join(first[1])) / len(b"".join(first[0])) - 1) < 0.01
+    assert len(b"".join(second[1])) < len(b"".join(second[0])) + 12_000
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (63, 70), (97, 129), (416, 600)])
+def test_what_lies_beyond_the_picture_costs_next_to_nothing(
+    codec: Codec, height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.tile(np.random.default_rng(3).integers(0, 256, (64, 64, 3), np.uint8), (7, 10, 1))[:height, :width]
+    data = codec.encode(picture, 75)
+    monkeypatch.setattr(Coefficients, "needed", lambda self, level: (1 << 20, 1 << 20))
+    coded = codec.encode(picture, 75)
+    assert len(data) <= len(coded) and psnr(codec.decode(data), picture) > psnr(codec.decode(coded), picture) - 0.3
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------

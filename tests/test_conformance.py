@@ -80,6 +80,16 @@ def test_reference_decoder_decodes_the_same_symbols_and_pixels(name: str) -> Non
     assert hashlib.sha256(grids).hexdigest() == facts["symbols_sha256"]
 
 
+@pytest.mark.parametrize("name", ["chroma-444", "tiles-2x2"])
+def test_reference_decoder_corrects_pixels_as_the_codec_does(name: str) -> None:
+    """With the synthesis net, which is no part of decoding."""
+    pytest.importorskip("onnx")
+    stream, _ = case(name)
+    corrected = Codec(threads=1, enhance=True).decode(stream)
+    assert np.array_equal(reference_decoder.decode(stream, enhance=True), corrected)
+    assert not np.array_equal(Codec(threads=1).decode(stream), corrected)
+
+
 @each_refused
 def test_codec_refuses(name: str, codec: Codec) -> None:
     """For a reason of the stream's: were the vectors of another bundle, each would be refused for that."""

@@ -167,6 +167,22 @@ def test_a_region_is_written_alone(cam: Path, codec: Codec, capfd: pytest.Captur
     assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
 
 
+def test_enhance_corrects_pixels(cam: Path, tiled: Path, codec: Codec) -> None:
+    corrected = Codec(threads=1, enhance=True)
+    data, layers = cam.read_bytes(), tiled.read_bytes()
+    whole = corrected.decode(data)
+    assert main([str(cam), "--enhance", "-f"]) == 0
+    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole)
+    assert not np.array_equal(whole, codec.decode(data))
+    assert main([str(cam), "--enhance", "--region", "8,4,20,30", "-f"]) == 0
+    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
+    for layer in (0, 1, 2):
+        assert main([str(tiled), "--enhance", "--layer", str(layer), "-f"]) == 0
+        preview = partial.preview(corrected, layers, layer + 1)
+        assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, preview)
+        assert not np.array_equal(preview, partial.preview(codec, layers, layer + 1))
+
+
 @pytest.mark.parametrize("region", ["1,2,3", "0,0,65,1", "0,0,0,0", "-1,0,5,5", "a,b,c,d", "1e3,0,1,1", ""])
 def test_a_wrong_region_is_one_line(region: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "region" in failure([cam, f"--region={region}"], capfd)

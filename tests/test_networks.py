@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runtime import compress, networks, spec
+from runtime import compress, decompress, networks, pixels, spec
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.networks import MOVABLE, PROVIDERS, Networks, Provider
@@ -54,8 +54,9 @@ def test_float_twins_decode_within_a_level_and_encode_to_the_same_bytes(
     data = enhanced.encode(photo, 50)
     assert near(twin_codec.decode(data), enhanced.decode(data))
     assert twin_codec.encode(photo, 50) == data
-    assert "may differ by a level" in str(twin_codec.networks.note)
-    assert enhanced.networks.note is None
+    assert "may differ by a level" in str(twin_codec.networks.note(enhance=True))
+    assert "is not used" in str(twin_codec.networks.note(enhance=False))
+    assert enhanced.networks.note(enhance=True) is enhanced.networks.note(enhance=False) is None
 
 
 def test_pixels_are_enhanced_where_that_is_asked_for_or_another_provider_is(
@@ -155,6 +156,18 @@ def test_the_command_takes_the_provider_and_refuses_in_one_line(tmp_path, capsys
     assert compress.main([str(tmp_path / "cam.png"), "--provider", "abacus"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "cam.gar").exists()
+
+
+def test_commands_say_whether_the_provider_is_used(twin_codec: Codec, tmp_path, capsys, photo: np.ndarray) -> None:
+    pixels.write(tmp_path / "cam.png", photo)
+    assert compress.main([str(tmp_path / "cam.png"), "--provider", "twin"]) == 0
+    assert "is not used" in capsys.readouterr().err
+    assert decompress.main([str(tmp_path / "cam.gar"), "--provider", "twin", "-f"]) == 0
+    assert "may differ by a level" in capsys.readouterr().err
+    assert compress.main([str(tmp_path / "cam.png"), "--bundle", "lite", "-f"]) == 0
+    assert decompress.main([str(tmp_path / "cam.gar"), "--enhance", "-f"]) == 0
+    error = capsys.readouterr().err
+    assert "not enhanced: bundle lite has no synthesis net" in error and len(error.splitlines()) == 1
 
 
 def test_threads_that_ask_for_a_session_at_once_get_the_same_one(codec: Codec) -> None:

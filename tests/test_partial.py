@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from runtime import container, partial
-from runtime.codec import COARSE_REACH, REACH, Codec
+from runtime.codec import Codec
 from runtime.container import ALPHA, LATENTS, LAYERS
 from runtime.errors import CodecError, InputError, StreamError, TruncatedError
+from runtime.transform import COARSE_REACH, REACH
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,14 @@ def six(codec: Codec, picture: np.ndarray) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("runtime.codec.TILE_PX", 64)
         return codec.encode(picture, 100, {container.XMP: b"<x/>"})
+
+
+@pytest.fixture(scope="module")
+def subsampled(codec: Codec, picture: np.ndarray) -> bytes:
+    """A stream of six tiles without the finest details of chroma."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.codec.TILE_PX", 64)
+        return codec.encode(picture, 100, subsampling="4:2:0")
 
 
 def error(a: np.ndarray, b: np.ndarray) -> float:
@@ -63,7 +72,7 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
 
 
-@pytest.mark.parametrize("stream", ["one", "six"])
+@pytest.mark.parametrize("stream", ["one", "six", "subsampled"])
 def test_each_layer_needs_more_of_the_file_and_gives_a_better_picture(
     stream: str, codec: Codec, picture: np.ndarray, request: pytest.FixtureRequest
 ) -> None:
@@ -80,9 +89,24 @@ def test_each_layer_needs_more_of_the_file_and_gives_a_better_picture(
     assert np.array_equal(partial.preview(codec, data, 1), previews[0])
 
 
-def test_a_preview_of_a_region_is_the_crop_of_the_preview(codec: Codec, six: bytes) -> None:
-    whole = partial.preview(codec, six, 1)
-    assert np.array_equal(partial.preview(codec, six, 1, (10, 20, 100, 60)), whole[20:80, 10:110])
+@pytest.mark.parametrize("stream", ["six", "subsampled"])
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_a_preview_of_a_region_is_the_crop_of_the_preview(
+    layers: int, stream: str, codec: Codec, request: pytest.FixtureRequest
+) -> None:
+    data = request.getfixturevalue(stream)
+    whole = partial.preview(codec, data, layers)
+    assert np.array_equal(partial.preview(codec, data, layers, (10, 20, 100, 60)), whole[20:80, 10:110])
+
+
+def test_a_region_of_a_subsampled_stream_is_the_crop_of_the_whole(codec: Codec, subsampled: bytes) -> None:
+    assert container.unpack(subsampled)[0].subsampled
+    whole = codec.decode(subsampled)
+    windowed = Codec(threads=1, tile_px=64)
+    for x, y, width, height in ((0, 0, 64, 64), (10, 20, 100, 60), (63, 63, 2, 2), (159, 0, 1, 128)):
+        crop = whole[y : y + height, x : x + width]
+        assert np.array_equal(codec.decode(subsampled, (x, y, width, height)), crop)
+        assert np.array_equal(windowed.decode(subsampled, (x, y, width, height)), crop)
 
 
 def test_a_preview_notices_damage_where_there_are_checksums(codec: Codec, one: bytes, six: bytes) -> None:
@@ -109,7 +133,7 @@ def test_other_layers_are_refused(layers: int, codec: Codec, one: bytes) -> None
         partial.preview(codec, one, layers)
 
 
-@pytest.mark.parametrize("stream", ["one", "six"])
+@pytest.mark.parametrize("stream", ["one", "six", "subsampled"])
 def test_a_whole_stream_is_saved_as_it_is_decoded(stream: str, codec: Codec, request: pytest.FixtureRequest) -> None:
     data = request.getfixturevalue(stream)
     saved = partial.salvage(codec, data)
@@ -117,9 +141,12 @@ def test_a_whole_stream_is_saved_as_it_is_decoded(stream: str, codec: Codec, req
     assert saved.metadata == ({container.XMP: b"<x/>"} if stream == "six" else {})
 
 
-def test_damage_stays_in_its_tile(codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_damage_stays_in_its_tile(
+    subsampling: str, codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("runtime.codec.TILE_PX", 64)
-    data = codec.encode(np.tile(photo[:64], (1, 4, 1))[:, :768], 100)
+    data = codec.encode(np.tile(photo[:64], (1, 4, 1))[:, :768], 100, subsampling=subsampling)
     decoded = codec.decode(data)
     for layer, left in enumerate(("lost", "blurred", "finest")):
         clean = 64 + (REACH.after if layer else REACH.after + COARSE_REACH.after)
@@ -131,9 +158,11 @@ def test_damage_stays_in_its_tile(codec: Codec, photo: np.ndarray, monkeypatch: 
         assert not np.array_equal(saved.pixels[:, :64], decoded[:, :64])
 
 
-def test_a_lost_tile_looks_like_its_neighbours(codec: Codec, six: bytes) -> None:
-    decoded = codec.decode(six)
-    saved = partial.salvage(codec, flipped(six, chunk_at(six, 4, 0)))
+@pytest.mark.parametrize("stream", ["six", "subsampled"])
+def test_a_lost_tile_looks_like_its_neighbours(stream: str, codec: Codec, request: pytest.FixtureRequest) -> None:
+    data = request.getfixturevalue(stream)
+    decoded = codec.decode(data)
+    saved = partial.salvage(codec, flipped(data, chunk_at(data, 4, 0)))
     gray = np.full_like(decoded[64:, 64:128], 128)
     assert error(saved.pixels[64:, 64:128], decoded[64:, 64:128]) < error(gray, decoded[64:, 64:128])
 
@@ -179,7 +208,7 @@ def test_where_nothing_is_left_that_is_said(codec: Codec, one: bytes, six: bytes
         with pytest.raises(StreamError):
             partial.salvage(codec, data)
     with pytest.raises(StreamError, match="nothing"):
-        partial.salvage(codec, six[:40])
+        partial.salvage(codec, six[: chunk_at(six, 0, 0)])
 
 
 def test_anything_is_a_picture_or_a_codec_error(codec: Codec, one: bytes, six: bytes) -> None:

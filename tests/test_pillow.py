@@ -87,9 +87,18 @@ def test_the_quality_reaches_the_codec(picture, codec: Codec, photo: np.ndarray)
     assert saved(picture, quality=20) == codec.encode(photo, 20)
 
 
-def test_subsampling_reaches_the_codec(picture, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
-    for subsampling in ("4:2:0", "4:4:4"):
-        assert saved(picture, quality=90, subsampling=subsampling) == codec.encode(photo, 90, None, subsampling)
+def test_no_quality_is_the_default_one(picture, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    assert saved(picture, quality=None) == codec.encode(photo, 75)
+    assert saved(picture, quality=np.float32(20)) == codec.encode(photo, 20)
+
+
+@pytest.mark.parametrize(
+    "given, meant",
+    [("4:4:4", "4:4:4"), (0, "4:4:4"), ("4:2:0", "4:2:0"), (2, "4:2:0")]
+    + [(auto, "auto") for auto in ("auto", -1, None)],
+)
+def test_subsampling_reaches_the_codec(given, meant: str, picture, codec: Codec, photo: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+    assert saved(picture, quality=90, subsampling=given) == codec.encode(photo, 90, None, meant)
 
 
 def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
@@ -105,7 +114,19 @@ def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
     "options, told",
     [
         ({"quality": 0}, "outside 1..100"),
-        ({"subsampling": "4:2:2"}, "4:2:2"),
+        ({"quality": float("nan")}, "outside 1..100"),
+        ({"quality": "keep"}, "quality='keep' is no number; give 1 to 100"),
+        ({"quality": "75"}, "quality='75' is no number"),
+        ({"quality": [75], "target_size": 3000}, "is no number"),
+        ({"subsampling": "4:2:2"}, "subsampling='4:2:2' is not possible; give 4:4:4 or 0, 4:2:0 or 2, auto or -1"),
+        ({"subsampling": 1}, "subsampling=1 is not possible"),
+        ({"subsampling": "keep"}, "'keep' is not possible"),
+        ({"subsampling": [0]}, "is not possible"),
+        ({"subsampling": 0.5}, "is not possible"),
+        ({"exif": "abc"}, "exif is of type str; give bytes or an Image.Exif"),
+        ({"exif": {271: "Gargalo"}}, "exif is of type dict"),
+        ({"icc_profile": "sRGB"}, "icc_profile is of type str; give bytes$"),
+        ({"xmp": 5}, "xmp is of type int; give bytes or a str"),
         ({"target_size": 10}, "as small as 10 bytes"),
         ({"target_size": "many"}, "is no size"),
         ({"target_size": 3000, "target_psnr": 30}, "give one of"),
@@ -161,6 +182,11 @@ def test_the_profile_goes_on_by_itself_and_none_removes_it(picture) -> None:  # 
     with Image.open(BytesIO(saved(picture))) as im:
         assert im.info["icc_profile"] == ICC
         assert "icc_profile" not in Image.open(BytesIO(saved(im, icc_profile=None))).info
+
+
+def test_empty_metadata_is_none(picture) -> None:  # type: ignore[no-untyped-def]
+    for empty in (None, b"", ""):
+        assert saved(picture, exif=empty, icc_profile=empty, xmp=empty) == saved(picture)
 
 
 def test_an_orientation_turns_the_pixels_since_a_gar_file_is_upright(picture, codec: Codec) -> None:  # type: ignore[no-untyped-def]

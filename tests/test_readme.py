@@ -46,13 +46,13 @@ def is_run(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the README supposes it: cam.jpg, docs/cam.jpg, photos/, clip.avi; small, but for docs/cam.jpg."""
+    """A folder as the README supposes it: pictures, photos/ and clip.avi, all small but for docs/cam.jpg."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "docs").mkdir()
     (folder / "photos" / "trip").mkdir(parents=True)
     shutil.copy(PROJECT / "docs" / "cam.jpg", folder / "docs" / "cam.jpg")
     small = pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:260, 200:440]
-    for name in ("cam.jpg", "photos/a.jpg", "photos/trip/b.png"):
+    for name in ("cam.jpg", "scan.png", "photos/a.jpg", "photos/trip/b.png"):
         pixels.write(folder / name, small)
     video = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 1, (64, 48))
     for level in range(30):
@@ -104,6 +104,15 @@ def test_the_shell_blocks_run_in_order(place: Path, environment: dict[str, str])
 
 def without_figures(text: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"\d[\d,.]*", "0", text)).strip()
+
+
+def test_the_compress_line_prints_what_the_readme_shows(place: Path, environment: dict[str, str]) -> None:
+    """With its figures, but for the time, which is the machine's."""
+    shown = re.findall(r"^\$ (gargalo compress .*)\n(.*) ms$", README, re.MULTILINE)
+    assert shown
+    for command, expected in shown:
+        without_ms, _, _ = run(command, place, environment).rpartition(", ")
+        assert without_ms == expected.rpartition(", ")[0], f"README.md shows other figures for {command}"
 
 
 def test_the_python_blocks_run(place: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,8 @@ def test_random_bytes_raise_stream_error_or_decode(seed):
         (bytes([0, 0, 0, 1, 0, 9]), "left over"),
         (bytes([0, 1, 0, 1, 0]), "do not return"),
         (bytes([0, 0, 0, 2, 0]), "do not return"),
-        (bytes([0x10, 0, 0, 1, 0]), "lanes"),
+        (bytes([0x10, 0, 0, 1, 0]), "corrections of parts"),
+        (bytes([0x40, 0, 0, 1, 0]), "flags 0x4"),
     ],
 )
 def test_nonsense_is_refused(data, message):

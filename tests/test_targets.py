@@ -30,6 +30,12 @@ def sizes(codec: Codec, image: np.ndarray) -> list[int]:
     return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
 
 
+def test_a_stream_is_the_same_whatever_its_maker_does_to_decoded_pixels(small: np.ndarray) -> None:
+    for wanted in (26.3, 29.1, 32.7, 36.2):
+        plain, other = (targets.encode(Codec(enhance=e), small, Target(psnr_db=wanted)) for e in (False, True))
+        assert plain == other
+
+
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.37, 0.8, 1.0])
 def test_a_size_is_never_passed_and_the_next_level_would_pass_it(share: float, codec: Codec, small: np.ndarray) -> None:
     least, _, most = sizes(codec, small)

@@ -57,13 +57,6 @@ def test_blocks_give_any_area_and_are_made_once() -> None:
     assert len(made) == len(set(made))
 
 
-def test_blocks_of_another_type_are_not_cut_to_the_first_one_s() -> None:
-    """What no tile is, whose values are of 16 bits, a block may be."""
-    tiles = {0: np.int16(5), 64: np.int32(1 << 20)}
-    blocks = Blocks(lambda part: [np.full((1, 4, 4), tiles[part.left])], Area(0, 0, 64, 128), (64, 64), 16)
-    assert blocks.take(Area(0, 0, 64, 128)).max() == 1 << 20
-
-
 def test_forgotten_blocks_are_those_before_the_area_row_by_row() -> None:
     made: list[Area] = []
 

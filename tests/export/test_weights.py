@@ -15,7 +15,7 @@ from runtime.networks import Networks  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
 QUALITIES = (15, 75, 97)
-LEAST_LIVE = 0.25
+LEAST_LIVE = 0.1
 """Share of a hidden layer's channels that must be above zero somewhere in a photograph."""
 
 

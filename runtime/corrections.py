@@ -1,0 +1,182 @@
+"""What a tile's stream corrects of the scale indexes that networks tell (FORMAT.md, section 4, Corrections).
+
+Networks know photographs. Of a picture unlike those that they learnt from they tell scales that are too wide or too
+narrow for a whole band, which a shift puts right; or that nothing is there where something is: then a part gets a least
+scale index. The parts are in coding order, z first. A band is a wavelet band of a colour, of z a channel.
+
+    u16 mask of parts | for each of them u8 least scale index
+    u16 mask of parts | for each of them, for each of its bands, 4 bits: shift + 8 | padded to bytes
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime import spec
+from runtime.errors import StreamError, TruncatedError
+from runtime.latents import BITS_PER_SQUARED_STEP, F32, U8
+from runtime.tables import BIN_MAGNITUDES, BINS, Tables
+
+BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
+"""The number of each part's bands; a band has as many channels as the others of its part."""
+
+LEAST_FLAG, SHIFTS_FLAG = 1, 2
+"""Which of the two there are."""
+
+_MASK_BYTES = 2
+_SHIFT_BITS = 4
+_POSITIONS = 1024
+"""About so many positions of a part tell the encoder what pays: every so many-th row."""
+_MUCH = 1.5
+"""How many times as much leaving out must cost as coding does, or else photographs gain little and take more time."""
+_ROUNDED_UP = 0.33
+"""Magnitudes from so much below a whole number on become that, roughly; chosen on validation pictures."""
+_BITS_OF_ERRORS = np.maximum(BITS_PER_SQUARED_STEP * BIN_MAGNITUDES**2 - 4.5, 0)
+"""(BINS,) bits that the squared error is worth that is saved by coding a magnitude in place of 0: on average less than
+its square, as most that are rounded to it are smaller."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Those of one tile."""
+
+    least: tuple[int, ...] = (0,) * len(BANDS)
+    """least scale index of each part"""
+    shifts: tuple[tuple[int, ...], ...] = tuple((0,) * bands for bands in BANDS)
+    """what is added to the scale indexes from 1 on of each band of each part"""
+
+    def of(self, place: int, index: U8, top: int) -> U8:
+        """The corrected scale indexes (n, h, w) of the part at a place, the highest there is being top."""
+        return corrected(index, self.least[place], self.shifts[place], top)
+
+
+NONE = Corrections()
+
+
+def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
+    """Scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
+    if not least and not any(shifts):
+        return index
+    becomes = np.arange(top + 1).clip(least) + np.array(shifts)[:, None]
+    becomes = becomes.clip(1, top).astype(np.uint8)
+    becomes[:, 0] *= least > 0
+    found = np.empty(index.shape, np.uint8)
+    for row, before, after in zip(becomes, _by_band(index, shifts), _by_band(found, shifts), strict=True):
+        np.take(row, before, out=after, mode="clip")  # clip: numpy buffers the output otherwise
+    return found
+
+
+def _by_band(array: NDArray[np.uint8], shifts: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Channels (n, h, w) as (bands, n / bands, h, w)."""
+    return array.reshape(len(shifts), -1, *array.shape[1:])
+
+
+# -- to bytes and back -------------------------------------------------------------------------------------------------
+
+
+def pack(corrections: Corrections) -> tuple[int, bytes]:
+    """Flags that say what there is, and the bytes of that."""
+    least = [place for place, index in enumerate(corrections.least) if index]
+    moved = [place for place, shifts in enumerate(corrections.shifts) if any(shifts)]
+    data = b""
+    if least:
+        data += _mask(least) + bytes(corrections.least[place] for place in least)
+    if moved:
+        nibbles = [shift - spec.SHIFTS.start for place in moved for shift in corrections.shifts[place]]
+        nibbles += [0] * (len(nibbles) % 2)
+        pairs = zip(nibbles[::2], nibbles[1::2], strict=True)
+        data += _mask(moved) + bytes(high << _SHIFT_BITS | low for high, low in pairs)
+    return LEAST_FLAG * bool(least) | SHIFTS_FLAG * bool(moved), data
+
+
+def unpack(flags: int, data: bytes, parts: int, top: int) -> tuple[Corrections, int]:
+    """The corrections of a tile of so many parts at the beginning of data, and how many bytes they are.
+
+    Raises TruncatedError, and StreamError for what pack does not make.
+    """
+    at = 0
+    least, shifts = list(NONE.least), list(NONE.shifts)
+
+    def take(count: int) -> bytes:
+        nonlocal at
+        at += count
+        if at > len(data):
+            raise TruncatedError(f"tile stream ends early: {at - len(data)} bytes of its corrections are missing")
+        return data[at - count : at]
+
+    def places() -> list[int]:
+        mask = int.from_bytes(take(_MASK_BYTES), "little")
+        if not mask or mask >> parts:
+            raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
+        return [place for place in range(parts) if mask >> place & 1]
+
+    if flags & LEAST_FLAG:
+        corrected = places()
+        for place, index in zip(corrected, take(len(corrected)), strict=True):
+            if not 1 <= index <= top:
+                raise StreamError(f"least scale index {index}, 1 to {top} may be: the tile stream is damaged")
+            least[place] = index
+    if flags & SHIFTS_FLAG:
+        corrected = places()
+        count = sum(BANDS[place] for place in corrected)
+        found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
+        if any(found[count:]):
+            raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
+        numbers = iter(found)
+        for place in corrected:
+            shifts[place] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[place]))
+    return Corrections(tuple(least), tuple(shifts)), at
+
+
+def _mask(places: list[int]) -> bytes:
+    return sum(1 << place for place in places).to_bytes(_MASK_BYTES, "little")
+
+
+# -- the encoder's choice ----------------------------------------------------------------------------------------------
+
+
+def best(exact: F32, index: U8, bands: int, tables: Tables) -> tuple[int, tuple[int, ...]]:
+    """The least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the scale
+    indexes (n, h, w) that a network tells; 0 where it is not worth the bits that they take themselves.
+    """
+    rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
+    counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(tables.index_table))
+    least = _best_least(counts.sum(axis=0), tables.binned_bits)
+    if least:
+        counts[:, least] += counts[:, :least].sum(axis=1)
+        counts[:, :least] = 0
+    bits = counts.reshape(bands, -1) @ tables.shifted_bits
+    saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
+    pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
+    choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
+    return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
+
+
+def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> NDArray[np.float64]:
+    """How many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
+    magnitude = np.abs(exact)
+    magnitude += np.float32(_ROUNDED_UP)
+    np.floor(magnitude, out=magnitude)
+    # a number's exponent and the first two bits of its mantissa: four bins an octave
+    places = magnitude.view(np.int32) >> 21
+    places -= 4 * 127 - 1
+    np.clip(places, 0, BINS - 1, out=places)
+    places += index * np.int32(BINS)
+    counts = [np.bincount(band, minlength=indexes * BINS) for band in places.reshape(bands, -1)]
+    return np.stack(counts).astype(np.float64).reshape(bands, indexes, BINS)
+
+
+def _best_least(counts: NDArray[np.float64], bits: NDArray[np.float64]) -> int:
+    """The least scale index that pays most, of the counts (I, BINS) of scale indexes and bins of magnitudes, and of the
+    bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
+    """
+    before, price = float(counts[0] @ _BITS_OF_ERRORS), 8 * (_MASK_BYTES + 1)
+    if before <= price:
+        return 0
+    costs = np.minimum(bits[1:], bits[1:, :1] + _BITS_OF_ERRORS)  # at each least index from 1 on
+    raised = counts[1:].cumsum(axis=0)[:-1]
+    harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
+    after = costs @ counts[0] + np.append(0, harm.clip(0))
+    best = int(after.argmin())
+    return best + 1 if before > _MUCH * after[best] + price else 0
