@@ -148,8 +148,7 @@ def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":
 
     tile = {} if args.tile is None else {"tile_px": int(number(args.tile, "--tile", 1, MAX_SIDE_PX))}
     codec = Codec(args.bundle, args.provider, threads, **tile, enhance=getattr(args, "enhance", None))
-    decodes = hasattr(args, "enhance")
-    note = codec.networks.note(decodes and codec.enhance)
+    note = codec.networks.note(enhance="enhance" in args and codec.enhance)
     if note and not args.quiet:
         complain(note)
     return codec

@@ -90,7 +90,7 @@ def pack(corrections: Corrections) -> tuple[int, bytes]:
     return LEAST_FLAG * bool(least) | SHIFTS_FLAG * bool(moved), data
 
 
-def unpack(flags: int, data: bytes, parts: int, top: int) -> tuple[Corrections, int]:
+def unpack(flags: int, data: bytes | memoryview, parts: int, top: int) -> tuple[Corrections, int]:
     """The corrections of a tile of so many parts at the beginning of data, and how many bytes they are.
 
     Raises TruncatedError, and StreamError for what pack does not make.
@@ -98,7 +98,7 @@ def unpack(flags: int, data: bytes, parts: int, top: int) -> tuple[Corrections, 
     at = 0
     least, shifts = list(NONE.least), list(NONE.shifts)
 
-    def take(count: int) -> bytes:
+    def take(count: int) -> bytes | memoryview:
         nonlocal at
         at += count
         if at > len(data):
@@ -178,5 +178,5 @@ def _best_least(counts: NDArray[np.float64], bits: NDArray[np.float64]) -> int:
     raised = counts[1:].cumsum(axis=0)[:-1]
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
     after = costs @ counts[0] + np.append(0, harm.clip(0))
-    best = int(after.argmin())
-    return best + 1 if before > _MUCH * after[best] + price else 0
+    which = int(after.argmin())
+    return which + 1 if before > _MUCH * after[which] + price else 0

@@ -102,12 +102,10 @@ def decompress(args: argparse.Namespace) -> int:
                 else:
                     picture = codec.decode(data, region, max_pixels)
                     _, sections = container.unpack(data, max_pixels)
-                if codec.enhance:
-                    bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle
-                    notes += (
-                        [] if bundle.has_synthesis else [f"not enhanced: bundle {bundle.name} has no synthesis net"]
-                    )
                 ms = 1e3 * (time.perf_counter() - start)
+                bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle if codec.enhance else None
+                if bundle and not bundle.has_synthesis:
+                    notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
             except StreamError as error:
                 raise StreamError(f"{job.source}: {error}") from error
             height, width = picture.shape[:2]

@@ -94,7 +94,7 @@ class PartReader:
             raise StreamError(f"tile stream with 2**{log2_lanes} lanes, at most {MAX_LANES} may be")
         if flags & ~(LEAST_FLAG | SHIFTS_FLAG):
             raise StreamError(f"tile stream with flags {flags:#x}: it is damaged")
-        self.corrections, size = unpack(flags, data[1:], parts, len(tables.index_table) - 1)
+        self.corrections, size = unpack(flags, memoryview(data)[1:], parts, len(tables.index_table) - 1)
         """What must be corrected of the scale indexes that orders are made of."""
         lanes = 1 << log2_lanes
         self._at = 1 + size + lanes * STATE_BYTES

@@ -154,7 +154,8 @@ def test_bits_are_those_of_the_mixture_it_names() -> None:
 def test_bits_are_positive_and_each_picture_has_its_own(model: Codec, picture: "torch.Tensor") -> None:
     two = torch.cat([picture, picture.flip(3)])
     x_hat, rates, error, planes = model(two, torch.tensor([2.0, 5.5]))
-    assert rates.shape == (2, PARTS) and torch.all(rates >= 0) and torch.all(rates[1] > 0) and torch.all(error > 0)
+    assert rates.shape == (2, PARTS) and torch.all(rates >= 0) and torch.all(error > 0)
+    assert torch.all(rates[0, :-3] > 0) and torch.all(rates[1] > 0)  # of the finest level a low rate may code nothing
     assert rates[1].sum() > rates[0].sum() and error[1] < error[0]
     assert planes.flatten(1).tolist() == [[0, 0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0.5, 0.5, 0]]
     alone = model(two[1:], torch.tensor([5.5]))
