@@ -20,8 +20,7 @@ from runtime.errors import CodecError, InputError
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
-# numpy's own threads take longer to start, and then to wait for each other, than our small products take;
-# numpy reads this once, when it is loaded
+# numpy, when it is loaded, would start threads for products of matrices, of which there are none here
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 STREAM = Path("-")

@@ -10,6 +10,7 @@ scale index. The parts are in coding order, z first. A band is a wavelet band of
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,18 +59,14 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
     """Scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
-    becomes = np.arange(top + 1).clip(least) + np.array(shifts)[:, None]
+    becomes = np.arange(256).clip(least) + np.array(shifts)[:, None]  # OpenCV wants all that a byte may be
     becomes = becomes.clip(1, top).astype(np.uint8)
     becomes[:, 0] *= least > 0
     found = np.empty(index.shape, np.uint8)
-    for row, before, after in zip(becomes, _by_band(index, shifts), _by_band(found, shifts), strict=True):
-        np.take(row, before, out=after, mode="clip")  # clip: numpy buffers the output otherwise
+    by_band = [array.reshape(len(shifts), 1, -1) for array in (index, found)]
+    for row, before, after in zip(becomes, *by_band, strict=True):
+        cv2.LUT(before, row, after)
     return found
-
-
-def _by_band(array: NDArray[np.uint8], shifts: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Channels (n, h, w) as (bands, n / bands, h, w)."""
-    return array.reshape(len(shifts), -1, *array.shape[1:])
 
 
 # -- to bytes and back -------------------------------------------------------------------------------------------------
@@ -146,7 +143,10 @@ def best(exact: F32, index: U8, bands: int, tables: Tables) -> tuple[int, tuple[
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
-    bits = counts.reshape(bands, -1) @ tables.shifted_bits
+    found = counts.reshape(bands, -1)
+    some = np.flatnonzero(found.any(axis=0))
+    # not as a product of matrices, which would wake up threads
+    bits = np.einsum("bi,is->bs", found.take(some, axis=1), tables.shifted_bits.take(some, axis=0))
     saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
     pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
     choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
@@ -171,12 +171,12 @@ def _best_least(counts: NDArray[np.float64], bits: NDArray[np.float64]) -> int:
     """The least scale index that pays most, of the counts (I, BINS) of scale indexes and bins of magnitudes, and of the
     bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
-    before, price = float(counts[0] @ _BITS_OF_ERRORS), 8 * (_MASK_BYTES + 1)
+    before, price = float((counts[0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
     if before <= price:
         return 0
     costs = np.minimum(bits[1:], bits[1:, :1] + _BITS_OF_ERRORS)  # at each least index from 1 on
     raised = counts[1:].cumsum(axis=0)[:-1]
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
-    after = costs @ counts[0] + np.append(0, harm.clip(0))
+    after = (costs * counts[0]).sum(axis=1) + np.append(0, harm.clip(0))
     which = int(after.argmin())
     return which + 1 if before > _MUCH * after[which] + price else 0

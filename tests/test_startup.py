@@ -24,8 +24,25 @@ def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
     assert not found & {"concurrent.futures", "logging", "secrets", "importlib.resources", "runtime.twins"}
 
 
-def test_numpy_multiplies_on_one_thread_in_commands() -> None:
-    """numpy's own threads cost more time to start than they save; they must be told before numpy is loaded."""
+def test_one_thread_means_one_thread() -> None:
+    """What a process spends beside its main thread: numpy's threads, for one, go on waiting when they are done."""
+    code = """
+import time
+import numpy as np
+from runtime.codec import Codec
+codec, picture = Codec(threads=1), np.random.default_rng(1).integers(0, 256, (512, 512, 3), np.uint8)
+started = time.process_time() - time.thread_time(), time.thread_time()
+for _ in range(3):
+    codec.decode(codec.encode(picture, 30, subsampling="4:4:4"))
+print(time.process_time() - time.thread_time() - started[0], time.thread_time() - started[1])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others, main = map(float, done.stdout.split())
+    assert others < 0.05 * main
+
+
+def test_numpy_starts_no_threads_in_commands() -> None:
+    """It must be told before it is loaded."""
     code = "import os, runtime.compress; print(os.environ['OPENBLAS_NUM_THREADS'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
