@@ -7,15 +7,18 @@ These are the figures that the exported bundle has to reproduce with real bytes 
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
 from models import checkpoint
 from models.data import pictures
-from models.layers import Block, set_mode
+from models.layers import Conv, set_mode
 from models.pyramid import Codec
 
 
@@ -46,24 +49,32 @@ def rate_distortion(
     return float(np.mean(rates)), float(np.mean(qualities))
 
 
-@torch.no_grad()
-def live_share(model: Codec, images: list[np.ndarray], level: float = 3.0, device: str = "cpu") -> dict[str, float]:
-    """Share of hidden channels that are ever positive, for each residual block and ReLU convolution by name."""
-    alive: dict[str, torch.Tensor] = {}
+@contextmanager
+def watched(model: Codec) -> Iterator[dict[str, Tensor]]:
+    """Which hidden channels (C,) are ever positive in what the model does meanwhile, for each residual block and ReLU
+    convolution by name.
+    """
+    alive: dict[str, Tensor] = {}
     hooks = []
     for name, module in model.named_modules():
-        grid = getattr(module, "out", None)
-        if isinstance(module, Block) or grid is None or getattr(grid, "signed", True):
-            continue
+        if isinstance(module, Conv) and module.grid is not None and not module.grid.signed:
 
-        def note(_m: object, _i: object, y: torch.Tensor, name: str = name) -> None:
-            now = y.amax((0, 2, 3)) > 0
-            alive[name] = alive.get(name, now) | now
+            def note(_m: object, _i: object, y: Tensor, name: str = name) -> None:
+                now = y.amax((0, 2, 3)) > 0
+                alive[name] = alive.get(name, now) | now
 
-        hooks.append(module.register_forward_hook(note))
-    rate_distortion(model, images, level, device=device)
-    for hook in hooks:
-        hook.remove()
+            hooks.append(module.register_forward_hook(note))
+    try:
+        yield alive
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def live_share(model: Codec, images: list[np.ndarray], level: float = 3.0, device: str = "cpu") -> dict[str, float]:
+    """Share of hidden channels that are ever positive, for each residual block and ReLU convolution by name."""
+    with watched(model) as alive:
+        rate_distortion(model, images, level, device=device)
     return {name: float(channels.float().mean()) for name, channels in alive.items()}
 
 

@@ -12,6 +12,7 @@ The integer rules (weights in [-64, 64], one scale for a whole residual stream) 
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,24 @@ WEIGHT_LIMIT = 64
 def round_ste(x: Tensor) -> Tensor:
     """The nearest integers (half to even), with the gradient of the identity."""
     return x + (x.round() - x).detach()
+
+
+class Relu(torch.autograd.Function):
+    """The positive part, with a little of the gradient where there is none: a channel that is never positive learns
+    to be.
+    """
+
+    LEAK = 0.01
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x)
+        return x.relu()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        (x,) = ctx.saved_tensors
+        return torch.where(x > 0, gradient, gradient * Relu.LEAK)
 
 
 class Scale(nn.Module):
@@ -57,7 +76,7 @@ class Scale(nn.Module):
         if self.fixed is not None:
             return x.clamp(self.low * self.fixed, self.high * self.fixed)
         if not self.signed:
-            x = x.relu()
+            x = Relu.apply(x)
         if self.mode == "observe":
             sample = x.detach().abs().flatten()
             sample = sample[torch.randint(len(sample), (200_000,))] if len(sample) > 200_000 else sample
@@ -213,3 +232,22 @@ def set_mode(model: nn.Module, mode: str) -> None:
         if grid.mode == "observe" and mode != "observe":
             grid.settle()
         grid.mode = mode
+
+
+@torch.no_grad()
+def revive(model: nn.Module, alive: dict[str, Tensor]) -> int:
+    """Starts hidden channels that are not alive anew, where `alive` holds (C,) for convolutions by name; returns their
+    number. Whoever reads them learns to from nothing, so this changes nothing at first.
+    """
+    convolutions = {name: m for name, m in model.named_modules() if isinstance(m, Conv)}
+    count = 0
+    for name, channels in alive.items():
+        dead, conv = ~channels, convolutions[name]
+        fan_in = conv.weight[0].numel()
+        conv.weight[dead] = torch.randn_like(conv.weight[dead]) * (2 / fan_in) ** 0.5
+        conv.bias[dead] = 0
+        for reader in convolutions.values():
+            if reader.source is conv.grid:
+                reader.weight[:, dead] = 0
+        count += int(dead.sum())
+    return count

@@ -29,14 +29,16 @@ from tqdm import tqdm
 
 from models import checkpoint
 from models.data import Crops, pictures
-from models.evaluate import contributions, live_share, rate_distortion
-from models.layers import set_mode
+from models.evaluate import contributions, live_share, rate_distortion, watched
+from models.layers import revive, set_mode
 from models.pyramid import Codec, Config
 from models.soap import Soap
 
 PHASES = ("prior", "qat", "synthesis")
 AVERAGE_STEPS = 500
 """Memory of the moving average of the weights."""
+REVIVES_UNTIL = 0.6
+"""Dead channels start anew, at every report, in so much of the prior phase."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,9 @@ class Trainer:
             step, minutes_before = self.start["step"], self.start["minutes"]
         else:
             self.norm = torch.zeros_like(self.norm)
+            if name == "prior":
+                self.revive(crops)
+                self.average.load_state_dict(self.model.state_dict())
         self.start = {}
         began = saved = evaluated = time.monotonic()
         with tqdm(total=phase.steps, initial=step, desc=name, mininterval=5) as bar:
@@ -199,7 +204,9 @@ class Trainer:
                     )
                 if finished or now - evaluated > 60 * self.args.eval_minutes:
                     evaluated = now
-                    self.report(name, step, bar)
+                    self.report(name, step)
+                    if name == "prior" and progress < REVIVES_UNTIL:
+                        self.revive(crops)
                 if finished:
                     break
         if name == "prior":  # so that what it leaves can be exported
@@ -233,11 +240,23 @@ class Trainer:
         """Fits the 8-bit grids of parts of the model to the ranges of a few batches; leaves them in float."""
         for part in parts:
             set_mode(part, "observe")
+        self.exercise(model, crops)
+        for part in parts:
+            set_mode(part, "float")
+
+    @torch.no_grad()
+    def exercise(self, model: Codec, crops: Crops) -> None:
+        """Lets all networks of the model work, at all levels."""
         for level in torch.linspace(0, model.config.levels - 1, 12, device=self.device):
             x_hat, _, _, planes = model(next(crops), level.expand(crops.batch))
             model.restore(x_hat, planes)
-        for part in parts:
-            set_mode(part, "float")
+
+    def revive(self, crops: Crops) -> None:
+        """Starts channels anew that are dead at all levels: a ReLU that is never positive never learns again."""
+        with watched(self.model) as alive:
+            self.exercise(self.model, crops)
+        alive = {name: channels for name, channels in alive.items() if learns(name, "prior")}
+        self.note(f"dead channels that start anew: {revive(self.model, alive)}")
 
     # -- what a person sees ----------------------------------------------------------------------------------------
 
@@ -250,7 +269,7 @@ class Trainer:
                 writer.writeheader()
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
-    def report(self, name: str, step: int, bar: Any) -> None:
+    def report(self, name: str, step: int) -> None:
         """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
         model, top = self.average, self.model.config.levels - 1
         off = frozenset({"synthesis"} if name != "synthesis" else ())
@@ -262,10 +281,14 @@ class Trainer:
         text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(
             f"{k} {v:+.2f} dB" for k, v in worth.items()
         )
-        bar.write(text)
+        self.note(text)
+        self.plot()
+
+    def note(self, text: str) -> None:
+        """Shows a line and keeps it in report.txt."""
+        tqdm.write(text)
         with (self.out / "report.txt").open("a") as file:
             file.write(text + "\n")
-        self.plot()
 
     def plot(self) -> None:
         import matplotlib

@@ -4,7 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models.layers import Block, Chain, Conv, Scale, Upsample, set_mode  # noqa: E402
+from models.evaluate import watched  # noqa: E402
+from models.layers import Block, Chain, Conv, Scale, Upsample, revive, set_mode  # noqa: E402
 
 
 def small_chain() -> Chain:
@@ -52,6 +53,24 @@ def test_a_new_block_is_the_identity() -> None:
     stream = Scale(signed=True)
     x = torch.randn(1, 16, 5, 5)
     assert torch.equal(Block(stream, 16)(x), x)
+
+
+def test_a_dead_channel_learns_and_may_start_anew_which_changes_nothing_at_first() -> None:
+    chain = small_chain()
+    x, block = torch.randn(1, 8, 6, 6), chain[1]
+    with torch.no_grad():
+        block.expand.bias[3:5] = -100
+    with watched(chain) as alive:
+        y = chain(x)
+    assert alive["1.expand"].tolist() == [channel not in (3, 4) for channel in range(16)]
+    y.sum().backward()
+    assert block.expand.bias.grad[3:5].abs().min() > 0
+    before = block.expand.weight[4].clone()
+    assert revive(chain, alive) == int(sum((~channels).sum() for channels in alive.values())) >= 2
+    assert not torch.equal(block.expand.weight[4], before) and not block.project.weight[:, 3:5].any()
+    with watched(chain) as alive:
+        assert torch.allclose(chain(x), y, atol=1e-5)
+    assert alive["1.expand"].all()
 
 
 def test_weights_never_leave_the_range_that_every_kernel_adds_exactly() -> None:

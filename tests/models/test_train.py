@@ -176,6 +176,18 @@ def test_a_checkpoint_may_get_more_blocks_which_change_nothing_at_first(folder: 
     assert checkpoint.load(folder / "run" / "last.pt")[1]["step"] == 5  # after the 4 that it had
 
 
+def test_dead_channels_start_anew(folder: Path) -> None:
+    assert run(folder, "--phases", "prior") == 0
+    model, _ = checkpoint.load(folder / "run" / "prior.pt")
+    with torch.no_grad():
+        model.fine_second.head[0].bias.fill_(-1e4)
+    checkpoint.save_slim(folder / "dead.pt", model, {})
+    assert run(folder, "--resume", str(folder / "dead.pt"), "--phases", "prior") == 0
+    counts = [line for line in (folder / "run" / "report.txt").read_text().splitlines() if "start anew" in line]
+    assert int(counts[-1].split()[-1]) >= model.config.state
+    assert weights(folder, "prior")["fine_second.head.0.bias"].min() > -1
+
+
 def test_a_checkpoint_does_not_take_another_prior(folder: Path) -> None:
     assert run(folder, "--phases", "prior") == 0
     configure(folder, "state = 8", "state = 16")
