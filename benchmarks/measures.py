@@ -6,6 +6,7 @@ Every function takes `tick`, which it calls after each step, for the progress ba
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -61,7 +62,7 @@ class Throughput:
     threads: int
     """Of each codec call."""
     jobs: int
-    """Calls at a time."""
+    """Processes."""
     pictures_per_s: float
     ratio: float
     """To one thread and one job."""
@@ -137,18 +138,18 @@ def throughput(bundle: str | None, pixels: Pixels, cores: int, count: int, tick:
     for direction in ("encode", "decode"):
         one = None
         for threads, jobs in dict.fromkeys([(1, 1), (cores, 1), (1, cores)]):
-            codec = Codec(bundle, threads=threads)
-            data = codec.encode(pixels, QUALITY)
-
-            def call(_: int, codec: Codec = codec, data: bytes = data, encoding: bool = direction == "encode") -> None:
-                codec.encode(pixels, QUALITY) if encoding else codec.decode(data)
-
-            call(0)
-            rate = median(timing.per_second(call, count * jobs, jobs) for _ in range(3))
+            prepare = partial(_coding, direction, bundle, threads, pixels)
+            rate = median(timing.per_second(prepare, count * jobs, jobs) for _ in range(3))
             one = one or rate
             found.append(Throughput(direction, threads, jobs, rate, rate / one))
             tick()
     return found
+
+
+def _coding(direction: str, bundle: str | None, threads: int, pixels: Pixels) -> timing.Call:
+    codec = Codec(bundle, threads=threads)
+    data = codec.encode(pixels, QUALITY)
+    return partial(codec.encode, pixels, QUALITY) if direction == "encode" else partial(codec.decode, data)
 
 
 def cold_starts(picture: Path, bundle: str | None, folder: Path, rounds: int, tick: Tick) -> list[Whole]:

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import Any
 
@@ -64,9 +66,29 @@ def share_outside_graphs(codec: Any, call: Call, rounds: int) -> float:
     return median(shares)
 
 
-def per_second(call: Callable[[int], object], count: int, jobs: int) -> float:
-    """Return how many of `count` calls, numbered, end a second when `jobs` threads make them."""
-    started = time.perf_counter()
-    with ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(call, range(count)))
-    return count / (time.perf_counter() - started)
+def per_second(prepare: Callable[[], Call], count: int, jobs: int) -> float:
+    """Return how many calls a second `jobs` processes make, over so many calls from when all processes are ready.
+
+    `prepare` runs in each of them and returns its call; it must be one that can be pickled.
+    """
+    spawning = get_context("spawn")
+    with ProcessPoolExecutor(jobs, spawning, _begin, (prepare, spawning.Barrier(jobs))) as pool:
+        list(pool.map(_make, range(jobs)))  # starts them
+        started = time.perf_counter()
+        list(pool.map(_make, range(count)))
+        return count / (time.perf_counter() - started)
+
+
+_call: Call
+"""What this process calls for another."""
+
+
+def _begin(prepare: Callable[[], Call], ready: Barrier) -> None:
+    global _call
+    _call = prepare()
+    _call()
+    ready.wait()
+
+
+def _make(_: int) -> None:
+    _call()

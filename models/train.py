@@ -37,7 +37,7 @@ from models.soap import Soap
 PHASES = ("prior", "qat", "synthesis")
 AVERAGE_STEPS = 500
 """Memory of the moving average of the weights."""
-REVIVES_UNTIL = 0.6
+REVIVES_UNTIL = 0.9
 """Dead channels start anew, at every report, in so much of the prior phase."""
 
 

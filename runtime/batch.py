@@ -7,15 +7,22 @@ import argparse
 import glob
 import json
 import os
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from types import FrameType
 
 from runtime.commands import STREAM, complain, parse_threads, reason, say, size, stderr_ours
 from runtime.errors import CodecError, InputError
+
+_MOST_PROCESSES = 61
+"""Windows cannot wait for more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,14 @@ class Done:
     """The codec alone, without reading and writing files."""
     bpp: float
     """Bits of the .gar file a pixel."""
+    shape: tuple[int, int]
+    """Height and width of the picture."""
     notes: list[str] = field(default_factory=list)
+    damaged: bool = False
+
+
+Work = Callable[[Job], Done]
+"""Does one job; raises CodecError, OSError or MemoryError."""
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -136,29 +150,16 @@ def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
 
 
 def run(
-    jobs: list[Job],
-    prepare: Callable[[], Callable[[Job], Done]],
-    line: Callable[[Job, Done], str],
-    args: argparse.Namespace,
-) -> int:
-    """Runs the function that prepare returns on each job and returns the exit status.
+    jobs: list[Job], prepare: Callable[[], Work], line: Callable[[Job, Done], str], args: argparse.Namespace
+) -> tuple[int, list[Done]]:
+    """Runs the work that prepare returns on each job and returns the exit status, and what the good ones came to.
 
     Prints the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
+    With several at a time `prepare` runs in each of their processes too, so it must be one that can be pickled.
     """
-    work = prepare() if any(job.error is None for job in jobs) else None
     at_a_time, _ = parse_threads(args)
     several, start = len(jobs) > 1, time.perf_counter()
     good: list[Done] = []
-
-    def attempt(job: Job) -> Done | Exception:
-        if job.error is not None or work is None:
-            return job.error or InputError("not prepared")
-        try:
-            if job.make_folder:
-                job.target.parent.mkdir(parents=True, exist_ok=True)
-            return work(job)
-        except (CodecError, OSError, MemoryError) as error:
-            return error
 
     def tell(job: Job, outcome: Done | Exception) -> None:
         if isinstance(outcome, Done):
@@ -173,7 +174,7 @@ def run(
         if args.json:
             say(job.target, _json(job, outcome))
 
-    with _outcomes(attempt, jobs, at_a_time) as outcomes, _progress(len(jobs), args.quiet) as step:
+    with _outcomes(prepare, jobs, at_a_time) as outcomes, _progress(len(jobs), args.quiet) as step:
         for job, outcome in zip(jobs, outcomes, strict=True):
             with step():
                 tell(job, outcome)
@@ -181,24 +182,91 @@ def run(
         total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
         seconds = time.perf_counter() - start
         say(jobs[0].target, f"{len(good)} of {len(jobs)} files, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
-    return 0 if len(good) == len(jobs) else 1
+    return 0 if len(good) == len(jobs) else 1, good
+
+
+def _attempt(work: Work, job: Job) -> Done | Exception:
+    if job.error is not None:
+        return job.error
+    try:
+        if job.make_folder:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+        return work(job)
+    except (CodecError, OSError, MemoryError) as error:
+        return error
 
 
 @contextmanager
-def _outcomes(
-    attempt: Callable[[Job], Done | Exception], jobs: list[Job], at_a_time: int
-) -> Iterator[Iterator[Done | Exception]]:
+def _outcomes(prepare: Callable[[], Work], jobs: list[Job], at_a_time: int) -> Iterator[Iterator[Done | Exception]]:
     """Yields the outcomes in the order of the jobs; what has not begun when it ends is given up."""
+    here = cache(prepare)  # not before there is something to do
     if at_a_time == 1 or len(jobs) == 1:
-        yield map(attempt, jobs)
+        yield (job.error or _attempt(here(), job) for job in jobs)
         return
-    from concurrent.futures import ThreadPoolExecutor  # 10 ms that one file does not need
+    if any(job.error is None for job in jobs):
+        here()  # fails in one line, where it fails
+    # in one process numpy's many small calls would wait for each other
+    from concurrent.futures import ProcessPoolExecutor  # 20 ms that one file does not need
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
 
-    pool = ThreadPoolExecutor(min(at_a_time, len(jobs)))
+    workers = min(at_a_time, len(jobs), _MOST_PROCESSES)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (prepare,))
     try:
-        yield pool.map(attempt, jobs)
+        with _ctrl_c_put_off():
+            given = [None if job.error or job.source == STREAM else pool.submit(_next, job) for job in jobs]
+        yield (
+            job.error or (_attempt(here(), job) if future is None else future.result())
+            for job, future in zip(jobs, given, strict=True)
+        )
+    except BrokenProcessPool:
+        raise InputError("one of the processes was ended from outside, perhaps for its memory; use fewer -j") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_put_off() -> Iterator[None]:
+    """Lets Ctrl-C wait, and never reach processes that are started meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_work: Work
+"""Of a process that does jobs for another."""
+
+
+def _begin(prepare: Callable[[], Work]) -> None:
+    """Makes this process ready to do jobs for another, which alone speaks and hears Ctrl-C; it ends with the other."""
+    from multiprocessing import parent_process
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise InputError(f"its process was ended by {signal.Signals(number).name}")
+
+    def end_with_parent() -> None:
+        parent = parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), end)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    sys.stderr = open(os.devnull, "w")
+    global _work
+    _work = prepare()
+
+
+def _next(job: Job) -> Done | Exception:
+    return _attempt(_work, job)
 
 
 @contextmanager

@@ -50,8 +50,8 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
     add("-f", "--force", action="store_true", help="overwrite outputs that exist")
     add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
-    add("-j", "--jobs", default="1", metavar="N", help="files at a time, default 1; more of them use one thread each")
-    add("--threads", metavar="N", help="CPU threads a file, default: all cores")
+    add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
+    add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
     add("--tile", metavar="PX", help="work on squares of so many pixels, default 1024: smaller ones take less memory")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
     add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
@@ -141,10 +141,11 @@ def thread_count(text: str | None) -> int | None:
     return None if text is None else int(number(text, "--threads", 1, _MOST_THREADS))
 
 
-def open_codec(args: argparse.Namespace, threads: int | None) -> "Codec":
+def open_codec(args: argparse.Namespace) -> "Codec":
     """Returns the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
     from runtime.codec import Codec  # loads the heavy modules
 
+    _, threads = parse_threads(args)
     tile = {} if args.tile is None else {"tile_px": int(number(args.tile, "--tile", 1, MAX_SIDE_PX))}
     codec = Codec(args.bundle, args.provider, threads, **tile, enhance=getattr(args, "enhance", None))
     note = codec.networks.note(enhance="enhance" in args and codec.enhance)

@@ -4,12 +4,13 @@ What both do with many files is in `batch.py`, the search for a wanted size or P
 """
 
 import argparse
+import functools
 import os
 import sys
 import time
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Job, plan, run
+from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
     STREAM,
     add_arguments,
@@ -18,7 +19,6 @@ from runtime.commands import (
     number,
     open_codec,
     parse_max_pixels,
-    parse_threads,
     parser,
     shown,
     size,
@@ -26,6 +26,9 @@ from runtime.commands import (
 )
 from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from runtime.targets import Target
 
 _EXAMPLES = """\
 examples:
@@ -62,42 +65,45 @@ def compress(args: argparse.Namespace) -> int:
         from runtime import targets
 
         target = targets.parse(args.target_size, args.target_bpp, args.target_psnr)
-    _, threads = parse_threads(args)
     max_pixels = parse_max_pixels(args)
     if args.max_pixels is not None:
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # OpenCV reads it once, when it is loaded
     from runtime.structure import READABLE
 
     jobs = plan(args, ".gar", READABLE)
+    status, _ = run(jobs, functools.partial(prepare, args, quality, target, max_pixels), line, args)
+    return status
 
-    def prepare() -> Callable[[Job], Done]:
-        # The heavy modules load only now, so that --help and simple mistakes answer at once.
-        from runtime import metadata, pixels
 
-        codec = open_codec(args, threads)
+def prepare(args: argparse.Namespace, quality: float, target: "Target | None", max_pixels: int) -> Work:
+    """Returns what compresses one file."""
+    # The heavy modules load only now, so that --help and simple mistakes answer at once.
+    from runtime import metadata, pixels
 
-        def work(job: Job) -> Done:
-            given = take(job.source)
-            name = "stdin" if job.source == STREAM else str(job.source)
-            picture = pixels.decode(given, name, max_pixels)
-            notes = list(picture.notes)
-            kept = metadata.reduced(picture.metadata, args.strip, args.no_gps, notes)
-            start = time.perf_counter()
-            try:
-                if target is None:
-                    data = codec.encode(picture.pixels, quality, kept, args.subsampling)
-                else:
-                    data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
-            except InputError as error:
-                raise InputError(f"{name}: {error}") from error
-            ms = 1e3 * (time.perf_counter() - start)
-            deliver(job.target, data)
-            bpp = 8 * len(data) / (picture.pixels.shape[0] * picture.pixels.shape[1])
-            return Done(len(given), len(data), ms, bpp, notes)
+    codec = open_codec(args)
 
-        return work
+    def work(job: Job) -> Done:
+        given = take(job.source)
+        name = "stdin" if job.source == STREAM else str(job.source)
+        picture = pixels.decode(given, name, max_pixels)
+        notes = list(picture.notes)
+        kept = metadata.reduced(picture.metadata, args.strip, args.no_gps, notes)
+        start = time.perf_counter()
+        try:
+            if target is None:
+                data = codec.encode(picture.pixels, quality, kept, args.subsampling)
+            else:
+                from runtime import targets
 
-    return run(jobs, prepare, line, args)
+                data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+        ms = 1e3 * (time.perf_counter() - start)
+        deliver(job.target, data)
+        height, width = picture.pixels.shape[:2]
+        return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
+
+    return work
 
 
 def line(job: Job, done: Done) -> str:

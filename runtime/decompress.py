@@ -1,12 +1,12 @@
 """python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
 import argparse
+import functools
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Job, plan, run
+from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
     STREAM,
     add_arguments,
@@ -14,13 +14,15 @@ from runtime.commands import (
     exit_status,
     open_codec,
     parse_max_pixels,
-    parse_threads,
     parser,
     shown,
     size,
     take,
 )
 from runtime.errors import InputError, StreamError
+
+if TYPE_CHECKING:
+    from runtime.codec import Region
 
 _EXAMPLES = """\
 examples:
@@ -64,7 +66,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def decompress(args: argparse.Namespace) -> int:
     """Decompresses the files as the arguments of the command say and returns the exit status."""
-    _, threads = parse_threads(args)
     max_pixels = parse_max_pixels(args)
     region = _region(args.region)
     from runtime.structure import SUFFIXES
@@ -73,54 +74,56 @@ def decompress(args: argparse.Namespace) -> int:
     if wanted not in SUFFIXES:
         raise InputError(f"-s {args.suffix} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
     jobs = plan(args, wanted, (".gar",))
-    shapes: dict[Path, str] = {}
-    damaged: list[Path] = []
+    status, done = run(jobs, functools.partial(prepare, args, wanted, region, max_pixels), line, args)
+    return status or (DAMAGED if any(each.damaged for each in done) else 0)
 
-    def prepare() -> Callable[[Job], Done]:
-        # The heavy modules load only now, so that --help and simple mistakes answer at once.
-        from runtime import container, partial, pixels
 
-        codec = open_codec(args, threads)
+def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
+    """Returns what decompresses one file, to a suffix."""
+    # The heavy modules load only now, so that --help and simple mistakes answer at once.
+    from runtime import container, partial, pixels
 
-        def work(job: Job) -> Done:
-            suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
-            if args.suffix and suffix != wanted:
-                raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
-            data = take(job.source)
-            notes: list[str] = []
-            try:
-                start = time.perf_counter()
-                if args.salvage:
-                    saved = partial.salvage(codec, data, region, max_pixels)
-                    picture, sections = saved.pixels, saved.metadata
-                    notes += saved.damage
-                    damaged.extend([job.source] if saved.damage else [])
-                elif args.layer is not None:
-                    picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
-                    _, found, faults = container.unpack_damaged(data, max_pixels)
-                    sections = {kind: body for kind, body in found.items() if kind not in faults}
-                else:
-                    picture = codec.decode(data, region, max_pixels)
-                    _, sections = container.unpack(data, max_pixels)
-                ms = 1e3 * (time.perf_counter() - start)
-                bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle if codec.enhance else None
-                if bundle and not bundle.has_synthesis:
-                    notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
-            except StreamError as error:
-                raise StreamError(f"{job.source}: {error}") from error
-            height, width = picture.shape[:2]
-            made = pixels.encode(picture, suffix, sections, notes, spoil=True)
-            deliver(job.target, made)
-            shapes[job.source] = f"{width}x{height}"
-            return Done(len(data), len(made), ms, 8 * len(data) / (width * height), notes)
+    codec = open_codec(args)
 
-        return work
+    def work(job: Job) -> Done:
+        suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
+        if args.suffix and suffix != wanted:
+            raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
+        data = take(job.source)
+        notes: list[str] = []
+        try:
+            start = time.perf_counter()
+            if args.salvage:
+                saved = partial.salvage(codec, data, region, max_pixels)
+                picture, sections = saved.pixels, saved.metadata
+                notes += saved.damage
+            elif args.layer is not None:
+                picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
+                _, found, faults = container.unpack_damaged(data, max_pixels)
+                sections = {kind: body for kind, body in found.items() if kind not in faults}
+            else:
+                picture = codec.decode(data, region, max_pixels)
+                _, sections = container.unpack(data, max_pixels)
+            ms = 1e3 * (time.perf_counter() - start)
+            damaged = bool(notes)
+            bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle if codec.enhance else None
+            if bundle and not bundle.has_synthesis:
+                notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
+        except StreamError as error:
+            raise StreamError(f"{job.source}: {error}") from error
+        height, width = picture.shape[:2]
+        made = pixels.encode(picture, suffix, sections, notes, spoil=True)
+        deliver(job.target, made)
+        return Done(len(data), len(made), ms, 8 * len(data) / (width * height), (height, width), notes, damaged)
 
-    def line(job: Job, done: Done) -> str:
-        before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
-        return f"{before} -> {after}, {shapes[job.source]} px, {done.ms:.0f} ms"
+    return work
 
-    return run(jobs, prepare, line, args) or (DAMAGED if damaged else 0)
+
+def line(job: Job, done: Done) -> str:
+    """Returns what is printed of a file."""
+    before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
+    height, width = done.shape
+    return f"{before} -> {after}, {width}x{height} px, {done.ms:.0f} ms"
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:

@@ -2,13 +2,14 @@
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime import batch, pixels
 from runtime.codec import Codec
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
@@ -117,9 +118,10 @@ def test_an_empty_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: Capt
     assert capfd.readouterr().err == "gargalo: stdin is empty (0 bytes); give a picture file\n"
 
 
-def test_stdin_among_files_goes_into_the_folder(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_stdin_among_files_goes_into_the_folder(jobs: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO((tree / "a.png").read_bytes())))
-    assert run(["-", tree / "b.jpg", "-o", tree / "out"]) == 0
+    assert run(["-", tree / "b.jpg", "-o", tree / "out", "-j", jobs]) == 0
     assert files(tree / "out") == ["b.gar", "stdin.gar"]
 
 
@@ -185,6 +187,22 @@ def test_a_lack_of_memory_is_one_line(tree: Path, capfd: Capture, monkeypatch: p
     monkeypatch.setattr(pixels, "decode", exhaust)
     assert run([tree / "a.png"]) == 1
     assert "memory" in capfd.readouterr().err
+
+
+def end_process(_: object) -> None:
+    os._exit(9)
+
+
+def test_a_process_that_is_ended_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "_next", end_process)
+    assert run([tree / "a.png", tree / "b.jpg", "-j", "2"]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and err.count("\n") == 1 and "use fewer -j" in err and files(tree) == []
+
+
+def test_a_bundle_that_is_not_there_is_one_line_whatever_the_jobs(tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png", tree / "b.jpg", "-j", "2", "--bundle", tree / "none"]) == 1
+    assert capfd.readouterr().err.count("\n") == 1
 
 
 # --- what is printed --------------------------------------------------------------------------------------------------

@@ -59,10 +59,12 @@ def start(folder: Path, script: str, *words: str, **options: object) -> subproce
     )
 
 
+COMMAND = "import sys; from runtime.compress import main; sys.exit(main(sys.argv[1:]))"
+
+
 def compress(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
     """The command, compressing the folder's picture."""
-    script = "import sys; from runtime.compress import main; sys.exit(main(sys.argv[1:]))"
-    return start(folder, script, "cam.png", "-f", "--threads", "1", *words, **options)
+    return start(folder, COMMAND, "cam.png", "-f", "--threads", "1", *words, **options)
 
 
 def deliver(folder: Path, target: Path | str, code: str = "", **options: object) -> subprocess.Popen[str]:
@@ -157,6 +159,43 @@ def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Path,
         status = status_of(process)
         assert (folder / "cam.gar").read_bytes() in ([new] if status == 0 else [OLD, new])  # new: just before the end
         assert names(folder) == ["cam.gar", "cam.png"]
+
+
+@pytest.fixture
+def at_work(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command, with two of many pictures at a time, in a group of its own, when the first is done."""
+    (folder / "in").mkdir()
+    for number in range(60):
+        shutil.copy(folder / "cam.png", folder / "in" / f"{number}.png")
+    process = start(folder, COMMAND, "in", "-r", "-o", "out", "-j", "2", "--quiet", start_new_session=True)
+    while not list(folder.glob("out/*.gar")) and process.poll() is None:
+        time.sleep(0.01)
+    yield process
+    process.communicate(timeout=PATIENCE_S)
+    begun = time.monotonic()
+    while time.monotonic() < begun + PATIENCE_S:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.01)
+    pytest.fail("processes are left behind")
+
+
+def test_ctrl_c_ends_all_processes_in_one_line(folder: Path, at_work: subprocess.Popen[str]) -> None:
+    os.killpg(at_work.pid, signal.SIGINT)
+    line_of(at_work, 130)
+    assert 0 < len(names(folder / "out")) < 60 and not list(folder.glob("out/*.part"))
+
+
+def test_a_group_that_is_told_to_end_leaves_no_litter(folder: Path, at_work: subprocess.Popen[str]) -> None:
+    os.killpg(at_work.pid, signal.SIGTERM)
+    status_of(at_work)
+    assert at_work.returncode == 143 and not list(folder.glob("out/*.part"))
+
+
+def test_processes_end_with_the_one_that_started_them(at_work: subprocess.Popen[str]) -> None:
+    at_work.kill()
 
 
 def test_a_signal_that_is_ignored_stays_so(folder: Path) -> None:
