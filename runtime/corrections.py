@@ -10,7 +10,6 @@ scale index. The parts are in coding order, z first. A band is a wavelet band of
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,13 +58,13 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
     """Scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
-    becomes = np.arange(256).clip(least) + np.array(shifts)[:, None]  # OpenCV wants all that a byte may be
+    becomes = np.arange(top + 1).clip(least) + np.array(shifts)[:, None]
     becomes = becomes.clip(1, top).astype(np.uint8)
     becomes[:, 0] *= least > 0
     found = np.empty(index.shape, np.uint8)
-    by_band = [array.reshape(len(shifts), 1, -1) for array in (index, found)]
+    by_band = [array.reshape(len(shifts), -1) for array in (index, found)]
     for row, before, after in zip(becomes, *by_band, strict=True):
-        cv2.LUT(before, row, after)
+        np.take(row, before, out=after, mode="clip")  # clip: numpy buffers the output otherwise
     return found
 
 

@@ -17,8 +17,6 @@ PROJECT = Path(__file__).parents[2]
 QUALITIES = (15, 75, 97)
 LEAST_LIVE = 0.25
 """Share of a hidden layer's channels that must be above zero somewhere in a photograph."""
-YOUNG = {f"standard.coarse_first.blocks.{number}.expand": 0.05 for number in range(3)}
-"""Layers that are known to be worse, see docs/training.md, What limits the weights now."""
 
 
 def hidden_layers(graph: "onnx.ModelProto") -> dict[str, int]:
@@ -58,4 +56,4 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
             peaks = [np.moveaxis(x, axis, 0).max((1, 2, 3)) for x, axis in zip(found, layers.values(), strict=True)]
             live = [alive | (peak > 0) for alive, peak in zip(live, peaks, strict=True)]
         shares |= {f"{name}.{network}.{layer}": float(alive.mean()) for layer, alive in zip(layers, live, strict=True)}
-    assert {layer: share for layer, share in shares.items() if share < YOUNG.get(layer, LEAST_LIVE)} == {}
+    assert {layer: share for layer, share in shares.items() if share < LEAST_LIVE} == {}
