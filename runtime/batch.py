@@ -186,8 +186,6 @@ def run(
 
 
 def _attempt(work: Work, job: Job) -> Done | Exception:
-    if job.error is not None:
-        return job.error
     try:
         if job.make_folder:
             job.target.parent.mkdir(parents=True, exist_ok=True)
