@@ -252,7 +252,7 @@ class Trainer:
             model.restore(x_hat, planes)
 
     def revive(self, crops: Crops) -> None:
-        """Starts channels anew that are dead at all levels, as what is left of their gradient may not bring them back."""
+        """Starts channels anew that are dead at all levels: what is left of their gradient may not bring them back."""
         with watched(self.model) as alive:
             self.exercise(self.model, crops)
         alive = {name: channels for name, channels in alive.items() if learns(name, "prior")}
