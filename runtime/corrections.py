@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime import spec
 from runtime.errors import StreamError, TruncatedError
 from runtime.latents import BITS_PER_SQUARED_STEP, F32, U8
-from runtime.tables import BIN_MAGNITUDES, BINS, Tables
+from runtime.tables import BIN_MAGNITUDES, BINS, Ints, Tables
 
 BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
 """The number of each part's bands; a band has as many channels as the others of its part."""
@@ -58,14 +58,12 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
     """Scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
-    becomes = np.arange(top + 1).clip(least) + np.array(shifts)[:, None]
-    becomes = becomes.clip(1, top).astype(np.uint8)
-    becomes[:, 0] *= least > 0
-    found = np.empty(index.shape, np.uint8)
-    by_band = [array.reshape(len(shifts), -1) for array in (index, found)]
-    for row, before, after in zip(becomes, *by_band, strict=True):
-        np.take(row, before, out=after, mode="clip")  # clip: numpy buffers the output otherwise
-    return found
+    found = index.reshape(len(shifts), -1).astype(np.int16)
+    if least:
+        np.clip(found, least, top, out=found)
+    found += np.array(shifts, np.int16)[:, None]
+    raised = np.clip(found, 1, top, out=found).astype(np.uint8).reshape(index.shape)
+    return raised if least else raised * (index != 0).view(np.uint8)
 
 
 # -- to bytes and back -------------------------------------------------------------------------------------------------
@@ -138,21 +136,22 @@ def best(exact: F32, index: U8, bands: int, tables: Tables) -> tuple[int, tuple[
     """
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
     counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(tables.index_table))
-    least = _best_least(counts.sum(axis=0), tables.binned_bits)
+    least = _best_least(counts, tables.binned_bits)
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
     found = counts.reshape(bands, -1)
     some = np.flatnonzero(found.any(axis=0))
     # not as a product of matrices, which would wake up threads
-    bits = np.einsum("bi,is->bs", found.take(some, axis=1), tables.shifted_bits.take(some, axis=0))
+    some_counts = found.take(some, axis=1).astype(np.float64)
+    bits = np.einsum("bi,is->bs", some_counts, tables.shifted_bits.take(some, axis=0))
     saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
     pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
     choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
     return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
 
 
-def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> NDArray[np.float64]:
+def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> Ints:
     """How many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
     magnitude = np.abs(exact)
     magnitude += np.float32(_ROUNDED_UP)
@@ -162,17 +161,19 @@ def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> NDArray[np.fl
     places -= 4 * 127 - 1
     np.clip(places, 0, BINS - 1, out=places)
     places += index * np.int32(BINS)
-    counts = [np.bincount(band, minlength=indexes * BINS) for band in places.reshape(bands, -1)]
-    return np.stack(counts).astype(np.float64).reshape(bands, indexes, BINS)
+    by_band = places.reshape(bands, -1)
+    by_band += np.arange(0, bands * indexes * BINS, indexes * BINS, dtype=np.int32)[:, None]
+    return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
 
 
-def _best_least(counts: NDArray[np.float64], bits: NDArray[np.float64]) -> int:
-    """The least scale index that pays most, of the counts (I, BINS) of scale indexes and bins of magnitudes, and of the
-    bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
+def _best_least(by_band: Ints, bits: NDArray[np.float64]) -> int:
+    """The least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of magnitudes, and
+    of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
-    before, price = float((counts[0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
+    before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
     if before <= price:
         return 0
+    counts = by_band.sum(axis=0)
     costs = np.minimum(bits[1:], bits[1:, :1] + _BITS_OF_ERRORS)  # at each least index from 1 on
     raised = counts[1:].cumsum(axis=0)[:-1]
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()

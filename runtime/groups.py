@@ -77,12 +77,13 @@ class Order:
         self.index: U8 = tables.ranked.astype(np.uint8).repeat(counts)
         """(m,) scale index of each."""
         self._table = tables.index_table[tables.ranked].repeat(counts)
-        shifts = tables.index_shift[tables.ranked]
+        end_of: list[int] = ends.tolist()
         self._shifted = [  # first, end and shift of the values with low bits
-            (int(ends[rank] - counts[rank]), int(ends[rank]), int(shifts[rank]))
-            for rank in np.flatnonzero((shifts > 0) & (counts > 0))
+            (end_of[rank - 1], end_of[rank], shift)
+            for rank, shift in tables.shifted_ranks
+            if end_of[rank - 1] < end_of[rank]
         ]
-        bounds = [0, *ends[tables.last_rank].tolist()]
+        bounds = [0, *(end_of[rank] for rank in tables.last_rank)]
         self._runs = list(zip(GROUPINGS, bounds[:-1], bounds[1:], strict=True))  # grouping, first, end
         self.groups: U8 = np.concatenate([self._table[first : end : g.values] for g, first, end in self._runs])
         """(s,) table of each group."""
@@ -135,7 +136,8 @@ class Order:
 
     def tops(self, q: I32) -> Places:
         """Return the places (e,) of those of the digits, or q, (m,) that have an excess."""
-        return np.concatenate([np.flatnonzero(q[first:end] >= g.base - 1) + first for g, first, end in self._runs])
+        largest = np.array([g.base - 1 for g in GROUPINGS], np.int32)
+        return np.flatnonzero(q >= largest.repeat([end - first for _, first, end in self._runs]))
 
     def excesses(self, tops: Places) -> Places:
         """Return the tables (e,) of the excesses of the values at places (e,)."""
@@ -187,7 +189,7 @@ def _number(q: I32, grouping: Grouping) -> U8:
     if grouping == BITS or not len(q):
         return np.packbits(q != 0)
     digits = np.zeros(-(-len(q) // size) * size, np.uint8)
-    digits[: len(q)] = np.minimum(q, base - 1)
+    digits[: len(q)] = q.clip(0, base - 1)
     number = digits[::size].copy()
     for column in range(1, size):
         number *= base

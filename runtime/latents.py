@@ -34,6 +34,9 @@ UNSEEN_SQUARED_STEPS = 0.02
 
 MOST_LOG2_STEP = 1024
 """Steps are below 2**10 pixel levels: then 32 bits hold what masking sums."""
+_HALF, _CHROMA = np.arange(spec.BANDS).repeat(2), np.arange(spec.BANDS, spec.DETAILS).repeat(spec.PHASES)
+_CHANNELS = _HALF, _HALF, _CHROMA
+"""The detail that each channel of a part is of."""
 _COEFFICIENT_SHIFT = spec.STEP_BITS + 3 - spec.COEFFICIENT_BITS  # values are eighths
 
 
@@ -132,7 +135,7 @@ class Level:
         """Eighths of an octave (2 h, 2 w) by which steps of a wavelet level grow, from the values (12, h, w) of the
         luma details of the level before.
         """
-        size = np.minimum(np.abs(luma.astype(np.int32)), spec.MASKING_LARGEST)
+        size = np.abs(luma.astype(np.int32)).clip(max=spec.MASKING_LARGEST)
         size *= np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES)[:, None, None]
         size = size.sum(axis=0, dtype=np.int32) >> _COEFFICIENT_SHIFT
         masking = np.searchsorted(self.prior.masking[level - 1], size, side="right") - spec.MASKING_MOST
@@ -222,7 +225,7 @@ def values(mean: U8, places: Places, symbols: I32, worth: I32) -> I16:
     some = np.flatnonzero(symbols != 0)
     at, total = places.take(some), symbols.take(some)
     np.clip(total, -LARGEST_VALUE, LARGEST_VALUE, out=total)
-    total *= worth.ravel().take(at % worth.size)
+    total *= np.broadcast_to(worth, mean.shape).ravel().take(at)
     total += np.int32(1 << (spec.WORTH_BITS - 1))
     total >>= np.int32(spec.WORTH_BITS)
     total += found.ravel().take(at)
@@ -251,9 +254,7 @@ def _columns(table: I32, level: int) -> I32:
 
 def _part(details: I32, part: int) -> I32:
     """What details (9,) have, for each channel of a part."""
-    if part < 2:
-        return np.repeat(details[: spec.BANDS], 2)
-    return np.repeat(details[spec.BANDS :], spec.PHASES)
+    return details.take(_CHANNELS[part])
 
 
 def _falls(rows: NDArray[np.integer]) -> bool:

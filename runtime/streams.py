@@ -175,7 +175,7 @@ def _low(width: Ints) -> NDArray[np.bool_]:
 
 
 def _check_padding(bits: NDArray[np.uint8]) -> None:
-    if np.any(bits):
+    if bits.any():
         raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
 
 

@@ -204,11 +204,16 @@ class Tables:
         return np.argsort(grouping, kind="stable")
 
     @cached_property
-    def last_rank(self) -> Places:
-        """(5,) highest rank of each grouping or of one before it."""
-        return np.searchsorted(
-            self.grouping[self.index_table[self.ranked[1:]]], np.arange(len(GROUPINGS)), side="right"
-        )
+    def last_rank(self) -> list[int]:
+        """Highest rank of each grouping or of one before it."""
+        grouping = self.grouping[self.index_table[self.ranked[1:]]]
+        return grouping.searchsorted(np.arange(len(GROUPINGS)), side="right").tolist()
+
+    @cached_property
+    def shifted_ranks(self) -> list[tuple[int, int]]:
+        """Ranks from 1 on whose values have low bits, and how many."""
+        shifts: list[int] = self.index_shift[self.ranked].tolist()
+        return [(rank, shift) for rank, shift in enumerate(shifts) if rank and shift]
 
     @cached_property
     def binned_bits(self) -> NDArray[np.float64]:

@@ -300,7 +300,7 @@ def test_symbols_of_any_residual_keep_their_values_in_16_bits() -> None:
     symbols = latents.quantise(exact, np.ones(5, np.uint8))
     assert symbols.tolist() == [LARGEST_SYMBOL, -LARGEST_SYMBOL] * 2 + [LARGEST_SYMBOL]
     for mean in (0, 255):
-        found = latents.values(np.full(5, mean, np.uint8), np.arange(5), symbols, PLAIN)
+        found = latents.values(np.full((5, 1, 1), mean, np.uint8), np.arange(5), symbols, PLAIN).ravel()
         assert np.array_equal(found, 8 * symbols + mean - 128)
 
 
