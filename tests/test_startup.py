@@ -1,7 +1,9 @@
 """A command loads what it needs, when it needs it: a process of ours is mostly its imports."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +48,12 @@ def test_numpy_starts_no_threads_in_commands() -> None:
     code = "import os, runtime.compress; print(os.environ['OPENBLAS_NUM_THREADS'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where it would be kept differs")
+def test_onnx_runtime_makes_no_identity_of_the_device(tmp_path: Path) -> None:
+    """Builds from 1.32 on would keep one in the home folder, and send it to their maker with what is run."""
+    code = "import numpy, runtime.codec; runtime.codec.Codec().encode(numpy.zeros((64, 64), numpy.uint8))"
+    given = {name: text for name, text in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")}
+    subprocess.run([sys.executable, "-c", code], env=given | {"HOME": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir())
