@@ -126,13 +126,18 @@ class _Meta:
         reader = self._reader(b"iloc")
         version = reader.number(4) >> 24
         offset, length, base, index = (reader.half() for _ in range(4))
+        left = _MOST_ENTRIES  # parts may take no bytes at all
         for _ in range(min(reader.number(2 if version < 2 else 4), _MOST_ENTRIES)):
             item = reader.number(2 if version < 2 else 4)
             method = reader.number(2) & 15 if version else 0
             reader.number(2)
             start = reader.number(base) + (self.parts.get(b"idat", (0, 0))[0] if method == 1 else 0)
             parts = []
-            for _ in range(min(reader.number(2), _MOST_ENTRIES)):
+            count = reader.number(2)
+            left -= count
+            if left < 0:
+                raise ValueError(f"items in more than {_MOST_ENTRIES} parts")
+            for _ in range(count):
                 reader.number(index if version else 0)
                 at = start + reader.number(offset)
                 parts.append((at, reader.number(length)))

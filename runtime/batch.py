@@ -66,6 +66,8 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> li
     Outputs get the suffix; accepted are the suffixes that count in a folder. A check that fails is the job's error.
     Raises InputError where the arguments do not go together.
     """
+    if args.output is None and len(args.input) == 2 and Path(args.input[1]).suffix.lower() == suffix:
+        raise InputError(f"{args.input[1]} is given as a second input; for an output give -o {args.input[1]}")
     found = list(dict.fromkeys(entry for text in args.input for entry in _expand(text, accepted, args.recursive)))
     several = len(found) > 1 or any(Path(text).is_dir() for text in args.input)
     if several and args.output == "-":
@@ -82,6 +84,8 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> li
         else:
             target = Path(args.output) / _renamed(below, suffix) if into_folder else Path(args.output)
         try:
+            if source.suffix.lower() == suffix:
+                raise InputError(f"{source} is a {suffix} file already")
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
             _check(source, target, args.force, into_folder)
@@ -106,7 +110,7 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[t
     if text == "-":
         yield STREAM, Path("stdin")
     elif path.is_dir() and recursive:
-        files = [file for file in _files(path) if file.suffix.lower() in accepted]
+        files = list(_files(path, accepted))
         yield from ((file, file.relative_to(path)) for file in files)
         if not files:
             yield path, Path(path.name)  # refused by _check
@@ -121,11 +125,16 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[t
         yield path, Path(path.name)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yields the files of a folder and its subfolders in alphabetical order, hidden ones left out."""
-    for place, folders, names in os.walk(folder):
+def _files(folder: Path, accepted: Collection[str]) -> Iterator[Path]:
+    """Yields the files of a folder and its subfolders in alphabetical order, hidden ones left out; then the folders
+    that cannot be read, which _check refuses.
+    """
+    unread: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        paths = (Path(place, name) for name in sorted(names) if not name.startswith("."))
+        yield from (path for path in paths if path.suffix.lower() in accepted)
+    yield from (Path(error.filename) for error in unread)
 
 
 def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
@@ -133,6 +142,7 @@ def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
     if source != STREAM:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
+            os.scandir(source).close()  # raises PermissionError
             raise InputError(f"{source} is a directory; -r takes the files below it that are for us, if any")
     if target == STREAM:
         return
@@ -190,6 +200,8 @@ def _attempt(work: Work, job: Job) -> Done | Exception:
         if job.make_folder:
             job.target.parent.mkdir(parents=True, exist_ok=True)
         return work(job)
+    except BrokenPipeError:  # nobody reads on: nothing is wrong with this file
+        raise
     except (CodecError, OSError, MemoryError) as error:
         return error
 

@@ -40,10 +40,10 @@ class Budget:
         from runtime import targets
 
         amount, slash, period = text.partition("/")
-        target = targets.parse(amount, None, None) if slash else None
-        if target is None or target.size_bytes is None:
+        size_bytes = targets.parse_size(amount) if slash else None
+        if size_bytes is None:
             raise InputError(f"--budget {text} is no size per time; give 50MB/day, 2GB/week or 1MB/h")
-        return cls(target.size_bytes * every_s / seconds(period, "--budget"))
+        return cls(size_bytes * every_s / seconds(period, "--budget"))
 
     def encode(self, at_level: Callable[[int], bytes], lowest: int, highest: int) -> bytes | None:
         """Returns the largest stream found that fits, None where not even the lowest level does; and books it."""

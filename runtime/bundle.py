@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,8 @@ class Bundle:
     def level(self, quality: float) -> int:
         """The level byte for a quality 1 .. 100; raises InputError outside."""
         scale = self.manifest["quality_levels"]
+        if not isinstance(quality, Real):
+            raise InputError(f"quality {quality!r} is no number; give one from 1 to {len(scale)}")
         if not 1 <= quality <= len(scale):
             raise InputError(f"quality {quality:g} is outside 1..{len(scale)}")
         return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))

@@ -70,9 +70,11 @@ def capture(args: argparse.Namespace) -> int:
     from runtime.pixels import write_whole
 
     codec = Codec(args.bundle, threads=threads)
-    args.output.mkdir(parents=True, exist_ok=True)
-    taken = 0
+    if str(args.output) == "-" or args.output.is_file():
+        raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
+    taken = written = 0
     with _stopping() as stop, closing(Source(args.source, stop)) as source:
+        args.output.mkdir(parents=True, exist_ok=True)
         for name, frame in source.frames(every_s):
             path = args.output / f"{name}.gar"
             if path.exists() and not args.force:
@@ -85,14 +87,15 @@ def capture(args: argparse.Namespace) -> int:
                 complain(f"{name}: left out, since even its smallest stream is above what the budget has left")
             else:
                 write_whole(path, data)
+                written += 1
                 if not args.quiet:
                     print(_line(path, data, frame.shape, args.json), flush=True)
             taken += 1
-            if taken == count:
+            if written == count:
                 break
         if not taken and not stop.is_set():
             raise InputError(f"source {args.source} has no picture")
-    return 0
+    return 0 if written or not taken else 1
 
 
 def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str:

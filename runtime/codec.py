@@ -8,6 +8,7 @@ A tile's symbols are coded without knowledge of other tiles; the wavelet and the
 windows that `windows.py` grows by what they see beyond.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -130,6 +131,11 @@ class Codec:
             raise InputError(f"subsampling={subsampling!r} is not one of {', '.join(SUBSAMPLING)}")
         rgb, opacity = _split(pixels)
         others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
+        possible = {container.EXIF, container.ICC, container.XMP, *range(container.ANCILLARY, 256)}
+        if impossible := set(metadata or {}) - possible:
+            raise InputError(
+                f"metadata of kinds {impossible}; there are EXIF, ICC, XMP and {container.ANCILLARY} to 255"
+            )
         others += sorted((metadata or {}).items())
         height, width = pixels.shape[:2]
         chroma = wavelet.chroma_detail(rgb) if subsampling == "auto" else 0.0
@@ -159,7 +165,9 @@ class Codec:
         of more than `max_pixels`, BundleError, and InputError for a region that is not in the picture. `partial.py`
         decodes streams that are not whole.
         """
-        header, sections = container.unpack(data, max_pixels)
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise InputError(f"decode takes the bytes of a .gar file, not {type(data).__name__}; read the file first")
+        header, sections = container.unpack(bytes(data), max_pixels)
         codec = self.suited(header)
         tiles = squares(padded(header.height, header.width), header.tile_px)
         chunks = dict(zip(tiles, container.unpack_tiles(sections[container.LATENTS], len(tiles), LAYERS), strict=True))
@@ -372,7 +380,10 @@ def _paint(pixels: Pixels, rgb: U8) -> None:
 
 def _area(region: Region, picture: Area) -> Area:
     """A region as an area; InputError unless all of it is in the picture."""
-    x, y, width, height = region
+    try:
+        x, y, width, height = map(operator.index, region)
+    except (TypeError, ValueError):
+        raise InputError(f"region {region!r} must be four whole numbers: x, y, width and height") from None
     if not (0 <= x < x + width <= picture.right and 0 <= y < y + height <= picture.bottom):
         raise InputError(
             f"region {x},{y},{width},{height} is not within the picture, "

@@ -167,7 +167,8 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
         raise StreamError(f"picture of {width}x{height} pixels, a side may have 1 to {MAX_SIDE_PX}")
     if width * height > max_pixels:
         raise StreamError(
-            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; raise max_pixels if you trust the file"
+            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
+            "raise it with --max-pixels (max_pixels) if you trust the file"
         )
     gray, alpha, subsampled = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _SUBSAMPLED_FLAG))
     _check_kinds([kind for kind, _ in entries], alpha)

@@ -91,7 +91,10 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
         data = take(job.source)
         notes: list[str] = []
+        faults: dict[int, StreamError] = {}
         try:
+            header, found, faults = container.unpack_damaged(data, max_pixels)
+            sections = {kind: body for kind, body in found.items() if kind not in faults}
             start = time.perf_counter()
             if args.salvage:
                 saved = partial.salvage(codec, data, region, max_pixels)
@@ -99,22 +102,21 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
                 notes += saved.damage
             elif args.layer is not None:
                 picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
-                _, found, faults = container.unpack_damaged(data, max_pixels)
-                sections = {kind: body for kind, body in found.items() if kind not in faults}
             else:
                 picture = codec.decode(data, region, max_pixels)
-                _, sections = container.unpack(data, max_pixels)
             ms = 1e3 * (time.perf_counter() - start)
             damaged = bool(notes)
-            bundle = codec.suited(container.unpack_damaged(data, max_pixels)[0]).bundle if codec.enhance else None
+            bundle = codec.suited(header).bundle if codec.enhance else None
             if bundle and not bundle.has_synthesis:
                 notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
         except StreamError as error:
-            raise StreamError(f"{job.source}: {error}") from error
+            hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
+            raise StreamError(f"{job.source}: {error}{hint}") from error
         height, width = picture.shape[:2]
         made = pixels.encode(picture, suffix, sections, notes, spoil=True)
         deliver(job.target, made)
-        return Done(len(data), len(made), ms, 8 * len(data) / (width * height), (height, width), notes, damaged)
+        bpp = 8 * len(data) / (header.width * header.height)
+        return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
 
     return work
 

@@ -1,5 +1,6 @@
 """python -m runtime.info cam.gar: what the header says and where the bytes go, undecoded."""
 
+import math
 import sys
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def table(path: Path) -> str:
 
     data = take(path)
     try:
-        header, sections = unpack(data)
+        header, sections = unpack(data, math.inf)  # of pixels there will be none
     except StreamError as error:
         raise StreamError(f"{path}: {error}") from error
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")

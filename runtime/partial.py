@@ -72,12 +72,13 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
     damage = [str(faults[FILE])] if FILE in faults else []
     others = [kind for kind in faults if ALPHA < kind < container.ANCILLARY]
     damage += [f"section {container.SECTION_NAMES[kind]} is lost" for kind in others]
-    whole_or_z = len(chunks) == 1 and LATENTS in faults and not isinstance(faults[LATENTS], TruncatedError)
+    unchecked = len(chunks) == 1 and LATENTS in faults
+    whole_or_z = unchecked and not isinstance(faults[LATENTS], TruncatedError)
     left = {tile: _layers_left(codec, header, found, tile, whole_or_z) for tile, found in chunks.items()}
     if not any(left.values()):
         raise StreamError("no tile has its first layer: there is nothing to be saved")
     for number, (tile, layers) in enumerate(left.items()):
-        if layers < LAYERS or whole_or_z:
+        if layers < LAYERS or unchecked:
             size = f"{tile.right - tile.left}x{tile.bottom - tile.top} pixels at {tile.left},{tile.top}"
             damage.append(f"tile {number} of {size}: {_WORDS[layers]}")
     try:

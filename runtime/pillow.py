@@ -124,6 +124,8 @@ def _subsampling(given: object) -> str:
 
 def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Returns a picture as Codec.encode takes it: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    if im.mode == "La":  # Pillow turns it into nothing else
+        im = im.convert("LA")
     if im.mode in _GRAY and not im.has_transparency_data:
         return np.asarray(im.convert("L"))
     if im.mode in (*_GRAY, *_CLEAR, *_COLOUR):

@@ -22,7 +22,8 @@ from runtime.errors import InputError
 PSNR_TOLERANCE_DB = 0.1
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
-_SUFFIXES = {"": 1, "B": 1, "K": 1e3, "KB": 1e3, "KIB": 2**10, "M": 1e6, "MB": 1e6, "MIB": 2**20}
+_SUFFIXES = {"": 1, "K": 1e3, "KI": 2**10, "M": 1e6, "MI": 2**20, "G": 1e9, "GI": 2**30}
+"""With or without a B behind."""
 _MOST_BPP, _MOST_DB = 64, 100
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]*)")
 
@@ -41,13 +42,20 @@ class Target:
     """As near as levels allow, over all colour samples."""
 
 
+def parse_size(text: str) -> int | None:
+    """Returns the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
+    found = _SIZE.fullmatch(text.strip())
+    factor = _SUFFIXES.get(found[2].upper().removesuffix("B")) if found else None
+    return int(float(found[1]) * factor) or None if found and factor else None
+
+
 def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
     """Returns the target that the options name, None without one; InputError for what is no number of its kind."""
     if size is not None:
-        found = _SIZE.fullmatch(size.strip())
-        if found is None or found[2].upper() not in _SUFFIXES or float(found[1]) == 0:
+        size_bytes = parse_size(size)
+        if size_bytes is None:
             raise InputError(f"--target-size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
-        return Target(size_bytes=int(float(found[1]) * _SUFFIXES[found[2].upper()]))
+        return Target(size_bytes=size_bytes)
     if bpp is not None:
         return Target(bpp=number(bpp, "--target-bpp", 0.001, _MOST_BPP))
     if psnr is not None:

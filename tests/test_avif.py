@@ -81,6 +81,14 @@ def test_what_is_too_long_is_left_out() -> None:
     assert (told.icc, told.exif, told.xmp) == (b"", b"", b"")
 
 
+def test_parts_that_take_no_bytes_are_refused_before_they_take_memory() -> None:
+    items = b"".join(struct.pack(">HHH", number, 0, 65535) for number in range(1, 4000))
+    located = full(b"iloc", b"\0\0", struct.pack(">H", 3999), items)
+    data = box(b"ftyp", b"avif", bytes(4)) + full(b"meta", full(b"pitm", struct.pack(">H", 1)), located)
+    with pytest.raises(ValueError, match="parts"):
+        avif.examine(data, 1000)
+
+
 def test_a_sequence_is_animated() -> None:
     assert avif.examine(made([], brand=b"avis"), 1000).animated
 

@@ -1,8 +1,10 @@
 """Many files through the commands: where each output goes, that one bad file stops nothing, and what is printed."""
 
+import errno
 import io
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +67,41 @@ def test_r_mirrors_the_tree_in_the_output(jobs: str, tree: Path, codec: Codec) -
 def test_r_without_output_writes_beside_each(tree: Path) -> None:
     assert run([tree, "-r"]) == 0
     assert files(tree) == ["a.gar", "b.gar", "sub/c.gar", "sub/deep/d.gar"]
+
+
+def test_a_folder_that_cannot_be_read_is_told_of(tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refused(path: str | Path) -> object:
+        if Path(path).name == "deep":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    assert run([tree, "-r"]) == 1
+    assert files(tree) == ["a.gar", "b.gar", "sub/c.gar"]
+    assert capfd.readouterr().err == f"gargalo: {tree / 'sub' / 'deep'}: Permission denied\n"
+
+
+def test_an_output_without_o_is_seen_before_anything_is_done(tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png", tree / "out.gar"]) == 1
+    assert files(tree) == []
+    assert f"for an output give -o {tree / 'out.gar'}" in capfd.readouterr().err
+
+
+def test_a_stream_is_not_compressed_again(tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png"]) == 0
+    capfd.readouterr()
+    assert run([tree / "a.gar", "-o", tree / "b.gar"]) == 1
+    assert capfd.readouterr().err == f"gargalo: {tree / 'a.gar'} is a .gar file already\n"
+
+
+def test_a_pipe_that_nobody_reads_ends_it_without_a_word(tree: Path) -> None:
+    words = [sys.executable, "-m", "runtime.compress", str(tree / "a.png"), "-o", "-"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 141)
 
 
 @pytest.mark.parametrize("folder", [".", "./", "", "/", ".."])

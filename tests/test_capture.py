@@ -132,6 +132,14 @@ def test_a_budget_bounds_the_sum(video: Path, tmp_path: Path) -> None:
 # --- a camera ---------------------------------------------------------------------------------------------------------
 
 
+def test_pictures_that_are_left_out_do_not_count(video: Path, tmp_path: Path, capfd: Capture) -> None:
+    words = ["--source", video, "--every", "1s", "--budget"]
+    assert run(*words, "2GB/week", "--count", 2, "-o", tmp_path / "some") == 0
+    assert len(names(tmp_path / "some")) == 2
+    assert run(*words, "10B/day", "--count", 2, "-o", tmp_path / "none") == 1
+    assert names(tmp_path / "none") == [] and capfd.readouterr().err.count("left out") == 4
+
+
 def test_a_camera_s_pictures_are_named_by_the_time_of_day_in_utc(cameras: list[Camera], tmp_path: Path) -> None:
     cameras.append(Camera(10**6))
     before = datetime.now(UTC)
@@ -196,6 +204,8 @@ def test_pictures_that_we_are_too_slow_for_are_left_out_and_told_of_once(
         (("--every", "1s", "--budget", "lots/day"), "is no size"),
         (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is no length of time"),
         (("--every", "1s", "-q", "0"), "-q 0 is out of range"),
+        (("--every", "1s", "-o", "-"), "-o - is no folder"),
+        (("--every", "1s", "-o", __file__), "is no folder"),
     ],
 )
 def test_arguments_that_make_no_sense_are_one_line(
@@ -213,6 +223,7 @@ def test_a_source_that_is_none_is_one_line(source: str, tmp_path: Path, capfd: C
     assert run("--source", given, "--every", "1s", "-o", tmp_path / "out") == 1
     err = capfd.readouterr().err
     assert source in err and err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_sigterm_ends_the_process_with_0(video: Path, tmp_path: Path) -> None:

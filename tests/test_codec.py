@@ -286,6 +286,25 @@ def test_a_region_decodes_only_the_tiles_that_it_needs(
         assert 0 < len(read) <= most  # of 26
 
 
+@pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, 256, "exif"])
+def test_metadata_that_no_decoder_would_take_is_refused(kind: int, codec: Codec) -> None:
+    with pytest.raises(InputError, match="there are EXIF, ICC, XMP and 128 to 255"):
+        codec.encode(np.zeros((8, 8), np.uint8), 50, {kind: b"x"})
+
+
+def test_what_is_of_a_wrong_type_is_told_of(codec: Codec) -> None:
+    picture = np.zeros((8, 8), np.uint8)
+    data = codec.encode(picture)
+    with pytest.raises(InputError, match="quality '75' is no number"):
+        codec.encode(picture, "75")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="not str; read the file first"):
+        codec.decode("small.gar")  # type: ignore[arg-type]
+    for region in ((0, 0, 8), (0.0, 0, 8, 8), "0,0,8,8", 5):
+        with pytest.raises(InputError, match="four whole numbers"):
+            codec.decode(data, region)  # type: ignore[arg-type]
+    assert np.array_equal(codec.decode(bytearray(data)), codec.decode(memoryview(data)))
+
+
 @pytest.mark.parametrize("region", [(0, 0, 0, 5), (200, 0, 4, 1), (-1, 0, 5, 5), (0, 149, 1, 2), (300, 300, 1, 1)])
 def test_a_region_beyond_the_picture_is_refused(
     codec: Codec, photo: np.ndarray, region: tuple[int, int, int, int]

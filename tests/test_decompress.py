@@ -1,5 +1,6 @@
 """The decompress command, in-process: the mirror of test_compress."""
 
+import json
 import re
 from pathlib import Path
 
@@ -165,6 +166,19 @@ def test_a_region_is_written_alone(cam: Path, codec: Codec, capfd: pytest.Captur
     assert "20x30 px" in capfd.readouterr().out
     whole = codec.decode(cam.read_bytes())
     assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
+
+
+def test_bits_per_pixel_of_a_region_are_the_file_s(cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    height, width = codec.decode(cam.read_bytes()).shape[:2]
+    assert main([str(cam), "--region", "1,2,3,4", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert told["bpp"] == round(8 * cam.stat().st_size / (height * width), 4)
+
+
+def test_damage_names_salvage(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cam.write_bytes(cam.read_bytes()[:-1])
+    assert main([str(cam)]) == 1
+    assert "--salvage" in capfd.readouterr().err
 
 
 def test_enhance_corrects_pixels(cam: Path, tiled: Path, codec: Codec) -> None:

@@ -183,6 +183,12 @@ def test_one_tile_is_saved_by_layers_where_it_is_cut(codec: Codec, one: bytes) -
         assert np.array_equal(saved.pixels, partial.preview(codec, one, layers))
 
 
+def test_one_tile_without_its_checksum_may_be_wrong(codec: Codec, one: bytes) -> None:
+    saved = partial.salvage(codec, one[:-1])
+    assert len(saved.damage) == 1 and "may be wrong" in saved.damage[0]
+    assert np.array_equal(saved.pixels, codec.decode(one))
+
+
 def test_a_damaged_index_of_tiles_costs_only_what_it_names_wrongly(codec: Codec, six: bytes) -> None:
     _, sections = container.unpack(six)
     at = six.index(sections[LATENTS])

@@ -151,6 +151,11 @@ def test_modes_of_8_bits_are_stored_as_the_nearest(mode: str, stored: str, pictu
         assert np.abs(difference).mean() < (40 if mode == "1" else 15)
 
 
+def test_premultiplied_gray_is_stored_as_it_looks(picture) -> None:  # type: ignore[no-untyped-def]
+    source = picture.resize((40, 30)).convert("LA")
+    assert saved(source.convert("La")) == saved(source)
+
+
 def test_a_palette_s_transparency_becomes_alpha(picture) -> None:  # type: ignore[no-untyped-def]
     source = picture.resize((20, 20)).convert("P")
     source.info["transparency"] = source.getpixel((0, 0))

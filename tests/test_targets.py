@@ -122,6 +122,7 @@ def test_psnr_is_the_textbook_s() -> None:
         ("1 MiB", 2**20),
         ("7b", 7),
         ("2k", 2000),
+        ("2GB", 2_000_000_000),
     ],
 )
 def test_sizes_are_understood(text: str, length_bytes: int) -> None:
@@ -134,7 +135,7 @@ def test_sizes_are_understood(text: str, length_bytes: int) -> None:
         ("--target-size", "0"),
         ("--target-size", "-1"),
         ("--target-size", "KB"),
-        ("--target-size", "4GB"),
+        ("--target-size", "4TB"),
         ("--target-size", ""),
         ("--target-bpp", "0"),
         ("--target-bpp", "nan"),
