@@ -309,7 +309,9 @@ def _json(job: Job, outcome: Done | Exception) -> str:
     found: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
     if isinstance(outcome, Done):
         found |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
-        found |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "error": None}
+        found |= {"height": outcome.shape[0], "width": outcome.shape[1]}
+        found |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes, "error": None}
     else:
-        found |= dict.fromkeys(("bytes_in", "bytes_out", "bpp", "ms")) | {"error": reason(outcome)}
+        missing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms")
+        found |= dict.fromkeys(missing) | {"warnings": [], "error": reason(outcome)}
     return json.dumps(found)

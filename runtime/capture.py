@@ -35,6 +35,8 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 """Between two attempts to open a camera again; the wait doubles."""
 _SILENCE_MS = 10_000
 """A network camera that sends nothing for so long has dropped."""
+_MOST_SPOILED = 100
+"""A camera that gives more frames than this in a row of which none can be decoded has dropped."""
 
 Pixels = NDArray[np.uint8]
 
@@ -151,9 +153,10 @@ class Source:
         Pictures are due at whole multiples of every_s from the first on; where we are too slow, some are left out.
         """
         due_s: float | None = None
-        slow = False
+        slow, spoiled = False, 0
         while not self.stop.is_set():
-            if not self.capture.grab():
+            if spoiled > _MOST_SPOILED or not self.capture.grab():
+                spoiled = 0
                 if self.is_file or not self._opened_again():
                     return
                 continue
@@ -162,7 +165,9 @@ class Source:
                 continue
             good, frame = self.capture.retrieve()
             if not good or frame is None or frame.size == 0:
+                spoiled += not self.is_file
                 continue
+            spoiled = 0
             missed = 0 if due_s is None else int((at_s - due_s) // every_s)
             if missed and not slow:
                 slow = True

@@ -43,8 +43,9 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Camera:
     """What cv2.VideoCapture is, with a fixed number of frames before it drops."""
 
-    def __init__(self, frames: int, opens: bool = True, at_frame: dict[int, int] | None = None):
+    def __init__(self, frames: int, opens: bool = True, at_frame: dict[int, int] | None = None, good: bool = True):
         self.left, self.opens, self.at_frame, self.released = frames, opens, at_frame or {}, False
+        self.good = good
 
     def isOpened(self) -> bool:  # noqa: N802
         return self.opens
@@ -56,7 +57,7 @@ class Camera:
         return self.left >= 0
 
     def retrieve(self) -> tuple[bool, np.ndarray]:
-        return True, frame(COLOURS[0])
+        return self.good, frame(COLOURS[0])
 
     def release(self) -> None:
         self.released = True
@@ -159,6 +160,14 @@ def test_a_camera_that_drops_is_opened_again_and_again(cameras: list[Camera], tm
     assert waits == ["0.001", "0.002", "0.002"], "the wait doubles up to its limit"
     assert sum("is back after" in line for line in err) == 1
     assert len(names(tmp_path)) == 2 and all(camera.released for camera in cameras)
+
+
+def test_a_camera_whose_frames_are_all_spoiled_is_opened_again(
+    cameras: list[Camera], tmp_path: Path, capfd: Capture
+) -> None:
+    cameras += [Camera(10**9, good=False), Camera(9)]
+    assert run("--source", "0", "--every", "1ms", "-o", tmp_path, "--count", 1) == 0
+    assert len(names(tmp_path)) == 1 and "opening it again" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
