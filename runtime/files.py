@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from runtime import pixels
 from runtime.codec import Codec
+from runtime.container import MAGIC
 
 Pixels = NDArray[np.uint8]
 SUFFIX = ".gar"
 
 
 def imread(path: str | Path) -> Pixels:
-    """Returns the upright picture in a file: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+    """Returns the upright picture in a file of any name: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
     Raises StreamError for a damaged .gar file, InputError for another file that is no picture, OSError.
     """
-    path = Path(path)
-    return decode(path.read_bytes()) if path.suffix.lower() == SUFFIX else pixels.read(path).pixels
+    data = Path(path).read_bytes()
+    return decode(data) if data.startswith(MAGIC) else pixels.decode(data, str(path)).pixels
 
 
 def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:

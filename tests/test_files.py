@@ -24,6 +24,15 @@ def test_other_suffixes_are_other_formats(photo: np.ndarray, tmp_path: Path) -> 
         files.imwrite(tmp_path / "cam.xyz", photo)
 
 
+def test_what_is_in_a_file_counts_and_not_its_name(photo: np.ndarray, tmp_path: Path) -> None:
+    for name in ("cam.gar", "cam.png"):
+        files.imwrite(tmp_path / name, photo)
+        wanted = files.imread(tmp_path / name)
+        assert np.array_equal(files.imread((tmp_path / name).rename(tmp_path / "cam.bin")), wanted)
+    files.imwrite(tmp_path / "cam.png", photo)
+    assert np.array_equal(files.imread((tmp_path / "cam.png").rename(tmp_path / "cam.gar")), photo)
+
+
 def test_a_damaged_gar_file_is_a_stream_error(tmp_path: Path) -> None:
     (tmp_path / "cam.gar").write_bytes(b"\x89GAR")
     with pytest.raises(StreamError):
