@@ -45,8 +45,10 @@ class Target:
 def parse_size(text: str) -> int | None:
     """Returns the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
     found = _SIZE.fullmatch(text.strip())
-    factor = _SUFFIXES.get(found[2].upper().removesuffix("B")) if found else None
-    return int(float(found[1]) * factor) or None if found and factor else None
+    if found is None:
+        return None
+    factor = _SUFFIXES.get(found[2].upper().removesuffix("B"), 0)
+    return int(float(found[1]) * factor) or None
 
 
 def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:

@@ -130,15 +130,15 @@ def test_a_budget_bounds_the_sum(video: Path, tmp_path: Path) -> None:
     assert 1 <= len(sizes) <= 4 and sum(sizes) <= 800
 
 
-# --- a camera ---------------------------------------------------------------------------------------------------------
-
-
 def test_pictures_that_are_left_out_do_not_count(video: Path, tmp_path: Path, capfd: Capture) -> None:
     words = ["--source", video, "--every", "1s", "--budget"]
     assert run(*words, "2GB/week", "--count", 2, "-o", tmp_path / "some") == 0
     assert len(names(tmp_path / "some")) == 2
     assert run(*words, "10B/day", "--count", 2, "-o", tmp_path / "none") == 1
     assert names(tmp_path / "none") == [] and capfd.readouterr().err.count("left out") == 4
+
+
+# --- a camera ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_camera_s_pictures_are_named_by_the_time_of_day_in_utc(cameras: list[Camera], tmp_path: Path) -> None:
