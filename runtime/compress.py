@@ -8,12 +8,14 @@ import functools
 import os
 import sys
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
     STREAM,
     add_arguments,
+    complain,
     deliver,
     exit_status,
     number,
@@ -70,7 +72,12 @@ def compress(args: argparse.Namespace) -> int:
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # OpenCV reads it once, when it is loaded
     from runtime.structure import READABLE
 
-    jobs = plan(args, ".gar", READABLE)
+    others: Counter[str] = Counter()
+    jobs = plan(args, ".gar", READABLE, others)
+    del others[".gar"]
+    if others and not args.quiet:  # in a folder of pictures somebody may believe that these are compressed too
+        told = (f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common())
+        complain(f"warning: left out with -r: {', '.join(told)}")
     status, _ = run(jobs, functools.partial(prepare, args, quality, target, max_pixels), line, args)
     return status
 

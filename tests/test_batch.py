@@ -80,7 +80,20 @@ def test_a_folder_that_cannot_be_read_is_told_of(tree: Path, capfd: Capture, mon
     monkeypatch.setattr(os, "scandir", refused)
     assert run([tree, "-r"]) == 1
     assert files(tree) == ["a.gar", "b.gar", "sub/c.gar"]
-    assert capfd.readouterr().err == f"gargalo: {tree / 'sub' / 'deep'}: Permission denied\n"
+    assert capfd.readouterr().err.endswith(f"\ngargalo: {tree / 'sub' / 'deep'}: Permission denied\n")
+
+
+def test_r_says_what_it_leaves_out_but_not_its_own_streams(tree: Path, capfd: Capture) -> None:
+    others = [tree / "notes.txt", tree / "sub" / "phone.HEIC", tree / "sub" / "deep" / "other.heic", tree / "README"]
+    for path in others:
+        path.write_text("?")
+    assert run([tree, "-r", "--json"]) == 0
+    assert capfd.readouterr().err == "gargalo: warning: left out with -r: 2 .heic, 1 without a suffix, 1 .txt\n"
+    assert run([tree, "-r", "-f", "--quiet"]) == 0
+    for path in others:
+        path.unlink()
+    assert run([tree, "-r", "-f"]) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_an_output_without_o_is_seen_before_anything_is_done(tree: Path, capfd: Capture) -> None:
