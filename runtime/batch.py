@@ -11,7 +11,6 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -60,21 +59,20 @@ Work = Callable[[Job], Done]
 
 # --- which files ------------------------------------------------------------------------------------------------------
 
+_Entry = tuple[Path, Path | None]
+"""A file, and its path below the folder that was given, None if it is left out there."""
 
-def plan(
-    args: argparse.Namespace, suffix: str, accepted: Collection[str], others: Counter[str] | None = None
-) -> list[Job]:
-    """Returns a job for each input, once the cheap checks hold: inputs there, outputs free.
 
-    Outputs get the suffix; accepted are the suffixes that count in a folder, and those of its other files are counted
-    in others. A check that fails is the job's error. Raises InputError where the arguments do not go together.
+def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tuple[list[Job], list[Path]]:
+    """Returns a job for each input, once the cheap checks hold: inputs there, outputs free; and the files left out.
+
+    Outputs get the suffix; accepted are the suffixes that count in a folder, whose other files are left out. A check
+    that fails is the job's error. Raises InputError where the arguments do not go together.
     """
-    others = Counter() if others is None else others
     if args.output is None and len(args.input) == 2 and Path(args.input[1]).suffix.lower() == suffix:
         raise InputError(f"{args.input[1]} is given as a second input; for an output give -o {args.input[1]}")
-    found = list(
-        dict.fromkeys(entry for text in args.input for entry in _expand(text, accepted, args.recursive, others))
-    )
+    entries = dict.fromkeys(entry for text in args.input for entry in _expand(text, accepted, args.recursive))
+    found = [(source, below) for source, below in entries if below is not None]
     several = len(found) > 1 or any(Path(text).is_dir() for text in args.input)
     if several and args.output == "-":
         raise InputError("-o - takes one file; give a folder to -o")
@@ -102,7 +100,7 @@ def plan(
             jobs.append(Job(source, target, error=error))
         else:
             jobs.append(Job(source, target, into_folder))
-    return jobs
+    return jobs, [source for source, below in entries if below is None]
 
 
 def _renamed(path: Path, suffix: str) -> Path:
@@ -110,41 +108,37 @@ def _renamed(path: Path, suffix: str) -> Path:
     return path.with_suffix(suffix) if path.name else path
 
 
-def _expand(text: str, accepted: Collection[str], recursive: bool, others: Counter[str]) -> Iterator[tuple[Path, Path]]:
-    """Yields each file that an input stands for, and its path below the folder that was given."""
+def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_Entry]:
+    """Yields each file that an input stands for."""
     path = Path(text)
     if text == "-":
         yield STREAM, Path("stdin")
     elif path.is_dir() and recursive:
-        files = list(_files(path, accepted, others))
-        yield from ((file, file.relative_to(path)) for file in files)
-        if not files:
+        files = list(_files(path, accepted))
+        yield from files
+        if all(below is None for _, below in files):
             yield path, Path(path.name)  # refused by _check
     elif not path.exists() and glob.has_magic(text):  # a shell that does not expand it, or one that was told not to
         matches = sorted(glob.glob(text, recursive=True))
         for match in matches:
             if not os.path.isdir(match) or recursive:
-                text = glob.escape(match) if os.path.isdir(match) else match
-                yield from _expand(text, accepted, recursive, others)
+                yield from _expand(glob.escape(match) if os.path.isdir(match) else match, accepted, recursive)
         if not matches:
             yield path, Path(path.name)
     else:
         yield path, Path(path.name)
 
 
-def _files(folder: Path, accepted: Collection[str], others: Counter[str]) -> Iterator[Path]:
-    """Yields the accepted files of a folder and its subfolders in alphabetical order, hidden ones left out, and counts
-    the others by suffix; then the folders that cannot be read, which _check refuses.
+def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
+    """Yields the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
+    cannot be read, which _check refuses.
     """
     unread: list[OSError] = []
     for place, folders, names in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
-            if path.suffix.lower() in accepted:
-                yield path
-            else:
-                others[path.suffix.lower()] += 1
-    yield from (Path(error.filename) for error in unread)
+            yield path, path.relative_to(folder) if path.suffix.lower() in accepted else None
+    yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
 
 
 def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:

@@ -68,12 +68,12 @@ def capture(args: argparse.Namespace) -> int:
     quality = number(args.quality, "-q", 1, 100)
     budget = Budget.parse(args.budget, every_s) if args.budget is not None else None
     threads = thread_count(args.threads)
+    if str(args.output) == "-" or args.output.is_file():
+        raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
     from runtime.codec import Codec
     from runtime.pixels import write_whole
 
     codec = Codec(args.bundle, threads=threads)
-    if str(args.output) == "-" or args.output.is_file():
-        raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
     taken = written = 0
     with _stopping() as stop, closing(Source(args.source, stop)) as source:
         args.output.mkdir(parents=True, exist_ok=True)

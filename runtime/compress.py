@@ -72,11 +72,10 @@ def compress(args: argparse.Namespace) -> int:
         os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(max_pixels)  # OpenCV reads it once, when it is loaded
     from runtime.structure import READABLE
 
-    others: Counter[str] = Counter()
-    jobs = plan(args, ".gar", READABLE, others)
-    del others[".gar"]
-    if others and not args.quiet:  # in a folder of pictures somebody may believe that these are compressed too
-        told = (f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common())
+    jobs, left_out = plan(args, ".gar", READABLE)
+    suffixes = Counter(path.suffix.lower() for path in left_out if path.suffix.lower() != ".gar")
+    if suffixes and not args.quiet:  # in a folder of pictures somebody may believe that these are compressed too
+        told = (f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common())
         complain(f"warning: left out with -r: {', '.join(told)}")
     status, _ = run(jobs, functools.partial(prepare, args, quality, target, max_pixels), line, args)
     return status

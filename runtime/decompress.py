@@ -73,7 +73,7 @@ def decompress(args: argparse.Namespace) -> int:
     wanted = "." + (args.suffix or "png").lower().removeprefix(".")
     if wanted not in SUFFIXES:
         raise InputError(f"-s {args.suffix} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
-    jobs = plan(args, wanted, (".gar",))
+    jobs, _ = plan(args, wanted, (".gar",))
     status, done = run(jobs, functools.partial(prepare, args, wanted, region, max_pixels), line, args)
     return status or (DAMAGED if any(each.damaged for each in done) else 0)
 
