@@ -229,7 +229,7 @@ class Codec(nn.Module):
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis net learns."""
+        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis learns."""
         px = x.shape[-2] * x.shape[-1]
         if phase == "synthesis":
             with torch.no_grad():

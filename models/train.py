@@ -117,15 +117,16 @@ class Trainer:
 
     def run(self, name: str) -> None:
         phase = self.phases[name]
-        crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
-        step, minutes_before = 0, 0.0
+        going_on = self.start.get("phase") == name
+        step, minutes_before = (self.start["step"], self.start["minutes"]) if going_on else (0, 0.0)
+        seed = self.args.seed + step  # a run that goes on sees other crops
+        crops = Crops(self.images, phase.crop_px, phase.batch, seed, device=self.device)
         learning = parameters(self.model.parts(name))
         optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
         if phase.quantised:
             self.calibrate(name, crops)
-        if self.start.get("phase") == name:
+        if going_on:
             optimiser.load_state_dict(self.start["optimiser"])
-            step, minutes_before = self.start["step"], self.start["minutes"]
         else:
             self.norm = torch.zeros_like(self.norm)
             if not phase.quantised:
