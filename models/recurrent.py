@@ -1,0 +1,399 @@
+"""A progressive codec: iterations of one recurrent network, each of which tells one bit more of half a wavelet level.
+
+    x ─ colours ─ wavelet ─ details of levels 5 to 1, and z: what is left
+    for each plane (thresholds T = 8192, 4096, ... 2), for z and levels 5 to 1, for each checkerboard half:
+        known, state ─ network ─ state, probabilities ─ codes of this half ─ known
+
+`known` holds an integer k for each coefficient c: 0 where |c| < T, else |c| in [|k|, |k| + 1) T with the sign of c: an
+embedded quantiser (Shapiro 1993; Taubman 2000). An iteration visits half a level with a T half as large as before.
+What is left of a coefficient is told in binary codes:
+
+    where k = 0: whether it becomes significant, then its sign, then whether |k| is 2 and not 1
+    elsewhere: whether |c| is in the upper half of its interval
+
+Codes of coefficients that are hardly ever significant are left out. The network is one for all levels, halves and
+planes; it sees what is known of the level and of the level before, and its own state, one for each level, and says two
+log-odds for each coefficient: A, of significance, and B, of a positive sign or of the upper half. All else is tables
+by A and B: the third code, and where in its interval a coefficient is put.
+
+Shapes: x (B, 3, H, W), sides multiples of `stride_px`. A level's 9 details (3 colours, 3 bands) at H/2^l are packed by
+2 x 2 to 36 channels at H/2^(l+1), where its state is; z is 12 channels at the resolution of the coarsest level.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models import wavelet
+from models.layers import Block, Chain, Conv, Scale, Upsample
+from models.phase import Phase
+
+GRID = 1 / 32
+"""Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
+LOGIT_GAIN = 4.0
+"""Log-odds (nats) are so many times what a network says."""
+LOGIT_MOST = 12.0
+"""Log-odds are clamped to this."""
+LOGIT_SKIP = -7.0
+"""At smaller log-odds of significance nothing is coded: a coefficient stays 0."""
+PACKED, Z = 36, 12
+"""Channels of a packed level, and of z, which takes the first ones."""
+PHASES_IN_ORDER = (0, 3, 1, 2)
+"""Phases of 2 x 2 details as packed: the first two make one half of the checkerboard, the others the other."""
+TOP_OCTAVE = 13
+"""log2 of the first threshold: no coefficient of an 8-bit picture is twice as large."""
+CONSTANTS = 8
+"""Input planes that tell the network where it is: which level, which half, which plane."""
+SEEN = 2 * PACKED + CONSTANTS
+SIGNIFICANCE_GAIN, SIGNIFICANCE_COST, BITS_PER_SQUARED_STEP = 2.9, 2.1, 4.0
+"""Error saved by significance at |c| = u T is gain * u - cost (in T^2), and is worth so many bits to the encoder."""
+
+BINS = 24
+"""Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
+LEAST_BPP = 0.03
+"""Planes that end below this rate do not count in the loss."""
+SHORTEST = 8
+"""Training unrolls at least so many planes."""
+
+PHASES = {
+    "codes": Phase(steps=200_000, crop_px=192, batch=4, rate=1e-3),
+    "qat": Phase(steps=10_000, crop_px=192, batch=4, rate=3e-4, quantised=True),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Sizes of the network, and the planes."""
+
+    state: int = 64
+    """channels of the state"""
+    blocks: int = 1
+    """residual blocks of an iteration"""
+    levels: int = 5
+    """wavelet levels with details; one more where z is split again"""
+    planes: int = 12
+    """thresholds are 2^13, 2^12, ... each half of the one before"""
+    step_octaves: tuple[tuple[float, float], ...] = (
+        (0.3, 0.4), (0.0, 0.15), (-0.25, -0.25), (-0.3, -0.3), (-0.3, -0.3), (-0.3, -0.3)
+    )  # fmt: skip
+    """what thresholds of luma and chroma are in octaves of their plane's: of levels 1, 2, ... and of z. The eye, and
+    MS-SSIM with it, sees errors of the finest details least"""
+
+
+class Iteration(nn.Module):
+    """One step of the recurrent network at the resolution of a level.
+
+    forward(state (B, S, h, w), seen (B, 80, h, w), parent (B, S + 80, h/2, w/2)) gives the new state and what it says
+    (B, 72, h, w): log-odds A of the 36 coefficients of each position, then B.
+    """
+
+    def __init__(self, state: int, blocks: int):
+        super().__init__()
+        grid, said = Scale(signed=True, fixed=GRID), Scale(signed=True, fixed=GRID)
+        hidden = Scale(signed=False)
+        self._grid = (grid,)
+        self.keep = Conv(grid, None, state, state, lent=grid, init=0.0)
+        self.update = Conv(grid, None, SEEN, state, kernel=3, lent=grid)
+        self.parent = Chain(grid, Conv(grid, grid, state + SEEN, 4 * state), Upsample())
+        self.blocks = Chain(grid, *(Block(grid, state, (3, 1)) for _ in range(blocks)))
+        self.head = Chain(
+            grid, Conv(grid, hidden, state, state, init=2**0.5), Conv(hidden, said, state, 2 * PACKED, init=0.05)
+        )
+        with torch.no_grad():
+            self.keep.weight.copy_(0.5 * torch.eye(state)[:, :, None, None])
+
+    @property
+    def grid(self) -> Scale:
+        """The grid of the state, of what is seen and of what is said."""
+        return self._grid[0]
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        """Saturating sum of two tensors on the grid."""
+        return (a + b).clamp(self.grid.low, self.grid.high) if self.grid.mode == "integer" else self.grid(a + b)
+
+    def forward(self, state: Tensor, seen: Tensor, parent: Tensor) -> tuple[Tensor, Tensor]:
+        height, width = state.shape[-2:]
+        above = self.parent(parent)[..., :height, :width]
+        state = self.add(self.add(self.keep(state), self.update(seen)), above)
+        state = self.blocks(state)
+        return state, self.head(state)
+
+    def macs(self) -> float:
+        """Multiplications per position of the state."""
+        chains = sum(c.macs() for chain in (self.blocks, self.head) for c in chain.convolutions())
+        return self.keep.macs() + self.update.macs() + sum(c.macs() for c in self.parent.convolutions()) / 4 + chains
+
+
+class Codec(nn.Module):
+    """The recurrent network, where its log-odds start from, and the loop."""
+
+    left_out: tuple[str, ...] = ("state",)
+    levels = 1
+
+    def __init__(self, config: Config = Config()):
+        super().__init__()
+        self.config = c = config
+        self.stride_px = 2 ** (c.levels + 1)
+        self.iteration = Iteration(c.state, c.blocks)
+        # log-odds where the network says 0, of significance and of the upper half: (planes, z and levels, coefficients)
+        self.base_a = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
+        self.base_b = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
+        self.base_two = nn.Parameter(torch.tensor([-3.0, 0.1]))
+        # where in thresholds a coefficient is put: 0 by bins of A and B, |k| = 1 beyond 1 by A, larger |k| by B
+        self.place_zero = nn.Parameter(torch.zeros(BINS, BINS), requires_grad=False)
+        self.place_one = nn.Parameter(torch.full((BINS,), 0.4), requires_grad=False)
+        self.place_more = nn.Parameter(torch.full((BINS,), 0.47), requires_grad=False)
+        self.usual_bpp = nn.Parameter(torch.zeros(c.planes), requires_grad=False)
+
+    # -- coefficients ------------------------------------------------------------------------------------------------
+
+    def octaves(self, index: int) -> Tensor:
+        """Octaves (36,) by which thresholds of z (index 0) or of level levels + 1 - index exceed the plane's."""
+        luma, chroma = self.config.step_octaves[self.config.levels - index if index else -1]
+        if index:
+            return torch.tensor([luma] * 6 + [chroma] * 12).repeat(2)
+        return torch.tensor([luma, chroma, chroma] + [luma] * 3 + [chroma] * 6 + [0.0] * (PACKED - Z))
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """Packed coefficients (B, 36, h, w) of z, then of the coarsest to the finest level, in units of the planes."""
+        low, packed = wavelet.to_colours(x), []
+        for _ in range(self.config.levels):
+            low, details = wavelet.split_2d(low)
+            packed.append(pack(details))
+        packed.append(F.pad(torch.cat(wavelet.split_2d(low), 1), (0, 0, 0, 0, 0, PACKED - Z)))
+        return [p / self.octaves(i).to(p).exp2()[:, None, None] for i, p in enumerate(reversed(packed))]
+
+    def join(self, packed: list[Tensor]) -> Tensor:
+        """Pixels (B, 3, H, W), unclamped: the inverse of split."""
+        z, *levels = [p * self.octaves(i).to(p).exp2()[:, None, None] for i, p in enumerate(packed)]
+        low = wavelet.join_2d(z[:, :3], z[:, 3:Z])
+        for details in levels:
+            low = wavelet.join_2d(low, unpack(details))
+        return wavelet.from_colours(low)
+
+    # -- coding --------------------------------------------------------------------------------------------------------
+
+    def schedule(self) -> list[tuple[int, int, int]]:
+        """All iterations in order: plane, index of z or level, half; z is not halved."""
+        c = self.config
+        visits = [(0, 0)] + [(index, half) for index in range(1, c.levels + 1) for half in (0, 1)]
+        return [(plane, index, half) for plane in range(c.planes) for index, half in visits]
+
+    def seen(self, known: Tensor, finer: int, where: tuple[int, int, int]) -> Tensor:
+        """What the network sees (B, 80, h, w) of integers k (B, 36, h, w): those of the first `finer` channels in units
+        of this plane's threshold, all others in units of the last one's.
+        """
+        plane, index, half = where
+        size = known.abs()
+        size = (size + 0.5 * (size > 0)) * torch.tensor([1.0] * finer + [2.0] * (PACKED - finer))[:, None, None].to(size)
+        size = torch.log1p(size) / 2
+        constants = [0.0] * CONSTANTS
+        constants[min(index, CONSTANTS - 3)] = 1.0
+        constants[-2:] = float(half), (TOP_OCTAVE - plane) / 4
+        b, _, h, w = known.shape
+        planes = torch.tensor(constants).to(size)[:, None, None].expand(b, -1, h, w)
+        return self.iteration.grid(torch.cat([size, known.sign() * size, planes], 1))
+
+    def unroll(
+        self, x: Tensor, off: frozenset[str] = frozenset(), planes: int | None = None, fast: bool = False
+    ) -> Iterator["Visit"]:
+        """Codes pictures as encoder and decoder would, and gives what each iteration did.
+
+        `off` may hold "state": the network then forgets it after each iteration. `fast` lets it compute in bf16.
+        """
+        c = self.config
+        coefficients = self.split(x)
+        known = [torch.zeros_like(p) for p in coefficients]
+        states = [p.new_zeros(len(p), c.state, *p.shape[-2:]) for p in coefficients]  # z has that of the level after
+        largest = [float(p.abs().max()) for p in coefficients]
+        parent = x.new_zeros(0)
+        for where in self.schedule():
+            plane, index, half = where
+            if plane == (planes or c.planes):
+                return
+            threshold = 2.0 ** (TOP_OCTAVE - plane)
+            if largest[index] < threshold:
+                continue
+            channels = slice(0, Z) if index == 0 else slice(18 * half, 18 * half + 18)
+            own = max(index, 1)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=fast):
+                if index < 2:
+                    h, w = states[1].shape[-2:]
+                    parent = states[1].new_zeros(len(x), c.state + SEEN, (h + 1) // 2, (w + 1) // 2)
+                elif half == 0:
+                    above = self.seen(known[index - 1], PACKED, (plane, index - 1, 1))
+                    parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
+                state = states[own] * ("state" not in off)
+                shown = self.seen(known[index], 18 * half, where)
+                states[own], said = self.iteration(state, shown, parent)
+            a, b = (LOGIT_GAIN * said.float()).chunk(2, 1)
+            k, u = known[index][:, channels], coefficients[index][:, channels] / threshold
+            a = (a[:, channels] + self.base_a[plane, index, channels, None, None]).clamp(-LOGIT_MOST, LOGIT_MOST)
+            b = b[:, channels] + (k != 0) * self.base_b[plane, index, channels, None, None]
+            b = b.clamp(-LOGIT_MOST, LOGIT_MOST)
+            k, bits = self.codes(k, u, a, b)
+            known[index] = torch.cat([known[index][:, : channels.start], k, known[index][:, channels.stop :]], 1)
+            yield Visit(plane, index, channels, threshold, bits, k, u, a, b)
+
+    def codes(self, k: Tensor, u: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """The new integers k and the bits of their codes per picture (B,), from k, coefficients u in thresholds, and
+        log-odds a and b.
+        """
+        with torch.no_grad():
+            size, old = u.abs(), k != 0
+            saved = SIGNIFICANCE_GAIN * size - SIGNIFICANCE_COST
+            worth = BITS_PER_SQUARED_STEP * saved > 1 - a / math.log(2)
+            coded = ~old & (a > LOGIT_SKIP)
+            significant = coded & (size >= 1) & worth
+            two = significant & (size >= 2)
+            upper = old & (u * k.sign() >= 2 * k.abs() + 1)
+            new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * (significant.float() + two))
+            second = torch.where(old, upper, u > 0)
+        nats = coded * (F.softplus(a) - a * significant)
+        nats = nats + (old | significant) * (F.softplus(b) - b * second)
+        log_odds_two = self.base_two[0] + self.base_two[1] * a
+        nats = nats + significant * (F.softplus(log_odds_two) - log_odds_two * two)
+        return new, nats.sum((1, 2, 3)) / math.log(2)
+
+    def placed(self, visit: "Visit") -> Tensor:
+        """Where decoders put the coefficients (B, n, h, w) of a visit, in units of the planes."""
+        k, a, b = visit.k, bin_of(visit.a), bin_of(visit.b)
+        beyond = torch.where(k.abs() == 1, self.place_one[a], self.place_more[b])
+        return visit.threshold * torch.where(k == 0, self.place_zero[a, b], k.sign() * (k.abs() + beyond))
+
+    @torch.no_grad()
+    def learn_places(self, visit: "Visit", memory: float = 0.02) -> None:
+        """Moves the tables of places towards what a visit shows."""
+        k, u, a, b = visit.k, visit.u, bin_of(visit.a), bin_of(visit.b)
+        size = u * k.sign() - k.abs()
+        for table, where, index, value in (
+            (self.place_zero, k == 0, a * BINS + b, u),
+            (self.place_one, k.abs() == 1, a, size),
+            (self.place_more, k.abs() > 1, b, size),
+        ):
+            flat = table.view(-1)
+            index, value = index[where], value[where].clamp(-2, 2)
+            count = torch.bincount(index, minlength=len(flat))
+            total = torch.bincount(index, value, minlength=len(flat))
+            share = memory * count / (count + 100)
+            flat += share * (total / count.clamp_min(1) - flat)
+
+    # -- training ------------------------------------------------------------------------------------------------------
+
+    def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
+        """Bits per pixel of each plane (their sum per picture (B,)), weighed so that at the ends of all planes a
+        hundredth of the rate so far weighs alike, and the log's figures; a random number of planes is coded.
+        """
+        c, px = self.config, x.shape[-1] * x.shape[-2]
+        last = int(torch.randint(SHORTEST, c.planes + 1, ()))
+        chance = [min(1.0, (c.planes - plane) / (c.planes + 1 - SHORTEST)) for plane in range(c.planes)]
+        usual = self.usual_bpp.cumsum(0)
+        worth = torch.where(usual > LEAST_BPP, 1 / usual, 0.0).flip(0).cumsum(0).flip(0) / (usual > LEAST_BPP).sum()
+        each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
+        error = torch.zeros_like(each[0])
+        for visit in self.unroll(x, planes=last, fast=phase == "codes"):
+            each[visit.plane] = each[visit.plane] + visit.bits / px
+            if learns:
+                self.learn_places(visit)
+            if visit.plane == last - 1:
+                with torch.no_grad():
+                    error += (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3)) / (3 * px)
+        bpp = torch.stack(each)
+        with torch.no_grad():
+            self.usual_bpp[:last] += 0.01 * (bpp.mean(1) - self.usual_bpp)[:last]
+        weight = worth / torch.tensor(chance).to(worth)
+        return weight @ bpp, {"bpp": bpp.sum(0).mean().item(), "mse": error.mean().item()}
+
+    def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
+        return [self.iteration, self.base_a, self.base_b, self.base_two]
+
+    @torch.no_grad()
+    def start_from_pictures(self, pictures: list[Tensor]) -> None:
+        """Sets log-odds where the network says 0 to what codes of pictures (1, 3, H, W) have, and tables to fit."""
+        c = self.config
+        counts = torch.zeros(4, c.planes, c.levels + 1, PACKED)
+        for x in pictures:
+            for index, p in enumerate(self.split(x)):
+                for plane in range(c.planes):
+                    size = p.abs() / 2.0 ** (TOP_OCTAVE - plane)
+                    for n, what in enumerate((size < 2, (size >= 1) & (size < 2), size >= 2, (size >= 2) & (size % 2 >= 1))):
+                        counts[n, plane, index] += what.float().sum((0, 2, 3))
+        of_levels = counts[:, :, 1:].unflatten(-1, (2, 9, 2))  # the same in all phases
+        counts[:, :, 1:] = of_levels.mean((3, 5), keepdim=True).expand_as(of_levels).flatten(3)
+        fresh, significant, old, upper = counts
+        self.base_a.copy_(((significant + 0.1) / (fresh - significant + 1)).log())
+        self.base_b.copy_(((upper + 3) / (old - upper + 4)).log())
+        for x in pictures[:32]:
+            bpp = torch.zeros(c.planes)
+            for visit in self.unroll(x):
+                bpp[visit.plane] += float(visit.bits) / (x.shape[-1] * x.shape[-2])
+                self.learn_places(visit, memory=0.2)
+            self.usual_bpp += bpp / len(pictures[:32])
+
+    @torch.no_grad()
+    def exercise(self, x: Tensor) -> None:
+        """Lets the network work on a batch, at all rates."""
+        for _ in self.unroll(x):
+            pass
+
+    @torch.no_grad()
+    def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
+        """What a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that."""
+        shown = [torch.zeros_like(p) for p in self.split(x)]
+        bits = torch.zeros((), device=x.device)
+        for visit in self.unroll(x, off, planes=int(level)):
+            shown[visit.index][:, visit.channels] = self.placed(visit)
+            bits += visit.bits.sum()
+        return self.join(shown), bits
+
+    def report_levels(self) -> list[float]:
+        """After how many planes a report tells rate and quality."""
+        return [7.0, 8.0, 9.0, 10.0, 11.0]
+
+    def kmacs_per_px(self) -> dict[str, float]:
+        """Thousands of multiplications per pixel of an iteration at the finest level, and of a whole plane."""
+        finest = self.iteration.macs() / 16 / 1000
+        return {"iteration": finest, "plane": sum(2 * finest / 4**n for n in range(self.config.levels))}
+
+
+@dataclass
+class Visit:
+    """What one iteration did to what it visited."""
+
+    plane: int
+    index: int
+    """0: z; 1: the coarsest level"""
+    channels: slice
+    threshold: float
+    bits: Tensor
+    """(B,)"""
+    k: Tensor
+    """integers, (B, n, h, w), as u, a and b"""
+    u: Tensor
+    """coefficients in thresholds"""
+    a: Tensor
+    """log-odds of significance that were"""
+    b: Tensor
+    """log-odds of a positive sign, or of the upper half, that were"""
+
+
+def bin_of(log_odds: Tensor) -> Tensor:
+    """Bins (int64) of clamped log-odds."""
+    return (log_odds.detach() * (BINS / (2 * LOGIT_MOST)) + BINS / 2).long().clamp_max(BINS - 1)
+
+
+def pack(details: Tensor) -> Tensor:
+    """Details (B, 9, 2 h, 2 w) as (B, 36, h, w), one half of the checkerboard after the other."""
+    phases = F.pixel_unshuffle(details, 2).unflatten(1, (9, 4))[:, :, list(PHASES_IN_ORDER)]
+    return phases.unflatten(2, (2, 2)).transpose(1, 2).flatten(1, 3)
+
+
+def unpack(packed: Tensor) -> Tensor:
+    """The inverse of pack."""
+    phases = packed.unflatten(1, (2, 9, 2)).transpose(1, 2).flatten(2, 3)
+    order = [PHASES_IN_ORDER.index(n) for n in range(4)]
+    return F.pixel_shuffle(phases[:, :, order].flatten(1, 2), 2)
