@@ -199,14 +199,23 @@ class Codec(nn.Module):
         return self.iteration.grid(torch.cat([size, known.sign() * size, planes], 1))
 
     def unroll(
-        self, x: Tensor, off: frozenset[str] = frozenset(), planes: int | None = None, fast: bool = False
+        self,
+        x: Tensor,
+        off: frozenset[str] = frozenset(),
+        planes: int | None = None,
+        fast: bool = False,
+        window: tuple[slice, slice] | None = None,
     ) -> Iterator["Visit"]:
         """Codes pictures as encoder and decoder would, and gives what each iteration did.
 
         `off` may hold "state": the network then forgets it after each iteration. `fast` lets it compute in bf16.
+        Of the finest level no more than a `window` of positions (from even ones) is coded.
         """
         c = self.config
         coefficients = self.split(x)
+        if window:
+            coefficients[-1] = coefficients[-1][..., *window]
+            parent_window = [slice(s.start // 2, s.stop // 2) for s in window]
         known = [torch.zeros_like(p) for p in coefficients]
         states = [p.new_zeros(len(p), c.state, *p.shape[-2:]) for p in coefficients]  # z has that of the level after
         largest = [float(p.abs().max()) for p in coefficients]
@@ -227,14 +236,16 @@ class Codec(nn.Module):
                 elif half == 0:
                     above = self.seen(known[index - 1], PACKED, (plane, index - 1, 1))
                     parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
+                    if window and index == c.levels:
+                        parent = parent[..., *parent_window]
                 state = states[own] * ("state" not in off)
                 shown = self.seen(known[index], 18 * half, where)
                 states[own], said = self.iteration(state, shown, parent)
             a, b = (LOGIT_GAIN * said.float()).chunk(2, 1)
             k, u = known[index][:, channels], coefficients[index][:, channels] / threshold
-            a = (a[:, channels] + self.base_a[plane, index, channels, None, None]).clamp(-LOGIT_MOST, LOGIT_MOST)
+            a = a[:, channels] + self.base_a[plane, index, channels, None, None]
             b = b[:, channels] + (k != 0) * self.base_b[plane, index, channels, None, None]
-            b = b.clamp(-LOGIT_MOST, LOGIT_MOST)
+            a, b = F.hardtanh(a, -LOGIT_MOST, LOGIT_MOST), F.hardtanh(b, -LOGIT_MOST, LOGIT_MOST)
             k, bits = self.codes(k, u, a, b)
             known[index] = torch.cat([known[index][:, : channels.start], k, known[index][:, channels.stop :]], 1)
             yield Visit(plane, index, channels, threshold, bits, k, u, a, b)
@@ -245,10 +256,9 @@ class Codec(nn.Module):
         """
         with torch.no_grad():
             size, old = u.abs(), k != 0
-            saved = SIGNIFICANCE_GAIN * size - SIGNIFICANCE_COST
-            worth = BITS_PER_SQUARED_STEP * saved > 1 - a / math.log(2)
+            least = ((1 - a / math.log(2)) / BITS_PER_SQUARED_STEP + SIGNIFICANCE_COST) / SIGNIFICANCE_GAIN
             coded = ~old & (a > LOGIT_SKIP)
-            significant = coded & (size >= 1) & worth
+            significant = coded & (size >= least.clamp_min(1))
             two = significant & (size >= 2)
             upper = old & (u * k.sign() >= 2 * k.abs() + 1)
             new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * (significant.float() + two))
@@ -295,18 +305,30 @@ class Codec(nn.Module):
         worth = torch.where(usual > LEAST_BPP, 1 / usual, 0.0).flip(0).cumsum(0).flip(0) / (usual > LEAST_BPP).sum()
         each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
         error = torch.zeros_like(each[0])
-        for visit in self.unroll(x, planes=last, fast=phase == "codes"):
-            each[visit.plane] = each[visit.plane] + visit.bits / px
+        window, share = self.window(x)
+        for visit in self.unroll(x, planes=last, fast=phase == "codes", window=window):
+            times = 1 / share if visit.index == c.levels else 1.0
+            each[visit.plane] = each[visit.plane] + visit.bits * times / px
             if learns:
                 self.learn_places(visit)
             if visit.plane == last - 1:
                 with torch.no_grad():
-                    error += (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3)) / (3 * px)
+                    error += (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3)) * times / (3 * px)
         bpp = torch.stack(each)
         with torch.no_grad():
             self.usual_bpp[:last] += 0.01 * (bpp.mean(1) - self.usual_bpp)[:last]
         weight = worth / torch.tensor(chance).to(worth)
         return weight @ bpp, {"bpp": bpp.sum(0).mean().item(), "mse": error.mean().item()}
+
+    def window(self, x: Tensor) -> tuple[tuple[slice, slice], float]:
+        """A random window of the finest level's positions, of half as many rows and columns as there are, rounded up to
+        even ones, and its share of all: that level has three quarters of all coefficients.
+        """
+        whole = [side // 4 for side in x.shape[-2:]]
+        sides = [(n + 3) // 4 * 2 for n in whole]
+        starts = [2 * int(torch.randint((n - m) // 2 + 1, ())) for n, m in zip(whole, sides, strict=True)]
+        rows, columns = [slice(start, start + m) for start, m in zip(starts, sides, strict=True)]
+        return (rows, columns), sides[0] * sides[1] / (whole[0] * whole[1])
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
         return [self.iteration, self.base_a, self.base_b, self.base_two]
