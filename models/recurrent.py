@@ -8,7 +8,7 @@
 embedded quantiser (Shapiro 1993; Taubman 2000). An iteration visits half a level with a T half as large as before.
 What is left of a coefficient is told in binary codes:
 
-    where k = 0: whether it becomes significant, then its sign, then whether |k| is 2 and not 1
+    where k = 0: whether it becomes significant, then its sign, then, in unary, |k| (hardly ever more than 1)
     elsewhere: whether |c| is in the upper half of its interval
 
 Codes of coefficients that are hardly ever significant are left out. The network is one for all levels, halves and
@@ -38,7 +38,7 @@ LOGIT_GAIN = 4.0
 """Log-odds (nats) are so many times what a network says."""
 LOGIT_MOST = 12.0
 """Log-odds are clamped to this."""
-LOGIT_SKIP = -7.0
+LOGIT_SKIP = -8.0
 """At smaller log-odds of significance nothing is coded: a coefficient stays 0."""
 PACKED, Z = 36, 12
 """Channels of a packed level, and of z, which takes the first ones."""
@@ -49,8 +49,8 @@ TOP_OCTAVE = 13
 CONSTANTS = 8
 """Input planes that tell the network where it is: which level, which half, which plane."""
 SEEN = 2 * PACKED + CONSTANTS
-SIGNIFICANCE_GAIN, SIGNIFICANCE_COST, BITS_PER_SQUARED_STEP = 2.9, 2.1, 4.0
-"""Error saved by significance at |c| = u T is gain * u - cost (in T^2), and is worth so many bits to the encoder."""
+MOST_AT_ONCE = 4
+"""|k| of a coefficient that becomes significant: more than 1 where codes of earlier planes were left out."""
 
 BINS = 24
 """Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
@@ -142,7 +142,7 @@ class Codec(nn.Module):
         # log-odds where the network says 0, of significance and of the upper half: (planes, z and levels, coefficients)
         self.base_a = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
         self.base_b = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
-        self.base_two = nn.Parameter(torch.tensor([-3.0, 0.1]))
+        self.more = nn.Parameter(torch.tensor([-6.0, 0.0]))  # log-odds of one more in |k|, and how they grow with A
         # where in thresholds a coefficient is put: 0 by bins of A and B, |k| = 1 beyond 1 by A, larger |k| by B
         self.place_zero = nn.Parameter(torch.zeros(BINS, BINS), requires_grad=False)
         self.place_one = nn.Parameter(torch.full((BINS,), 0.4), requires_grad=False)
@@ -160,7 +160,8 @@ class Codec(nn.Module):
 
     def split(self, x: Tensor) -> list[Tensor]:
         """Packed coefficients (B, 36, h, w) of z, then of the coarsest to the finest level, in units of the planes."""
-        low, packed = wavelet.to_colours(x), []
+        with torch.autocast(x.device.type, enabled=False):
+            low, packed = wavelet.to_colours(x), []
         for _ in range(self.config.levels):
             low, details = wavelet.split_2d(low)
             packed.append(pack(details))
@@ -188,9 +189,8 @@ class Codec(nn.Module):
         of this plane's threshold, all others in units of the last one's.
         """
         plane, index, half = where
-        size = known.abs()
-        size = (size + 0.5 * (size > 0)) * torch.tensor([1.0] * finer + [2.0] * (PACKED - finer))[:, None, None].to(size)
-        size = torch.log1p(size) / 2
+        unit = torch.tensor([1.0] * finer + [2.0] * (PACKED - finer)).to(known)[:, None, None]
+        size = torch.log1p((known.abs() + 0.5 * (known != 0)) * unit) / 2
         constants = [0.0] * CONSTANTS
         constants[min(index, CONSTANTS - 3)] = 1.0
         constants[-2:] = float(half), (TOP_OCTAVE - plane) / 4
@@ -203,13 +203,12 @@ class Codec(nn.Module):
         x: Tensor,
         off: frozenset[str] = frozenset(),
         planes: int | None = None,
-        fast: bool = False,
         window: tuple[slice, slice] | None = None,
     ) -> Iterator["Visit"]:
         """Codes pictures as encoder and decoder would, and gives what each iteration did.
 
-        `off` may hold "state": the network then forgets it after each iteration. `fast` lets it compute in bf16.
-        Of the finest level no more than a `window` of positions (from even ones) is coded.
+        `off` may hold "state": the network then forgets it after each iteration. Of the finest
+        level no more than a `window` of positions (from even ones) is coded.
         """
         c = self.config
         coefficients = self.split(x)
@@ -229,18 +228,16 @@ class Codec(nn.Module):
                 continue
             channels = slice(0, Z) if index == 0 else slice(18 * half, 18 * half + 18)
             own = max(index, 1)
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=fast):
-                if index < 2:
-                    h, w = states[1].shape[-2:]
-                    parent = states[1].new_zeros(len(x), c.state + SEEN, (h + 1) // 2, (w + 1) // 2)
-                elif half == 0:
-                    above = self.seen(known[index - 1], PACKED, (plane, index - 1, 1))
-                    parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
-                    if window and index == c.levels:
-                        parent = parent[..., *parent_window]
-                state = states[own] * ("state" not in off)
-                shown = self.seen(known[index], 18 * half, where)
-                states[own], said = self.iteration(state, shown, parent)
+            if index < 2:
+                h, w = states[1].shape[-2:]
+                parent = states[1].new_zeros(len(x), c.state + SEEN, (h + 1) // 2, (w + 1) // 2)
+            elif half == 0:
+                above = self.seen(known[index - 1], PACKED, (plane, index - 1, 1))
+                parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
+                if window and index == c.levels:
+                    parent = parent[..., *parent_window]
+            state = states[own] * ("state" not in off)
+            states[own], said = self.iteration(state, self.seen(known[index], 18 * half, where), parent)
             a, b = (LOGIT_GAIN * said.float()).chunk(2, 1)
             k, u = known[index][:, channels], coefficients[index][:, channels] / threshold
             a = a[:, channels] + self.base_a[plane, index, channels, None, None]
@@ -256,17 +253,16 @@ class Codec(nn.Module):
         """
         with torch.no_grad():
             size, old = u.abs(), k != 0
-            least = ((1 - a / math.log(2)) / BITS_PER_SQUARED_STEP + SIGNIFICANCE_COST) / SIGNIFICANCE_GAIN
             coded = ~old & (a > LOGIT_SKIP)
-            significant = coded & (size >= least.clamp_min(1))
-            two = significant & (size >= 2)
+            significant = coded & (size >= 1)
             upper = old & (u * k.sign() >= 2 * k.abs() + 1)
-            new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * (significant.float() + two))
+            first = significant * size.floor().clamp_max(MOST_AT_ONCE)
+            new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * first)
             second = torch.where(old, upper, u > 0)
         nats = coded * (F.softplus(a) - a * significant)
         nats = nats + (old | significant) * (F.softplus(b) - b * second)
-        log_odds_two = self.base_two[0] + self.base_two[1] * a
-        nats = nats + significant * (F.softplus(log_odds_two) - log_odds_two * two)
+        more = self.more[0] + self.more[1] * a
+        nats = nats + first.clamp_max(MOST_AT_ONCE - 1) * F.softplus(more) - (first - 1).relu() * more
         return new, nats.sum((1, 2, 3)) / math.log(2)
 
     def placed(self, visit: "Visit") -> Tensor:
@@ -292,6 +288,11 @@ class Codec(nn.Module):
             share = memory * count / (count + 100)
             flat += share * (total / count.clamp_min(1) - flat)
 
+    @torch.no_grad()
+    def error(self, visit: "Visit") -> Tensor:
+        """Squared error (B,) of what a visit placed, in units of the planes."""
+        return (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3))
+
     # -- training ------------------------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
@@ -306,14 +307,14 @@ class Codec(nn.Module):
         each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
         error = torch.zeros_like(each[0])
         window, share = self.window(x)
-        for visit in self.unroll(x, planes=last, fast=phase == "codes", window=window):
-            times = 1 / share if visit.index == c.levels else 1.0
-            each[visit.plane] = each[visit.plane] + visit.bits * times / px
-            if learns:
-                self.learn_places(visit)
-            if visit.plane == last - 1:
-                with torch.no_grad():
-                    error += (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3)) * times / (3 * px)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=phase == "codes"):
+            for visit in self.unroll(x, planes=last, window=window):
+                times = 1 / share if visit.index == c.levels else 1.0
+                each[visit.plane] = each[visit.plane] + visit.bits * times / px
+                if learns:
+                    self.learn_places(visit)
+                if visit.plane == last - 1:
+                    error += self.error(visit) * times / (3 * px)
         bpp = torch.stack(each)
         with torch.no_grad():
             self.usual_bpp[:last] += 0.01 * (bpp.mean(1) - self.usual_bpp)[:last]
@@ -331,7 +332,7 @@ class Codec(nn.Module):
         return (rows, columns), sides[0] * sides[1] / (whole[0] * whole[1])
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        return [self.iteration, self.base_a, self.base_b, self.base_two]
+        return [self.iteration, self.base_a, self.base_b, self.more]
 
     @torch.no_grad()
     def start_from_pictures(self, pictures: list[Tensor]) -> None:
@@ -342,8 +343,9 @@ class Codec(nn.Module):
             for index, p in enumerate(self.split(x)):
                 for plane in range(c.planes):
                     size = p.abs() / 2.0 ** (TOP_OCTAVE - plane)
-                    for n, what in enumerate((size < 2, (size >= 1) & (size < 2), size >= 2, (size >= 2) & (size % 2 >= 1))):
-                        counts[n, plane, index] += what.float().sum((0, 2, 3))
+                    old = size >= 2
+                    for n, found in enumerate((~old, ~old & (size >= 1), old, old & (size % 2 >= 1))):
+                        counts[n, plane, index] += found.sum((0, 2, 3))
         of_levels = counts[:, :, 1:].unflatten(-1, (2, 9, 2))  # the same in all phases
         counts[:, :, 1:] = of_levels.mean((3, 5), keepdim=True).expand_as(of_levels).flatten(3)
         fresh, significant, old, upper = counts
