@@ -51,13 +51,15 @@ CONSTANTS = 8
 SEEN = 2 * PACKED + CONSTANTS
 MOST_AT_ONCE = 4
 """|k| of a coefficient that becomes significant: more than 1 where codes of earlier planes were left out."""
+SAVED, SAVED_AT_0 = 2.9, -2.1
+"""Squared thresholds of error that significance at |c| = u T saves are SAVED u + SAVED_AT_0 (it is put at 1.45 T)."""
+BITS_PER_SQUARED_THRESHOLD = 5.0
+"""What these are worth to an encoder that no further plane follows."""
 
 BINS = 24
 """Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
-LEAST_BPP = 0.03
-"""Planes that end below this rate do not count in the loss."""
-SHORTEST = 8
-"""Training unrolls at least so many planes."""
+WINDOWED_PX = 128
+"""Of training crops that are so large only a part of the finest level is coded."""
 
 PHASES = {
     "codes": Phase(steps=200_000, crop_px=192, batch=4, rate=1e-3),
@@ -77,6 +79,10 @@ class Config:
     """wavelet levels with details; one more where z is split again"""
     planes: int = 12
     """thresholds are 2^13, 2^12, ... each half of the one before"""
+    shortest: int = 8
+    """training codes at least so many planes"""
+    rates_bpp: tuple[float, float] = (0.03, 6.0)
+    """the loss weighs the rate at the end of those planes that end between these"""
     step_octaves: tuple[tuple[float, float], ...] = (
         (0.3, 0.4), (0.0, 0.15), (-0.25, -0.25), (-0.3, -0.3), (-0.3, -0.3), (-0.3, -0.3)
     )  # fmt: skip
@@ -204,11 +210,13 @@ class Codec(nn.Module):
         off: frozenset[str] = frozenset(),
         planes: int | None = None,
         window: tuple[slice, slice] | None = None,
+        thrifty: bool = False,
     ) -> Iterator["Visit"]:
         """Codes pictures as encoder and decoder would, and gives what each iteration did.
 
-        `off` may hold "state": the network then forgets it after each iteration. Of the finest
-        level no more than a `window` of positions (from even ones) is coded.
+        `off` may hold "state": the network then forgets it after each iteration. Of the finest level no more than a
+        `window` of positions (from even ones) is coded. A `thrifty` encoder leaves out significance that is not worth
+        its bits in the last of the planes, since nothing follows; before that it would only come dearer later.
         """
         c = self.config
         coefficients = self.split(x)
@@ -218,10 +226,10 @@ class Codec(nn.Module):
         known = [torch.zeros_like(p) for p in coefficients]
         states = [p.new_zeros(len(p), c.state, *p.shape[-2:]) for p in coefficients]  # z has that of the level after
         largest = [float(p.abs().max()) for p in coefficients]
-        parent = x.new_zeros(0)
+        parent, last = x.new_zeros(0), (planes or c.planes) - 1
         for where in self.schedule():
             plane, index, half = where
-            if plane == (planes or c.planes):
+            if plane > last:
                 return
             threshold = 2.0 ** (TOP_OCTAVE - plane)
             if largest[index] < threshold:
@@ -243,6 +251,8 @@ class Codec(nn.Module):
             a = a[:, channels] + self.base_a[plane, index, channels, None, None]
             b = b[:, channels] + (k != 0) * self.base_b[plane, index, channels, None, None]
             a, b = F.hardtanh(a, -LOGIT_MOST, LOGIT_MOST), F.hardtanh(b, -LOGIT_MOST, LOGIT_MOST)
+            if thrifty and plane == last:
+                u = torch.where((k == 0) & (u.abs() < least_worth(a)), 0.0, u)
             k, bits = self.codes(k, u, a, b)
             known[index] = torch.cat([known[index][:, : channels.start], k, known[index][:, channels.stop :]], 1)
             yield Visit(plane, index, channels, threshold, bits, k, u, a, b)
@@ -300,10 +310,11 @@ class Codec(nn.Module):
         hundredth of the rate so far weighs alike, and the log's figures; a random number of planes is coded.
         """
         c, px = self.config, x.shape[-1] * x.shape[-2]
-        last = int(torch.randint(SHORTEST, c.planes + 1, ()))
-        chance = [min(1.0, (c.planes - plane) / (c.planes + 1 - SHORTEST)) for plane in range(c.planes)]
+        last = int(torch.randint(c.shortest, c.planes + 1, ()))
+        chance = [min(1.0, (c.planes - plane) / (c.planes + 1 - c.shortest)) for plane in range(c.planes)]
         usual = self.usual_bpp.cumsum(0)
-        worth = torch.where(usual > LEAST_BPP, 1 / usual, 0.0).flip(0).cumsum(0).flip(0) / (usual > LEAST_BPP).sum()
+        counts = (usual > c.rates_bpp[0]) & (usual < c.rates_bpp[1])
+        worth = torch.where(counts, 1 / usual, 0.0).flip(0).cumsum(0).flip(0) / counts.sum()
         each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
         error = torch.zeros_like(each[0])
         window, share = self.window(x)
@@ -326,6 +337,8 @@ class Codec(nn.Module):
         even ones, and its share of all: that level has three quarters of all coefficients.
         """
         whole = [side // 4 for side in x.shape[-2:]]
+        if min(x.shape[-2:]) < WINDOWED_PX:
+            return (slice(0, whole[0]), slice(0, whole[1])), 1.0
         sides = [(n + 3) // 4 * 2 for n in whole]
         starts = [2 * int(torch.randint((n - m) // 2 + 1, ())) for n, m in zip(whole, sides, strict=True)]
         rows, columns = [slice(start, start + m) for start, m in zip(starts, sides, strict=True)]
@@ -369,14 +382,14 @@ class Codec(nn.Module):
         """What a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that."""
         shown = [torch.zeros_like(p) for p in self.split(x)]
         bits = torch.zeros((), device=x.device)
-        for visit in self.unroll(x, off, planes=int(level)):
+        for visit in self.unroll(x, off, planes=int(level), thrifty=True):
             shown[visit.index][:, visit.channels] = self.placed(visit)
             bits += visit.bits.sum()
         return self.join(shown), bits
 
     def report_levels(self) -> list[float]:
         """After how many planes a report tells rate and quality."""
-        return [7.0, 8.0, 9.0, 10.0, 11.0]
+        return [float(planes) for planes in range(self.config.shortest - 1, self.config.planes)]
 
     def kmacs_per_px(self) -> dict[str, float]:
         """Thousands of multiplications per pixel of an iteration at the finest level, and of a whole plane."""
@@ -403,6 +416,12 @@ class Visit:
     """log-odds of significance that were"""
     b: Tensor
     """log-odds of a positive sign, or of the upper half, that were"""
+
+
+def least_worth(a: Tensor) -> Tensor:
+    """|c| in thresholds from which on becoming significant, at log-odds a, is worth its bits."""
+    bits = 1 - a / math.log(2)
+    return (bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED
 
 
 def bin_of(log_odds: Tensor) -> Tensor:
