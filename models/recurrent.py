@@ -1,7 +1,7 @@
 """A progressive codec: iterations of one recurrent network, each of which tells one bit more of half a wavelet level.
 
     x ─ colours ─ wavelet ─ details of levels 5 to 1, and z: what is left
-    for each plane (thresholds T = 8192, 4096, ... 2), for z and levels 5 to 1, for each checkerboard half:
+    for each plane (thresholds T = 8192, 4096, ... 4), for z and levels 5 to 1, for each checkerboard half:
         known, state ─ network ─ state, probabilities ─ codes of this half ─ known
 
 `known` holds an integer k for each coefficient c: 0 where |c| < T, else |c| in [|k|, |k| + 1) T with the sign of c: an
@@ -58,6 +58,8 @@ BITS_PER_SQUARED_THRESHOLD = 5.0
 
 BINS = 24
 """Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
+OFFSETS = 4
+"""Thresholds of a file may be smaller by so many parts of an octave, fewer than all."""
 WINDOWED_PX = 128
 """Of training crops that are so large only a part of the finest level is coded."""
 
@@ -190,16 +192,15 @@ class Codec(nn.Module):
         visits = [(0, 0)] + [(index, half) for index in range(1, c.levels + 1) for half in (0, 1)]
         return [(plane, index, half) for plane in range(c.planes) for index, half in visits]
 
-    def seen(self, known: Tensor, finer: int, where: tuple[int, int, int]) -> Tensor:
+    def seen(self, known: Tensor, finer: int, index: int, half: int, octave: float) -> Tensor:
         """What the network sees (B, 80, h, w) of integers k (B, 36, h, w): those of the first `finer` channels in units
-        of this plane's threshold, all others in units of the last one's.
+        of this plane's threshold, 2^octave, all others in units of the last one's.
         """
-        plane, index, half = where
         unit = torch.tensor([1.0] * finer + [2.0] * (PACKED - finer)).to(known)[:, None, None]
         size = torch.log1p((known.abs() + 0.5 * (known != 0)) * unit) / 2
         constants = [0.0] * CONSTANTS
         constants[min(index, CONSTANTS - 3)] = 1.0
-        constants[-2:] = float(half), (TOP_OCTAVE - plane) / 4
+        constants[-2:] = float(half), octave / 4
         b, _, h, w = known.shape
         planes = torch.tensor(constants).to(size)[:, None, None].expand(b, -1, h, w)
         return self.iteration.grid(torch.cat([size, known.sign() * size, planes], 1))
@@ -209,12 +210,14 @@ class Codec(nn.Module):
         x: Tensor,
         off: frozenset[str] = frozenset(),
         planes: int | None = None,
+        offset: float = 0.0,
         window: tuple[slice, slice] | None = None,
         thrifty: bool = False,
     ) -> Iterator["Visit"]:
         """Codes pictures as encoder and decoder would, and gives what each iteration did.
 
-        `off` may hold "state": the network then forgets it after each iteration. Of the finest level no more than a
+        `off` may hold "state": the network then forgets it after each iteration. All thresholds are smaller by an
+        `offset` of less than an octave, so that files may end between two planes. Of the finest level no more than a
         `window` of positions (from even ones) is coded. A `thrifty` encoder leaves out significance that is not worth
         its bits in the last of the planes, since nothing follows; before that it would only come dearer later.
         """
@@ -231,7 +234,8 @@ class Codec(nn.Module):
             plane, index, half = where
             if plane > last:
                 return
-            threshold = 2.0 ** (TOP_OCTAVE - plane)
+            octave = TOP_OCTAVE - plane - offset
+            threshold = 2.0**octave
             if largest[index] < threshold:
                 continue
             channels = slice(0, Z) if index == 0 else slice(18 * half, 18 * half + 18)
@@ -240,16 +244,20 @@ class Codec(nn.Module):
                 h, w = states[1].shape[-2:]
                 parent = states[1].new_zeros(len(x), c.state + SEEN, (h + 1) // 2, (w + 1) // 2)
             elif half == 0:
-                above = self.seen(known[index - 1], PACKED, (plane, index - 1, 1))
+                above = self.seen(known[index - 1], PACKED, index - 1, 1, octave)
                 parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
                 if window and index == c.levels:
                     parent = parent[..., *parent_window]
             state = states[own] * ("state" not in off)
-            states[own], said = self.iteration(state, self.seen(known[index], 18 * half, where), parent)
+            shown = self.seen(known[index], 18 * half, index, half, octave)
+            states[own], said = self.iteration(state, shown, parent)
             a, b = (LOGIT_GAIN * said.float()).chunk(2, 1)
             k, u = known[index][:, channels], coefficients[index][:, channels] / threshold
-            a = a[:, channels] + self.base_a[plane, index, channels, None, None]
-            b = b[:, channels] + (k != 0) * self.base_b[plane, index, channels, None, None]
+            base_a, base_b = (
+                torch.lerp(base[plane], base[min(plane + 1, c.planes - 1)], offset)[index, channels, None, None]
+                for base in (self.base_a, self.base_b)
+            )
+            a, b = a[:, channels] + base_a, b[:, channels] + (k != 0) * base_b
             a, b = F.hardtanh(a, -LOGIT_MOST, LOGIT_MOST), F.hardtanh(b, -LOGIT_MOST, LOGIT_MOST)
             if thrifty and plane == last:
                 u = torch.where((k == 0) & (u.abs() < least_worth(a)), 0.0, u)
@@ -318,8 +326,9 @@ class Codec(nn.Module):
         each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
         error = torch.zeros_like(each[0])
         window, share = self.window(x)
+        offset = int(torch.randint(OFFSETS, ())) / OFFSETS
         with torch.autocast(x.device.type, torch.bfloat16, enabled=phase == "codes"):
-            for visit in self.unroll(x, planes=last, window=window):
+            for visit in self.unroll(x, planes=last, offset=offset, window=window):
                 times = 1 / share if visit.index == c.levels else 1.0
                 each[visit.plane] = each[visit.plane] + visit.bits * times / px
                 if learns:
@@ -379,10 +388,12 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
-        """What a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that."""
+        """What a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that; a
+        fraction of a plane is an offset.
+        """
         shown = [torch.zeros_like(p) for p in self.split(x)]
         bits = torch.zeros((), device=x.device)
-        for visit in self.unroll(x, off, planes=int(level), thrifty=True):
+        for visit in self.unroll(x, off, planes=int(level), offset=level % 1, thrifty=True):
             shown[visit.index][:, visit.channels] = self.placed(visit)
             bits += visit.bits.sum()
         return self.join(shown), bits

@@ -146,6 +146,11 @@ def test_the_start_is_a_codec_already(model: Codec, photo: np.ndarray) -> None:
     assert all(a[0] < b[0] and a[1] < b[1] for a, b in zip(points, points[1:], strict=False))
 
 
+def test_files_may_end_between_two_planes(model: Codec, photo: np.ndarray) -> None:
+    points = [rate_distortion(model, [photo], level) for level in (9.0, 9.25, 9.5, 9.75, 10.0)]
+    assert [bpp for bpp, _ in points] == sorted(bpp for bpp, _ in points)
+
+
 def test_a_flat_picture_costs_next_to_nothing(model: Codec) -> None:
     x_hat, bits = model.code(torch.full((1, 3, 64, 64), 200), 10.0)
     assert (x_hat - 200).abs().max() < 2
