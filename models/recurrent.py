@@ -58,6 +58,9 @@ BITS_PER_SQUARED_THRESHOLD = 5.0
 
 BINS = 24
 """Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
+TABLES_LEARN = 0.1
+"""In so many training steps the tables learn, from an encoder that is thrifty in the last plane, which then does not
+count."""
 OFFSETS = 4
 """Thresholds of a file may be smaller by so many parts of an octave, fewer than all."""
 WINDOWED_PX = 128
@@ -151,9 +154,11 @@ class Codec(nn.Module):
         self.base_a = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
         self.base_b = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
         self.more = nn.Parameter(torch.tensor([-6.0, 0.0]))  # log-odds of one more in |k|, and how they grow with A
-        # where in thresholds a coefficient is put: 0 by bins of A and B, |k| = 1 beyond 1 by A, larger |k| by B
-        self.place_zero = nn.Parameter(torch.zeros(BINS, BINS), requires_grad=False)
-        self.place_one = nn.Parameter(torch.full((BINS,), 0.4), requires_grad=False)
+        # where in thresholds a coefficient is put: 0 by bins of A and B, |k| = 1 beyond 1 by A, larger |k| by B; the
+        # second tables are those of thrifty planes, and so is `fewer`, which A is raised by there
+        self.place_zero = nn.Parameter(torch.zeros(2, BINS, BINS), requires_grad=False)
+        self.place_one = nn.Parameter(torch.tensor([[0.4], [0.6]]).repeat(1, BINS), requires_grad=False)
+        self.fewer = nn.Parameter(torch.zeros(BINS), requires_grad=False)
         self.place_more = nn.Parameter(torch.full((BINS,), 0.47), requires_grad=False)
         self.usual_bpp = nn.Parameter(torch.zeros(c.planes), requires_grad=False)
 
@@ -219,7 +224,8 @@ class Codec(nn.Module):
         `off` may hold "state": the network then forgets it after each iteration. All thresholds are smaller by an
         `offset` of less than an octave, so that files may end between two planes. Of the finest level no more than a
         `window` of positions (from even ones) is coded. A `thrifty` encoder leaves out significance that is not worth
-        its bits in the last of the planes, since nothing follows; before that it would only come dearer later.
+        its bits in the last of the planes, since nothing follows (before that it would only come dearer later), and
+        decoders know that.
         """
         c = self.config
         coefficients = self.split(x)
@@ -259,24 +265,25 @@ class Codec(nn.Module):
             )
             a, b = a[:, channels] + base_a, b[:, channels] + (k != 0) * base_b
             a, b = F.hardtanh(a, -LOGIT_MOST, LOGIT_MOST), F.hardtanh(b, -LOGIT_MOST, LOGIT_MOST)
-            if thrifty and plane == last:
-                u = torch.where((k == 0) & (u.abs() < least_worth(a)), 0.0, u)
-            k, bits = self.codes(k, u, a, b)
+            sparing = thrifty and plane == last
+            fresh = k == 0
+            k, bits = self.codes(k, u, a, b, sparing)
             known[index] = torch.cat([known[index][:, : channels.start], k, known[index][:, channels.stop :]], 1)
-            yield Visit(plane, index, channels, threshold, bits, k, u, a, b)
+            yield Visit(plane, index, channels, threshold, sparing, bits, fresh, k, u, a, b)
 
-    def codes(self, k: Tensor, u: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    def codes(self, k: Tensor, u: Tensor, a: Tensor, b: Tensor, sparing: bool = False) -> tuple[Tensor, Tensor]:
         """The new integers k and the bits of their codes per picture (B,), from k, coefficients u in thresholds, and
-        log-odds a and b.
+        log-odds a and b; whether the encoder is thrifty here.
         """
         with torch.no_grad():
             size, old = u.abs(), k != 0
             coded = ~old & (a > LOGIT_SKIP)
-            significant = coded & (size >= 1)
+            significant = coded & (size >= (least_worth(a) if sparing else 1))
             upper = old & (u * k.sign() >= 2 * k.abs() + 1)
             first = significant * size.floor().clamp_max(MOST_AT_ONCE)
             new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * first)
             second = torch.where(old, upper, u > 0)
+        a = a + self.fewer[bin_of(a)] if sparing else a
         nats = coded * (F.softplus(a) - a * significant)
         nats = nats + (old | significant) * (F.softplus(b) - b * second)
         more = self.more[0] + self.more[1] * a
@@ -285,26 +292,24 @@ class Codec(nn.Module):
 
     def placed(self, visit: "Visit") -> Tensor:
         """Where decoders put the coefficients (B, n, h, w) of a visit, in units of the planes."""
-        k, a, b = visit.k, bin_of(visit.a), bin_of(visit.b)
-        beyond = torch.where(k.abs() == 1, self.place_one[a], self.place_more[b])
-        return visit.threshold * torch.where(k == 0, self.place_zero[a, b], k.sign() * (k.abs() + beyond))
+        k, a, b, table = visit.k, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
+        beyond = torch.where(k.abs() == 1, self.place_one[table, a], self.place_more[b])
+        return visit.threshold * torch.where(k == 0, self.place_zero[table, a, b], k.sign() * (k.abs() + beyond))
 
     @torch.no_grad()
     def learn_places(self, visit: "Visit", memory: float = 0.02) -> None:
-        """Moves the tables of places towards what a visit shows."""
-        k, u, a, b = visit.k, visit.u, bin_of(visit.a), bin_of(visit.b)
+        """Moves the tables towards what a visit shows."""
+        k, u, a, b, n = visit.k, visit.u, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
         size = u * k.sign() - k.abs()
-        for table, where, index, value in (
-            (self.place_zero, k == 0, a * BINS + b, u),
-            (self.place_one, k.abs() == 1, a, size),
-            (self.place_more, k.abs() > 1, b, size),
-        ):
-            flat = table.view(-1)
-            index, value = index[where], value[where].clamp(-2, 2)
-            count = torch.bincount(index, minlength=len(flat))
-            total = torch.bincount(index, value, minlength=len(flat))
-            share = memory * count / (count + 100)
-            flat += share * (total / count.clamp_min(1) - flat)
+        move(self.place_zero[n].view(-1), a * BINS + b, u, k == 0, memory)
+        move(self.place_one[n], a, size, k.abs() == 1, memory)
+        move(self.place_more, b, size, k.abs() > 1, memory)
+        if visit.sparing:  # a Newton step of each bin's likelihood
+            coded = visit.fresh & (visit.a > LOGIT_SKIP)
+            chance, bins = torch.sigmoid(visit.a + self.fewer[a])[coded], a[coded]
+            slope = torch.bincount(bins, (k != 0)[coded].float() - chance, minlength=BINS)
+            curvature = torch.bincount(bins, chance * (1 - chance), minlength=BINS)
+            self.fewer += memory * slope / (curvature + 10)
 
     @torch.no_grad()
     def error(self, visit: "Visit") -> Tensor:
@@ -323,21 +328,23 @@ class Codec(nn.Module):
         usual = self.usual_bpp.cumsum(0)
         counts = (usual > c.rates_bpp[0]) & (usual < c.rates_bpp[1])
         worth = torch.where(counts, 1 / usual, 0.0).flip(0).cumsum(0).flip(0) / counts.sum()
-        each, learns = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)], torch.rand(()) < 0.1
-        error = torch.zeros_like(each[0])
+        each = [x.new_zeros(len(x), dtype=torch.float32) for _ in range(c.planes)]
+        error, learns = torch.zeros_like(each[0]), bool(torch.rand(()) < TABLES_LEARN)
         window, share = self.window(x)
         offset = int(torch.randint(OFFSETS, ())) / OFFSETS
         with torch.autocast(x.device.type, torch.bfloat16, enabled=phase == "codes"):
-            for visit in self.unroll(x, planes=last, offset=offset, window=window):
+            for visit in self.unroll(x, planes=last, offset=offset, window=window, thrifty=learns):
                 times = 1 / share if visit.index == c.levels else 1.0
-                each[visit.plane] = each[visit.plane] + visit.bits * times / px
+                if not visit.sparing:
+                    each[visit.plane] = each[visit.plane] + visit.bits * times / px
                 if learns:
                     self.learn_places(visit)
                 if visit.plane == last - 1:
                     error += self.error(visit) * times / (3 * px)
         bpp = torch.stack(each)
         with torch.no_grad():
-            self.usual_bpp[:last] += 0.01 * (bpp.mean(1) - self.usual_bpp)[:last]
+            coded = last - learns
+            self.usual_bpp[:coded] += 0.01 * (bpp.mean(1) - self.usual_bpp)[:coded]
         weight = worth / torch.tensor(chance).to(worth)
         return weight @ bpp, {"bpp": bpp.sum(0).mean().item(), "mse": error.mean().item()}
 
@@ -417,10 +424,14 @@ class Visit:
     """0: z; 1: the coarsest level"""
     channels: slice
     threshold: float
+    sparing: bool
+    """whether the encoder was thrifty"""
     bits: Tensor
     """(B,)"""
+    fresh: Tensor
+    """where k was 0 before, (B, n, h, w), as k, u, a and b"""
     k: Tensor
-    """integers, (B, n, h, w), as u, a and b"""
+    """integers"""
     u: Tensor
     """coefficients in thresholds"""
     a: Tensor
@@ -429,10 +440,20 @@ class Visit:
     """log-odds of a positive sign, or of the upper half, that were"""
 
 
+def move(table: Tensor, index: Tensor, value: Tensor, where: Tensor, memory: float) -> None:
+    """Moves entries (n,) of a table towards the mean of the values that fall to them, by a share of `memory` where
+    these are many.
+    """
+    index, value = index[where], value[where].clamp(-2, 2)
+    count = torch.bincount(index, minlength=len(table))
+    total = torch.bincount(index, value, minlength=len(table))
+    table += memory * count / (count + 100) * (total / count.clamp_min(1) - table)
+
+
 def least_worth(a: Tensor) -> Tensor:
-    """|c| in thresholds from which on becoming significant, at log-odds a, is worth its bits."""
+    """|c| in thresholds, 1 or more, from which on becoming significant, at log-odds a, is worth its bits."""
     bits = 1 - a / math.log(2)
-    return (bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED
+    return ((bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED).clamp_min(1)
 
 
 def bin_of(log_odds: Tensor) -> Tensor:

@@ -105,10 +105,25 @@ def test_integers_tell_where_coefficients_are(model: Codec, picture: "torch.Tens
 
 def test_a_thrifty_encoder_saves_bits_in_the_last_plane_alone(model: Codec, picture: "torch.Tensor") -> None:
     with torch.no_grad():
-        plain, thrifty = ([float(v.bits) for v in model.unroll(picture, thrifty=t, planes=9)] for t in (False, True))
-    in_last = sum(1 for plane, _, _ in model.schedule() if plane == 8)
-    assert thrifty[:-in_last] == plain[:-in_last]
-    assert sum(thrifty) < 0.97 * sum(plain)
+        plain, thrifty = (list(model.unroll(picture, thrifty=t, planes=9)) for t in (False, True))
+    assert [v.sparing for v in thrifty] == [v.plane == 8 for v in thrifty]
+    assert all(torch.equal(a.k, b.k) for a, b in zip(plain, thrifty, strict=True) if a.plane < 8)
+    assert sum(float(v.bits) for v in thrifty) < 0.97 * sum(float(v.bits) for v in plain)
+
+
+def test_the_table_for_thrifty_planes_learns_how_much_rarer_significance_is(
+    model: Codec, picture: "torch.Tensor"
+) -> None:
+    def bits() -> float:
+        return sum(float(v.bits) for v in model.unroll(picture, thrifty=True, planes=9) if v.sparing)
+
+    with torch.no_grad():
+        before = bits()
+        for _ in range(10):
+            for visit in model.unroll(picture, thrifty=True, planes=9):
+                model.learn_places(visit, memory=0.5)
+        assert bits() < before
+    assert model.fewer.min() < -0.1
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------
