@@ -1,23 +1,38 @@
 """A progressive codec: iterations of one recurrent network, each of which tells one bit more of half a wavelet level.
 
-    x ─ colours ─ wavelet ─ details of levels 5 to 1, and z: what is left
-    for each plane (thresholds T = 8192, 4096, ... 4), for z and levels 5 to 1, for each checkerboard half:
-        known, state ─ network ─ state, probabilities ─ codes of this half ─ known
+    x ─ colours ─ wavelet ─ coefficients c of levels 5 to 1, and of z: what is left of the picture
+    for each plane, with thresholds T = 8192, 4096, ... 4:
+        for z, then for levels 5 to 1, for each half of the checkerboard: an iteration
+            what is known, state ─ network ─ state, log-odds ─ codes of this half ─ what is known
 
-`known` holds an integer k for each coefficient c: 0 where |c| < T, else |c| in [|k|, |k| + 1) T with the sign of c: an
-embedded quantiser (Shapiro 1993; Taubman 2000). An iteration visits half a level with a T half as large as before.
-What is left of a coefficient is told in binary codes:
+What is known of a coefficient is an integer k: 0 where |c| < T, else |c| is in [|k|, |k| + 1) T with the sign of c: an
+embedded quantiser (Shapiro 1993; Taubman 2000). An iteration visits half a level whose T is half as large as at the
+visit before, and tells what is left in binary codes:
 
-    where k = 0: whether it becomes significant, then its sign, then, in unary, |k| (hardly ever more than 1)
-    elsewhere: whether |c| is in the upper half of its interval
+    k = 0     whether it becomes significant; if so its sign, then |k| - 1 in unary (0, but where codes were left out)
+    else      whether |c| is in the upper half of its interval
 
-Codes of coefficients that are hardly ever significant are left out. The network is one for all levels, halves and
-planes; it sees what is known of the level and of the level before, and its own state, one for each level, and says two
-log-odds for each coefficient: A, of significance, and B, of a positive sign or of the upper half. All else is tables
-by A and B: the third code, and where in its interval a coefficient is put.
+Where the log-odds of significance are at most LOGIT_SKIP nothing is coded and k stays 0. A level takes part from the
+plane on where its largest |c| reaches T, which a file tells, as it does its `offset`: all thresholds may be smaller by
+quarters of an octave, so that files of any size end with a plane. Any prefix of the codes is a picture.
+
+Both encoder and decoder carry the state on. The network is one for all levels, halves and planes. It sees k of its
+level, sizes and signs, in units of the coming T (what was not visited yet in this plane is known to 2 T), constant
+planes that tell where in the loop it is, and the state and k of the level before; it keeps a state for each level (z
+and level 5 share one, and have no level before). It says two log-odds for each coefficient: A, of significance, and B, of a positive
+sign or, where k is not 0, of the upper half; to these tables of constants are added (`base_a`, `base_b`). All else is
+looked up by A and B: the log-odds of sizes, and where in its interval a coefficient is put (`place_...`).
+
+An encoder may be thrifty in the last plane, which a file tells: it leaves out significance that is not worth its bits.
+Tables of their own then tell what A means, and where coefficients are put. Before the last plane that does not pay:
+what is left out now comes dearer later.
+
+All that decoders need is integers: k; A and B in eighths of a nat; whatever is looked up. Nothing but the codes feeds
+the loop, so training needs no gradient through what is decoded: codes are data, and the loss is their bits.
 
 Shapes: x (B, 3, H, W), sides multiples of `stride_px`. A level's 9 details (3 colours, 3 bands) at H/2^l are packed by
-2 x 2 to 36 channels at H/2^(l+1), where its state is; z is 12 channels at the resolution of the coarsest level.
+2 x 2 to 36 channels at H/2^(l+1), one half of the checkerboard after the other, where its state is; z is 12 channels
+at the resolution of the coarsest level.
 """
 
 import math
@@ -45,7 +60,7 @@ PACKED, Z = 36, 12
 PHASES_IN_ORDER = (0, 3, 1, 2)
 """Phases of 2 x 2 details as packed: the first two make one half of the checkerboard, the others the other."""
 TOP_OCTAVE = 13
-"""log2 of the first threshold: no coefficient of an 8-bit picture is twice as large."""
+"""log2 of the first threshold: no coefficient of an 8-bit picture is four times as large."""
 CONSTANTS = 8
 """Input planes that tell the network where it is: which level, which half, which plane."""
 SEEN = 2 * PACKED + CONSTANTS
@@ -140,7 +155,7 @@ class Iteration(nn.Module):
 
 
 class Codec(nn.Module):
-    """The recurrent network, where its log-odds start from, and the loop."""
+    """The recurrent network, the tables, and the loop (models/families.py tells what the methods are for)."""
 
     left_out: tuple[str, ...] = ("state",)
     levels = 1
