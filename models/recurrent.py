@@ -19,9 +19,10 @@ quarters of an octave, so that files of any size end with a plane. Any prefix of
 Both encoder and decoder carry the state on. The network is one for all levels, halves and planes. It sees k of its
 level, sizes and signs, in units of the coming T (what was not visited yet in this plane is known to 2 T), constant
 planes that tell where in the loop it is, and the state and k of the level before; it keeps a state for each level (z
-and level 5 share one, and have no level before). It says two log-odds for each coefficient: A, of significance, and B, of a positive
-sign or, where k is not 0, of the upper half; to these tables of constants are added (`base_a`, `base_b`). All else is
-looked up by A and B: the log-odds of sizes, and where in its interval a coefficient is put (`place_...`).
+and level 5 share one, and have no level before). It says two log-odds for each coefficient: A, of significance, and B,
+of a positive sign or, where k is not 0, of the upper half; to these, tables of constants are added (`base_a`,
+`base_b`). All else is looked up by A and B: the log-odds of sizes, and where in its interval a coefficient is put
+(`place_...`).
 
 An encoder may be thrifty in the last plane, which a file tells: it leaves out significance that is not worth its bits.
 Tables of their own then tell what A means, and where coefficients are put. Before the last plane that does not pay:
