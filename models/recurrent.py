@@ -21,8 +21,8 @@ level, sizes and signs, in units of the coming T (what was not visited yet in th
 planes that tell where in the loop it is, and the state and k of the level before; it keeps a state for each level (z
 and level 5 share one, and have no level before). It says two log-odds for each coefficient: A, of significance, and B,
 of a positive sign or, where k is not 0, of the upper half; to these, tables of constants are added (`base_a`,
-`base_b`). All else is looked up by A and B: the log-odds of sizes, and where in its interval a coefficient is put
-(`place_...`).
+`base_b`). All else is looked up by A and B (models/codes.py): the log-odds of sizes, and where in its interval a
+coefficient is put.
 
 An encoder may be thrifty in the last plane, which a file tells: it leaves out significance that is not worth its bits.
 Tables of their own then tell what A means, and where coefficients are put. Before the last plane that does not pay:
@@ -36,7 +36,6 @@ Shapes: x (B, 3, H, W), sides multiples of `stride_px`. A level's 9 details (3 c
 at the resolution of the coarsest level.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,6 +44,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import wavelet
+from models.codes import LOGIT_MOST, Codes, Visit
 from models.layers import Block, Chain, Conv, Scale, Upsample
 from models.phase import Phase
 
@@ -52,10 +52,6 @@ GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
 LOGIT_GAIN = 4.0
 """Log-odds (nats) are so many times what a network says."""
-LOGIT_MOST = 12.0
-"""Log-odds are clamped to this."""
-LOGIT_SKIP = -8.0
-"""At smaller log-odds of significance nothing is coded: a coefficient stays 0."""
 PACKED, Z = 36, 12
 """Channels of a packed level, and of z, which takes the first ones."""
 PHASES_IN_ORDER = (0, 3, 1, 2)
@@ -65,15 +61,6 @@ TOP_OCTAVE = 13
 CONSTANTS = 8
 """Input planes that tell the network where it is: which level, which half, which plane."""
 SEEN = 2 * PACKED + CONSTANTS
-MOST_AT_ONCE = 4
-"""|k| of a coefficient that becomes significant: more than 1 where codes of earlier planes were left out."""
-SAVED, SAVED_AT_0 = 2.9, -2.1
-"""Squared thresholds of error that significance at |c| = u T saves are SAVED u + SAVED_AT_0 (it is put at 1.45 T)."""
-BITS_PER_SQUARED_THRESHOLD = 5.0
-"""What these are worth to an encoder that no further plane follows."""
-
-BINS = 24
-"""Log-odds are put into so many bins, a nat wide, to look up where in its interval a coefficient is put."""
 TABLES_LEARN = 0.1
 """In so many training steps the tables learn, from an encoder that is thrifty in the last plane, which then does not
 count."""
@@ -83,8 +70,8 @@ WINDOWED_PX = 128
 """Of training crops that are so large only a part of the finest level is coded."""
 
 PHASES = {
-    "codes": Phase(steps=200_000, crop_px=192, batch=4, rate=1e-3),
-    "qat": Phase(steps=10_000, crop_px=192, batch=4, rate=3e-4, quantised=True),
+    "codes": Phase(steps=200_000, crop_px=192, batch=8, rate=2e-3),
+    "qat": Phase(steps=10_000, crop_px=192, batch=8, rate=5e-4, quantised=True),
 }
 
 
@@ -169,13 +156,7 @@ class Codec(nn.Module):
         # log-odds where the network says 0, of significance and of the upper half: (planes, z and levels, coefficients)
         self.base_a = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
         self.base_b = nn.Parameter(torch.zeros(c.planes, c.levels + 1, PACKED))
-        self.more = nn.Parameter(torch.tensor([-6.0, 0.0]))  # log-odds of one more in |k|, and how they grow with A
-        # where in thresholds a coefficient is put: 0 by bins of A and B, |k| = 1 beyond 1 by A, larger |k| by B; the
-        # second tables are those of thrifty planes, and so is `fewer`, which A is raised by there
-        self.place_zero = nn.Parameter(torch.zeros(2, BINS, BINS), requires_grad=False)
-        self.place_one = nn.Parameter(torch.tensor([[0.4], [0.6]]).repeat(1, BINS), requires_grad=False)
-        self.fewer = nn.Parameter(torch.zeros(BINS), requires_grad=False)
-        self.place_more = nn.Parameter(torch.full((BINS,), 0.47), requires_grad=False)
+        self.codes = Codes()
         self.usual_bpp = nn.Parameter(torch.zeros(c.planes), requires_grad=False)
 
     # -- coefficients ------------------------------------------------------------------------------------------------
@@ -234,7 +215,7 @@ class Codec(nn.Module):
         offset: float = 0.0,
         window: tuple[slice, slice] | None = None,
         thrifty: bool = False,
-    ) -> Iterator["Visit"]:
+    ) -> Iterator[Visit]:
         """Codes pictures as encoder and decoder would, and gives what each iteration did.
 
         `off` may hold "state": the network then forgets it after each iteration. All thresholds are smaller by an
@@ -283,54 +264,9 @@ class Codec(nn.Module):
             a, b = F.hardtanh(a, -LOGIT_MOST, LOGIT_MOST), F.hardtanh(b, -LOGIT_MOST, LOGIT_MOST)
             sparing = thrifty and plane == last
             fresh = k == 0
-            k, bits = self.codes(k, u, a, b, sparing)
+            k, bits = self.codes.told(k, u, a, b, sparing)
             known[index] = torch.cat([known[index][:, : channels.start], k, known[index][:, channels.stop :]], 1)
             yield Visit(plane, index, channels, threshold, sparing, bits, fresh, k, u, a, b)
-
-    def codes(self, k: Tensor, u: Tensor, a: Tensor, b: Tensor, sparing: bool = False) -> tuple[Tensor, Tensor]:
-        """The new integers k and the bits of their codes per picture (B,), from k, coefficients u in thresholds, and
-        log-odds a and b; whether the encoder is thrifty here.
-        """
-        with torch.no_grad():
-            size, old = u.abs(), k != 0
-            coded = ~old & (a > LOGIT_SKIP)
-            significant = coded & (size >= (least_worth(a) if sparing else 1))
-            upper = old & (u * k.sign() >= 2 * k.abs() + 1)
-            first = significant * size.floor().clamp_max(MOST_AT_ONCE)
-            new = torch.where(old, k.sign() * (2 * k.abs() + upper), u.sign() * first)
-            second = torch.where(old, upper, u > 0)
-        a = a + self.fewer[bin_of(a)] if sparing else a
-        nats = coded * (F.softplus(a) - a * significant)
-        nats = nats + (old | significant) * (F.softplus(b) - b * second)
-        more = self.more[0] + self.more[1] * a
-        nats = nats + first.clamp_max(MOST_AT_ONCE - 1) * F.softplus(more) - (first - 1).relu() * more
-        return new, nats.sum((1, 2, 3)) / math.log(2)
-
-    def placed(self, visit: "Visit") -> Tensor:
-        """Where decoders put the coefficients (B, n, h, w) of a visit, in units of the planes."""
-        k, a, b, table = visit.k, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
-        beyond = torch.where(k.abs() == 1, self.place_one[table, a], self.place_more[b])
-        return visit.threshold * torch.where(k == 0, self.place_zero[table, a, b], k.sign() * (k.abs() + beyond))
-
-    @torch.no_grad()
-    def learn_places(self, visit: "Visit", memory: float = 0.02) -> None:
-        """Moves the tables towards what a visit shows."""
-        k, u, a, b, n = visit.k, visit.u, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
-        size = u * k.sign() - k.abs()
-        move(self.place_zero[n].view(-1), a * BINS + b, u, k == 0, memory)
-        move(self.place_one[n], a, size, k.abs() == 1, memory)
-        move(self.place_more, b, size, k.abs() > 1, memory)
-        if visit.sparing:  # a Newton step of each bin's likelihood
-            coded = visit.fresh & (visit.a > LOGIT_SKIP)
-            chance, bins = torch.sigmoid(visit.a + self.fewer[a])[coded], a[coded]
-            slope = torch.bincount(bins, (k != 0)[coded].float() - chance, minlength=BINS)
-            curvature = torch.bincount(bins, chance * (1 - chance), minlength=BINS)
-            self.fewer += memory * slope / (curvature + 10)
-
-    @torch.no_grad()
-    def error(self, visit: "Visit") -> Tensor:
-        """Squared error (B,) of what a visit placed, in units of the planes."""
-        return (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3))
 
     # -- training ------------------------------------------------------------------------------------------------------
 
@@ -354,9 +290,9 @@ class Codec(nn.Module):
                 if not visit.sparing:
                     each[visit.plane] = each[visit.plane] + visit.bits * times / px
                 if learns:
-                    self.learn_places(visit)
+                    self.codes.learn(visit)
                 if visit.plane == last - 1:
-                    error += self.error(visit) * times / (3 * px)
+                    error += self.codes.error(visit) * times / (3 * px)
         bpp = torch.stack(each)
         with torch.no_grad():
             coded = last - learns
@@ -377,7 +313,7 @@ class Codec(nn.Module):
         return (rows, columns), sides[0] * sides[1] / (whole[0] * whole[1])
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        return [self.iteration, self.base_a, self.base_b, self.more]
+        return [self.iteration, self.base_a, self.base_b, self.codes.more]
 
     @torch.no_grad()
     def start_from_pictures(self, pictures: list[Tensor]) -> None:
@@ -400,7 +336,7 @@ class Codec(nn.Module):
             bpp = torch.zeros(c.planes)
             for visit in self.unroll(x):
                 bpp[visit.plane] += float(visit.bits) / (x.shape[-1] * x.shape[-2])
-                self.learn_places(visit, memory=0.2)
+                self.codes.learn(visit, memory=0.2)
             self.usual_bpp += bpp / len(pictures[:32])
 
     @torch.no_grad()
@@ -417,7 +353,7 @@ class Codec(nn.Module):
         shown = [torch.zeros_like(p) for p in self.split(x)]
         bits = torch.zeros((), device=x.device)
         for visit in self.unroll(x, off, planes=int(level), offset=level % 1, thrifty=True):
-            shown[visit.index][:, visit.channels] = self.placed(visit)
+            shown[visit.index][:, visit.channels] = self.codes.placed(visit)
             bits += visit.bits.sum()
         return self.join(shown), bits
 
@@ -429,52 +365,6 @@ class Codec(nn.Module):
         """Thousands of multiplications per pixel of an iteration at the finest level, and of a whole plane."""
         finest = self.iteration.macs() / 16 / 1000
         return {"iteration": finest, "plane": sum(2 * finest / 4**n for n in range(self.config.levels))}
-
-
-@dataclass
-class Visit:
-    """What one iteration did to what it visited."""
-
-    plane: int
-    index: int
-    """0: z; 1: the coarsest level"""
-    channels: slice
-    threshold: float
-    sparing: bool
-    """whether the encoder was thrifty"""
-    bits: Tensor
-    """(B,)"""
-    fresh: Tensor
-    """where k was 0 before, (B, n, h, w), as k, u, a and b"""
-    k: Tensor
-    """integers"""
-    u: Tensor
-    """coefficients in thresholds"""
-    a: Tensor
-    """log-odds of significance that were"""
-    b: Tensor
-    """log-odds of a positive sign, or of the upper half, that were"""
-
-
-def move(table: Tensor, index: Tensor, value: Tensor, where: Tensor, memory: float) -> None:
-    """Moves entries (n,) of a table towards the mean of the values that fall to them, by a share of `memory` where
-    these are many.
-    """
-    index, value = index[where], value[where].clamp(-2, 2)
-    count = torch.bincount(index, minlength=len(table))
-    total = torch.bincount(index, value, minlength=len(table))
-    table += memory * count / (count + 100) * (total / count.clamp_min(1) - table)
-
-
-def least_worth(a: Tensor) -> Tensor:
-    """|c| in thresholds, 1 or more, from which on becoming significant, at log-odds a, is worth its bits."""
-    bits = 1 - a / math.log(2)
-    return ((bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED).clamp_min(1)
-
-
-def bin_of(log_odds: Tensor) -> Tensor:
-    """Bins (int64) of clamped log-odds."""
-    return (log_odds.detach() * (BINS / (2 * LOGIT_MOST)) + BINS / 2).long().clamp_max(BINS - 1)
 
 
 def pack(details: Tensor) -> Tensor:

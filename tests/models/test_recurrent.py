@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from models import recurrent, thumbnails, train  # noqa: E402
+from models import codes, recurrent, thumbnails, train  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
 from models.layers import set_mode  # noqa: E402
 from models.recurrent import PACKED, SEEN, Codec, Config, pack, unpack  # noqa: E402
@@ -55,7 +55,7 @@ def test_codes_of_the_first_plane_reach_any_coefficient() -> None:
     flat = torch.full((1, 3, 64, 64), 255)
     for x in (noise, flat):
         assert max(float(p.abs().max()) for p in Codec().split(x)) < (
-            (recurrent.MOST_AT_ONCE + 1) * 2**recurrent.TOP_OCTAVE
+            (codes.MOST_AT_ONCE + 1) * 2**recurrent.TOP_OCTAVE
         )
 
 
@@ -78,17 +78,17 @@ def one(value: float) -> "torch.Tensor":
 )
 def test_what_is_left_is_told_in_binary_codes(model: Codec, k: int, u: float, new: int, bits: float) -> None:
     with torch.no_grad():
-        model.more.copy_(torch.tensor([-30.0, 0.0]))  # so that a second code of size costs nothing
-        got, cost = model.codes(one(k), one(u), one(0), one(0))
+        model.codes.more.copy_(torch.tensor([-30.0, 0.0]))  # so that a second code of size costs nothing
+        got, cost = model.codes.told(one(k), one(u), one(0), one(0))
     assert float(got) == new
     assert float(cost) == pytest.approx(bits, abs=1e-5)
 
 
 def test_codes_that_are_hardly_ever_needed_are_left_out_and_made_up_for_later(model: Codec) -> None:
     with torch.no_grad():
-        late, cost = model.codes(one(0), one(1.7), one(recurrent.LOGIT_SKIP), one(0))
+        late, cost = model.codes.told(one(0), one(1.7), one(codes.LOGIT_SKIP), one(0))
         assert float(late) == 0 and float(cost) == 0
-        caught_up, cost = model.codes(late, one(3.4), one(0), one(0))
+        caught_up, cost = model.codes.told(late, one(3.4), one(0), one(0))
     assert float(caught_up) == 3 and float(cost) > 2
 
 
@@ -99,7 +99,7 @@ def test_integers_tell_where_coefficients_are(model: Codec, picture: "torch.Tens
             below, above = visit.k.abs(), visit.k.abs() + 1
             size = visit.u * visit.k.sign()
             assert ((size >= below) & (size < above))[told].float().mean() > 0.99
-            coded = visit.a > recurrent.LOGIT_SKIP
+            coded = visit.a > codes.LOGIT_SKIP
             assert (visit.u.abs() < 1)[~told & coded].all()
 
 
@@ -121,9 +121,9 @@ def test_the_table_for_thrifty_planes_learns_how_much_rarer_significance_is(
         before = bits()
         for _ in range(10):
             for visit in model.unroll(picture, thrifty=True, planes=9):
-                model.learn_places(visit, memory=0.5)
+                model.codes.learn(visit, memory=0.5)
         assert bits() < before
-    assert model.fewer.min() < -0.1
+    assert model.codes.fewer.min() < -0.1
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------
@@ -176,11 +176,11 @@ def test_tables_of_places_learn_where_coefficients_are(model: Codec, picture: "t
     with torch.no_grad():
         visits = list(model.unroll(picture))
         visit = max(visits, key=lambda v: int((v.k.abs() == 1).sum()))
-        before = float(model.error(visit))
+        before = float(model.codes.error(visit))
         for _ in range(20):
-            model.learn_places(visit, memory=1.0)
-        assert float(model.error(visit)) < before
-        assert (model.place_one > 0.2).all() and (model.place_one < 0.8).all()
+            model.codes.learn(visit, memory=1.0)
+        assert float(model.codes.error(visit)) < before
+        assert (model.codes.place_one > 0.2).all() and (model.codes.place_one < 0.8).all()
 
 
 # -- learning ----------------------------------------------------------------------------------------------------------
