@@ -260,3 +260,12 @@ def test_thumbnails_are_area_resampled_parts_of_photographs(photo: np.ndarray) -
         side for side, count in thumbnails.SIDES_PX.items() for _ in range(count)
     )
     assert abs(float(np.mean([p.mean() for p in parts])) - float(photo.mean())) < 8
+
+
+def test_thumbnails_of_a_folder_are_written_for_the_trainer(photo: np.ndarray, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    assert thumbnails.main([str(tmp_path), str(tmp_path / "out")]) == 0
+    sides = {min(Image.open(path).size) for path in (tmp_path / "out").iterdir()}
+    assert sides == set(thumbnails.SIDES_PX)
