@@ -4,12 +4,14 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from models import codes, recurrent, thumbnails, train  # noqa: E402
+from models.data import pictures  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
 from models.layers import set_mode  # noqa: E402
 from models.recurrent import PACKED, SEEN, Codec, Config, pack, unpack  # noqa: E402
@@ -263,9 +265,7 @@ def test_thumbnails_are_area_resampled_parts_of_photographs(photo: np.ndarray) -
 
 
 def test_thumbnails_of_a_folder_are_written_for_the_trainer(photo: np.ndarray, tmp_path: Path) -> None:
-    from PIL import Image
-
-    Image.fromarray(photo).save(tmp_path / "photo.png")
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
     assert thumbnails.main([str(tmp_path), str(tmp_path / "out")]) == 0
-    sides = {min(Image.open(path).size) for path in (tmp_path / "out").iterdir()}
-    assert sides == set(thumbnails.SIDES_PX)
+    sides = [min(image.shape[:2]) for image in pictures(tmp_path / "out")]
+    assert set(sides) == set(thumbnails.SIDES_PX) and len(sides) == sum(thumbnails.SIDES_PX.values())
