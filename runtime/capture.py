@@ -115,7 +115,7 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM or SIGINT sets so that the picture at hand is still finished; a second one ends that."""
+    """Yield an event that SIGTERM or SIGINT sets so that the picture at hand is still finished; a second ends it."""
     stop = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:

@@ -38,8 +38,8 @@ _TIMEOUT_S = 10.0
 """What sends nothing for so long has dropped."""
 _MOST_SPOILED = 100
 """A camera that gives more frames than this in a row of which none can be decoded has dropped."""
-_WAITED_S = 0.001
-"""A frame that took this long to come, beside the work of decoding it, is new; another one was in a buffer."""
+_WAITED_S, _WAITED = 0.01, 0.25
+"""A frame that was waited for so long, or for this part of the usual interval, is new; another one was in a buffer."""
 _CATCHING_UP_S = 5.0
 """Frames from a buffer are let go for so long; who is behind even then cannot keep up."""
 _MOST_SNAPSHOT_BYTES = 64 << 20
@@ -140,7 +140,7 @@ class Live:
 
     def __init__(self, capture: Any, warm_up_s: float, name: str):
         self.capture, self.warm_up_s, self.name = capture, warm_up_s, name
-        self.ready = self.told = False
+        self.ready = False
 
     def close(self) -> None:
         self.capture.release()
@@ -151,32 +151,46 @@ class Live:
         The frames of the first warm_up_s are let go, in which a camera finds its exposure, and a stream gives what it
         had in store while it was opened.
         """
-        spoiled, warm_s, last_s, waited_s = 0, math.inf, -math.inf, math.inf
-        while spoiled <= _MOST_SPOILED:
+        spoiled = 0
+        for at_s, name, gap_s, usable in self._grabbed():
+            due_s = due()
+            wanted = due_s is not None and at_s >= due_s
+            if not usable or (self.ready and not wanted):
+                yield None
+                continue
+            good, frame = self.capture.retrieve()
+            if not good or frame is None or not frame.size:
+                spoiled += 1
+                if spoiled > _MOST_SPOILED:
+                    return
+                yield None
+                continue
+            shot = Shot(name, _rgb(frame), at_s, gap_s if self.ready else math.inf) if wanted else None
+            self.ready, spoiled = True, 0
+            yield shot
+
+    def _grabbed(self) -> Iterator[tuple[float, str, float, bool]]:
+        """Yield of each frame, when it came, by both clocks, the time since the one before, and whether it may be used.
+
+        It may when the camera is warm and the frame new: one that comes at once has waited in a buffer, and there are
+        newer ones behind it.
+        """
+        count, first_s, last_s, new_s, told = 0, 0.0, -math.inf, 0.0, False
+        while True:
             asked_s, worked_s = time.monotonic(), time.thread_time()
             if not self.capture.grab():
                 return
             at_s, name = time.monotonic(), _clock_name()
-            if at_s - asked_s - (time.thread_time() - worked_s) >= _WAITED_S or waited_s == math.inf:
-                waited_s = at_s
-            warm_s, gap_s, last_s = min(warm_s, at_s + self.warm_up_s), at_s - last_s, at_s
-            due_s = due()
-            wanted = due_s is not None and at_s >= due_s
-            if at_s < warm_s or (self.ready and not wanted) or 0 < at_s - waited_s < _CATCHING_UP_S:
-                yield None
-                continue
-            good, frame = self.capture.retrieve()
-            spoiled = 0 if good and frame is not None and frame.size else spoiled + 1
-            if spoiled or not wanted:
-                self.ready |= not spoiled
-                yield None
-                continue
-            if at_s > waited_s and not self.told:
-                self.told = True
+            waited_s = at_s - asked_s - (time.thread_time() - worked_s)
+            first_s = first_s or at_s
+            if count == 0 or waited_s >= min(_WAITED_S, _WAITED * (at_s - first_s) / count):
+                new_s = at_s
+            late = at_s - new_s > _CATCHING_UP_S
+            if late and not told:
+                told = True
                 complain(f"source {public(self.name)} sends faster than this machine decodes; its pictures are late")
-            shot = Shot(name, _rgb(frame), at_s, gap_s if self.ready else math.inf)
-            self.ready = True
-            yield shot
+            yield at_s, name, at_s - last_s, at_s >= first_s + self.warm_up_s and (at_s == new_s or late)
+            count, last_s = count + 1, at_s
 
 
 # --- snapshots --------------------------------------------------------------------------------------------------------
