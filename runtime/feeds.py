@@ -38,8 +38,9 @@ _TIMEOUT_S = 10.0
 """What sends nothing for so long has dropped."""
 _MOST_SPOILED = 100
 """A camera that gives more frames than this in a row of which none can be decoded has dropped."""
-_WAITED_S, _WAITED = 0.01, 0.25
-"""A frame that was waited for so long, or for this part of the usual interval, is new; another one was in a buffer."""
+_WAITED, _WAITED_S = 0.25, (0.001, 0.01)
+"""A frame that was waited for as long as this part of the usual interval, within these limits, is new; another one was
+in a buffer."""
 _CATCHING_UP_S = 5.0
 """Frames from a buffer are let go for so long; who is behind even then cannot keep up."""
 _MOST_SNAPSHOT_BYTES = 64 << 20
@@ -183,7 +184,7 @@ class Live:
             at_s, name = time.monotonic(), _clock_name()
             waited_s = at_s - asked_s - (time.thread_time() - worked_s)
             first_s = first_s or at_s
-            if count == 0 or waited_s >= min(_WAITED_S, _WAITED * (at_s - first_s) / count):
+            if count == 0 or waited_s >= np.clip(_WAITED * (at_s - first_s) / count, *_WAITED_S):
                 new_s = at_s
             late = at_s - new_s > _CATCHING_UP_S
             if late and not told:
@@ -265,7 +266,7 @@ def _ask(url: str) -> Answer | None:
     except HTTPError as error:
         error.close()
         status = next((f" {known.phrase}" for known in HTTPStatus if known == error.code), "")
-        hint = "; give the right user and password, http://user:password@..." if error.code == 401 else ""
+        hint = "; give the right user and password in the URL" if error.code == 401 else ""
         raise InputError(f"it answers {error.code}{status}{hint}") from None
     except (ssl.SSLError, URLError) as error:
         cause = error.reason if isinstance(error, URLError) else error
@@ -297,10 +298,20 @@ def _requested(url: str) -> HTTPResponse:
     if parts.username is not None:
         root = f"{parts.scheme}://{host}/"
         passwords.add_password(None, root, unquote(parts.username), unquote(parts.password or ""))
-    opener = request.build_opener(request.HTTPBasicAuthHandler(passwords), request.HTTPDigestAuthHandler(passwords))
+    known = request.HTTPBasicAuthHandler(passwords), request.HTTPDigestAuthHandler(passwords)
+    opener = request.build_opener(_Refused, *known)
     headers = {"User-Agent": f"gargalo/{__version__}", "Cache-Control": "no-cache", "Pragma": "no-cache"}
     response: HTTPResponse = opener.open(request.Request(bare, headers=headers), timeout=_TIMEOUT_S)
     return response
+
+
+class _Refused(request.BaseHandler):
+    """Closes the connection on which a password was asked for, before it is given on another; urllib does not."""
+
+    handler_order = 400  # before those who give it
+
+    def http_error_401(self, _: request.Request, response: HTTPResponse, *rest: object) -> None:
+        response.close()
 
 
 def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: float) -> bytes:
