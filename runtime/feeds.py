@@ -38,9 +38,9 @@ _TIMEOUT_S = 10.0
 """What sends nothing for so long has dropped."""
 _MOST_SPOILED = 100
 """A camera that gives more frames than this in a row of which none can be decoded has dropped."""
-_WAITED, _WAITED_S = 0.25, (0.001, 0.01)
-"""A frame that was waited for as long as this part of the usual interval, within these limits, is new; another one was
-in a buffer."""
+_WAITED, _LEAST_WAITED_S, _MOST_WAITED_S = 0.25, 0.001, 0.01
+"""A frame that was waited for as long as this part of the usual interval, within limits, is new; another one was in a
+buffer."""
 _CATCHING_UP_S = 5.0
 """Frames from a buffer are let go for so long; who is behind even then cannot keep up."""
 _MOST_SNAPSHOT_BYTES = 64 << 20
@@ -184,7 +184,8 @@ class Live:
             at_s, name = time.monotonic(), _clock_name()
             waited_s = at_s - asked_s - (time.thread_time() - worked_s)
             first_s = first_s or at_s
-            if count == 0 or waited_s >= np.clip(_WAITED * (at_s - first_s) / count, *_WAITED_S):
+            enough_s = max(_LEAST_WAITED_S, min(_MOST_WAITED_S, _WAITED * (at_s - first_s) / max(count, 1)))
+            if count == 0 or waited_s >= enough_s:
                 new_s = at_s
             late = at_s - new_s > _CATCHING_UP_S
             if late and not told:

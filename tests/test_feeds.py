@@ -166,7 +166,7 @@ class Paced:
 
 def test_of_a_camera_the_first_new_frame_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundred wait in a buffer: each comes at once."""
-    monkeypatch.setattr(feeds, "_WAITED_S", (0.1, 0.1))
+    monkeypatch.setattr(feeds, "_LEAST_WAITED_S", 0.1)
     feed = Live(Paced(buffered=100, frames=5, interval_s=0.2), 0.0001, "0")
     first = next(shot for shot in feed.shots(lambda: -math.inf) if shot is not None)
     assert first.pixels[0, 0, 0] == 100 and first.gap_s == math.inf
@@ -182,7 +182,7 @@ def test_a_camera_that_is_never_up_to_date_gives_pictures_and_is_told_of(
     monkeypatch: pytest.MonkeyPatch, capfd: Capture
 ) -> None:
     monkeypatch.setattr(feeds, "_CATCHING_UP_S", 0.05)
-    monkeypatch.setattr(feeds, "_WAITED_S", (math.inf, math.inf))
+    monkeypatch.setattr(feeds, "_LEAST_WAITED_S", math.inf)
     shots = [shot for shot in Live(Paced(0, 50, 0.01), 0.001, "0").shots(lambda: -math.inf) if shot is not None]
     assert shots and capfd.readouterr().err.count("sends faster than this machine decodes") == 1
 
