@@ -17,8 +17,8 @@ from types import FrameType
 from runtime.budget import Budget, seconds
 from runtime.commands import complain, exit_status, number, parser, reason, shown, size, thread_count
 from runtime.errors import CodecError, InputError
-from runtime.feeds import public, without_secrets
 from runtime.source import Source
+from runtime.web import public, without_secrets
 
 _EXAMPLES = """\
 examples:

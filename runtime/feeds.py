@@ -4,38 +4,28 @@
     Snapshots   a request a picture, as from http://cam/snapshot.jpg
     Recording   a video with an end, from a disk or by HTTP; of its frames the one nearest to each due time is taken
 
-All of this may block, so it runs in a thread of its own. OpenCV reads video, urllib asks for snapshots.
+All of this may block, so it runs in a thread of its own. OpenCV reads video, `web.py` asks for snapshots.
 """
 
 import math
 import os
-import re
-import ssl
-import string
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse, InvalidURL
 from pathlib import Path
 from typing import Any, Protocol
-from urllib import request
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import __version__
 from runtime.commands import complain
 from runtime.errors import InputError
+from runtime.web import TIMEOUT_S, Answer, ask, public
 
 Pixels = NDArray[np.uint8]
 
-_TIMEOUT_S = 10.0
-"""What sends nothing for so long has dropped."""
 _MOST_SPOILED = 100
 """A camera that gives more frames than this in a row of which none can be decoded has dropped."""
 _WAITED, _LEAST_WAITED_S, _MOST_WAITED_S = 0.25, 0.001, 0.01
@@ -43,9 +33,6 @@ _WAITED, _LEAST_WAITED_S, _MOST_WAITED_S = 0.25, 0.001, 0.01
 buffer."""
 _CATCHING_UP_S = 5.0
 """Frames from a buffer are let go for so long; who is behind even then cannot keep up."""
-_MOST_SNAPSHOT_BYTES = 64 << 20
-_PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP", re.DOTALL)
-"""First bytes of pictures, for servers that name no type of content."""
 _USUAL_RATE = 25.0
 """Frames a second of a video that does not tell."""
 _RESTART_S = 0.5
@@ -54,9 +41,6 @@ _TIE_S = 1e-4
 """Between two frames that are equally near, but for rounding, the later one is taken."""
 _CUT_OFF_S = 1.0
 """A video that ends so much before its time is told of."""
-
-_URL = re.compile(r"(\w[\w+.-]*://)(?:[^/?#]*@)?((?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?)((?:[/?#][^@]*)?)")
-"""Scheme, host with port, and the rest of a URL of which it is plain where user and password end."""
 
 
 @dataclass(frozen=True)
@@ -101,34 +85,19 @@ def open_feed(name: str, every_s: float, warm_up_s: float) -> Feed:
         return Recording(_open(name), every_s, name)
     if not name.lower().startswith(("http://", "https://")):
         return Live(_open(name), warm_up_s, name)
-    answer = _ask(name)
-    if answer is not None and answer.is_picture:
+    answer = ask(name)
+    if answer is not None and answer.picture is not None:
         return Snapshots(name, answer)
     capture = _open(name)
-    multipart = answer is not None and answer.content_type.startswith("multipart/")
-    sized = answer is not None and answer.length is not None
-    if not multipart and (sized or capture.get(_cv2().CAP_PROP_FRAME_COUNT) > 0):
-        return Recording(capture, every_s, name)
-    return Live(capture, warm_up_s, name)
+    ends = None if answer is None else answer.ends
+    if ends is None:
+        ends = capture.get(_cv2().CAP_PROP_FRAME_COUNT) > 0
+    return Recording(capture, every_s, name) if ends else Live(capture, warm_up_s, name)
 
 
-def public(name: str) -> str:
-    """Return a source's name as it may be printed: of a URL only scheme, host and port, as all else can be secret."""
-    if "://" not in name:
-        return name
-    found = _URL.fullmatch(name)
-    return f"{found[1]}{found[2]}{'/...' if found[3].strip('/') else ''}" if found else "the URL"
-
-
-def without_secrets(text: str, source: str) -> str:
-    """Return a message with the source and all URLs in it as `public` shows them."""
-    if "://" in source:
-        text = text.replace(source, public(source))
-    return re.sub(r"\w[\w+.-]*://\S+", lambda url: public(url[0]), text)
-
-
-def _clock_name() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"[:-3] + "Z"
+def _named(at: datetime) -> str:
+    """Return a time of day, UTC, as the name of a picture."""
+    return f"{at:%Y%m%dT%H%M%S.%f}"[:-3] + "Z"
 
 
 # --- cameras and streams ----------------------------------------------------------------------------------------------
@@ -153,7 +122,7 @@ class Live:
         had in store while it was opened.
         """
         spoiled = 0
-        for at_s, name, gap_s, usable in self._grabbed():
+        for at_s, at, gap_s, usable in self._grabbed():
             due_s = due()
             wanted = due_s is not None and at_s >= due_s
             if not usable or (self.ready and not wanted):
@@ -166,55 +135,37 @@ class Live:
                     return
                 yield None
                 continue
-            shot = Shot(name, _rgb(frame), at_s, gap_s if self.ready else math.inf) if wanted else None
+            shot = Shot(_named(at), _rgb(frame), at_s, gap_s if self.ready else math.inf) if wanted else None
             self.ready, spoiled = True, 0
             yield shot
 
-    def _grabbed(self) -> Iterator[tuple[float, str, float, bool]]:
+    def _grabbed(self) -> Iterator[tuple[float, datetime, float, bool]]:
         """Yield of each frame, when it came, by both clocks, the time since the one before, and whether it may be used.
 
         It may when the camera is warm and the frame new: one that comes at once has waited in a buffer, and there are
         newer ones behind it.
         """
-        count, first_s, last_s, new_s, told = 0, 0.0, -math.inf, 0.0, False
+        count, first_s, last_s, new_s, told = 0, 0.0, -math.inf, math.inf, False
         while True:
             asked_s, worked_s = time.monotonic(), time.thread_time()
             if not self.capture.grab():
                 return
-            at_s, name = time.monotonic(), _clock_name()
+            at_s, at = time.monotonic(), datetime.now(UTC)
             waited_s = at_s - asked_s - (time.thread_time() - worked_s)
-            first_s = first_s or at_s
+            if count == 0:
+                first_s = new_s = at_s
             enough_s = max(_LEAST_WAITED_S, min(_MOST_WAITED_S, _WAITED * (at_s - first_s) / max(count, 1)))
-            if count == 0 or waited_s >= enough_s:
+            if waited_s >= enough_s:
                 new_s = at_s
             late = at_s - new_s > _CATCHING_UP_S
             if late and not told:
                 told = True
                 complain(f"source {public(self.name)} sends faster than this machine decodes; its pictures are late")
-            yield at_s, name, at_s - last_s, at_s >= first_s + self.warm_up_s and (at_s == new_s or late)
+            yield at_s, at, at_s - last_s, at_s >= first_s + self.warm_up_s and (waited_s >= enough_s or late)
             count, last_s = count + 1, at_s
 
 
 # --- snapshots --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a server gave."""
-
-    content_type: str
-    length: int | None
-    """In bytes, as it was announced."""
-    at_s: float
-    """time.monotonic() when it began."""
-    name: str
-    """The same time by the clock."""
-    data: bytes | None
-    """Of a picture; anything else is left unread."""
-
-    @property
-    def is_picture(self) -> bool:
-        return self.data is not None
 
 
 class Snapshots:
@@ -239,9 +190,9 @@ class Snapshots:
                 time.sleep(0.05 if due_s is None else min(max(due_s - time.monotonic(), 0), 0.05))
                 continue
             if shot is None or shot.at_s < due_s:
-                answer = _ask(self.url)
-                if answer is None or not answer.is_picture:
-                    raise InputError("its answer is no picture any more")
+                answer = ask(self.url)
+                if answer is None or answer.picture is None:
+                    raise InputError("its answer is no picture")
                 shot = _shot(answer, 0.0)
             yield shot
             shot = None
@@ -251,82 +202,8 @@ def _shot(answer: Answer, gap_s: float) -> Shot:
     """Return the picture in an answer; raise InputError if it is none, or damaged."""
     from runtime import pixels
 
-    picture = pixels.decode(answer.data or b"", "its answer")
-    return Shot(answer.name, picture.pixels, answer.at_s, gap_s, picture.notes, picture.metadata)
-
-
-def _ask(url: str) -> Answer | None:
-    """Return what a GET gives, None where it is no HTTP that we know. Raise InputError with why there is no answer."""
-    try:
-        with _requested(url) as response:
-            at_s, name = time.monotonic(), _clock_name()
-            content_type, length = response.headers.get_content_type(), response.length
-            start = b"" if content_type.startswith("multipart/") else response.read1(1024)
-            picture = content_type.startswith("image/") or (length is not None and _PICTURE.match(start))
-            data = _whole(response, start, length, at_s) if picture else None
-    except HTTPError as error:
-        error.close()
-        status = next((f" {known.phrase}" for known in HTTPStatus if known == error.code), "")
-        hint = "; give the right user and password in the URL" if error.code == 401 else ""
-        raise InputError(f"it answers {error.code}{status}{hint}") from None
-    except (ssl.SSLError, URLError) as error:
-        cause = error.reason if isinstance(error, URLError) else error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise InputError("its certificate is not trusted; name it in SSL_CERT_FILE, or use http://") from None
-        raise InputError(f"it does not answer ({_cause(cause)})") from None
-    except (InvalidURL, ValueError):  # their texts would tell the URL
-        raise InputError("its URL is not valid; is a character of user or password not written as %xx?") from None
-    except HTTPException:
-        return None
-    except OSError as error:
-        raise InputError(f"it does not answer ({_cause(error)})") from None
-    return Answer(content_type, length, at_s, name, data)
-
-
-def _cause(error: object) -> str:
-    """Return why a connection failed, in words that hold nothing of the URL."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
-
-
-def _requested(url: str) -> HTTPResponse:
-    """Return the response to a GET, with the user and password in the URL if it asks for them, basic or digest."""
-    parts = urlsplit(quote(url, safe=string.punctuation))
-    host = parts.netloc.rpartition("@")[2]
-    bare = urlunsplit(parts._replace(netloc=host, fragment=""))
-    passwords = request.HTTPPasswordMgrWithDefaultRealm()
-    if parts.username is not None:
-        root = f"{parts.scheme}://{host}/"
-        passwords.add_password(None, root, unquote(parts.username), unquote(parts.password or ""))
-    known = request.HTTPBasicAuthHandler(passwords), request.HTTPDigestAuthHandler(passwords)
-    opener = request.build_opener(_Refused, *known)
-    headers = {"User-Agent": f"gargalo/{__version__}", "Cache-Control": "no-cache", "Pragma": "no-cache"}
-    response: HTTPResponse = opener.open(request.Request(bare, headers=headers), timeout=_TIMEOUT_S)
-    return response
-
-
-class _Refused(request.BaseHandler):
-    """Closes the connection on which a password was asked for, before it is given on another; urllib does not."""
-
-    handler_order = 400  # before those who give it
-
-    def http_error_401(self, _: request.Request, response: HTTPResponse, *rest: object) -> None:
-        response.close()
-
-
-def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: float) -> bytes:
-    """Return all of a picture whose first bytes are read; raise InputError where it has no end, or ends too early."""
-    data = bytearray(start)
-    while chunk := response.read1(1 << 16):
-        data += chunk
-        if len(data) > _MOST_SNAPSHOT_BYTES or time.monotonic() - began_s > _TIMEOUT_S:
-            raise InputError(
-                f"it sent {len(data)} bytes of a picture in {time.monotonic() - began_s:.1f} s, and no end"
-            )
-    if length is not None and len(data) < length:
-        raise InputError(f"its answer ends after {len(data)} of {length} bytes")
-    return bytes(data)
+    picture = pixels.decode(answer.picture or b"", "its answer")
+    return Shot(_named(answer.at), picture.pixels, answer.at_s, gap_s, picture.notes, picture.metadata)
 
 
 # --- videos -----------------------------------------------------------------------------------------------------------
@@ -425,12 +302,14 @@ def _open(name: str) -> Any:
     if name.isdecimal():
         capture = cv2.VideoCapture(int(name))
     elif "://" in name:
-        limit_ms = int(_TIMEOUT_S * 1000)
+        limit_ms = int(TIMEOUT_S * 1000)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, limit_ms, cv2.CAP_PROP_READ_TIMEOUT_MSEC, limit_ms]
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [*limits, cv2.CAP_PROP_N_THREADS, 1])
     else:
         capture = cv2.VideoCapture(name)
     if not capture.isOpened():
+        if "://" in name:
+            raise InputError("it does not answer, or with no video that OpenCV can read")
         is_file = Path(name).is_file()
         raise InputError("it is no video that OpenCV can read" if is_file else "does it exist, and is it free?")
     return capture

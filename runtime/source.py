@@ -12,7 +12,8 @@ from pathlib import Path
 
 from runtime.commands import complain, reason
 from runtime.errors import InputError
-from runtime.feeds import Feed, Shot, open_feed, public, without_secrets
+from runtime.feeds import Feed, Shot, open_feed
+from runtime.web import public, without_secrets
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 """Between two attempts to open a camera again; the wait doubles until the camera is back."""

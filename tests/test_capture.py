@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import cameras as web
 import cv2
+import loopback
 import numpy as np
 import pytest
-from cameras import Handler, send, serving
+from loopback import Handler, send, serving
 
 from runtime import container, feeds, source
 from runtime.capture import main
@@ -268,22 +268,22 @@ def test_a_picture_shows_the_time_it_is_named_after_however_long_encoding_takes(
         time.sleep(1)
         return encoder(*words)
 
-    def answer(handler: Handler, camera: web.Camera) -> None:
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
         if how == "stream":
-            web.stream(handler, camera, itertools.repeat(128))
+            loopback.stream(handler, camera, itertools.repeat(128))
         else:
-            send(handler, web.jpeg())
+            send(handler, loopback.jpeg())
 
     monkeypatch.setattr(Codec, "encoder", slow)
     with serving(answer) as camera:
         assert run("--source", camera.url("/"), "--every", "200ms", "--count", 6, "-o", tmp_path) == 0
-    late_s = [web.lag_s(name[:-4], codec.decode((tmp_path / name).read_bytes())) for name in names(tmp_path)]
+    late_s = [loopback.lag_s(name[:-4], codec.decode((tmp_path / name).read_bytes())) for name in names(tmp_path)]
     assert len(late_s) == 6 and max(map(abs, late_s)) < 1
 
 
 @pytest.mark.usefixtures("direct")
 def test_what_a_snapshot_s_file_tells_is_kept(tmp_path: Path, capfd: Capture) -> None:
-    whole, segment = web.jpeg(), b"Exif\x00\x00" + _EXIF
+    whole, segment = loopback.jpeg(), b"Exif\x00\x00" + _EXIF
     picture = whole[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + whole[2:]
     with serving(lambda handler, camera: send(handler, picture)) as camera:
         assert run("--source", camera.url("/snapshot.jpg"), "--every", "50ms", "--count", 2, "-o", tmp_path) == 0
@@ -297,9 +297,9 @@ def test_what_a_snapshot_s_file_tells_is_kept(tmp_path: Path, capfd: Capture) ->
 def test_no_user_password_or_token_is_ever_printed(status: int | None, tmp_path: Path, capfd: Capture) -> None:
     """Neither where nobody answers, nor of an answer that is refused, bad, or good and then bad."""
 
-    def answer(handler: Handler, camera: web.Camera) -> None:
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
         good = status == 200 and len(camera.paths) != 2
-        send(handler, web.jpeg() if good else b"no picture", status=status or 200)
+        send(handler, loopback.jpeg() if good else b"no picture", status=status or 200)
 
     with serving(answer) as camera:
         words = ("--every", "10ms", "--count", 2, "--json", "-o", tmp_path)
@@ -343,9 +343,9 @@ def started(*words: object, script: str = "") -> subprocess.Popen[bytes]:
 def test_a_signal_is_heard_at_once_while_a_source_hangs(frames: int | None, number: int, tmp_path: Path) -> None:
     """A server that never answers, that sends no frame, or no more; what waits there has a limit of 10 s."""
 
-    def hangs(handler: Handler, camera: web.Camera) -> None:
+    def hangs(handler: Handler, camera: loopback.Camera) -> None:
         if frames is not None:
-            web.stream(handler, camera, [128] * frames)
+            loopback.stream(handler, camera, [128] * frames)
         asked.set()
         camera.over.wait(60)
 

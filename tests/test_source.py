@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cameras
+import loopback
 import numpy as np
 import pytest
-from cameras import Camera, Handler, lag_s, level_of, send, serving, stream
+from loopback import Camera, Handler, chunked, lag_s, level_of, part, send, serving, stream
 
-from runtime import feeds, source
+from runtime import feeds, source, web
 from runtime.errors import InputError
 from runtime.feeds import Shot
 from runtime.source import Source
@@ -60,24 +60,17 @@ def test_a_stream_s_picture_shows_the_time_it_is_named_after(every_s: float, enc
     assert np.diff([shot.at_s for shot in taken]).min() >= max(encode_s, every_s - 0.2)
 
 
-def test_nothing_that_was_sent_while_a_stream_was_opened_is_taken_for_new() -> None:
+@pytest.mark.parametrize("warm_up_s", [0.0, 0.2])
+def test_nothing_that_was_sent_while_a_stream_was_opened_is_taken_for_new(warm_up_s: float) -> None:
     """Four seconds of old frames come at once, then one every 40 ms."""
 
     def late(handler: Handler, camera: Camera) -> None:
-        old = [cameras.jpeg(10)] * 100
-        handler.send_response(200)
-        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        handler.end_headers()
-        for data in old:
-            head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
-            handler.wfile.write(head + data + b"\r\n")
-        while not camera.over.wait(0.04):
-            data = cameras.jpeg(200)
-            head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
-            handler.wfile.write(head + data + b"\r\n")
+        stream(handler, camera, [])
+        handler.wfile.write(part(loopback.jpeg(10)) * 100)
+        stream(handler, camera, itertools.repeat(200), begin=False)
 
     with serving(late) as camera:
-        assert level_of(shots(camera.url("/video"), 1, 1)[0].pixels) > 190
+        assert level_of(shots(camera.url("/video"), 1, 1, warm_up_s)[0].pixels) > 190
 
 
 def test_a_camera_is_warm_before_each_first_picture(capfd: Capture) -> None:
@@ -91,14 +84,6 @@ def test_a_camera_is_warm_before_each_first_picture(capfd: Capture) -> None:
         connections = len(camera.paths)
     assert [level_of(shot.pixels) > 190 for shot in taken] == [True] * 8
     assert connections >= 3 and capfd.readouterr().err.count("is back after") >= 1
-
-
-def test_a_stream_without_warm_up_gives_its_first_frame() -> None:
-    def counted(handler: Handler, camera: Camera) -> None:
-        stream(handler, camera, itertools.chain([10], itertools.repeat(200)))
-
-    with serving(counted) as camera:
-        assert level_of(shots(camera.url("/video"), 1, 1, warm_up_s=0.0)[0].pixels) < 20
 
 
 def test_an_interval_below_that_of_frames_takes_each_frame_and_misses_none(capfd: Capture) -> None:
@@ -115,7 +100,7 @@ def test_what_we_are_too_slow_for_is_told_once(capfd: Capture) -> None:
 
 
 def test_a_stream_that_falls_silent_is_opened_again(monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
-    monkeypatch.setattr(feeds, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(feeds, "TIMEOUT_S", 0.5)
 
     def falls_silent(handler: Handler, camera: Camera) -> None:
         stream(handler, camera, [128] * 20)
@@ -133,7 +118,7 @@ def test_each_snapshot_is_asked_for_when_it_is_due() -> None:
     """One request a picture, and none in between."""
 
     def numbered(handler: Handler, camera: Camera) -> None:
-        send(handler, cameras.jpeg(20 * len(camera.paths)))
+        send(handler, loopback.jpeg(20 * len(camera.paths)))
 
     with serving(numbered) as camera:
         taken = shots(camera.url("/snapshot.jpg?width=640"), 0.3, 5, encode_s=0.2)
@@ -145,13 +130,18 @@ def test_each_snapshot_is_asked_for_when_it_is_due() -> None:
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "image/jpg", "application/octet-stream", "text/plain"])
 def test_a_snapshot_is_known_by_its_type_or_its_first_bytes(kind: str) -> None:
-    with serving(lambda handler, camera: send(handler, cameras.jpeg(100), kind)) as camera:
+    with serving(lambda handler, camera: send(handler, loopback.jpeg(100), kind)) as camera:
+        assert level_of(shots(camera.url("/"), 0.1, 2)[1].pixels) in range(95, 105)
+
+
+def test_a_snapshot_in_chunks_is_put_together() -> None:
+    with serving(lambda handler, camera: chunked(handler, loopback.jpeg(100))) as camera:
         assert level_of(shots(camera.url("/"), 0.1, 2)[1].pixels) in range(95, 105)
 
 
 def test_a_server_that_fails_now_and_then_is_asked_again(capfd: Capture) -> None:
     """Every other answer is bad: pictures come all the same, each one whole, and each failure is told."""
-    whole = cameras.jpeg(200)
+    whole = loopback.jpeg(200)
 
     def moody(handler: Handler, camera: Camera) -> None:
         bad = [
@@ -164,19 +154,20 @@ def test_a_server_that_fails_now_and_then_is_asked_again(capfd: Capture) -> None
             lambda: send(handler, whole[:-100], length=None),
             lambda: send(handler, whole[:-100]),
             lambda: send(handler, b""),
+            lambda: chunked(handler, whole[:-100], end=False),
             lambda: None,
         ]
         number, good = divmod(len(camera.paths), 3)
         if good or number > len(bad):
-            send(handler, cameras.jpeg(200))
+            send(handler, loopback.jpeg(200))
         else:
             bad[number - 1]()
 
     with serving(moody) as camera:
-        taken = shots(camera.url("/snapshot.jpg"), 0.01, 25)
+        taken = shots(camera.url("/snapshot.jpg"), 0.01, 28)
     err = capfd.readouterr().err
-    assert [level_of(shot.pixels) > 190 for shot in taken] == [True] * 25
-    assert err.count("is back after") == 10
+    assert [level_of(shot.pixels) > 190 for shot in taken] == [True] * 28
+    assert err.count("is back after") == 11
     for told in ("404 Not Found", "500 Internal Server Error", "401 Unauthorized", "ends after", "cut off"):
         assert told in err, told
 
@@ -193,7 +184,7 @@ def test_a_snapshot_that_is_refused_to_begin_with_ends_it(status: int, told: str
 def test_a_snapshot_behind_redirects_is_found() -> None:
     def elsewhere(handler: Handler, camera: Camera) -> None:
         if handler.path == "/there.jpg":
-            return send(handler, cameras.jpeg(77))
+            return send(handler, loopback.jpeg(77))
         handler.send_response(302 if handler.path == "/" else 307)
         handler.send_header("Location", "/twice" if handler.path == "/" else "/there.jpg")
         handler.end_headers()
@@ -216,13 +207,13 @@ def test_redirects_that_never_end_are_an_error() -> None:
 @pytest.mark.parametrize("how", ["snapshot", "stream", "clip"])
 def test_user_and_password_are_given_to_who_asks_for_them(how: str, tmp_path: Path) -> None:
     """With characters that are written as %xx in a URL."""
-    clip = cameras.video(tmp_path / "clip.avi", [50] * 50, 25)
+    clip = loopback.video(tmp_path / "clip.avi", [50] * 50, 25)
 
     def guarded(handler: Handler, camera: Camera) -> None:
-        if not cameras.admits(handler, "ad min", "p@ss/w:rd#"):
+        if not loopback.admits(handler, "ad min", "p@ss/w:rd#"):
             return
         if how == "snapshot":
-            send(handler, cameras.jpeg())
+            send(handler, loopback.jpeg())
         elif how == "stream":
             endless(handler, camera)
         else:
@@ -236,19 +227,19 @@ def test_user_and_password_are_given_to_who_asks_for_them(how: str, tmp_path: Pa
 
 def test_a_snapshot_that_never_ends_is_refused_in_bounded_time_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def endless_picture(handler: Handler, camera: Camera) -> None:
-        send(handler, cameras.jpeg(), length=None)
+        send(handler, loopback.jpeg(), length=None)
         while not camera.over.is_set():
             handler.wfile.write(bytes(1 << 16))
 
     def drips(handler: Handler, camera: Camera) -> None:
-        send(handler, cameras.jpeg(), length=10**6)
+        send(handler, loopback.jpeg(), length=10**6)
         while not camera.over.wait(0.05):
             handler.wfile.write(b"x")
 
-    monkeypatch.setattr(feeds, "_MOST_SNAPSHOT_BYTES", 1 << 20)
+    monkeypatch.setattr(web, "_MOST_BYTES", 1 << 20)
     with serving(endless_picture) as camera, pytest.raises(InputError, match="and no end"):
         shots(camera.url("/snapshot.jpg"), 1, 1)
-    monkeypatch.setattr(feeds, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(web, "TIMEOUT_S", 0.5)
     with serving(drips) as camera, pytest.raises(InputError, match="and no end"):
         shots(camera.url("/snapshot.jpg"), 1, 1)
 
@@ -258,7 +249,7 @@ def test_a_snapshot_that_never_ends_is_refused_in_bounded_time_and_memory(monkey
 
 @pytest.mark.parametrize("suffix, fourcc", [(".avi", "MJPG"), (".mp4", "mp4v"), (".mkv", "mp4v"), (".ts", "mp4v")])
 def test_a_clip_by_url_gives_what_the_file_gives_and_ends(suffix: str, fourcc: str, tmp_path: Path) -> None:
-    data = cameras.video(tmp_path / f"clip{suffix}", range(0, 250, 2), 25, fourcc)
+    data = loopback.video(tmp_path / f"clip{suffix}", range(0, 250, 2), 25, fourcc)
 
     def clip(handler: Handler, camera: Camera) -> None:
         send(handler, data, "application/octet-stream")
@@ -273,13 +264,30 @@ def test_a_clip_by_url_gives_what_the_file_gives_and_ends(suffix: str, fourcc: s
 
 def test_a_clip_of_unknown_length_ends_too(tmp_path: Path) -> None:
     """As a program sends it; its own header knows how many frames there are."""
-    data = cameras.video(tmp_path / "clip.avi", range(0, 250, 2), 25)
+    data = loopback.video(tmp_path / "clip.avi", range(0, 250, 2), 25)
     with serving(lambda handler, camera: send(handler, data, "video/x-msvideo", length=None)) as camera:
         assert len(shots(camera.url("/clip"), 1, 99)) == 5
 
 
+def test_a_playlist_has_a_length_but_tells_nothing_of_the_video_s(tmp_path: Path) -> None:
+    """HLS: a list of pieces, which says whether it is the whole of it."""
+    data = loopback.video(tmp_path / "clip.ts", range(0, 250, 2), 25, "mp4v")
+    head = b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:5\n#EXTINF:5.0,\nclip.ts\n"
+
+    def hls(handler: Handler, camera: Camera) -> None:
+        whole = handler.path == "/whole.m3u8"
+        text = head + b"#EXT-X-ENDLIST\n" * whole
+        send(handler, *(data, "video/mp2t") if handler.path == "/clip.ts" else (text, "application/vnd.apple.mpegurl"))
+
+    with serving(hls) as camera:
+        assert len(shots(camera.url("/whole.m3u8"), 1, 99)) == 5
+        feed = feeds.open_feed(camera.url("/growing.m3u8"), 1, 0)
+        feed.close()
+    assert not feed.ends
+
+
 def test_a_clip_that_is_cut_off_is_told_of(tmp_path: Path, capfd: Capture) -> None:
-    data = cameras.video(tmp_path / "clip.avi", range(0, 250, 2), 25)
+    data = loopback.video(tmp_path / "clip.avi", range(0, 250, 2), 25)
     half, whole = data[: len(data) // 2], len(data)
     with serving(lambda handler, camera: send(handler, half, "video/avi", length=whole)) as camera:
         assert len(shots(camera.url("/clip?key=Geheim123"), 1, 99)) == 3

@@ -1,6 +1,6 @@
 """Cameras on loopback whose pictures tell when they were made: bars for the bits of the clock, in milliseconds.
 
-test_capture.py and test_source.py ask them for streams, snapshots and clips.
+test_capture.py, test_source.py and test_web.py ask them for streams, snapshots and clips.
 """
 
 import base64
@@ -119,16 +119,37 @@ def send(handler: Handler, data: bytes, kind: str = "image/jpeg", status: int = 
     handler.wfile.write(data)
 
 
-def stream(handler: Handler, camera: Camera, levels: Iterable[int], rate: float = 25) -> None:
-    """Sends frames as multipart/x-mixed-replace, each made when it is due, until the levels or the camera end."""
+def chunked(handler: Handler, data: bytes, end: bool = True) -> None:
+    """Answers with a picture of unknown length, by halves, as HTTP/1.1 has it; without end it breaks off."""
+    handler.protocol_version = "HTTP/1.1"
     handler.send_response(200)
-    handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+    handler.send_header("Content-Type", "image/jpeg")
+    handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
+    half = len(data) // 2
+    for part in (data[:half], data[half:]):
+        handler.wfile.write(b"%x\r\n" % len(part) + part + b"\r\n")
+    if end:
+        handler.wfile.write(b"0\r\n\r\n")
+
+
+def part(data: bytes) -> bytes:
+    """A picture as a part of multipart/x-mixed-replace."""
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data) + data + b"\r\n"
+
+
+def stream(handler: Handler, camera: Camera, levels: Iterable[int], rate: float = 25, begin: bool = True) -> None:
+    """Sends frames as multipart/x-mixed-replace, each made when it is due, until the levels or the camera end.
+
+    Without begin it goes on with what another call has begun.
+    """
+    if begin:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
     began_s = time.monotonic()
     for number, level in enumerate(levels, 1):
-        data = jpeg(level)
-        head = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data)
-        handler.wfile.write(head + data + b"\r\n")
+        handler.wfile.write(part(jpeg(level)))
         if camera.over.wait(max(0.0, began_s + number / rate - time.monotonic())):
             return
 
