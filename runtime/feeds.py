@@ -31,6 +31,8 @@ _MOST_SPOILED = 100
 _WAITED, _LEAST_WAITED_S, _MOST_WAITED_S = 0.25, 0.001, 0.01
 """A frame that was waited for as long as this part of the usual interval, within limits, is new; another one was in a
 buffer."""
+_USUAL_AFTER_S = 1.0
+"""When the interval of frames can be told; until then, longest waits count alone."""
 _CATCHING_UP_S = 5.0
 """Frames from a buffer are let go for so long; who is behind even then cannot keep up."""
 _USUAL_RATE = 25.0
@@ -154,7 +156,9 @@ class Live:
             waited_s = at_s - asked_s - (time.thread_time() - worked_s)
             if count == 0:
                 first_s = new_s = at_s
-            enough_s = max(_LEAST_WAITED_S, min(_MOST_WAITED_S, _WAITED * (at_s - first_s) / max(count, 1)))
+            enough_s = _MOST_WAITED_S
+            if at_s - first_s > _USUAL_AFTER_S:
+                enough_s = max(_LEAST_WAITED_S, min(_MOST_WAITED_S, _WAITED * (at_s - first_s) / count))
             if waited_s >= enough_s:
                 new_s = at_s
             late = at_s - new_s > _CATCHING_UP_S

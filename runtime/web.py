@@ -22,8 +22,8 @@ _MOST_BYTES = 64 << 20
 _PICTURE = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP", re.DOTALL)
 """The first bytes of one, for servers that name no type."""
 _PLAYLIST = re.compile(rb"#EXTM3U|\s*<(\?xml|MPD)")
-_FRAGMENTED = b"mvex"
-"""Among the first bytes of an MP4 that is still being made."""
+_FRAGMENTED, _FRAGMENTED_WITHIN = b"mvex", 2048
+"""What is among the first bytes of an MP4 that is still being made."""
 _URL = re.compile(r"(\w[\w+.-]*://)(?:[^/?#]*@)?((?:[\w.-]+|\[[\da-fA-F:.]+\])(?::\d+)?)((?:[/?#][^@]*)?)")
 """Scheme, host with port, and the rest of a URL of which it is plain where user and password end."""
 
@@ -68,6 +68,8 @@ def ask(url: str) -> Answer | None:
             at_s, at = time.monotonic(), datetime.now(UTC)
             kind, length = response.headers.get_content_type(), response.length or None
             start = b"" if kind.startswith("multipart/") else response.read1(4096)
+            while length is None and _FRAGMENTED_WITHIN > len(start) > 0 and (more := response.read1(4096)):
+                start += more
             if kind.startswith("image/") or (length is not None and _PICTURE.match(start)):
                 return Answer(at_s, at, _whole(response, start, length, at_s), None)
     except HTTPError as error:

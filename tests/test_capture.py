@@ -57,7 +57,7 @@ class Camera:
         self.released = not opens
 
     def grab(self) -> bool:
-        time.sleep(0.005)
+        time.sleep(0.015)
         self.left -= 1
         if self.left in self.at_frame:
             os.kill(os.getpid(), self.at_frame[self.left])
