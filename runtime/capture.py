@@ -66,7 +66,7 @@ def capture(args: argparse.Namespace) -> int:
     count = int(number(args.count, "--count", 1, 1e12)) if args.count is not None else None
     quality = number(args.quality, "-q", 1, 100)
     budget = Budget.parse(args.budget, every_s) if args.budget is not None else None
-    warm_up_s = seconds(args.warm_up, "--warm-up", or_none=True)
+    warm_up_s = seconds(args.warm_up, "--warm-up", or_zero=True)
     threads = thread_count(args.threads)
     if str(args.output) == "-" or args.output.is_file():
         raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")

@@ -290,7 +290,7 @@ def _cv2() -> Any:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
-    if hasattr(cv2, "setLogLevel"):  # up to 4.12
+    if hasattr(cv2, "setLogLevel"):  # as in 4.10
         cv2.setLogLevel(0)
     else:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

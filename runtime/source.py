@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from runtime.commands import complain, reason
-from runtime.errors import InputError
+from runtime.errors import CodecError, InputError
 from runtime.feeds import Feed, Shot, open_feed
 from runtime.web import public, without_secrets
 
@@ -74,7 +74,7 @@ class Source:
                 return shot
             if reader.is_alive() and not reader.silent:
                 continue
-            why = without_secrets(reason(reader.error), self.name) if reader.error else ""
+            why = self._why(reader.error)
             if not reader.opened and self.dropped_s is None:
                 raise InputError(f"source {public(self.name)} does not open: {why or 'it does not answer'}")
             if reader.ends:
@@ -84,6 +84,12 @@ class Source:
             self._leave(reader, why or ("it hangs" if reader.silent else ""))
             self.reader = self._read(every_s)
         return None
+
+    def _why(self, error: Exception | None) -> str:
+        """Return what ended a reader, in words that cannot hold a password."""
+        if isinstance(error, CodecError | OSError | MemoryError):
+            return without_secrets(reason(error), self.name)
+        return f"{type(error).__module__}.{type(error).__name__}" if error else ""
 
     def _read(self, every_s: float) -> "_Reader":
         """Return a new thread that reads the source."""

@@ -102,9 +102,10 @@ def _reason(error: object) -> str:
 def _request(url: str) -> tuple[request.Request, request.OpenerDirector]:
     """Return a GET, and who sends it with the user and password in the URL where it is asked for them."""
     try:
-        parts = urlsplit(quote(url, safe=string.punctuation))
+        parts = urlsplit(url)
         host = parts.netloc.rpartition("@")[2]
-        bare = urlunsplit(parts._replace(netloc=host, fragment=""))
+        path, query = (quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
+        bare = urlunsplit((parts.scheme, host, path, query, ""))
         headers = {"User-Agent": f"gargalo/{__version__}", "Cache-Control": "no-cache", "Pragma": "no-cache"}
         wanted = request.Request(bare, headers=headers)
     except ValueError:
