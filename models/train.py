@@ -233,7 +233,7 @@ class Trainer:
         path = self.out / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.row_fields)
+            writer = csv.DictWriter(file, self.row_fields, extrasaction="ignore")
             if new:
                 writer.writeheader()
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
