@@ -6,7 +6,7 @@ from functools import cache
 
 from benchmarks import metrics
 from benchmarks.baselines import Contender, Pixels
-from runtime import targets
+from runtime import search as targets
 from runtime.codec import Codec
 
 _KNOBS = {"jpeg": (1, 100), "webp": (0, 100), "avif": (0, 100), "avif-fast": (0, 100)}

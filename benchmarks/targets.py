@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from benchmarks.baselines import Pixels
 from benchmarks.rate_distortion import load, pictures
-from runtime import container, targets
+from runtime import container
+from runtime import search as targets
 from runtime.codec import Codec
 from runtime.errors import CodecError, InputError
-from runtime.targets import Target
+from runtime.search import Target
 
 DEFAULT_BPP, DEFAULT_PSNR = "0.15,0.3,0.6,1.0,1.5", "28,31,34,37,40"
 EXAMPLES = """examples:

@@ -13,9 +13,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
-from runtime import alpha, container, pixels, spec, wavelet
+from runtime import alpha, container, pixels
 from runtime.codec import Codec, Symbols
-from runtime.transform import FINE_LEVELS, joined, low_band
+from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
 
 COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
 """So many of a tile's values, z first, make the low band that the finer ones are joined to."""

@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 
 from export.prior import Arrays
-from runtime import spec
 from runtime.bundle import DECIDING, bundle_id
+from runtime.families.pyramid import spec
 
 
 def write_graphs(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:

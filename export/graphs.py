@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.layers import Block, Chain, Conv, Scale, Upsample
 from models.pyramid import Codec, Start, Step
-from runtime import spec
+from runtime.families.pyramid import spec
 
 OPSET = 17
 IR_VERSION = 8

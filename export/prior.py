@@ -10,7 +10,7 @@ from torch import nn
 from models import wavelet
 from models.layers import WEIGHT_LIMIT, Conv
 from models.pyramid import Codec, Config
-from runtime import spec
+from runtime.families.pyramid import spec
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from export.prior import Arrays
 from models.entropy import TAIL_WEIGHT, TAIL_WIDTH
-from runtime import spec
-from runtime.rans import PRECISION_BITS
+from runtime.entropy.rans import PRECISION_BITS
+from runtime.families.pyramid import spec
 
 TOP_LOG2 = 11.0
 """Widest scale that has a table, in octaves of a step."""

@@ -17,8 +17,8 @@ from export.graphs import ALLOWED, CHANNELS_LAST, TO_FIRST
 from export.prior import Refused
 from models.layers import WEIGHT_LIMIT, set_mode
 from models.pyramid import Codec as Model
-from runtime import spec
 from runtime.codec import Codec
+from runtime.families.pyramid import spec
 
 SIZES = ((1, 1), (1, 3), (4, 2), (7, 9))
 """Heights and widths of the tensors that graphs are tried with."""

@@ -37,7 +37,7 @@ class Budget:
     @classmethod
     def parse(cls, text: str, every_s: float) -> "Budget":
         """Returns the budget that a text such as 50MB/day gives to a picture every so many seconds, or InputError."""
-        from runtime import targets
+        from runtime import search as targets
 
         amount, slash, period = text.partition("/")
         size_bytes = targets.parse_size(amount) if slash else None

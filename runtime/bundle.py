@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from runtime import spec
+from runtime.entropy.tables import Tables
 from runtime.errors import BundleError, InputError
-from runtime.latents import Prior
-from runtime.tables import Tables
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.values import Prior
 
 DEFAULT = "standard"
 DECIDING = (*(f"{name}.onnx" for name in spec.NETWORKS if name != "synthesis"), "prior.npz")

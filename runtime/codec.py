@@ -17,16 +17,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, corrections, latents, spec, streams, wavelet
+from runtime import alpha, container
+from runtime.areas import Area, squares
 from runtime.bundle import Bundle
 from runtime.container import LAYERS, MAX_PIXELS, SUBSAMPLING, Header
-from runtime.corrections import Corrections
+from runtime.entropy import tile_stream as streams
+from runtime.entropy.residuals import Order
 from runtime.errors import InputError, StreamError
-from runtime.groups import Order
-from runtime.latents import F32, I16, I32, U8, Level
+from runtime.families.pyramid import corrections, spec, wavelet
+from runtime.families.pyramid import values as latents
+from runtime.families.pyramid.corrections import Corrections
+from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride, padded
+from runtime.families.pyramid.values import F32, I16, I32, U8, Level
 from runtime.networks import CPU, Networks
-from runtime.transform import Coefficients, forward, inverse, packed_stride, padded
-from runtime.windows import Area, squares
 
 TILE_PX = 1024
 """Side of the squares whose symbols are coded independently."""

@@ -86,7 +86,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         turn = tiff.numbers(payloads[container.EXIF]).get(tiff.ORIENTATION, 1)
         pixels = np.ascontiguousarray(upright(pixels, turn))
     kept = metadata.fitting(payloads, pixels.ndim == 2, [])
-    from runtime import targets
+    from runtime import search as targets
     from runtime.files import shared_codec
 
     codec = shared_codec()

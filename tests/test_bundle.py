@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import spec
 from runtime.bundle import DECIDING, Bundle, bundle_id, shipped_names
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
+from runtime.families.pyramid import spec
 
 PROJECT = Path(__file__).parents[1]
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, corrections, pixels, spec, streams, transform, wavelet
+from runtime import container, pixels
+from runtime.areas import squares
 from runtime.codec import LAYERS_END, ROWS, Codec, Part, Symbols
-from runtime.corrections import BANDS, Corrections
+from runtime.entropy import tile_stream as streams
+from runtime.entropy.residuals import Order
 from runtime.errors import BundleError, InputError, StreamError
-from runtime.groups import Order
-from runtime.latents import Level
+from runtime.families.pyramid import corrections, spec, transform, wavelet
+from runtime.families.pyramid.corrections import BANDS, Corrections
+from runtime.families.pyramid.transform import Coefficients, packed_stride, padded
+from runtime.families.pyramid.values import Level
 from runtime.networks import Networks
-from runtime.transform import Coefficients, packed_stride, padded
-from runtime.windows import squares
 
 PROJECT = Path(__file__).parents[1]
 

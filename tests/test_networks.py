@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runtime import compress, decompress, networks, pixels, spec
+from runtime import compress, decompress, networks, pixels
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
+from runtime.families.pyramid import spec
 from runtime.networks import MOVABLE, PROVIDERS, Networks, Provider
 
 OTHERS = [name for name, provider in PROVIDERS.items() if provider is not networks.CPU]

@@ -10,8 +10,8 @@ pytest.importorskip("onnx")
 import onnx
 
 from benchmarks import graphs
-from runtime import spec
 from runtime.bundle import WEIGHTS
+from runtime.families.pyramid import spec
 
 
 def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels():

@@ -9,7 +9,7 @@ from PIL import Image
 from benchmarks import measures, report
 from benchmarks.summary import Mean
 from runtime.bundle import shipped_names
-from runtime.spec import NETWORKS
+from runtime.families.pyramid.spec import NETWORKS
 
 SMALL = report.Plan(
     pictures=2,

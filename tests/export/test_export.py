@@ -18,11 +18,11 @@ from models import checkpoint  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
 from models.layers import set_mode  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
-from runtime import corrections, spec  # noqa: E402
 from runtime.bundle import bundle_id, shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
+from runtime.entropy.tables import Tables  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from runtime.tables import Tables  # noqa: E402
+from runtime.families.pyramid import corrections, spec  # noqa: E402
 
 
 def exported(model: Model, picture: np.ndarray, folder: Path) -> Path:

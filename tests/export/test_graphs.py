@@ -16,7 +16,7 @@ from export import graphs, verify  # noqa: E402
 from export.prior import Refused  # noqa: E402
 from models.layers import Conv  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 
 
 def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:

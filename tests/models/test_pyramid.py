@@ -14,7 +14,7 @@ from models.entropy import bits, chosen  # noqa: E402
 from models.evaluate import live_share, psnr, rate_distortion  # noqa: E402
 from models.layers import Conv, set_mode  # noqa: E402
 from models.pyramid import Codec, Config  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 
 TINY = Config(state=8, coarse_blocks=(2, 0, 1), fine_blocks=(0, 1, 0), synthesis=8, synthesis_blocks=1)
 CONFIGS = Path(train.__file__).parent / "configs"

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from models import checkpoint, evaluate, train  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 
 CONFIG = """
 [model]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import spec
+from runtime.entropy.tables import BIN_MAGNITUDES, BINS, Ints, Tables
 from runtime.errors import StreamError, TruncatedError
-from runtime.latents import BITS_PER_SQUARED_STEP, F32, U8
-from runtime.tables import BIN_MAGNITUDES, BINS, Ints, Tables
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP, F32, U8
 
 BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
 """The number of each part's bands; a band has as many channels as the others of its part."""

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.entropy.rans import Places
+from runtime.entropy.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
 from runtime.errors import InputError, StreamError
-from runtime.rans import Places
-from runtime.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
 
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
 
-from runtime import rans
+from runtime.entropy import rans
 from runtime.errors import TruncatedError
 
 TABLES = gaussian_tables()

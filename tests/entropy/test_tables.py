@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
 
+from runtime.entropy.tables import Tables
 from runtime.errors import BundleError
-from runtime.tables import Tables
 
 GOLDEN_CRC = 3497255550
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, pixels, targets
+from runtime import container, pixels
+from runtime import search as targets
 from runtime.codec import Codec
 from runtime.compress import main
 from runtime.errors import InputError
-from runtime.targets import Target
+from runtime.search import Target
 
 
 @pytest.fixture(scope="module")

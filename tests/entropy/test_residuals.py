@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from gaussian_tables import draw_layer, gaussian_tables
 
+from runtime.entropy.residuals import Order
+from runtime.entropy.tables import SYMBOLS, Tables
 from runtime.errors import InputError, StreamError
-from runtime.groups import Order
-from runtime.tables import SYMBOLS, Tables
 
 TABLES = gaussian_tables()
 NARROW = Tables(

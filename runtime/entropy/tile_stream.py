@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import rans
-from runtime.corrections import LEAST_FLAG, NONE, SHIFTS_FLAG, Corrections, pack, unpack
+from runtime.entropy import rans
+from runtime.entropy.rans import Places, Uint32s
+from runtime.entropy.residuals import Order
+from runtime.entropy.tables import Ints, Tables
 from runtime.errors import StreamError, TruncatedError
-from runtime.groups import Order
-from runtime.rans import Places, Uint32s
-from runtime.tables import Ints, Tables
+from runtime.families.pyramid.corrections import LEAST_FLAG, NONE, SHIFTS_FLAG, Corrections, pack, unpack
 
 MAX_LANES = 4096
 """More would not be faster: the cost of a row is then in the data, not in the calls."""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from runtime import spec, wavelet
-from runtime.windows import Area, Reach
+from runtime.areas import Area, Reach
+from runtime.families.pyramid import spec, wavelet
 
 F32 = np.float32
 WHOLE = 1 << spec.COEFFICIENT_BITS

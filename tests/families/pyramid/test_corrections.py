@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
 
-from runtime import spec
-from runtime.corrections import BANDS, NONE, Corrections, best, pack, unpack
 from runtime.errors import StreamError, TruncatedError
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.corrections import BANDS, NONE, Corrections, best, pack, unpack
 
 TOP = 40
 

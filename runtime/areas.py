@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import spec
+from runtime.families.pyramid import spec
 
 Slices = tuple[slice, slice]
 

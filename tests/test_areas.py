@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.windows import Area, Blocks, Reach, cut, even_sides, squares
+from runtime.areas import Area, Blocks, Reach, cut, even_sides, squares
 
 PICTURE = Area(0, 0, 300, 520)
 HERE = Reach(0, 0)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from runtime import container, partial
+from runtime import container
+from runtime import incomplete as partial
 from runtime.codec import Codec
 from runtime.container import ALPHA, LATENTS, LAYERS
 from runtime.errors import CodecError, InputError, StreamError, TruncatedError
-from runtime.transform import COARSE_REACH, REACH
+from runtime.families.pyramid.transform import COARSE_REACH, REACH
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import spec
+from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, Places, Uint32s
 from runtime.errors import BundleError, InputError
-from runtime.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, Places, Uint32s
+from runtime.families.pyramid import spec
 
 BINS = 64
 """Magnitudes where bits are only estimated: 0, and four bins an octave from 1 on."""

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
 
-from runtime import latents, spec
 from runtime.codec import Codec
-from runtime.latents import LARGEST_SYMBOL, Level, Prior, exp2
+from runtime.families.pyramid import spec
+from runtime.families.pyramid import values as latents
+from runtime.families.pyramid.values import LARGEST_SYMBOL, Level, Prior, exp2
 
 TOP = 48
 PLAIN = np.array([[128]], np.int32)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import latents, spec, wavelet
-from runtime.latents import F32, I16, U8, Level
-from runtime.windows import Area, Blocks, Reach, cut, even_sides
+from runtime.areas import Area, Blocks, Reach, cut, even_sides
+from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid import values as latents
+from runtime.families.pyramid.values import F32, I16, U8, Level
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import alpha, container, spec
+from runtime import alpha, container
+from runtime.areas import Area, squares
 from runtime.codec import Codec, Part, Pixels, Region, Symbols
 from runtime.container import ALPHA, FILE, LATENTS, LAYERS, MAX_PIXELS, Header
+from runtime.entropy.residuals import Order
 from runtime.errors import InputError, StreamError, TruncatedError
-from runtime.groups import Order
-from runtime.latents import I32, U8
-from runtime.transform import padded
-from runtime.windows import Area, squares
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.transform import padded
+from runtime.families.pyramid.values import I32, U8
 
 Chunks = dict[Area, list[bytes | StreamError]]
 """The layers of each tile, or what is wrong with one."""

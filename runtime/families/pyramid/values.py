@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import spec
+from runtime.entropy.rans import Places
 from runtime.errors import BundleError
-from runtime.rans import Places
+from runtime.families.pyramid import spec
 
 F32 = NDArray[np.float32]
 U8 = NDArray[np.uint8]

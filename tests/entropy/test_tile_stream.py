@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from gaussian_tables import draw_layer, gaussian_tables
 
-from runtime import streams
+from runtime.entropy import tile_stream as streams
+from runtime.entropy.residuals import Order
+from runtime.entropy.tables import Tables
+from runtime.entropy.tile_stream import PartReader, pack_bits, unpack_bits
 from runtime.errors import StreamError, TruncatedError
-from runtime.groups import Order
-from runtime.streams import PartReader, pack_bits, unpack_bits
-from runtime.tables import Tables
 
 TABLES = gaussian_tables()
 SMALL = Tables(

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import spec
+from runtime.families.pyramid import spec
 
 F32 = NDArray[np.float32]
 I16 = NDArray[np.int16]
