@@ -29,7 +29,7 @@ from runtime.families.pyramid import values as latents
 from runtime.families.pyramid.corrections import Corrections
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride, padded
 from runtime.families.pyramid.values import F32, I16, I32, U8, Level
-from runtime.networks import CPU, Networks
+from runtime.networks.sessions import CPU, Networks
 
 TILE_PX = 1024
 """Side of the squares whose symbols are coded independently."""

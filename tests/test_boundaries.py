@@ -46,11 +46,11 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
 
 @pytest.mark.parametrize(
     "package, doors",
-    [("cv2", ["capture.py", "pixels.py", "wavelet.py"]), ("onnxruntime", ["networks.py"]), ("PIL", ["pillow.py"])],
+    [("cv2", ["capture.py", "pixels.py", "wavelet.py"]), ("onnxruntime", ["sessions.py"]), ("PIL", ["pillow.py"])],
 )
 def test_outside_libraries_have_few_doors(package: str, doors: list[str]) -> None:
     users = [p.name for p in files("runtime") if package in {n.split(".")[0] for n in imports(p)}]
-    assert users == doors
+    assert sorted(users) == doors
 
 
 def test_nothing_of_ours_imports_a_plugin() -> None:

@@ -18,7 +18,7 @@ from runtime.families.pyramid import corrections, spec, transform, wavelet
 from runtime.families.pyramid.corrections import BANDS, Corrections
 from runtime.families.pyramid.transform import Coefficients, packed_stride, padded
 from runtime.families.pyramid.values import Level
-from runtime.networks import Networks
+from runtime.networks.sessions import Networks
 
 PROJECT = Path(__file__).parents[1]
 

@@ -6,8 +6,8 @@ import pytest
 
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
-from runtime.networks import MOVABLE
-from runtime.twins import float_twin
+from runtime.networks.float_twin import float_twin
+from runtime.networks.sessions import MOVABLE
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:

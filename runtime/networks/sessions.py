@@ -1,7 +1,7 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
-whatever is asked for; another provider takes the synthesis net, as the float twin of `twins.py`.
+whatever is asked for; another provider takes the synthesis net, as the float twin of `float_twin.py`.
 """
 
 import threading
@@ -120,7 +120,7 @@ class Networks:
     def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        from runtime.twins import float_twin
+        from runtime.networks.float_twin import float_twin
 
         options, model = self._options(), float_twin(path.read_bytes())
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")

@@ -1,4 +1,4 @@
-"""The float32 twin of an int8 graph, for processors that have no QLinearConv; `networks.py` runs it there.
+"""The float32 twin of an int8 graph, for processors that have no QLinearConv; `sessions.py` runs it there.
 
 A twin holds whole numbers in float32 and does what FORMAT.md, section 7, says of each operator:
 

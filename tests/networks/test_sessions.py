@@ -6,11 +6,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runtime import compress, decompress, networks, pixels
+from runtime import compress, decompress, pixels
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
-from runtime.networks import MOVABLE, PROVIDERS, Networks, Provider
+from runtime.networks import sessions as networks
+from runtime.networks.sessions import MOVABLE, PROVIDERS, Networks, Provider
 
 OTHERS = [name for name, provider in PROVIDERS.items() if provider is not networks.CPU]
 FEW = 0.01
