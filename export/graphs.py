@@ -233,7 +233,7 @@ def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
 def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
     """All graphs of a model by name, in the order of spec.NETWORKS; no synthesis where the model has none."""
     found = {}
-    for name in spec.NETWORKS:
+    for name in (network.name for network in spec.NETWORKS):
         module = getattr(model, name)
         if module is None:
             continue

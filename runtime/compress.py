@@ -26,8 +26,8 @@ from runtime.commands import (
     size,
     take,
 )
-from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
+from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
     from runtime.search import Target

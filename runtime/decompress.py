@@ -22,7 +22,7 @@ from runtime.commands import (
 from runtime.errors import InputError, StreamError
 
 if TYPE_CHECKING:
-    from runtime.codec import Region
+    from runtime.areas import Region
 
 _EXAMPLES = """\
 examples:

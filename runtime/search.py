@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.codec import Codec
+from runtime.codec import AUTO, Codec, Pixels
 from runtime.commands import number
-from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
 
 PSNR_TOLERANCE_DB = 0.1
@@ -26,8 +25,6 @@ _SUFFIXES = {"": 1, "K": 1e3, "KI": 2**10, "M": 1e6, "MI": 2**20, "G": 1e9, "GI"
 """With or without a B behind."""
 _MOST_BPP, _MOST_DB = 64, 100
 _SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]*)")
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Target:
 
 
 def parse_size(text: str) -> int | None:
-    """Returns the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
+    """Return the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
     found = _SIZE.fullmatch(text.strip())
     if found is None:
         return None
@@ -52,7 +49,7 @@ def parse_size(text: str) -> int | None:
 
 
 def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
-    """Returns the target that the options name, None without one; InputError for what is no number of its kind."""
+    """Return the target that the options name, None without one; InputError for what is no number of its kind."""
     if size is not None:
         size_bytes = parse_size(size)
         if size_bytes is None:
@@ -70,14 +67,15 @@ def encode(
     pixels: Pixels,
     target: Target,
     metadata: Mapping[int, bytes] | None = None,
-    subsampling: str = SUBSAMPLING[0],
+    subsampling: str = AUTO,
+    **options: Any,
 ) -> bytes:
-    """Returns the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
+    """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
 
     Never above a size: the largest that fits. Raises InputError, which says what is possible, where none does.
     """
     lowest, highest = 0, codec.bundle.level(100)
-    at_level = cache(codec.encoder(pixels, metadata, subsampling))
+    at_level = cache(codec.encoder(pixels, metadata, subsampling, **options))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:
         plain = copy(codec)
@@ -95,7 +93,7 @@ def encode(
 
 
 def psnr(original: Pixels, decoded: Pixels) -> float:
-    """Returns the peak signal-to-noise ratio in dB over all samples but alpha, inf where there is no difference."""
+    """Return the peak signal-to-noise ratio in dB over all samples but alpha, inf where there is no difference."""
     if original.ndim == 3:
         original, decoded = original[:, :, :3], decoded[:, :, :3]
     error = float(np.mean(np.square(original.astype(np.float32) - decoded), dtype=np.float64))
@@ -103,7 +101,7 @@ def psnr(original: Pixels, decoded: Pixels) -> float:
 
 
 def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """Returns a level where it holds, next to one where it does not or the highest; it holds at low."""
+    """Return a level where it holds, next to one where it does not or the highest; it holds at low."""
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
@@ -111,7 +109,7 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 
 def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:
-    """Returns the level whose PSNR is nearest to what is wanted, the higher of two."""
+    """Return the level whose PSNR is nearest to what is wanted, the higher of two."""
     if not psnr_db(lowest) - PSNR_TOLERANCE_DB <= wanted <= psnr_db(highest) + PSNR_TOLERANCE_DB:
         possible = f"{psnr_db(lowest):.2f} to {psnr_db(highest):.2f} dB"
         raise InputError(f"{wanted:g} dB cannot be reached; its streams have {possible}")

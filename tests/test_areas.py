@@ -30,11 +30,11 @@ def test_an_area_grows_to_whole_positions_and_stops_at_the_edges() -> None:
 
 
 def test_sides_are_about_as_asked_and_cut_evenly() -> None:
-    assert even_sides(Area(0, 0, 4000, 6000), 1024) == (1024, 1024)
-    assert even_sides(Area(0, 0, 1080, 1920), 1024) == (1088, 960)
-    assert even_sides(Area(0, 0, 1, 1), 1024) == (64, 64)
+    assert even_sides(Area(0, 0, 4000, 6000), 1024, 64) == (1024, 1024)
+    assert even_sides(Area(0, 0, 1080, 1920), 1024, 64) == (1088, 960)
+    assert even_sides(Area(0, 0, 1, 1), 1024, 64) == (64, 64)
     for length in range(1, 5000, 37):
-        side, _ = even_sides(Area(0, 0, length, 1), 512)
+        side, _ = even_sides(Area(0, 0, length, 1), 512, 64)
         assert side % 64 == 0 and side <= 1.5 * 512 and -(-length // side) <= max(1, round(length / 512))
 
 

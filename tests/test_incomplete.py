@@ -6,7 +6,7 @@ import pytest
 from runtime import container
 from runtime import incomplete as partial
 from runtime.codec import Codec
-from runtime.container import ALPHA, LATENTS, LAYERS
+from runtime.container import ALPHA, LATENTS
 from runtime.errors import CodecError, InputError, StreamError, TruncatedError
 from runtime.families.pyramid.transform import COARSE_REACH, REACH
 
@@ -47,7 +47,7 @@ def shortest(codec: Codec, data: bytes, layers: int) -> int:
     """How many bytes a preview needs."""
     header, sections = container.unpack(data)
     if header.tile_px == 64:
-        tiles = container.unpack_tiles(sections[LATENTS], 6, LAYERS)
+        tiles = container.unpack_tiles(sections[LATENTS], 6, 3)
         last = [chunk for tile in tiles for chunk in tile[layers:]]
         return data.index(sections[LATENTS]) + len(sections[LATENTS]) - sum(map(len, last))
     low, high = 0, len(data)
@@ -64,7 +64,7 @@ def shortest(codec: Codec, data: bytes, layers: int) -> int:
 def chunk_at(data: bytes, tile: int, layer: int, tiles: int = 6) -> int:
     """Where a chunk of a stream of several tiles begins, found by its bytes."""
     _, sections = container.unpack(data)
-    chunk = container.unpack_tiles(sections[LATENTS], tiles, LAYERS)[tile][layer]
+    chunk = container.unpack_tiles(sections[LATENTS], tiles, 3)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)
 

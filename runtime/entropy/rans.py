@@ -25,11 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import U16, U32, Intp
 from runtime.errors import TruncatedError
-
-Uint16s = NDArray[np.uint16]
-Uint32s = NDArray[np.uint32]
-Places = NDArray[np.intp]
 
 PRECISION_BITS = 14
 """Frequencies of a table add up to 2**14, the number of slots."""
@@ -51,7 +48,7 @@ _SLOT_MASK = (1 << PRECISION_BITS) - 1
 _WORD_MASK = (1 << WORD_BITS) - 1
 
 
-def push(states: Uint32s, start: Uint32s, freq: Uint32s) -> tuple[Uint32s, Uint16s]:
+def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
     """Return the states after n more symbols, and the words they emitted, in the order of pop.
 
     states (L,) in [2**16, 2**32), L a power of two; start and freq (n,), freq in [1, 2**14].
@@ -64,7 +61,7 @@ def push(states: Uint32s, start: Uint32s, freq: Uint32s) -> tuple[Uint32s, Uint1
     return states, words[first:]
 
 
-def pop(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s) -> tuple[Uint32s, Places, int]:
+def pop(states: U32, words: U16, base: U32, entries: U32) -> tuple[U32, Intp, int]:
     """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
 
     states (L,) in [2**16, 2**32); words: more than needed does no harm; entries: freq * 2**16 + slot
@@ -78,7 +75,7 @@ def pop(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s) -> tup
     return states, places, used
 
 
-def _push_rows(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -> int:
+def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
     """Return where the words begin in `words`, filled from its end; states change in place."""
     limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
     gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
@@ -103,7 +100,7 @@ def _push_rows(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -
     return at
 
 
-def _pop_rows(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, places: Places) -> int:
+def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
     """Return the words used; states change in place, places become base + slot."""
     available = words.astype(np.uint32)
     slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
@@ -138,7 +135,7 @@ def _pop_rows(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, 
     return used
 
 
-def _rows(states: Uint32s, *values: NDArray[Any]) -> list[tuple[Uint32s, list[NDArray[Any]]]]:
+def _rows(states: U32, *values: NDArray[Any]) -> list[tuple[U32, list[NDArray[Any]]]]:
     """Return lanes and the rows (rows, lanes) of each of the values (n,) there: full rows, then what is left of one."""
     lanes = len(states)
     full = len(values[0]) // lanes * lanes
@@ -147,7 +144,7 @@ def _rows(states: Uint32s, *values: NDArray[Any]) -> list[tuple[Uint32s, list[ND
     return [whole, rest] if len(rest[0]) else [whole]
 
 
-def _push_each(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -> int:
+def _push_each(states: U32, start: U32, freq: U32, words: U16) -> int:
     """Return the same as _push_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1
@@ -166,7 +163,7 @@ def _push_each(states: Uint32s, start: Uint32s, freq: Uint32s, words: Uint16s) -
     return at
 
 
-def _pop_each(states: Uint32s, words: Uint16s, base: Uint32s, entries: Uint32s, places: Places) -> int:
+def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
     """Return the same as _pop_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1

@@ -16,37 +16,33 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.entropy.rans import Places
-from runtime.entropy.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Ints, Tables
+from runtime.arrays import I32, I64, U8, Bool, Intp
+from runtime.entropy.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Tables
 from runtime.errors import InputError, StreamError
-
-I32 = NDArray[np.int32]
-U8 = NDArray[np.uint8]
 
 
 class Symbols(NamedTuple):
     """What is coded of a part; a code is table * 256 + symbol, as in `Tables.intervals`."""
 
-    groups: Places
+    groups: Intp
     """(s,) codes of the groups."""
-    excesses: Places
+    excesses: Intp
     """(e,) codes of the excesses."""
-    fields: Ints
+    fields: I64
     """(f,) raw bits of the values that have any."""
-    widths: Ints
+    widths: I64
     """(f,) how many bits each field has, 1 to 31."""
-    signs: NDArray[np.bool_]
+    signs: Bool
     """(z,) whether each value that is not 0 is negative."""
 
 
 class Fields(NamedTuple):
     """Which values have raw bits: those with low bits, and escapes."""
 
-    places: Places
+    places: Intp
     """(f,) places among the coded values."""
-    widths: Ints
+    widths: I64
     """(f,) how many bits each has, 1 to 31."""
 
 
@@ -70,7 +66,7 @@ class Order:
         following = np.left_shift(np.arange(1, len(tables.rank)), bits, dtype=kind, casting="unsafe")
         ends = np.append(keys.searchsorted(following), len(keys))
         keys &= (1 << bits) - 1
-        self.places: Places = keys.astype(np.intp)
+        self.places: Intp = keys.astype(np.intp)
         """(m,) where each is in the part."""
         counts = ends.copy()
         counts[1:] -= ends[:-1]
@@ -134,22 +130,22 @@ class Order:
             group = after
         return digits
 
-    def tops(self, q: I32) -> Places:
+    def tops(self, q: I32) -> Intp:
         """Return the places (e,) of those of the digits, or q, (m,) that have an excess."""
         largest = np.array([g.base - 1 for g in GROUPINGS], np.int32)
         return np.flatnonzero(q >= largest.repeat([end - first for _, first, end in self._runs]))
 
-    def excesses(self, tops: Places) -> Places:
+    def excesses(self, tops: Intp) -> Intp:
         """Return the tables (e,) of the excesses of the values at places (e,)."""
         return self._table.take(tops) + np.intp(len(self._tables.radius))
 
-    def fields(self, q: I32, tops: Places, excess: U8) -> Fields:
+    def fields(self, q: I32, tops: Intp, excess: U8) -> Fields:
         """Add the excess symbols (e,) to the digits (m,) in q, and return which raw bits are needed then."""
         _, escape = self._bounds(tops)
         q[tops] += excess
         return self._fields(tops[excess == escape])
 
-    def join(self, q: I32, fields: Fields, raw: Ints) -> I32:
+    def join(self, q: I32, fields: Fields, raw: I64) -> I32:
         """Return the magnitudes (m,) from q, which changes, and raw (f,), the contents of the fields.
 
         Raises StreamError for an escape that stands for a magnitude which its tables have.
@@ -166,12 +162,12 @@ class Order:
         q[places] |= raw.astype(np.int32)
         return q
 
-    def _bounds(self, tops: Places) -> tuple[I32, I32]:
+    def _bounds(self, tops: Intp) -> tuple[I32, I32]:
         """Return the largest digit and the number of the symbol ESCAPE for the values at places (e,)."""
         table = self._table.take(tops)
         return self._tables.top_digit.take(table), self._tables.escape.take(table)
 
-    def _fields(self, escaped: Places) -> Fields:
+    def _fields(self, escaped: Intp) -> Fields:
         """Return the fields of the values with low bits and of those escaped, at places (x,)."""
         if not self._shifted:
             return Fields(escaped, np.full(len(escaped), ESCAPE_BITS, np.int64))

@@ -1,6 +1,6 @@
 """Static integer frequency tables: values to symbols and back (FORMAT.md, Tables).
 
-The tables come with the bundle; `groups.py` says what is coded with which, `rans.py` codes it. Nothing
+The tables come with the bundle; `residuals.py` says what is coded with which, `rans.py` codes it. Nothing
 here is a float except the cost in bits, so every machine takes the same decisions.
 
 A value r with scale index i and shift k = index_shift[i] is its sign, the k low bits of |r|, both raw,
@@ -30,12 +30,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, Places, Uint32s
+from runtime.arrays import F64, I32, I64, U8, U16, U32, Intp
+from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS
 from runtime.errors import BundleError, InputError
-from runtime.families.pyramid import spec
-
-BINS = 64
-"""Magnitudes where bits are only estimated: 0, and four bins an octave from 1 on."""
 
 ESCAPE_BITS = 16
 """Raw bits of a magnitude beyond its table's radius."""
@@ -71,24 +68,18 @@ TOP_DIGIT_SLOTS = 1 << 10
 _ONE = 1 << 40
 _SLOTS = 1 << PRECISION_BITS
 
-Ints = NDArray[np.int64]
-
-_OCTAVE, _QUARTER = np.divmod(np.arange(BINS - 1), 4)
-BIN_MAGNITUDES: Ints = np.append(0, (2.0**_OCTAVE * (1 + (_QUARTER + 0.5) / 4)).astype(np.int64))
-"""(64,) a magnitude in the middle of each bin."""
-
 
 @dataclass(frozen=True, eq=False)
 class Tables:
     """Frequency tables, checked on construction: BundleError says what is wrong."""
 
-    frequencies: NDArray[np.uint16]
+    frequencies: U16
     """(T, A) slots of each symbol: a row adds up to 2**14, symbols in use have 1 or more."""
-    radius: NDArray[np.uint16]
+    radius: U16
     """(T,) table t has the values -radius .. radius and then ESCAPE, 2 * radius + 2 symbols; at most 255."""
-    index_table: NDArray[np.uint8]
+    index_table: U8
     """(I,) table of each scale index; the entry of scale index 0 is not used."""
-    index_shift: NDArray[np.uint8]
+    index_shift: U8
     """(I,) number of low bits sent raw for each scale index, 0 to 15."""
 
     def __post_init__(self) -> None:
@@ -123,7 +114,7 @@ class Tables:
             raise _bad(f"a row of frequencies adds up to {totals.min()}..{totals.max()}, not 16384")
 
     @cached_property
-    def weights(self) -> list[Ints]:
+    def weights(self) -> list[I64]:
         """For each table the slots (radius + 2,) of magnitudes 0 .. radius, then of ESCAPE."""
         weights = []
         for row, radius in zip(self.frequencies.astype(np.int64), self.radius.tolist(), strict=True):
@@ -133,23 +124,23 @@ class Tables:
         return weights
 
     @cached_property
-    def grouping(self) -> NDArray[np.intp]:
+    def grouping(self) -> Intp:
         """(T,) which of GROUPINGS each table takes."""
         suits = [[int(w[g.base - 1 :].sum()) <= TOP_DIGIT_SLOTS for g in GROUPINGS[:-1]] + [True] for w in self.weights]
         return np.argmax(suits, axis=1)
 
     @cached_property
-    def top_digit(self) -> NDArray[np.int32]:
+    def top_digit(self) -> I32:
         """(T,) largest digit of each table's grouping."""
         return np.array([GROUPINGS[g].base - 1 for g in self.grouping], np.int32)
 
     @cached_property
-    def escape(self) -> NDArray[np.int32]:
+    def escape(self) -> I32:
         """(T,) number of the symbol ESCAPE in each table of excesses."""
         return np.maximum(self.radius.astype(np.int32) + 1 - self.top_digit, 0)
 
     @cached_property
-    def starts(self) -> Ints:
+    def starts(self) -> I64:
         """(2 * T, 257) first slot of each symbol, then 2**14: the T tables of groups, then the T of excesses."""
         groups, excesses = [], []
         for weights, which in zip(self.weights, self.grouping, strict=True):
@@ -165,18 +156,18 @@ class Tables:
         return np.stack(groups + excesses)
 
     @cached_property
-    def intervals(self) -> tuple[Uint32s, Uint32s]:
+    def intervals(self) -> tuple[U32, U32]:
         """start and freq of symbol s of table t, at t * 256 + s: what push needs, both (2 * T * 256,)."""
         return self.starts[:, :-1].astype(np.uint32).ravel(), np.diff(self.starts).astype(np.uint32).ravel()
 
     @cached_property
-    def symbols(self) -> NDArray[np.uint8]:
+    def symbols(self) -> U8:
         """(2 * T * 2**14,) symbol of each slot of each table."""
         numbers = np.tile(np.arange(SYMBOLS, dtype=np.uint8), len(self.starts))
         return np.repeat(numbers, np.diff(self.starts).ravel())
 
     @cached_property
-    def entries(self) -> Uint32s:
+    def entries(self) -> U32:
         """(2 * T * 2**14,) freq * 2**16 + slot - start of each slot of each table: what pop needs."""
         start, freq = self.intervals
         packed = (freq << np.uint32(ENTRY_FREQ_SHIFT)) - start  # wraps where start > 0, and back when a slot is added
@@ -185,19 +176,19 @@ class Tables:
         return entries.ravel()
 
     @cached_property
-    def cost(self) -> NDArray[np.float64]:
+    def cost(self) -> F64:
         """(2 * T * 256,) bits of symbol s of table t, at t * 256 + s; unused symbols have no meaning."""
         return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
 
     @cached_property
-    def rank(self) -> NDArray[np.uint8]:
+    def rank(self) -> U8:
         """(I,) place of each scale index in the order of coding: by grouping, then as it is; 0 stays 0."""
         rank = np.empty(len(self.index_table), np.uint8)
         rank[self.ranked] = np.arange(len(rank))
         return rank
 
     @cached_property
-    def ranked(self) -> Places:
+    def ranked(self) -> Intp:
         """(I,) scale indexes in the order of coding."""
         grouping = self.grouping[self.index_table]
         grouping[0] = -1
@@ -215,60 +206,7 @@ class Tables:
         shifts: list[int] = self.index_shift[self.ranked].tolist()
         return [(rank, shift) for rank, shift in enumerate(shifts) if rank and shift]
 
-    @cached_property
-    def binned_bits(self) -> NDArray[np.float64]:
-        """(I, 64) bits that magnitudes of a bin cost, with their sign and raw bits; 0 for scale index 0.
-
-        Whole 64ths of a bit, so that sums are exact in any order.
-        """
-        bits = np.zeros((len(self.index_table), BINS))
-        for index in range(1, len(bits)):
-            weight, shift = self.weights[self.index_table[index]], int(self.index_shift[index])
-            q = BIN_MAGNITUDES >> shift
-            escaped = q >= len(weight) - 1
-            raw = shift + (BIN_MAGNITUDES > 0) + ESCAPE_BITS * escaped
-            bits[index] = np.rint(64 * (PRECISION_BITS - np.log2(weight[np.where(escaped, -1, q)]))) / 64 + raw
-        return bits
-
-    @cached_property
-    def shifted_bits(self) -> NDArray[np.float64]:
-        """(I * 64, 16) bits of a magnitude's bin at a scale index that is shifted by each of SHIFTS."""
-        bits = np.zeros((len(spec.SHIFTS), *self.binned_bits.shape))
-        indexes = np.arange(1, len(self.index_table))
-        for shift, found in zip(spec.SHIFTS, bits, strict=True):
-            found[1:] = self.binned_bits[np.clip(indexes + shift, 1, len(indexes))]
-        return np.ascontiguousarray(bits.reshape(len(spec.SHIFTS), -1).T)
-
-    @cached_property
-    def savings(self) -> NDArray[np.float32]:
-        """(I, 16) bits that scale index i saves by coding magnitude m - 1 in place of m; 0 where it is hardly defined.
-
-        The last column stands for all larger magnitudes.
-        """
-        savings = np.zeros((len(self.index_table), 16), np.float32)
-        for index in range(1, len(savings)):
-            weight = self.weights[self.index_table[index]]
-            if self.index_shift[index] == 0:
-                cost = PRECISION_BITS - np.log2(weight[:16]) + (np.arange(len(weight[:16])) > 0)
-                savings[index, 1 : len(cost)] = np.diff(cost)
-        savings[:, -1] = 0
-        return savings.clip(0)
-
-    def bits(self, values: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
-        """Return the bits that values (n,) of scale index (n,) cost an ideal coder of one value at a time."""
-        self.check_index(index)
-        where = np.flatnonzero(index)
-        scale, magnitude = index[where], np.abs(values[where].astype(np.int64))
-        table, shift = self.index_table[scale], self.index_shift[scale].astype(np.int64)
-        columns = max(map(len, self.weights))
-        weights = np.array([np.pad(w, (0, columns - len(w))) for w in self.weights])
-        radius = self.radius[table].astype(np.int64)
-        q = magnitude >> shift
-        symbol_bits = PRECISION_BITS - np.log2(weights[table, np.minimum(q, radius + 1)])
-        raw = shift + (magnitude > 0) + ESCAPE_BITS * (q > radius)
-        return float(symbol_bits.sum() + raw.sum())
-
-    def check_index(self, index: NDArray[np.uint8]) -> None:
+    def check_index(self, index: U8) -> None:
         """Raise InputError for a scale index that the tables do not have."""
         if index.max(initial=0) >= len(self.index_table):
             raise InputError(
@@ -276,7 +214,7 @@ class Tables:
             )
 
 
-def _starts(weights: Ints) -> Ints:
+def _starts(weights: I64) -> I64:
     """Return the first slots (257,) of symbols with such weights; those not in use begin and end at 2**14."""
     ends = np.cumsum(weights)
     starts = np.full(SYMBOLS + 1, _SLOTS, np.int64)

@@ -51,7 +51,7 @@ class Node:
 
 
 def float_twin(model: bytes) -> bytes:
-    """Returns the ONNX file with the same inputs and outputs that computes in float32.
+    """Return the ONNX file with the same inputs and outputs that computes in float32.
 
     Raises BundleError where the graph has quantised operators that have no twin.
     """
@@ -88,7 +88,7 @@ class _Twin:
         self.used: set[str] = set()
 
     def graph(self) -> bytes:
-        """The rewritten GraphProto."""
+        """Return the rewritten GraphProto."""
         for node in self.originals:
             if node.kind == "QLinearConv":
                 self.convolution(node)
@@ -145,7 +145,7 @@ class _Twin:
         self.rounded(divided, node.outputs[0], self.whole(zero))
 
     def rounded(self, x: str, output: str, zero: int) -> None:
-        """Adds what makes grid values of x."""
+        """Add what makes grid values of x."""
         self.node("Add", [x, self.constant("half", 0.5)], f"{output}.more")
         self.node("Floor", [f"{output}.more"], f"{output}.whole")
         self.clipped(f"{output}.whole", self.grid(output, zero), zero)
@@ -156,12 +156,12 @@ class _Twin:
     # -- tensors ---------------------------------------------------------------------------------------------------
 
     def grid(self, name: str, zero: int) -> str:
-        """Name of the float form of grid values that a node is about to yield."""
+        """Return the name of the float form of grid values that a node is about to yield."""
         self.zero[name] = zero
         return f"{name}.centred"
 
     def centred(self, name: str, zero: int) -> str:
-        """Name of the float form of grid values, made here of an input of the graph."""
+        """Return the name of the float form of grid values, made here of an input of the graph."""
         if name not in self.zero:
             self.node("Cast", [name], f"{name}.float", [_to(_FLOAT)])
             self.node("Sub", [f"{name}.float", self.constant(f"{name}.zero", zero)], self.grid(name, zero))
@@ -188,7 +188,7 @@ class _Twin:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yields the number and value of each field; the bytes of values of fixed length are not needed here."""
+    """Yield the number and value of each field; the bytes of values of fixed length are not needed here."""
     at = 0
     while at < len(message):
         key, at = _varint_at(message, at)
@@ -238,7 +238,7 @@ def _node(message: bytes) -> Node:
 
 
 def _to(kind: int) -> bytes:
-    """The attribute of a Cast."""
+    """Return the attribute of a Cast."""
     parts: list[tuple[int, int | bytes]] = [
         (_ATTRIBUTE_NAME, b"to"),
         (_ATTRIBUTE_INT, kind),

@@ -1,10 +1,11 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
-whatever is asked for; another provider takes the synthesis net, as the float twin of `float_twin.py`.
+whatever is asked for; another provider takes the other networks, as the float twins of `float_twin.py`.
 """
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, InputError
+from runtime.networks import Network
 
 if TYPE_CHECKING:
     import onnxruntime
-
-MOVABLE = ("synthesis",)
-"""Networks that need not be exact: pixels may be off by a level."""
 
 
 class Provider(NamedTuple):
@@ -55,45 +54,55 @@ _registered: set[str] = set()
 
 
 class Networks:
-    """Runs the networks (spec.NETWORKS) of a bundle folder.
+    """Runs the networks of a bundle folder; `networks` says which may run elsewhere than on the CPU.
 
     Arrays have no batch axis. Sessions may be shared by threads. Raises InputError for a provider that is not there and
     BundleError where a graph does not load.
     """
 
-    def __init__(self, folder: Path, provider: str = "auto", threads: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        provider: str = "auto",
+        threads: int | None = None,
+        networks: Sequence[Network] = (),
+    ):
         if provider not in PROVIDERS:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
         self.folder, self.threads = folder, threads
+        self._networks = networks
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         self._making = threading.Lock()
 
     def note(self, enhance: bool) -> str | None:
-        """A sentence for the user on what does not run on the CPU provider where pixels are enhanced, or are not; None
-        for the CPU provider.
+        """Return a sentence for the user on what does not run on the CPU provider where pixels are enhanced, or are
+        not; None for the CPU provider.
         """
         if self.provider is CPU:
             return None
-        if not enhance:
+        if not (
+            moved := [each.name for each in self._networks if each.movable and (enhance or each.side != "enhance")]
+        ):
             return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
-            f"{', '.join(MOVABLE)} enhances decoded pixels on {self.provider.name}, the rest runs on the CPU; "
-            "they may differ by a level from those of --provider cpu --enhance"
+            f"{', '.join(moved)} on {self.provider.name}, all else on the CPU; "
+            f"decoded pixels may differ by a level from those of --provider cpu{' --enhance' if enhance else ''}"
         )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
-        """The session of a network, made on the first call."""
+        """Return the session of a network, made on the first call."""
         with self._making:
             if name not in self._sessions:
-                self._sessions[name] = self._load(name, self.provider if name in MOVABLE else CPU)
+                movable = any(network.movable for network in self._networks if network.name == name)
+                self._sessions[name] = self._load(name, self.provider if movable else CPU)
             return self._sessions[name]
 
     def run(self, name: str, *inputs: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-        """The network's outputs for its inputs, both in graph order and without the batch axis."""
+        """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
         named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
         return [output[0] for output in session.run(None, named)]
@@ -144,7 +153,7 @@ class Networks:
 
 
 def _devices(option: str, provider: Provider) -> list[Any]:
-    """The device of a plugin to run on, none where the provider is built in; InputError where it cannot be had."""
+    """Return the device of a plugin to run on, none where the provider is built in; InputError where there is none."""
     import onnxruntime
 
     if provider.name in onnxruntime.get_available_providers():
@@ -177,7 +186,7 @@ def _devices(option: str, provider: Provider) -> list[Any]:
 
 
 def _check_placement(session: "onnxruntime.InferenceSession", name: str, provider: Provider) -> None:
-    """Raises InputError unless the provider has got all convolutions: ONNX Runtime falls back to the CPU in silence."""
+    """Raise InputError unless the provider has got all convolutions: ONNX Runtime falls back to the CPU in silence."""
     first = session.get_providers()[0]
     if first != provider.name:
         raise InputError(f"{name} would run on {first} instead of {provider.name}: no such device; use --provider cpu")

@@ -59,13 +59,6 @@ def test_entries_tell_symbol_and_interval():
     assert np.array_equal(tables.entries[place] & 0xFFFF, slot - start[code])
 
 
-def test_bits_of_a_small_table():
-    """1 bit for 0; 6144 of 16384 slots and a sign for -1 and for 1; 3 bits, 16 and a sign for 2, an escape."""
-    values = np.array([-1, 0, 1, 2, 0], np.int32)
-    expected = 2 * (np.log2(16384 / 6144) + 1) + 1 + (3 + 16 + 1)
-    assert small().bits(values, np.array([1, 1, 1, 1, 0], np.uint8)) == pytest.approx(expected)
-
-
 def test_the_golden_starts_of_the_test_tables_do_not_change():
     starts = gaussian_tables().starts
     assert zlib.crc32(starts.astype("<u4").tobytes()) == GOLDEN_CRC

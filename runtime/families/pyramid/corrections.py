@@ -2,27 +2,29 @@
 
 Networks know photographs. Of a picture unlike those that they learnt from they tell scales that are too wide or too
 narrow for a whole band, which a shift puts right; or that nothing is there where something is: then a part gets a least
-scale index. The parts are in coding order, z first. A band is a wavelet band of a colour, of z a channel.
+scale index. All of it is the side bytes of a tile's stream. The parts are in coding order, z first. A band is a wavelet
+band of a colour, of z a channel.
 
     u16 mask of parts | for each of them u8 least scale index
     u16 mask of parts | for each of them, for each of its bands, 4 bits: shift + 8 | padded to bytes
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.entropy.tables import BIN_MAGNITUDES, BINS, Ints, Tables
-from runtime.errors import StreamError, TruncatedError
+from runtime.arrays import F32, F64, I64, U8
+from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
+from runtime.errors import StreamError
 from runtime.families.pyramid import spec
-from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP, F32, U8
+from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP
 
 BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
 """The number of each part's bands; a band has as many channels as the others of its part."""
 
 LEAST_FLAG, SHIFTS_FLAG = 1, 2
-"""Which of the two there are."""
+"""The flags of a tile's stream: which of the two there are."""
 
 _MASK_BYTES = 2
 _SHIFT_BITS = 4
@@ -47,7 +49,7 @@ class Corrections:
     """what is added to the scale indexes from 1 on of each band of each part"""
 
     def of(self, place: int, index: U8, top: int) -> U8:
-        """The corrected scale indexes (n, h, w) of the part at a place, the highest there is being top."""
+        """Return the corrected scale indexes (n, h, w) of the part at a place, the highest there is being top."""
         return corrected(index, self.least[place], self.shifts[place], top)
 
 
@@ -55,7 +57,7 @@ NONE = Corrections()
 
 
 def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
-    """Scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
+    """Return scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
     found = index.reshape(len(shifts), -1).astype(np.int16)
@@ -70,7 +72,7 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
 
 
 def pack(corrections: Corrections) -> tuple[int, bytes]:
-    """Flags that say what there is, and the bytes of that."""
+    """Return flags that say what there is, and the side bytes of that."""
     least = [place for place, index in enumerate(corrections.least) if index]
     moved = [place for place, shifts in enumerate(corrections.shifts) if any(shifts)]
     data = b""
@@ -84,20 +86,12 @@ def pack(corrections: Corrections) -> tuple[int, bytes]:
     return LEAST_FLAG * bool(least) | SHIFTS_FLAG * bool(moved), data
 
 
-def unpack(flags: int, data: bytes | memoryview, parts: int, top: int) -> tuple[Corrections, int]:
-    """The corrections of a tile of so many parts at the beginning of data, and how many bytes they are.
+def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int) -> Corrections:
+    """Return the corrections of a tile of so many parts; `take` gives the next so many side bytes.
 
-    Raises TruncatedError, and StreamError for what pack does not make.
+    Raises what take raises, and StreamError for what pack does not make.
     """
-    at = 0
     least, shifts = list(NONE.least), list(NONE.shifts)
-
-    def take(count: int) -> bytes | memoryview:
-        nonlocal at
-        at += count
-        if at > len(data):
-            raise TruncatedError(f"tile stream ends early: {at - len(data)} bytes of its corrections are missing")
-        return data[at - count : at]
 
     def places() -> list[int]:
         mask = int.from_bytes(take(_MASK_BYTES), "little")
@@ -109,7 +103,7 @@ def unpack(flags: int, data: bytes | memoryview, parts: int, top: int) -> tuple[
         corrected = places()
         for place, index in zip(corrected, take(len(corrected)), strict=True):
             if not 1 <= index <= top:
-                raise StreamError(f"least scale index {index}, 1 to {top} may be: the tile stream is damaged")
+                raise StreamError(f"least scale index {index}, must be 1 to {top}: the tile stream is damaged")
             least[place] = index
     if flags & SHIFTS_FLAG:
         corrected = places()
@@ -120,7 +114,7 @@ def unpack(flags: int, data: bytes | memoryview, parts: int, top: int) -> tuple[
         numbers = iter(found)
         for place in corrected:
             shifts[place] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[place]))
-    return Corrections(tuple(least), tuple(shifts)), at
+    return Corrections(tuple(least), tuple(shifts))
 
 
 def _mask(places: list[int]) -> bytes:
@@ -130,13 +124,13 @@ def _mask(places: list[int]) -> bytes:
 # -- the encoder's choice ----------------------------------------------------------------------------------------------
 
 
-def best(exact: F32, index: U8, bands: int, tables: Tables) -> tuple[int, tuple[int, ...]]:
-    """The least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the scale
-    indexes (n, h, w) that a network tells; 0 where it is not worth the bits that they take themselves.
+def best(exact: F32, index: U8, bands: int, costs: Costs) -> tuple[int, tuple[int, ...]]:
+    """Return the least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the
+    scale indexes (n, h, w) that a network tells; 0 where they do not save the bits that they take themselves.
     """
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
-    counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(tables.index_table))
-    least = _best_least(counts, tables.binned_bits)
+    counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(costs.binned_bits))
+    least = _best_least(counts, costs.binned_bits)
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
@@ -144,15 +138,15 @@ def best(exact: F32, index: U8, bands: int, tables: Tables) -> tuple[int, tuple[
     some = np.flatnonzero(found.any(axis=0))
     # not as a product of matrices, which would wake up threads
     some_counts = found.take(some, axis=1).astype(np.float64)
-    bits = np.einsum("bi,is->bs", some_counts, tables.shifted_bits.take(some, axis=0))
+    bits = np.einsum("bi,is->bs", some_counts, costs.shifted_bits.take(some, axis=0))
     saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
     pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
     choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
     return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
 
 
-def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> Ints:
-    """How many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
+def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
+    """Return how many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
     magnitude = np.abs(exact)
     magnitude += np.float32(_ROUNDED_UP)
     np.floor(magnitude, out=magnitude)
@@ -166,9 +160,9 @@ def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> Ints:
     return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
 
 
-def _best_least(by_band: Ints, bits: NDArray[np.float64]) -> int:
-    """The least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of magnitudes, and
-    of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
+def _best_least(by_band: I64, bits: F64) -> int:
+    """Return the least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of
+    magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
     before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
     if before <= price:

@@ -1,14 +1,26 @@
-"""What export and runtime agree on: names, strides, fixed-point formats. Everything here is part of FORMAT.md."""
+"""What export and runtime agree on about the wavelet pyramid: names, strides, fixed-point formats.
 
-FORMAT = 3
-"""Version of the stream format, the byte after the magic."""
+Everything here is part of FORMAT.md; what other families share is in `runtime/spec.py`, and repeated here.
+"""
+
+from runtime.networks import Network
+from runtime.spec import FORMAT as FORMAT
+from runtime.spec import GRID_ZERO as GRID_ZERO
+from runtime.spec import INDEX_PER_OCTAVE as INDEX_PER_OCTAVE
+from runtime.spec import INDEX_ZERO_LOG2 as INDEX_ZERO_LOG2
 
 LEVELS = 5
 """Wavelet levels that the networks predict; one more makes z."""
 PARTS = ("first", "second", "third")
 """What is coded of a level, in this order: the two halves of its luma details, and its chroma details."""
-NETWORKS = ("start", *(f"{where}_{part}" for where in ("coarse", "fine") for part in PARTS), "synthesis")
+NETWORKS = (
+    Network("start", "both"),
+    *(Network(f"{where}_{part}", "both") for where in ("coarse", "fine") for part in PARTS),
+    Network("synthesis", "enhance"),
+)
 """The last one is optional; the others tell means and scales."""
+LAYER_ENDS = (1 + 3 * len(PARTS), 1 + 4 * len(PARTS), 1 + 5 * len(PARTS))
+"""Parts up to the end of each layer: z and wavelet levels 5 to 3, level 2, level 1."""
 
 STRIDE_PX = 1 << (LEVELS + 1)
 """Pixels per position of z, and per position of the packed details of the coarsest level."""
@@ -32,10 +44,10 @@ LEVEL_STEPS = 32
 LEVEL_PLANES = 8
 """Constant planes that tell networks the level, in units of 1 / LEVEL_STEPS."""
 
-GRID_ZERO = 128
-"""Zero point of all that networks take and give."""
 VALUE_STEPS = 8
 """Values are in eighths of a quantisation step."""
+LARGEST_VALUE = 32767
+"""Values are clamped to this and its negative less one."""
 STEP_FRACTION = 64
 """Quantisation steps are stored as log2 in units of 1 / 64 octave."""
 EXP2 = tuple(round(2 ** (i / 64) * 2**14) for i in range(64))
@@ -48,21 +60,18 @@ MASKING_LARGEST = 2047
 """Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
 MASKING_MOST = 4
 """Steps follow the detail of the level before by at most so many eighths of an octave."""
-WORTH_BITS = 4
-"""Fractional bits of what a symbol is worth."""
-WORTH = tuple(
-    round(2 ** (eighths / 8) * (VALUE_STEPS << WORTH_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
+GAIN_BITS = 4
+"""Fractional bits of a gain."""
+GAINS = tuple(
+    round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
 )
-"""What a symbol is worth in values for each eighth of an octave of masking, in 2 ** -WORTH_BITS."""
+"""Gain, the values that a symbol stands for, for each eighth of an octave of masking, in 2 ** -GAIN_BITS."""
 INDEX_BITS = 6
 """Fractional bits of scale indexes before they are floored."""
-INDEX_PER_OCTAVE = 4
-INDEX_GAIN = 32
+INDEX_UNIT = 32
 """What one unit of a network's scale adds to an index in 2 ** -INDEX_BITS: an eighth of an octave."""
 SHIFTS = range(-8, 8)
 """What a tile's stream may add to the scale indexes of a band."""
-INDEX_ZERO_LOG2 = -3.5
-"""Scale index 0 stands for a scale of 2 ** -3.5 steps and less: such residuals are zero and are not coded."""
 
 ONE = 1 << 12
 """What the constants below are in units of."""
@@ -70,5 +79,3 @@ LIFTING = (-6497, -217, 3616, 1817)
 """The wavelet's four lifting steps."""
 COLOURS = ((2365, 2365, 2365), (2896, 0, -2896), (-1672, 3344, -1672))
 """Luma and two chroma signals from red, green and blue."""
-
-SIDE_LIMIT_PX = 1 << 20

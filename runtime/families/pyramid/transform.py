@@ -1,6 +1,6 @@
 """Pixels to the coefficients of the whole pyramid and back, a window at a time: all that needs no weights.
 
-`wavelet.py` splits and joins one level; `windows.py` says what must be seen of the picture to do so for a part of it.
+`wavelet.py` splits and joins one level; `runtime/areas.py` says what must be seen of the picture to do so for a part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.areas import Area, Blocks, Reach, cut, even_sides
+from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded
+from runtime.arrays import F32, I16, U8
 from runtime.families.pyramid import spec, wavelet
-from runtime.families.pyramid import values as latents
-from runtime.families.pyramid.values import F32, I16, U8, Level
+from runtime.families.pyramid.levels import Level
+from runtime.families.pyramid.values import dequantise
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
@@ -45,14 +46,14 @@ class Coefficients:
         return Area(0, 0, *(spec.STRIDE_PX * side for side in self.z.shape[1:]))
 
     def needed(self, level: int) -> tuple[int, int]:
-        """Rows and columns of a level's packed details that pixels of the picture hardly do without: those that begin
-        within a detail of it.
+        """Return the rows and columns of a level's packed details that pixels of the picture hardly do without: those
+        that begin within a detail of it.
         """
         height, width = (-(-(side + (1 << level)) // packed_stride(level)) for side in self.size)
         return height, width
 
     def with_subsampling(self) -> "Coefficients":
-        """The same without the finest details of chroma."""
+        """Return the same without the finest details of chroma."""
         return replace(self, packed=(self.packed[0][: spec.BANDS * spec.PHASES], *self.packed[1:]))
 
 
@@ -60,33 +61,34 @@ class Coefficients:
 
 
 def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
-    """The wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
-    whole = padded(*rgb.shape[:2])
+    """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+    height, width = rgb.shape[:2]
+    whole = padded(height, width, spec.STRIDE_PX)
     colours = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
     fine = [
         np.empty((count * spec.BANDS * spec.PHASES, *whole.shape(packed_stride(number))), np.int16)
         for number, count in enumerate(colours, start=1)
     ]
     low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
-    for part in cut(whole, even_sides(whole, window_px)):
+    for part in cut(whole, even_sides(whole, window_px, spec.STRIDE_PX)):
         seen = part.grown(REACH, spec.STRIDE_PX, whole)
         band = wavelet.to_colours(_cropped(rgb, seen))
         for number, (into, count) in enumerate(zip(fine, colours, strict=True), start=1):
             band, details = wavelet.split(band, count)
             details = details[:, *part.within(seen, 1 << number)]
             np.rint(details, out=details)
-            np.clip(details, -latents.LARGEST_VALUE, latents.LARGEST_VALUE, out=details)
+            np.clip(details, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=details)
             into[:, *part.on(packed_stride(number))] = wavelet.pack(details.astype(np.int16))
         low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
         low, details = wavelet.split(low)
         coarse.append(wavelet.pack(details))
-    return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse), rgb.shape[:2])
+    return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse), (height, width))
 
 
 def _cropped(rgb: U8, area: Area) -> U8:
-    """An area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
+    """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
     found = rgb[area.on(1)]
     below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
     if found.size and not below and not right:
@@ -107,14 +109,14 @@ def inverse(
     wanted: Area,
     window_px: int,
 ) -> Iterator[tuple[Area, Area, F32]]:
-    """Parts of a wanted area, what is seen around each, and luma and chroma (3, h, w) of that in levels.
+    """Yield parts of a wanted area, what is seen around each, and luma and chroma (3, h, w) of that in levels.
 
     `values` gives those of a tile, z and then packed details of levels 5 to 1, of tiles of the whole that is coded.
     """
     sides, strides = (tile_px, tile_px), (packed_stride(number) for number in range(spec.LEVELS, 0, -1))
     tiles = Blocks(values, whole, sides, spec.STRIDE_PX, *strides)
     coarse = spec.LEVELS - FINE_LEVELS
-    height, width = even_sides(wanted, window_px)
+    height, width = even_sides(wanted, window_px, spec.STRIDE_PX)
     for strip in cut(wanted, (height, wanted.right)):
         near = strip.grown(REACH, spec.STRIDE_PX, whole)
         wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
@@ -128,28 +130,23 @@ def inverse(
 
 
 def low_band(level: Level, values: Sequence[I16]) -> F32:
-    """The low band (3, h, w) of level 3, in pixel levels, from values of z and packed details of levels 5 and 4."""
-    z = latents.dequantise(values[0], level.step(0))
+    """Return the low band (3, h, w) of level 3, in pixel levels, of values of z and packed details of levels 5, 4."""
+    z = dequantise(values[0], level.step(0))
     low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
     return joined(level, low, values[1:], spec.LEVELS)
 
 
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
-    """The low band after joining packed details of the coarsest level, of the one below, ... to it."""
+    """Return the low band after joining packed details of the coarsest level, of the one below, ... to it."""
     for number, packed in enumerate(values):
         details = wavelet.unpack(packed)
-        low = wavelet.join(low, latents.dequantise(details, level.step(coarsest - number)[: len(details)]))
+        low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
     return low
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
 
 
-def padded(height: int, width: int) -> Area:
-    """What is coded of a picture: sides rounded up to whole positions of z."""
-    return Area(0, 0, *(-(-side // spec.STRIDE_PX) * spec.STRIDE_PX for side in (height, width)))
-
-
 def packed_stride(level: int) -> int:
-    """Pixels per position of the packed details of a wavelet level."""
+    """Return the pixels per position of the packed details of a wavelet level."""
     return 2 << level

@@ -13,11 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import F32, I16, I32, U8
 from runtime.families.pyramid import spec
-
-F32 = NDArray[np.float32]
-I16 = NDArray[np.int16]
-U8 = NDArray[np.uint8]
 
 _MIDDLE = 128
 _LIFTING = tuple((number % 2 == 0, np.float32(factor / spec.ONE)) for number, factor in enumerate(spec.LIFTING))
@@ -39,8 +36,8 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 
 
 def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
-    """The low band (3, H/2, W/2) of signals (3, H, W), and the details (3 n, H/2, W/2) of the first n colours, ordered
-    (colour, band).
+    """Return the low band (3, H/2, W/2) of signals (3, H, W), and the details (3 n, H/2, W/2) of the first n colours,
+    ordered (colour, band).
     """
     count, height, width = x.shape
     low = np.empty((count, height // 2, width // 2), np.float32)
@@ -56,13 +53,13 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
 
 
 def _split_columns(x: F32, low: F32, high: F32) -> None:
-    """Fills the halves (n, h, w) of samples (n, 2 h, w)."""
+    """Fill the halves (n, h, w) of samples (n, 2 h, w)."""
     low[:], high[:] = x[:, 0::2], x[:, 1::2]
     _lift(low, high, 1, _LIFTING)
 
 
 def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32]]) -> None:
-    """Changes low and high samples (n, h, w) along an axis step by step, some planes at a time."""
+    """Change low and high samples (n, h, w) along an axis step by step, some planes at a time."""
     count, height, width = low.shape
     for planes in _strips(count, height * width, _STRIP):
         for into_high, factor in steps:
@@ -73,7 +70,7 @@ def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32
 
 
 def _neighbours(x: F32, axis: int, following: bool) -> F32:
-    """Each sample (n, h, w) along an axis plus the next one (or the one before), the last (first) one twice."""
+    """Return each sample (n, h, w) along an axis plus the next one (or the one before), the last (first) one twice."""
     total = np.empty(x.shape, np.float32)
     edge = -1 if following else 0
     if axis == 1:
@@ -87,7 +84,7 @@ def _neighbours(x: F32, axis: int, following: bool) -> F32:
 
 
 def _strips(length: int, across: int, samples: int) -> Iterator[slice]:
-    """Parts of a length, each of about so many samples where it is so many samples across."""
+    """Yield parts of a length, each of about so many samples where it is so many samples across."""
     step = max(1, samples // across)
     return (slice(start, start + step) for start in range(0, length, step))
 
@@ -96,8 +93,8 @@ def _strips(length: int, across: int, samples: int) -> Iterator[slice]:
 
 
 def join(low: F32, details: F32) -> F32:
-    """Signals (3, H, W) from their low band (3, H/2, W/2) and the details (3 n, H/2, W/2) of the first n colours, those
-    of the others being 0: the inverse of split.
+    """Return signals (3, H, W) of their low band (3, H/2, W/2) and the details (3 n, H/2, W/2) of the first n colours,
+    those of the others being 0: the inverse of split.
     """
     count, height, width = low.shape
     bands = details.reshape(-1, spec.BANDS, height, width)
@@ -115,7 +112,7 @@ def join(low: F32, details: F32) -> F32:
 
 
 def _join_columns(low: F32, high: F32 | None, x: F32) -> None:
-    """Fills samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0, and the first step idle."""
+    """Fill samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0, and the first step idle."""
     x[:, 0::2], x[:, 1::2] = low, 0 if high is None else high
     _lift(x[:, 0::2], x[:, 1::2], 1, _JOINING[high is None :])
 
@@ -124,7 +121,7 @@ def _join_columns(low: F32, high: F32 | None, x: F32) -> None:
 
 
 def to_colours(pixels: U8) -> F32:
-    """Luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3)."""
+    """Return luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3)."""
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
     for rows in _strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
@@ -137,8 +134,8 @@ def to_colours(pixels: U8) -> F32:
 
 
 def chroma_detail(pixels: U8) -> float:
-    """The mean square of the finest chroma details of RGB (H, W, 3), in squared levels; where it is more, an eighth of
-    that of the busiest square of 64 x 64.
+    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared levels; where it is more, an
+    eighth of that of the busiest square of 64 x 64.
 
     Those of the Haar wavelet at every column, and at every eighth row of a large picture, now an even one, now an odd
     one; from sums of whole numbers, so the same on every machine.
@@ -156,8 +153,8 @@ def chroma_detail(pixels: U8) -> float:
     return busy / (4 * 6 * (spec.COLOUR_COUNT - 1) * spec.BANDS)
 
 
-def _chroma_energy(pixels: U8, every: int) -> NDArray[np.int32]:
-    """24 times the squares (h, W) of all chroma details of the 2 x 2 that begin at each column of some rows."""
+def _chroma_energy(pixels: U8, every: int) -> I32:
+    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 that begin at each column of some rows."""
     height, width = pixels.shape[:2]
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
@@ -177,7 +174,7 @@ def _chroma_energy(pixels: U8, every: int) -> NDArray[np.int32]:
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
-    """RGB (H, W, 3) of luma and chroma (3, H, W) in levels, where to_colours has 1/16 level: else its inverse.
+    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels, where to_colours has 1/16 level: else its inverse.
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """
@@ -204,14 +201,14 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
 
 
 def pack(details: NDArray[Any], side: int = 2) -> NDArray[Any]:
-    """(C, H, W) to (side**2 C, H/side, W/side), channels ordered (channel, row, column)."""
+    """Return (C, H, W) as (side**2 C, H/side, W/side), channels ordered (channel, row, column)."""
     c, h, w = details.shape
     squares = details.reshape(c, h // side, side, w // side, side).transpose(0, 2, 4, 1, 3)
     return squares.reshape(c * side * side, h // side, w // side)
 
 
 def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
-    """The inverse of pack."""
+    """Undo pack."""
     c, h, w = packed.shape[0] // side**2, *packed.shape[1:]
     details = np.empty((c, h * side, w * side), packed.dtype)
     for row, planes in enumerate(packed.reshape(c, side, side, h, w).swapaxes(0, 1)):

@@ -4,11 +4,25 @@ import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
 
+from runtime.entropy.costs import Costs
 from runtime.errors import StreamError, TruncatedError
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.corrections import BANDS, NONE, Corrections, best, pack, unpack
 
 TOP = 40
+
+
+class Side:
+    """The side bytes of a tile's stream, as PartReader.side gives them."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        self.at += count
+        if self.at > len(self.data):
+            raise TruncatedError("no more")
+        return self.data[self.at - count : self.at]
 
 
 def drawn(seed: int, parts: int = 16) -> Corrections:
@@ -32,11 +46,13 @@ def drawn(seed: int, parts: int = 16) -> Corrections:
 def test_corrections_come_back(seed: int, parts: int) -> None:
     given = drawn(seed, parts)
     flags, data = pack(given)
-    assert unpack(flags, data + b"states", parts, TOP) == (given, len(data))
+    side = Side(data + b"states")
+    assert unpack(flags, side.take, parts, TOP) == given and side.at == len(data)
 
 
 def test_no_corrections_take_no_byte() -> None:
-    assert pack(NONE) == (0, b"") and unpack(0, b"\1\2\3", 16, TOP) == (NONE, 0)
+    side = Side(b"\1\2\3")
+    assert pack(NONE) == (0, b"") and unpack(0, side.take, 16, TOP) == NONE and side.at == 0
 
 
 def test_golden_bytes_do_not_change() -> None:
@@ -52,7 +68,7 @@ def test_every_beginning_is_refused_as_truncated() -> None:
     assert flags == 3
     for size in range(len(data)):
         with pytest.raises(TruncatedError):
-            unpack(flags, data[:size], 16, TOP)
+            unpack(flags, Side(data[:size]).take, 16, TOP)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +77,14 @@ def test_every_beginning_is_refused_as_truncated() -> None:
         (1, "0000", "parts 0x0000"),
         (2, "0000", "parts 0x0000"),
         (1, "0080 05", "parts 0x8000, there are 15"),
-        (1, "0100 00", "least scale index 0, 1 to 40"),
-        (1, "0100 29", "least scale index 41, 1 to 40"),
+        (1, "0100 00", "least scale index 0, must be 1 to 40"),
+        (1, "0100 29", "least scale index 41, must be 1 to 40"),
         (2, "0200 88 81", "behind the last shift"),
     ],
 )
 def test_what_pack_does_not_make_is_refused(flags: int, data: str, message: str) -> None:
     with pytest.raises(StreamError, match=message):
-        unpack(flags, bytes.fromhex(data), 15, TOP)
+        unpack(flags, Side(bytes.fromhex(data)).take, 15, TOP)
 
 
 # -- what they do ------------------------------------------------------------------------------------------------------
@@ -108,48 +124,39 @@ def sigma(index: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("wrong_by", [-4, -2, 0, 2, 4])
 def test_shifts_undo_what_scales_are_wrong_by(wrong_by: int) -> None:
     """Of scales around a step; the encoder takes small values for 0, which makes it guess a little low."""
-    tables, random = gaussian_tables(), np.random.default_rng(7)
+    costs, random = Costs(gaussian_tables(), spec.SHIFTS), np.random.default_rng(7)
     index = random.integers(10, 16, (6, 64, 64)).astype(np.uint8)
     exact = random.normal(0, 1, index.size) * sigma(index.ravel().astype(float) + wrong_by)
-    found = best(exact.astype(np.float32), index, 3, tables)[1]
+    found = best(exact.astype(np.float32), index, 3, costs)[1]
     assert all(wrong_by - 2 <= shift <= wrong_by + 1 for shift in found)
 
 
 def test_shifts_are_for_the_bands_that_need_them_and_only_where_they_pay() -> None:
-    tables, random = gaussian_tables(), np.random.default_rng(8)
+    costs, random = Costs(gaussian_tables(), spec.SHIFTS), np.random.default_rng(8)
     index = np.full((24, 40, 40), 12, np.uint8)
     exact = random.normal(0, 1, index.shape) * sigma(np.float64(12))
     exact[8:12] *= 3
     index[20:] = 0  # and the last band is not coded
     exact[20:] = 0
-    least, found = best(exact.astype(np.float32).ravel(), index, 6, tables)
+    least, found = best(exact.astype(np.float32).ravel(), index, 6, costs)
     assert least == 0
     assert found[2] >= 4 and max(abs(shift) for band, shift in enumerate(found) if band != 2) <= 1
     few = index[:, :1, :1]
-    assert best(exact[:, :1, :1].astype(np.float32).ravel(), few, 6, tables) == (0, (0,) * 6)
-
-
-def test_bits_of_bins_are_those_of_their_magnitudes() -> None:
-    tables = gaussian_tables()
-    for index in (1, 8, 20, 28):
-        for magnitude, place in ((0, 0), (1, 1), (2, 5), (3, 7), (4, 9), (5, 10), (7, 12)):
-            bits = tables.bits(np.array([magnitude]), np.array([index]))
-            assert tables.binned_bits[index, place] == pytest.approx(bits, abs=1 / 127)
-    assert np.isfinite(tables.binned_bits).all() and not tables.binned_bits[0].any()
+    assert best(exact[:, :1, :1].astype(np.float32).ravel(), few, 6, costs) == (0, (0,) * 6)
 
 
 def test_least_indexes_are_for_parts_of_which_much_is_left_out() -> None:
-    tables, random = gaussian_tables(), np.random.default_rng(6)
+    costs, random = Costs(gaussian_tables(), spec.SHIFTS), np.random.default_rng(6)
     exact = random.normal(0, 0.05, (12, 30, 25)).astype(np.float32)
     index = np.zeros(exact.shape, np.uint8)
     exact[0:4], index[0:4] = random.normal(0, 20, (4, 30, 25)), 22
-    assert best(exact.ravel(), index, 3, tables)[0] == 0
+    assert best(exact.ravel(), index, 3, costs)[0] == 0
     found = []
     for size in (3, 10, 30, 100):
         odd = exact.copy()
         odd[4:8] = random.normal(0, size, (4, 30, 25))
-        found.append(best(odd.ravel(), index, 3, tables)[0])
+        found.append(best(odd.ravel(), index, 3, costs)[0])
     assert found == sorted(found) and found[-1] > found[0] > 0
     few = exact.copy()
     few[5, :3, 0] = 1
-    assert best(few.ravel(), index, 3, tables)[0] == 0
+    assert best(few.ravel(), index, 3, costs)[0] == 0

@@ -1,0 +1,15 @@
+"""What all families of codecs share, in export as in the runtime. Everything here is part of FORMAT.md."""
+
+FORMAT = 3
+"""Version of the stream format, the byte after the magic, and of bundles."""
+
+SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
+"""What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
+
+GRID_ZERO = 128
+"""Zero point of all 8-bit values that networks take and give."""
+
+INDEX_ZERO_LOG2 = -3.5
+"""Scale index 0 stands for a scale of 2 ** -3.5 steps and less: such residuals are zero and are not coded."""
+INDEX_PER_OCTAVE = 4
+"""Scale indexes in an octave of scales."""
