@@ -23,7 +23,8 @@ from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
 from runtime.errors import InputError, StreamError
 from runtime.families.base import Coded
-from runtime.networks.sessions import CPU, Networks
+from runtime.networks.providers import CPU
+from runtime.networks.sessions import Networks
 
 TILE_PX = 1024
 """Side of the squares that are coded independently."""

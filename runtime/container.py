@@ -15,8 +15,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runtime import spec
 from runtime.errors import StreamError, TruncatedError
-from runtime.families.pyramid import spec
 
 MAGIC = b"\x89GAR"
 VERSION = spec.FORMAT

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime import container
-from runtime import incomplete as partial
+from runtime import container, incomplete
 from runtime.codec import Codec
 from runtime.container import ALPHA, LATENTS
 from runtime.errors import CodecError, InputError, StreamError, TruncatedError
@@ -54,7 +53,7 @@ def shortest(codec: Codec, data: bytes, layers: int) -> int:
     while low < high:
         middle = (low + high) // 2
         try:
-            partial.preview(codec, data[:middle], layers)
+            incomplete.preview(codec, data[:middle], layers)
             high = middle
         except TruncatedError:
             low = middle + 1
@@ -81,13 +80,13 @@ def test_each_layer_needs_more_of_the_file_and_gives_a_better_picture(
     needed = [shortest(codec, data, layers) for layers in (1, 2, 3)]
     for layers, length in enumerate(needed, start=1):
         with pytest.raises(TruncatedError):
-            partial.preview(codec, data[: length - 1], layers)
+            incomplete.preview(codec, data[: length - 1], layers)
     assert needed[0] < needed[1] < needed[2] <= len(data) and needed[0] < 0.5 * len(data)
-    previews = [partial.preview(codec, data[:length], layers) for layers, length in enumerate(needed, start=1)]
+    previews = [incomplete.preview(codec, data[:length], layers) for layers, length in enumerate(needed, start=1)]
     errors = [error(preview, picture) for preview in previews]
     assert errors[0] > errors[1] > errors[2]
     assert np.array_equal(previews[2], codec.decode(data))
-    assert np.array_equal(partial.preview(codec, data, 1), previews[0])
+    assert np.array_equal(incomplete.preview(codec, data, 1), previews[0])
 
 
 @pytest.mark.parametrize("stream", ["six", "subsampled"])
@@ -96,8 +95,8 @@ def test_a_preview_of_a_region_is_the_crop_of_the_preview(
     layers: int, stream: str, codec: Codec, request: pytest.FixtureRequest
 ) -> None:
     data = request.getfixturevalue(stream)
-    whole = partial.preview(codec, data, layers)
-    assert np.array_equal(partial.preview(codec, data, layers, (10, 20, 100, 60)), whole[20:80, 10:110])
+    whole = incomplete.preview(codec, data, layers)
+    assert np.array_equal(incomplete.preview(codec, data, layers, (10, 20, 100, 60)), whole[20:80, 10:110])
 
 
 def test_a_region_of_a_subsampled_stream_is_the_crop_of_the_whole(codec: Codec, subsampled: bytes) -> None:
@@ -112,32 +111,32 @@ def test_a_region_of_a_subsampled_stream_is_the_crop_of_the_whole(codec: Codec, 
 
 def test_a_preview_notices_damage_where_there_are_checksums(codec: Codec, one: bytes, six: bytes) -> None:
     with pytest.raises(StreamError, match="LATENTS"):
-        partial.preview(codec, flipped(one, len(one) // 2), 1)  # whole: its checksum is there
+        incomplete.preview(codec, flipped(one, len(one) // 2), 1)  # whole: its checksum is there
     with pytest.raises(StreamError, match="layer 0 of tile 2"):
-        partial.preview(codec, flipped(six, chunk_at(six, 2, 0))[:-100], 1)
-    assert partial.preview(codec, flipped(six, chunk_at(six, 2, 1)), 1).shape == (128, 160, 3)
+        incomplete.preview(codec, flipped(six, chunk_at(six, 2, 0))[:-100], 1)
+    assert incomplete.preview(codec, flipped(six, chunk_at(six, 2, 1)), 1).shape == (128, 160, 3)
 
 
 def test_alpha_that_has_not_come_yet_is_opaque(codec: Codec, picture: np.ndarray) -> None:
     data = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
     _, sections = container.unpack(data)
     early = data[: len(data) - len(sections[ALPHA]) - 4]
-    assert (partial.preview(codec, early, 3)[:, :, 3] == 255).all()
-    assert np.array_equal(partial.preview(codec, data, 1)[:, :, 3], picture[:, :, 0])
+    assert (incomplete.preview(codec, early, 3)[:, :, 3] == 255).all()
+    assert np.array_equal(incomplete.preview(codec, data, 1)[:, :, 3], picture[:, :, 0])
     with pytest.raises(StreamError, match="ALPHA"):
-        partial.preview(codec, flipped(data, len(data) - 50), 1)
+        incomplete.preview(codec, flipped(data, len(data) - 50), 1)
 
 
 @pytest.mark.parametrize("layers", [0, 4, -1])
 def test_other_layers_are_refused(layers: int, codec: Codec, one: bytes) -> None:
     with pytest.raises(InputError, match=f"layers={layers}"):
-        partial.preview(codec, one, layers)
+        incomplete.preview(codec, one, layers)
 
 
 @pytest.mark.parametrize("stream", ["one", "six", "subsampled"])
 def test_a_whole_stream_is_saved_as_it_is_decoded(stream: str, codec: Codec, request: pytest.FixtureRequest) -> None:
     data = request.getfixturevalue(stream)
-    saved = partial.salvage(codec, data)
+    saved = incomplete.salvage(codec, data)
     assert saved.damage == [] and np.array_equal(saved.pixels, codec.decode(data))
     assert saved.metadata == ({container.XMP: b"<x/>"} if stream == "six" else {})
 
@@ -152,7 +151,7 @@ def test_damage_stays_in_its_tile(
     for layer, left in enumerate(("lost", "blurred", "finest")):
         clean = 64 + (REACH.after if layer else REACH.after + COARSE_REACH.after)
         assert clean < 768
-        saved = partial.salvage(codec, flipped(data, chunk_at(data, 0, layer, 12)))
+        saved = incomplete.salvage(codec, flipped(data, chunk_at(data, 0, layer, 12)))
         assert len(saved.damage) == 1 and left in saved.damage[0]
         assert saved.damage[0].startswith("tile 0 of 64x64 pixels at 0,0")
         assert np.array_equal(saved.pixels[:, clean:], decoded[:, clean:])
@@ -163,7 +162,7 @@ def test_damage_stays_in_its_tile(
 def test_a_lost_tile_looks_like_its_neighbours(stream: str, codec: Codec, request: pytest.FixtureRequest) -> None:
     data = request.getfixturevalue(stream)
     decoded = codec.decode(data)
-    saved = partial.salvage(codec, flipped(data, chunk_at(data, 4, 0)))
+    saved = incomplete.salvage(codec, flipped(data, chunk_at(data, 4, 0)))
     gray = np.full_like(decoded[64:, 64:128], 128)
     assert error(saved.pixels[64:, 64:128], decoded[64:, 64:128]) < error(gray, decoded[64:, 64:128])
 
@@ -171,7 +170,7 @@ def test_a_lost_tile_looks_like_its_neighbours(stream: str, codec: Codec, reques
 def test_every_cut_is_saved_as_far_as_it_goes(codec: Codec, six: bytes, picture: np.ndarray) -> None:
     errors = []
     for share in (0.3, 0.5, 0.7, 0.95):
-        saved = partial.salvage(codec, six[: int(share * len(six))])
+        saved = incomplete.salvage(codec, six[: int(share * len(six))])
         assert saved.damage and saved.pixels.shape == picture.shape
         errors.append(error(saved.pixels, picture))
     assert errors[0] > errors[1] > errors[2] > errors[3]
@@ -179,13 +178,13 @@ def test_every_cut_is_saved_as_far_as_it_goes(codec: Codec, six: bytes, picture:
 
 def test_one_tile_is_saved_by_layers_where_it_is_cut(codec: Codec, one: bytes) -> None:
     for layers, word in ((1, "blurred"), (2, "finest")):
-        saved = partial.salvage(codec, one[: shortest(codec, one, layers)])
+        saved = incomplete.salvage(codec, one[: shortest(codec, one, layers)])
         assert len(saved.damage) == 1 and word in saved.damage[0]
-        assert np.array_equal(saved.pixels, partial.preview(codec, one, layers))
+        assert np.array_equal(saved.pixels, incomplete.preview(codec, one, layers))
 
 
 def test_one_tile_without_its_checksum_may_be_wrong(codec: Codec, one: bytes) -> None:
-    saved = partial.salvage(codec, one[:-1])
+    saved = incomplete.salvage(codec, one[:-1])
     assert len(saved.damage) == 1 and "may be wrong" in saved.damage[0]
     assert np.array_equal(saved.pixels, codec.decode(one))
 
@@ -196,26 +195,26 @@ def test_a_damaged_index_of_tiles_costs_only_what_it_names_wrongly(codec: Codec,
     last_crc = at + len(sections[LATENTS]) - sum(
         len(chunk) for tile in container.unpack_tiles(sections[LATENTS], 6, 3) for chunk in tile
     ) - 8  # fmt: skip
-    saved = partial.salvage(codec, flipped(six, last_crc))
+    saved = incomplete.salvage(codec, flipped(six, last_crc))
     assert len(saved.damage) == 1 and saved.damage[0].startswith("tile 5")
 
 
 def test_other_sections_are_told_of(codec: Codec, six: bytes, picture: np.ndarray) -> None:
-    saved = partial.salvage(codec, flipped(six, len(six) - 5))
+    saved = incomplete.salvage(codec, flipped(six, len(six) - 5))
     assert saved.damage == ["section XMP is lost"] and saved.metadata == {}
-    saved = partial.salvage(codec, six + b"more")
+    saved = incomplete.salvage(codec, six + b"more")
     assert len(saved.damage) == 1 and "4 bytes behind the end" in saved.damage[0]
     rgba = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
-    saved = partial.salvage(codec, flipped(rgba, len(rgba) - 50))
+    saved = incomplete.salvage(codec, flipped(rgba, len(rgba) - 50))
     assert (saved.pixels[:, :, 3] == 255).all() and "alpha" in saved.damage[0]
 
 
 def test_where_nothing_is_left_that_is_said(codec: Codec, one: bytes, six: bytes) -> None:
     for data in (b"", one[:20], six[:20], flipped(one, 15)):
         with pytest.raises(StreamError):
-            partial.salvage(codec, data)
+            incomplete.salvage(codec, data)
     with pytest.raises(StreamError, match="nothing"):
-        partial.salvage(codec, six[: chunk_at(six, 0, 0)])
+        incomplete.salvage(codec, six[: chunk_at(six, 0, 0)])
 
 
 def test_anything_is_a_picture_or_a_codec_error(codec: Codec, one: bytes, six: bytes) -> None:
@@ -226,10 +225,10 @@ def test_anything_is_a_picture_or_a_codec_error(codec: Codec, one: bytes, six: b
             data[at] = random.integers(0, 256)
         del data[int(random.integers(len(data) // 2, 2 * len(data))) :]
         try:
-            assert partial.salvage(codec, bytes(data), max_pixels=1e6).pixels.shape == (128, 160, 3)
+            assert incomplete.salvage(codec, bytes(data), max_pixels=1e6).pixels.shape == (128, 160, 3)
         except CodecError:
             pass
         try:
-            partial.preview(codec, bytes(data), 1 + number % 3, max_pixels=1e6)
+            incomplete.preview(codec, bytes(data), 1 + number % 3, max_pixels=1e6)
         except CodecError:
             pass

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, pixels
-from runtime import search as targets
+from runtime import container, pixels, search
 from runtime.codec import Codec
 from runtime.compress import main
 from runtime.errors import InputError
@@ -33,7 +32,7 @@ def sizes(codec: Codec, image: np.ndarray) -> list[int]:
 
 def test_a_stream_is_the_same_whatever_its_maker_does_to_decoded_pixels(small: np.ndarray) -> None:
     for wanted in (26.3, 29.1, 32.7, 36.2):
-        plain, other = (targets.encode(Codec(enhance=e), small, Target(psnr_db=wanted)) for e in (False, True))
+        plain, other = (search.encode(Codec(enhance=e), small, Target(psnr_db=wanted)) for e in (False, True))
         assert plain == other
 
 
@@ -41,7 +40,7 @@ def test_a_stream_is_the_same_whatever_its_maker_does_to_decoded_pixels(small: n
 def test_a_size_is_never_passed_and_the_next_level_would_pass_it(share: float, codec: Codec, small: np.ndarray) -> None:
     least, _, most = sizes(codec, small)
     limit = round(least + share * (most - least))
-    data = targets.encode(codec, small, Target(size_bytes=limit))
+    data = search.encode(codec, small, Target(size_bytes=limit))
     level = container.unpack(data)[0].level
     assert len(data) <= limit
     if level < codec.bundle.level(100):
@@ -56,7 +55,7 @@ def test_the_stream_is_the_one_that_the_codec_makes_at_that_level(codec: Codec, 
     """
     for image in (small[..., 0], small, np.dstack([small, small[..., 0]])):
         expected = codec.encode(image, 50, {container.XMP: b"<x/>"})
-        found = targets.encode(codec, image, Target(size_bytes=len(expected)), {container.XMP: b"<x/>"})
+        found = search.encode(codec, image, Target(size_bytes=len(expected)), {container.XMP: b"<x/>"})
         level, wanted = (container.unpack(data)[0].level for data in (found, expected))
         assert found == expected if level == wanted else level > wanted and len(found) <= len(expected)
         assert np.array_equal(codec.decode(found).shape, image.shape)
@@ -64,53 +63,53 @@ def test_the_stream_is_the_one_that_the_codec_makes_at_that_level(codec: Codec, 
 
 def test_metadata_counts(codec: Codec, small: np.ndarray) -> None:
     _, middle, _ = sizes(codec, small)
-    data = targets.encode(codec, small, Target(size_bytes=middle), {container.EXIF: bytes(300)})
+    data = search.encode(codec, small, Target(size_bytes=middle), {container.EXIF: bytes(300)})
     assert middle - 300 < len(data) <= middle
 
 
 def test_bits_a_pixel_are_a_size(codec: Codec, small: np.ndarray) -> None:
     _, middle, _ = sizes(codec, small)
     bpp = 8 * middle / (small.shape[0] * small.shape[1])
-    by_bpp = targets.encode(codec, small, Target(bpp=bpp + 1e-9))
-    assert by_bpp == targets.encode(codec, small, Target(size_bytes=middle))
+    by_bpp = search.encode(codec, small, Target(bpp=bpp + 1e-9))
+    assert by_bpp == search.encode(codec, small, Target(size_bytes=middle))
 
 
 def test_a_size_above_all_gives_the_best_quality(codec: Codec, small: np.ndarray) -> None:
-    assert targets.encode(codec, small, Target(size_bytes=10**9)) == codec.encode(small, 100)
+    assert search.encode(codec, small, Target(size_bytes=10**9)) == codec.encode(small, 100)
 
 
 @pytest.mark.parametrize("gray", [False, True])
 def test_the_psnr_is_hit_within_a_tenth(gray: bool, codec: Codec, small: np.ndarray) -> None:
     image = small[..., 1] if gray else small
-    low, high = (targets.psnr(image, codec.decode(codec.encode(image, quality))) for quality in (5, 95))
+    low, high = (search.psnr(image, codec.decode(codec.encode(image, quality))) for quality in (5, 95))
     for share in (0.25, 0.6):
         wanted = low + share * (high - low)
-        data = targets.encode(codec, image, Target(psnr_db=wanted))
-        reached = targets.psnr(image, codec.decode(data))
+        data = search.encode(codec, image, Target(psnr_db=wanted))
+        reached = search.psnr(image, codec.decode(data))
         level = container.unpack(data)[0].level
         step = [
             np.interp(near, codec.bundle.manifest["quality_levels"], np.arange(1, 101))
             for near in (level - 1, level + 1)
         ]
-        around = [targets.psnr(image, codec.decode(codec.encode(image, float(quality)))) for quality in step]
-        assert abs(reached - wanted) <= max(targets.PSNR_TOLERANCE_DB, min(abs(value - wanted) for value in around))
+        around = [search.psnr(image, codec.decode(codec.encode(image, float(quality)))) for quality in step]
+        assert abs(reached - wanted) <= max(search.PSNR_TOLERANCE_DB, min(abs(value - wanted) for value in around))
 
 
 def test_what_cannot_be_is_refused_with_what_can(codec: Codec, small: np.ndarray) -> None:
     least, _, _ = sizes(codec, small)
     with pytest.raises(InputError, match=f"{least} bytes"):
-        targets.encode(codec, small, Target(size_bytes=least - 1))
+        search.encode(codec, small, Target(size_bytes=least - 1))
     for wanted in (5, 90):
         with pytest.raises(InputError, match=r"\d\d\.\d\d to \d\d\.\d\d dB"):
-            targets.encode(codec, small, Target(psnr_db=wanted))
+            search.encode(codec, small, Target(psnr_db=wanted))
 
 
 def test_psnr_is_the_textbook_s() -> None:
     black = np.zeros((4, 4, 3), np.uint8)
-    assert targets.psnr(black, black + 255) == 0
-    assert targets.psnr(black, black + 1) == pytest.approx(48.1308, abs=1e-4)
-    assert targets.psnr(black, black) == float("inf")
-    assert targets.psnr(np.dstack([black, black[..., 0]]), np.dstack([black, black[..., 0] + 9])) == float("inf")
+    assert search.psnr(black, black + 255) == 0
+    assert search.psnr(black, black + 1) == pytest.approx(48.1308, abs=1e-4)
+    assert search.psnr(black, black) == float("inf")
+    assert search.psnr(np.dstack([black, black[..., 0]]), np.dstack([black, black[..., 0] + 9])) == float("inf")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_psnr_is_the_textbook_s() -> None:
     ],
 )
 def test_sizes_are_understood(text: str, length_bytes: int) -> None:
-    assert targets.parse(text, None, None) == Target(size_bytes=length_bytes)
+    assert search.parse(text, None, None) == Target(size_bytes=length_bytes)
 
 
 @pytest.mark.parametrize(

@@ -1,53 +1,24 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
-A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
-whatever is asked for; another provider takes the other networks, as the float twins of `float_twin.py`.
+What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever is asked for; another provider
+(`providers.py`) takes the other networks, as the float twins of `float_twin.py`.
 """
 
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, InputError
 from runtime.networks import Network
+from runtime.networks.providers import CPU, PROVIDERS, Provider
 
 if TYPE_CHECKING:
     import onnxruntime
 
-
-class Provider(NamedTuple):
-    """How to come by one of ONNX Runtime's execution providers."""
-
-    name: str
-    """ONNX Runtime's name of it."""
-    package: str
-    """What to install with pip."""
-    options: dict[str, str] = {}
-    """Its options: whatever keeps float32 at 24 bits."""
-    plugin: str | None = None
-    """Module of the package, where that is a plugin."""
-    plugin_options: dict[str, str] = {}
-    """The options as the plugin wants them."""
-
-
-CPU = Provider("CPUExecutionProvider", "onnxruntime")
-PROVIDERS = {
-    "auto": CPU,
-    "cpu": CPU,
-    "openvino": Provider(
-        "OpenVINOExecutionProvider",
-        "onnxruntime-ep-openvino",
-        {"device_type": "CPU", "precision": "ACCURACY"},
-        "onnxruntime_ep_openvino",
-        {"load_config": '{"CPU": {"INFERENCE_PRECISION_HINT": "f32"}}'},
-    ),
-    "cuda": Provider("CUDAExecutionProvider", "onnxruntime-gpu", {"use_tf32": "0"}),
-    "webgpu": Provider("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", {}, "onnxruntime_ep_webgpu"),
-}
 
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""

@@ -12,7 +12,7 @@ from export import prior  # noqa: E402
 from models import wavelet  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
-from runtime.families.pyramid.values import Prior  # noqa: E402
+from runtime.families.pyramid.levels import Prior  # noqa: E402
 
 
 def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:

@@ -10,10 +10,11 @@ from runtime import compress, decompress, pixels
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
-from runtime.networks import sessions as networks
-from runtime.networks.sessions import PROVIDERS, Networks, Provider
+from runtime.networks import sessions
+from runtime.networks.providers import CPU, PROVIDERS, Provider
+from runtime.networks.sessions import Networks
 
-OTHERS = [name for name, provider in PROVIDERS.items() if provider is not networks.CPU]
+OTHERS = [name for name, provider in PROVIDERS.items() if provider is not CPU]
 FEW = 0.01
 """Share of samples that may be off by a level where a float twin decodes."""
 
@@ -101,7 +102,7 @@ def test_a_plugin_without_a_device_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(onnxruntime, "register_execution_provider_library", lambda *given: registered.append(given))
     monkeypatch.setattr("importlib.import_module", lambda module: SimpleNamespace(get_library_path=lambda: "lib.so"))
     monkeypatch.setattr(onnxruntime, "get_ep_devices", list)
-    monkeypatch.setattr(networks, "_registered", set())
+    monkeypatch.setattr(sessions, "_registered", set())
     for _ in range(2):
         with pytest.raises(InputError, match="finds no device of its kind here"):
             Codec(provider="webgpu")
@@ -111,7 +112,7 @@ def test_a_plugin_without_a_device_is_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_a_session_that_fell_back_to_the_cpu_is_refused() -> None:
     session = SimpleNamespace(get_providers=lambda: ["CPUExecutionProvider"])
     with pytest.raises(InputError, match="would run on CPUExecutionProvider instead of CUDAExecutionProvider"):
-        networks._check_placement(session, "synthesis.onnx", PROVIDERS["cuda"])
+        sessions._check_placement(session, "synthesis.onnx", PROVIDERS["cuda"])
 
 
 def test_a_session_that_leaves_convolutions_to_the_cpu_is_refused() -> None:
@@ -125,10 +126,10 @@ def test_a_session_that_leaves_convolutions_to_the_cpu_is_refused() -> None:
         disable_fallback=lambda: None,
         get_provider_graph_assignment_info=lambda: parts,
     )
-    networks._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
+    sessions._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
     parts.append(part("CPUExecutionProvider", "Conv"))
     with pytest.raises(InputError, match="leaves 1 convolutions to the CPU"):
-        networks._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
+        sessions._check_placement(session, "synthesis.onnx", PROVIDERS["webgpu"])
 
 
 def test_a_provider_that_onnxruntime_drops_in_silence_is_refused(
