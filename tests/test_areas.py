@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from runtime.areas import Area, Blocks, Reach, cut, even_sides, squares
+from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded, region_in, squares
+from runtime.errors import InputError
 
 PICTURE = Area(0, 0, 300, 520)
 HERE = Reach(0, 0)
@@ -27,6 +28,18 @@ def test_an_area_grows_to_whole_positions_and_stops_at_the_edges() -> None:
     assert area.grown(Reach(48, 1), 64, PICTURE) == Area(0, 64, 192, 256)
     assert area.grown(Reach(1000, 1000), 64, PICTURE) == PICTURE
     assert Area(100, 130, 101, 131).grown(HERE, 16, PICTURE) == Area(96, 128, 112, 144)
+
+
+def test_what_is_coded_has_sides_of_whole_strides() -> None:
+    assert padded(150, 203, 64) == Area(0, 0, 192, 256)
+    assert padded(64, 1, 8) == Area(0, 0, 64, 8)
+
+
+def test_a_region_is_an_area_within_the_picture() -> None:
+    assert region_in(PICTURE, (20, 10, 500, 290)) == Area(10, 20, 300, 520)
+    for region in ((20, 10, 501, 290), (0, 0, 0, 1), (-1, 0, 2, 2), (0, 0, 1), (0.0, 0, 1, 1), None):
+        with pytest.raises(InputError, match="region"):
+            region_in(PICTURE, region)  # type: ignore[arg-type]
 
 
 def test_sides_are_about_as_asked_and_cut_evenly() -> None:

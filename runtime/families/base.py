@@ -82,9 +82,9 @@ class Family(Protocol):
         ...
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Any:
-        """Return what is decoded of a tile: all parts are read in order, those of missing layers give zeros.
+        """Return what is decoded of a tile: all parts are read in order, or those that the reader has more of.
 
-        Raises StreamError.
+        Values of parts of missing layers are 0. Raises StreamError.
         """
         ...
 

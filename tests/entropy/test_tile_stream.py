@@ -55,6 +55,39 @@ def test_a_prefix_of_the_chunks_gives_the_first_parts():
         read(reader, TABLES, parts[2][1])
 
 
+def test_parts_from_the_end_on_are_zeros_and_take_no_bytes():
+    parts = [draw_layer(TABLES, i, 3000) for i in range(4)]
+    chunks = encode_parts(TABLES, parts)
+    for data in (b"".join(chunks[:2]), b"".join(chunks)):
+        reader = PartReader(TABLES, data, 4, end=2)
+        more, values = [], []
+        for _, index in parts:
+            more.append(reader.more)
+            values.append(read(reader, TABLES, index))
+        reader.close()
+        assert more == [True, True, False, False] and not reader.more
+        assert all(np.array_equal(got, given) for got, (given, _) in zip(values[:2], parts, strict=False))
+        assert not values[2].any() and not values[3].any() and values[3].shape == (3000,)
+
+
+@pytest.mark.parametrize("flags, side", [(0, b""), (1, b"x"), (6, b""), (15, bytes(range(200)))])
+def test_flags_and_side_bytes_come_back_before_the_parts(flags, side):
+    values, index = draw_layer(TABLES, 5, 900)
+    order = Order(TABLES, index)
+    data = b"".join(streams.encode_parts(TABLES, [(order, order.take(values))], flags, side))
+    assert len(data) == len(encode_parts(TABLES, [(values, index)])[0]) + len(side)
+    reader = PartReader(TABLES, data, 1, known_flags=15)
+    assert reader.flags == flags
+    assert reader.side(len(side) // 2) + reader.side(len(side) - len(side) // 2) == side
+    assert np.array_equal(order.put(reader.read(order)), values)
+    reader.close()
+    with pytest.raises(TruncatedError, match="side bytes"):
+        PartReader(TABLES, data, 1, known_flags=15).side(len(data))
+    if flags:
+        with pytest.raises(StreamError, match=f"flags {flags:#x}"):
+            PartReader(TABLES, data, 1, known_flags=15 ^ flags)
+
+
 def test_parts_without_coded_values_take_no_bytes():
     silent = np.zeros(1000, np.int32), np.zeros(1000, np.uint8)
     assert encode_parts(TABLES, [silent, silent]) == [bytes([0, 0, 0, 1, 0]), b""]

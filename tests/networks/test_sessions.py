@@ -10,7 +10,7 @@ from runtime import compress, decompress, pixels
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
-from runtime.networks import sessions
+from runtime.networks import Network, sessions
 from runtime.networks.providers import CPU, PROVIDERS, Provider
 from runtime.networks.sessions import Networks
 
@@ -147,6 +147,25 @@ def test_a_provider_that_onnxruntime_drops_in_silence_is_refused(
         pytest.raises(InputError, match="use --provider cpu"),
     ):
         other.decode(data)
+
+
+def test_what_a_network_is_for_says_where_it_may_run_and_whether_streams_depend_on_it() -> None:
+    kinds = {side: Network("net", side) for side in ("encode", "both", "decode", "enhance")}
+    assert [side for side, network in kinds.items() if network.movable] == ["encode", "decode", "enhance"]
+    assert [side for side, network in kinds.items() if network.decides] == ["both", "decode"]
+
+
+def test_the_note_names_the_networks_that_leave_the_cpu(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROVIDERS, "twin", Provider("CPUExecutionProvider", "onnxruntime"))
+    nets = [
+        Network("encoder", "encode"),
+        Network("prior", "both"),
+        Network("decoder", "decode"),
+        Network("e", "enhance"),
+    ]
+    found = Networks(tmp_path, "twin", networks=nets)
+    assert str(found.note(enhance=False)).startswith("encoder, decoder on CPUExecutionProvider, all else on the CPU;")
+    assert str(found.note(enhance=True)).startswith("encoder, decoder, e on CPUExecutionProvider")
 
 
 def test_an_unknown_provider_is_refused_by_name() -> None:
