@@ -19,7 +19,6 @@ from runtime.networks.providers import CPU, PROVIDERS, Provider
 if TYPE_CHECKING:
     import onnxruntime
 
-
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""
 
@@ -55,9 +54,8 @@ class Networks:
         """
         if self.provider is CPU:
             return None
-        if not (
-            moved := [each.name for each in self._networks if each.movable and (enhance or each.side != "enhance")]
-        ):
+        moved = [each.name for each in self._networks if each.movable and (enhance or each.side != "enhance")]
+        if not moved:
             return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
             f"{', '.join(moved)} on {self.provider.name}, all else on the CPU; "

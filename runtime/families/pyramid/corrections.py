@@ -48,9 +48,9 @@ class Corrections:
     shifts: tuple[tuple[int, ...], ...] = tuple((0,) * bands for bands in BANDS)
     """what is added to the scale indexes from 1 on of each band of each part"""
 
-    def of(self, place: int, index: U8, top: int) -> U8:
-        """Return the corrected scale indexes (n, h, w) of the part at a place, the highest there is being top."""
-        return corrected(index, self.least[place], self.shifts[place], top)
+    def of(self, part: int, index: U8, top: int) -> U8:
+        """Return the corrected scale indexes (n, h, w) of a part by its number, the highest there is being top."""
+        return corrected(index, self.least[part], self.shifts[part], top)
 
 
 NONE = Corrections()
@@ -73,13 +73,13 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
 
 def pack(corrections: Corrections) -> tuple[int, bytes]:
     """Return flags that say what there is, and the side bytes of that."""
-    least = [place for place, index in enumerate(corrections.least) if index]
-    moved = [place for place, shifts in enumerate(corrections.shifts) if any(shifts)]
+    least = [part for part, index in enumerate(corrections.least) if index]
+    moved = [part for part, shifts in enumerate(corrections.shifts) if any(shifts)]
     data = b""
     if least:
-        data += _mask(least) + bytes(corrections.least[place] for place in least)
+        data += _mask(least) + bytes(corrections.least[part] for part in least)
     if moved:
-        nibbles = [shift - spec.SHIFTS.start for place in moved for shift in corrections.shifts[place]]
+        nibbles = [shift - spec.SHIFTS.start for part in moved for shift in corrections.shifts[part]]
         nibbles += [0] * (len(nibbles) % 2)
         pairs = zip(nibbles[::2], nibbles[1::2], strict=True)
         data += _mask(moved) + bytes(high << _SHIFT_BITS | low for high, low in pairs)
@@ -93,32 +93,32 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int) -> Co
     """
     least, shifts = list(NONE.least), list(NONE.shifts)
 
-    def places() -> list[int]:
+    def masked() -> list[int]:
         mask = int.from_bytes(take(_MASK_BYTES), "little")
         if not mask or mask >> parts:
             raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
-        return [place for place in range(parts) if mask >> place & 1]
+        return [part for part in range(parts) if mask >> part & 1]
 
     if flags & LEAST_FLAG:
-        corrected = places()
-        for place, index in zip(corrected, take(len(corrected)), strict=True):
+        corrected = masked()
+        for part, index in zip(corrected, take(len(corrected)), strict=True):
             if not 1 <= index <= top:
                 raise StreamError(f"least scale index {index}, must be 1 to {top}: the tile stream is damaged")
-            least[place] = index
+            least[part] = index
     if flags & SHIFTS_FLAG:
-        corrected = places()
-        count = sum(BANDS[place] for place in corrected)
+        corrected = masked()
+        count = sum(BANDS[part] for part in corrected)
         found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
         if any(found[count:]):
             raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
         numbers = iter(found)
-        for place in corrected:
-            shifts[place] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[place]))
+        for part in corrected:
+            shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[part]))
     return Corrections(tuple(least), tuple(shifts))
 
 
-def _mask(places: list[int]) -> bytes:
-    return sum(1 << place for place in places).to_bytes(_MASK_BYTES, "little")
+def _mask(parts: list[int]) -> bytes:
+    return sum(1 << part for part in parts).to_bytes(_MASK_BYTES, "little")
 
 
 # -- the encoder's choice ----------------------------------------------------------------------------------------------
