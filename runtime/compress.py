@@ -26,11 +26,11 @@ from runtime.commands import (
     size,
     take,
 )
-from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
+from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
-    from runtime.targets import Target
+    from runtime.search import Target
 
 _EXAMPLES = """\
 examples:
@@ -64,7 +64,7 @@ def compress(args: argparse.Namespace) -> int:
     """Compresses the files as the arguments of the command say and returns the exit status."""
     quality, target = number(args.quality, "-q", 1, 100), None
     if any(text is not None for text in (args.target_size, args.target_bpp, args.target_psnr)):
-        from runtime import targets
+        from runtime import search as targets
 
         target = targets.parse(args.target_size, args.target_bpp, args.target_psnr)
     max_pixels = parse_max_pixels(args)
@@ -99,7 +99,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
             if target is None:
                 data = codec.encode(picture.pixels, quality, kept, args.subsampling)
             else:
-                from runtime import targets
+                from runtime import search as targets
 
                 data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
         except InputError as error:
