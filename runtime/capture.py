@@ -5,6 +5,7 @@ A picture shows the moment it is named after, however long the one before took t
 """
 
 import argparse
+import atexit
 import json
 import signal
 import sys
@@ -17,7 +18,7 @@ from types import FrameType
 from runtime.budget import Budget, seconds
 from runtime.commands import complain, exit_status, number, parser, reason, shown, size, thread_count
 from runtime.errors import CodecError, InputError
-from runtime.source import Source
+from runtime.source import Source, end_at_once, hangs
 from runtime.web import public, without_secrets
 
 _EXAMPLES = """\
@@ -28,7 +29,7 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done or told to stop, 1 after one line on stderr for what went wrong; argparse exits with 2."""
+    """Return 0 when done or told to stop, 1 after one line on stderr for what went wrong; argparse exits with 2."""
     arguments = parser("capture", "Take a picture every so often and keep it as a .gar file.", _EXAMPLES)
     add = arguments.add_argument
     add("--source", required=True, metavar="CAM", help="number of a camera, URL of a stream or snapshot, or a video")
@@ -47,11 +48,14 @@ def main(argv: list[str] | None = None) -> int:
     args, unknown = arguments.parse_known_args(argv)
     if unknown:
         arguments.error(without_secrets(f"unrecognized arguments: {' '.join(unknown)}", args.source))
-    return exit_status(lambda: _without_secrets(args))
+    status = exit_status(lambda: _safely(args))
+    if hangs():
+        atexit.register(end_at_once, status)
+    return status
 
 
-def _without_secrets(args: argparse.Namespace) -> int:
-    """Take pictures, and let no error name a URL: its user and password would end in a log."""
+def _safely(args: argparse.Namespace) -> int:
+    """Take pictures, and let no error tell a URL: its user and password would end in a log."""
     try:
         return capture(args)
     except BrokenPipeError:
@@ -61,7 +65,7 @@ def _without_secrets(args: argparse.Namespace) -> int:
 
 
 def capture(args: argparse.Namespace) -> int:
-    """Takes pictures as the arguments of the command say and returns the exit status."""
+    """Take pictures as the arguments of the command say and return the exit status."""
     every_s = seconds(args.every, "--every")
     count = int(number(args.count, "--count", 1, 1e12)) if args.count is not None else None
     quality = number(args.quality, "-q", 1, 100)
@@ -106,7 +110,7 @@ def capture(args: argparse.Namespace) -> int:
 
 
 def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str:
-    """Returns what is printed of a picture."""
+    """Return what is printed of a picture."""
     bpp = 8 * len(data) / (shape[0] * shape[1])
     if as_json:
         return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4)})

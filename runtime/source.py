@@ -4,10 +4,12 @@ What may block (`feeds.py`) does so in that thread; the main one only waits, so 
 """
 
 import math
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from runtime.commands import complain, reason
@@ -54,7 +56,7 @@ class Source:
             if every_s <= late_s < math.inf and late_s >= shot.gap_s and not slow:
                 slow = True
                 missed = int(late_s // every_s)
-                complain(f"source {public(self.name)}: {missed} pictures were missed; later ones will not be told of")
+                complain(f"source {public(self.name)}: missed {missed} of its pictures; later ones will not be told of")
             due_s = shot.at_s + every_s if late_s == math.inf else due_s + (late_s // every_s + 1) * every_s
             if shot.name != last:  # an interval below a millisecond
                 yield shot.name, shot
@@ -110,6 +112,22 @@ class Source:
         self.wait_s = min(2 * self.wait_s, _LONGEST_WAIT_S)
         while not self.stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
             time.sleep(min(left_s, _HEARS_S))
+
+
+def end_at_once(status: int) -> None:
+    """End the process now if a source still hangs; register it to run at exit.
+
+    A thread that comes back from OpenCV while Python takes itself apart makes C++ abort, until Python 3.13.
+    """
+    if hangs():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
+
+
+def hangs() -> bool:
+    """Return whether a thread is still in a source that was left or closed."""
+    return any(isinstance(thread, _Reader) for thread in threading.enumerate())
 
 
 class _Reader(threading.Thread):

@@ -387,6 +387,21 @@ def test_sigterm_ends_the_process_with_0(tmp_path: Path) -> None:
     assert names(tmp_path) and not [name for name in names(tmp_path) if not name.endswith(".gar")]
 
 
+@pytest.mark.usefixtures("direct")
+def test_a_thread_that_is_still_in_opencv_does_not_spoil_the_end(tmp_path: Path) -> None:
+    """It comes back from there while Python ends, which made C++ abort: "terminate called", status -6."""
+
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
+        loopback.stream(handler, camera, itertools.repeat(128), rate=200)
+
+    script = "from runtime.source import _Reader; _Reader.close = lambda self: None  # as if it hung"
+    with serving(answer) as camera:
+        words = ("--source", camera.url("/"), "--every", "1h", "--count", 1, "--warm-up", "0s", "-o", tmp_path)
+        with started(*words, script=script) as process:
+            out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and err == b"" and out.count(b"\n") == 1
+
+
 def test_the_first_signal_lets_a_long_encoding_end_and_the_second_does_not(tmp_path: Path) -> None:
     encoding = """
 from runtime.codec import Codec

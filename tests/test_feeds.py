@@ -45,7 +45,7 @@ class Video:
     def retrieve(self) -> tuple[bool, np.ndarray | None]:
         if self.at in self.spoiled:
             return False, None
-        return True, np.full((1, 1, 3), self.at, np.uint8)
+        return True, np.full((1, 1, 3), self.at, np.uint16)
 
     def get(self, which: int) -> float:
         if which == cv2.CAP_PROP_POS_MSEC:
@@ -75,9 +75,15 @@ def test_the_frames_of_a_video_are_the_nearest_to_each_due_time(rate: float, eve
     assert frames_of(Video(times_ms, rate), every_ms / 1000) == nearest(times_ms, every_ms, 1000 * 99.5 / rate)
 
 
+@pytest.mark.parametrize("rate", [5, 12.5, 25, 30000 / 1001, 30, 60])
+def test_so_are_those_of_a_video_of_minutes(rate: float) -> None:
+    times_ms = [1000 * number / rate for number in range(int(130 * rate))]
+    assert frames_of(Video(times_ms, rate), 60) == [0, math.floor(60 * rate + 0.5), math.floor(120 * rate + 0.5)]
+
+
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=60), st.integers(1, 20_000))
 @settings(deadline=None)
-def test_so_are_those_of_a_video_of_variable_rate(gaps_ms: list[int], every_ms: int) -> None:
+def test_and_those_of_a_video_of_variable_rate(gaps_ms: list[int], every_ms: int) -> None:
     times_ms = [0, *itertools.accumulate(gaps_ms)]
     expected = nearest(times_ms, every_ms, times_ms[-1] + gaps_ms[-1] / 2)
     assert frames_of(Video(times_ms), every_ms / 1000) == expected
