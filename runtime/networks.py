@@ -2,11 +2,17 @@
 
 A provider is what ONNX Runtime runs a graph on. What an exact stream depends on (FORMAT.md, section 6) runs on the CPU
 whatever is asked for; another provider takes the synthesis net, as the float twin of `twins.py`.
+
+Threads are ours, not ONNX Runtime's: a grid is cut into strips of rows, which overlap by what the network sees beyond
+them. Each session of ONNX Runtime would have a pool of its own, and one that gets some of its threads but not all, under
+a limit of the system, never returns; the pool that all could share belongs to the whole process and never stops spinning.
 """
 
+import os
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +21,8 @@ from runtime.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     import onnxruntime
+
+T = TypeVar("T")
 
 MOVABLE = ("synthesis",)
 """Networks that need not be exact: pixels may be off by a level."""
@@ -50,6 +58,9 @@ PROVIDERS = {
     "webgpu": Provider("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", {}, "onnxruntime_ep_webgpu"),
 }
 
+_STRIP_ROWS = 32
+"""Rows that are worth a thread."""
+
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""
 
@@ -66,10 +77,11 @@ class Networks:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, threads
+        self.folder, self.threads = folder, threads or _cores()
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._reaches: dict[str, int | None] = {}
         self._making = threading.Lock()
 
     def note(self, enhance: bool) -> str | None:
@@ -95,8 +107,37 @@ class Networks:
     def run(self, name: str, *inputs: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """The network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
-        named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
-        return [output[0] for output in session.run(None, named)]
+        axes = [_rows_axis(grid) for grid in session.get_inputs()]
+        rows = inputs[0].shape[axes[0]]
+        count = min(self.threads, rows // _STRIP_ROWS)
+        reach = self._reach(name) if count > 1 else None
+        if reach is None:
+            return _run(session, inputs)
+        edges = [rows * strip // count for strip in range(count + 1)]
+        axes_out = [_rows_axis(grid) for grid in session.get_outputs()]
+
+        def work(strip: int) -> list[NDArray[np.uint8]]:
+            first, last = max(0, edges[strip] - reach), min(rows, edges[strip + 1] + reach)
+            seen = [grid[_rows(axis, first, last)] for grid, axis in zip(inputs, axes, strict=True)]
+            outputs = []
+            for grid, axis in zip(_run(session, seen), axes_out, strict=True):
+                scale = grid.shape[axis] // (last - first)
+                start, end = scale * (edges[strip] - first), scale * (edges[strip + 1] - first)
+                outputs.append(grid[_rows(axis, start, end)])
+            return outputs
+
+        strips = _together(work, count)
+        return [np.concatenate(parts, axis) for parts, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
+
+    def _reach(self, name: str) -> int | None:
+        """How many rows beyond its own an output of a network depends on, None where strips would be wrong."""
+        if name in MOVABLE and self.provider is not CPU:
+            return None
+        if name not in self._reaches:
+            from runtime.twins import reach
+
+            self._reaches[name] = reach((self.folder / f"{name}.onnx").read_bytes())
+        return self._reaches[name]
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
@@ -134,13 +175,61 @@ class Networks:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        options.inter_op_num_threads = 1
-        # waiting threads would otherwise spin, half as much CPU time again, taken from numpy and whatever else runs
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
-        if self.threads:
-            options.intra_op_num_threads = self.threads
         return options
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
+    return [output[0] for output in session.run(None, named)]
+
+
+def _rows_axis(grid: Any) -> int:
+    """Return the axis of rows, without the batch, of an input or output: a number of channels stands before or behind."""
+    return 0 if isinstance(grid.shape[-1], int) else 1
+
+
+def _rows(axis: int, start: int, end: int) -> tuple[slice, ...]:
+    return (*[slice(None)] * axis, slice(start, end))
+
+
+def _together(work: Callable[[int], T], count: int) -> list[T]:
+    """Return what work gives for 0, 1, ... count - 1: the first in this thread, the others in threads of their own.
+
+    Where the system gives no more threads, this one does what is left.
+    """
+    results: dict[int, T] = {}
+    errors: list[Exception] = []
+
+    def note(number: int) -> None:
+        try:
+            results[number] = work(number)
+        except Exception as error:
+            errors.append(error)
+
+    started: list[threading.Thread] = []
+    try:
+        for number in range(1, count):
+            thread = threading.Thread(target=note, args=(number,))
+            try:
+                thread.start()
+            except RuntimeError:  # "can't start new thread"
+                break
+            started.append(thread)
+        for number in (0, *range(1 + len(started), count)):
+            note(number)
+    finally:
+        for thread in started:
+            thread.join()
+    if errors:
+        raise errors[0]
+    return [results[number] for number in range(count)]
 
 
 def _devices(option: str, provider: Provider) -> list[Any]:

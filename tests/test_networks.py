@@ -1,12 +1,15 @@
 """Which provider runs what: nothing falls back in silence, and what must be exact stays on the CPU."""
 
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from runtime import compress, decompress, networks, pixels, spec
+from runtime import compress, decompress, networks, pixels, spec, twins
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.networks import MOVABLE, PROVIDERS, Networks, Provider
@@ -179,6 +182,86 @@ def test_threads_that_ask_for_a_session_at_once_get_the_same_one(codec: Codec) -
 def test_a_graph_that_is_not_there_is_named(tmp_path) -> None:
     with pytest.raises(BundleError, match="coarse_first.onnx"):
         Networks(tmp_path).session("coarse_first")
+
+
+def grids(codec: Codec, name: str, rows: int, columns: int) -> list[np.ndarray]:
+    """Noise for the inputs of a network; a number of channels stands before or behind the sides."""
+    random = np.random.default_rng(3)
+    shapes = [given.shape[1:] for given in codec.networks.session(name).get_inputs()]
+    sides = [(rows, columns, s[2]) if isinstance(s[2], int) else (s[0], rows, columns) for s in shapes]
+    return [random.integers(0, 256, shape, dtype=np.uint8) for shape in sides]
+
+
+@pytest.mark.parametrize("bundle", ["standard", "lite"])
+@pytest.mark.parametrize("threads", [2, 3, 64])
+def test_threads_change_no_value(bundle: str, threads: int) -> None:
+    """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""
+    alone, several = Codec(bundle, threads=1), Codec(bundle, threads=threads)
+    names = [name for name in spec.NETWORKS if (alone.bundle.folder / f"{name}.onnx").is_file()]
+    for name in names:
+        given = grids(alone, name, 101, 9)
+        expected = alone.networks.run(name, *given)
+        for found, exact in zip(several.networks.run(name, *given), expected, strict=True):
+            assert np.array_equal(found, exact)
+        reach = several.networks._reaches[name]
+        assert reach and reach <= 6
+        several.networks._reaches[name] = reach - 1
+        wrong = several.networks.run(name, *given)
+        assert not all(np.array_equal(found, exact) for found, exact in zip(wrong, expected, strict=True))
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_threads_that_the_system_refuses_are_done_without(
+    allowed: int, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several, given, left = Codec(threads=4), grids(codec, "fine_first", 128, 8), [allowed]
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if not left[0]:
+            raise RuntimeError("can't start new thread")
+        left[0] -= 1
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    found = several.networks.run("fine_first", *given)
+    monkeypatch.undo()
+    for one, exact in zip(found, codec.networks.run("fine_first", *given), strict=True):
+        assert np.array_equal(one, exact)
+
+
+def test_an_error_in_a_thread_reaches_the_caller_when_all_have_ended() -> None:
+    ended = []
+
+    def work(number: int) -> int:
+        if number == 2:
+            raise MemoryError("no room")
+        ended.append(number)
+        return number
+
+    before = threading.active_count()
+    with pytest.raises(MemoryError, match="no room"):
+        networks._together(work, 4)
+    assert sorted(ended) == [0, 1, 3] and threading.active_count() == before
+
+
+def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
+    """It has one pool a session, and never returns where it gets some threads of a pool but not all."""
+    if not Path("/proc/self/task").exists():
+        pytest.skip("reads Linux's /proc")
+    before = len(os.listdir("/proc/self/task"))
+    several = Codec(threads=8)
+    sessions = [several.networks.session(name) for name in spec.NETWORKS]
+    assert len(sessions) == len(spec.NETWORKS) and len(os.listdir("/proc/self/task")) == before
+
+
+def test_a_graph_of_other_operators_or_steps_is_never_cut_into_strips(codec: Codec) -> None:
+    model = (codec.bundle.folder / "fine_third.onnx").read_bytes()
+    assert twins.reach(model) == 1
+    assert twins.reach(model.replace(b"QLinearAdd", b"QLinearMul")) is None
+    strides = b"strides" + bytes([0x40, 1, 0x40, 1])
+    assert strides in model
+    assert twins.reach(model.replace(strides, b"strides" + bytes([0x40, 2, 0x40, 2]))) is None
 
 
 @pytest.mark.parametrize("name", spec.NETWORKS)
