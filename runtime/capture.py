@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.atomic import write_whole
 from runtime.budget import Budget, seconds
-from runtime.commands import complain, exit_status, number, parser, shown, size, thread_count
+from runtime.commands import exit_status, number, parser, thread_count
+from runtime.console import complain, shown, size
 from runtime.errors import InputError
 
 _EXAMPLES = """\
@@ -71,7 +73,6 @@ def capture(args: argparse.Namespace) -> int:
     if str(args.output) == "-" or args.output.is_file():
         raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
     from runtime.codec import Codec
-    from runtime.pixels import write_whole
 
     codec = Codec(args.bundle, threads=threads)
     taken = written = 0
@@ -88,7 +89,7 @@ def capture(args: argparse.Namespace) -> int:
             if data is None:
                 complain(f"{name}: left out, since even its smallest stream is above what the budget has left")
             else:
-                write_whole(path, data)
+                write_whole(path, data, args.force)
                 written += 1
                 if not args.quiet:
                     print(_line(path, data, frame.shape, args.json), flush=True)

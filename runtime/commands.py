@@ -1,6 +1,6 @@
-"""What the commands share: their options, their words on stdout and stderr, their exit status.
+"""What the commands share: their options, how they read and write, their exit status.
 
-Which files they take is told in `batch.py`.
+What they say is in `console.py`, which files they take in `batch.py`.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from runtime.atomic import write_whole
+from runtime.console import STREAM, complain, reason, trace
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
-from runtime.errors import CodecError, InputError
+from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-STREAM = Path("-")
-"""stdin as an input, stdout as an output."""
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
 _INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128
@@ -48,7 +48,11 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
-    add("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    existing = to.add_mutually_exclusive_group()
+    existing.add_argument("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave out inputs whose outputs exist, as after half of a folder"
+    )
     add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
@@ -71,15 +75,15 @@ def exit_status(work: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # as with `| head`: nothing to complain of, and nowhere to print on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
-    except (CodecError, OSError, MemoryError) as error:
-        complain(reason(error))
     except _Ended as end:
         complain(signal.Signals(end.number).name)
         return _KILLED + end.number
     except KeyboardInterrupt:
         complain("interrupted")
         return _INTERRUPTED
-    return 1
+    except Exception as error:
+        complain(reason(error), trace(error))
+        return 1
 
 
 class _Ended(KeyboardInterrupt):
@@ -154,66 +158,18 @@ def open_codec(args: argparse.Namespace) -> "Codec":
     return codec
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
-def deliver(target: Path, data: bytes) -> None:
-    """Writes data to the file, or to stdout when the target is -."""
+def take(source: Path) -> bytes:
+    """Return all bytes of a file, or of stdin when the source is -."""
+    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
+
+
+def deliver(target: Path, data: bytes, overwrite: bool) -> None:
+    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
     if target == STREAM:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        from runtime.pixels import write_whole
-
-        write_whole(target, data)
-
-
-def take(source: Path) -> bytes:
-    """Returns all bytes of a file, or of stdin when the source is -."""
-    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
-
-
-def reason(error: BaseException) -> str:
-    """Returns what went wrong, in one line."""
-    if isinstance(error, MemoryError):
-        return "not enough memory; take fewer files at a time or smaller pictures"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
-
-
-def complain(message: str) -> None:
-    """Prints one line on stderr."""
-    with stderr_ours():
-        print("gargalo:", shown(" ".join(message.split())), file=sys.stderr)
-
-
-def say(target: Path, line: str) -> None:
-    """Prints a line of results, on stderr when stdout carries the data."""
-    with stderr_ours():
-        print(line, file=sys.stderr if target == STREAM else sys.stdout)
-
-
-@contextmanager
-def stderr_ours() -> Iterator[None]:
-    """Keeps threads that read pictures from taking stderr away meanwhile, if any can be there."""
-    pixels = sys.modules.get("runtime.pixels")
-    if pixels is None:
-        yield
-    else:
-        with pixels.stderr_lock:
-            yield
-
-
-def shown(name: str | Path) -> str:
-    """Returns a file name as text that any terminal encoding of ours can print."""
-    return str(name).encode(errors="replace").decode()
-
-
-def size(length_bytes: int) -> str:
-    """Returns a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB."""
-    if length_bytes < 1 << 10:
-        return f"{length_bytes} B"
-    if length_bytes < 10 << 20:
-        return f"{length_bytes / 2**10:.{0 if length_bytes >= 10 << 10 else 1}f} KiB"
-    return f"{length_bytes / 2**20:.1f} MiB"
+        write_whole(target, data, overwrite)

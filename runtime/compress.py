@@ -11,21 +11,18 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Job, Work, plan, run
+from runtime.batch import Done, Existing, Job, Work, plan, run
 from runtime.commands import (
-    STREAM,
     add_arguments,
-    complain,
     deliver,
     exit_status,
     number,
     open_codec,
     parse_max_pixels,
     parser,
-    shown,
-    size,
     take,
 )
+from runtime.console import STREAM, complain, shown, size
 from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
 
@@ -105,7 +102,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, data)
+        deliver(job.target, data, job.existing is Existing.OVERWRITE)
         height, width = picture.pixels.shape[:2]
         return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
 

@@ -26,10 +26,10 @@ _NO_MEMORY = (
 _NO_THREADS = ("can't start new thread", "pthread_create failed")
 
 
-def complain(message: str) -> None:
-    """Print one line on stderr."""
+def complain(message: str, details: str = "") -> None:
+    """Print one line on stderr, after details where there are any."""
     with stderr_ours():
-        print("gargalo:", shown(" ".join(message.split())), file=sys.stderr)
+        print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
 
 
 def say(target: Path, line: str) -> None:

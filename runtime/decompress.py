@@ -6,19 +6,17 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Job, Work, plan, run
+from runtime.batch import Done, Existing, Job, Work, plan, run
 from runtime.commands import (
-    STREAM,
     add_arguments,
     deliver,
     exit_status,
     open_codec,
     parse_max_pixels,
     parser,
-    shown,
-    size,
     take,
 )
+from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 
 if TYPE_CHECKING:
@@ -114,7 +112,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             raise StreamError(f"{job.source}: {error}{hint}") from error
         height, width = picture.shape[:2]
         made = pixels.encode(picture, suffix, sections, notes, spoil=True)
-        deliver(job.target, made)
+        deliver(job.target, made, job.existing is Existing.OVERWRITE)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
 

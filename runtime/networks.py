@@ -4,8 +4,8 @@ A provider is what ONNX Runtime runs a graph on. What an exact stream depends on
 whatever is asked for; another provider takes the synthesis net, as the float twin of `twins.py`.
 
 Threads are ours, not ONNX Runtime's: a grid is cut into strips of rows, which overlap by what the network sees beyond
-them. Each session of ONNX Runtime would have a pool of its own, and one that gets some of its threads but not all, under
-a limit of the system, never returns; the pool that all could share belongs to the whole process and never stops spinning.
+them. ONNX Runtime has a pool for each session, whose making never returns where a limit of the system lets it have some
+threads but not all; the one that sessions can share belongs to the whole process, and its threads spin while they wait.
 """
 
 import os
@@ -191,7 +191,7 @@ def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[np.ui
 
 
 def _rows_axis(grid: Any) -> int:
-    """Return the axis of rows, without the batch, of an input or output: a number of channels stands before or behind."""
+    """Return the axis of rows, without the batch, of an input or output, whose channels stand before or behind."""
     return 0 if isinstance(grid.shape[-1], int) else 1
 
 

@@ -9,7 +9,8 @@ A twin holds whole numbers in float32 and does what FORMAT.md, section 7, says o
 
 so it differs from its original only where a processor rounds a sum differently, and in ties: these are rounded up,
 since WebGPU has a Floor but no Round. It is made of the bundle's own graph when it is needed, so there is nothing more
-to ship. How far a graph sees is told here too. ONNX files are protocol buffers; as much of these as that takes is at the end.
+to ship. How far a graph sees is told here too. ONNX files are protocol buffers; as much of these as all that takes is
+at the end.
 """
 
 from collections.abc import Iterator

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import batch, pixels
+from runtime import pixels
 from runtime.codec import Codec
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
@@ -240,17 +240,6 @@ def test_a_lack_of_memory_is_one_line(tree: Path, capfd: Capture, monkeypatch: p
     assert "memory" in capfd.readouterr().err
 
 
-def end_process(_: object) -> None:
-    os._exit(9)
-
-
-def test_a_process_that_is_ended_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_next", end_process)
-    assert run([tree / "a.png", tree / "b.jpg", "-j", "2"]) == 1
-    out, err = capfd.readouterr()
-    assert out == "" and err.count("\n") == 1 and "use fewer -j" in err and files(tree) == []
-
-
 def test_a_bundle_that_is_not_there_is_one_line_whatever_the_jobs(tree: Path, capfd: Capture) -> None:
     assert run([tree / "a.png", tree / "b.jpg", "-j", "2", "--bundle", tree / "none"]) == 1
     assert capfd.readouterr().err.count("\n") == 1
@@ -274,6 +263,7 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
         "warnings": [],
         "bpp": round(8 * length / 64, 4),
         "ms": 0,
+        "skipped": False,
         "error": None,
     }
     assert good.keys() == bad.keys() and "No such file" in bad["error"] and bad["bytes_out"] is None

@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -74,7 +73,7 @@ import sys
 from pathlib import Path
 from runtime.commands import deliver, exit_status
 {code}
-sys.exit(exit_status(lambda: deliver(Path(sys.argv[1]), bytes(100_000))))
+sys.exit(exit_status(lambda: deliver(Path(sys.argv[1]), bytes(100_000), True)))
 """
     return start(folder, script, str(target), **options)
 
@@ -264,40 +263,10 @@ def test_stdout_on_a_full_device_is_one_line(folder: Path) -> None:
 import sys
 from pathlib import Path
 from runtime.commands import deliver, exit_status
-sys.exit(exit_status(lambda: deliver(Path("-"), bytes(100))))
+sys.exit(exit_status(lambda: deliver(Path("-"), bytes(100), False)))
 """
     with open("/dev/full", "wb") as full:
         words = [sys.executable, "-c", script]
         done = subprocess.run(words, cwd=PROJECT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("gargalo: ") and "No space left" in done.stderr and done.stderr.count("\n") == 1
-
-
-def test_an_output_keeps_its_permissions(tmp_path: Path) -> None:
-    path = tmp_path / "cam.gar"
-    path.write_bytes(OLD)
-    path.chmod(0o600)
-    pixels.write_whole(path, b"new")
-    assert path.read_bytes() == b"new" and stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_link_stays_a_link_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "far").mkdir()
-    (tmp_path / "far" / "real.gar").write_bytes(OLD)
-    (tmp_path / "cam.gar").symlink_to("far/real.gar")
-    pixels.write_whole(tmp_path / "cam.gar", b"new")
-    assert (tmp_path / "cam.gar").is_symlink()
-    assert names(tmp_path / "far") == ["real.gar"] and (tmp_path / "far" / "real.gar").read_bytes() == b"new"
-
-
-def test_a_file_system_without_permissions_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera's card may refuse chmod."""
-
-    def refuse(path: Path, mode: int) -> None:
-        raise PermissionError(1, "Operation not permitted", str(path))
-
-    path = tmp_path / "cam.gar"
-    path.write_bytes(OLD)
-    monkeypatch.setattr(Path, "chmod", refuse)
-    pixels.write_whole(path, b"new")
-    assert path.read_bytes() == b"new" and names(tmp_path) == ["cam.gar"]
