@@ -280,7 +280,7 @@ def _settled(job: Job) -> Outcome | None:
     if job.target == STREAM or job.existing is Existing.OVERWRITE or not job.target.is_file():
         return None
     if job.existing is Existing.KEEP:
-        return Failed(f"{job.target} exists; use -f to overwrite it, --skip-existing or -o to name another")
+        return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
     if job.target.stat().st_size == 0:
         return Failed(f"{job.target} exists, but it is empty; remove it")
     return Skipped()

@@ -77,7 +77,7 @@ class Networks:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, threads or _cores()
+        self.folder, self.threads = folder, 1 if _address_space_is_short() else threads or _cores()
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
@@ -183,6 +183,15 @@ class Networks:
 def _cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _address_space_is_short() -> bool:
+    """Return whether ulimit -v is set: a new thread that gets no memory for a library's variables aborts the process."""
+    if os.name == "nt":
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:

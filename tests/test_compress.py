@@ -12,8 +12,8 @@ import pytest
 
 from runtime import container, pixels
 from runtime.codec import Codec
-from runtime.console import size
 from runtime.compress import main
+from runtime.console import size
 
 LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), \d+\.\d\d bpp, \d+ ms\n")
 
