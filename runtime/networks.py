@@ -186,7 +186,7 @@ def _cores() -> int:
 
 
 def _address_space_is_short() -> bool:
-    """Return whether ulimit -v is set: a new thread that gets no memory for a library's variables aborts the process."""
+    """Return whether ulimit -v is set: a new thread that gets no memory for libraries' variables aborts the process."""
     if os.name == "nt":
         return False
     import resource
