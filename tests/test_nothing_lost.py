@@ -160,6 +160,44 @@ def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Path,
         assert names(folder) == ["cam.gar", "cam.png"]
 
 
+LOADING = """
+import time
+from runtime import networks
+def load(*_): print("loading", flush=True); time.sleep(60)
+networks.Networks._load = load
+"""
+UNPACKING = """
+import time
+from runtime import container
+def unpack(*_): print("loading", flush=True); time.sleep(60)
+container.unpack = unpack
+"""
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    "code, command",
+    [
+        (LOADING, "compress cam.png whole.png -o out/"),
+        (LOADING, "decompress whole.gar cam.gar -o out/"),
+        (LOADING, "compress - cam.png whole.png -o out/ -j 2"),
+        (UNPACKING, "info whole.gar cam.gar"),
+    ],
+)
+def test_a_signal_is_heard_while_networks_load_and_ends_all(
+    folder: Path, code: str, command: str, number: signal.Signals, status: int
+) -> None:
+    shutil.copy(folder / "cam.png", folder / "whole.png")
+    assert status_of(start(folder, COMMAND, "whole.png", "--threads", "1")) == 0
+    name, *words = command.split()
+    script = f"{code}import sys; from runtime.{name} import main; sys.exit(main(sys.argv[1:]))"
+    with (folder / "cam.png").open("rb") as given:
+        process = start(folder, script, *words, stdin=given)
+    assert process.stdout and process.stdout.readline() == "loading\n"
+    process.send_signal(number)
+    line_of(process, status)
+
+
 @pytest.fixture
 def at_work(folder: Path) -> Iterator[subprocess.Popen[str]]:
     """The command, with two of many pictures at a time, in a group of its own, when the first is done."""
