@@ -91,9 +91,9 @@ def _claimed(draft: Path, place: Path) -> None:
     place.open("xb").close()
     try:
         draft.replace(place)
-    except BaseException:
-        place.unlink()
-        raise
+    finally:
+        if draft.exists():
+            place.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

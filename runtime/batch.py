@@ -45,6 +45,11 @@ class Job:
     error: Exception | None = None
     """Why it cannot even begin."""
 
+    @property
+    def overwrite(self) -> bool:
+        """Whether a target that exists is replaced."""
+        return self.existing is Existing.OVERWRITE
+
 
 @dataclass(frozen=True)
 class Done:
@@ -277,13 +282,17 @@ def _settled(job: Job) -> Outcome | None:
     """Return what a job comes to that cannot or need not begin, None for others."""
     if job.error:
         return Failed(reason(job.error), trace(job.error))
-    if job.target == STREAM or job.existing is Existing.OVERWRITE or not job.target.is_file():
+    if job.overwrite or job.target == STREAM:
         return None
+    try:
+        if not job.target.is_file():
+            return None
+        empty = job.target.stat().st_size == 0
+    except OSError as error:
+        return Failed(reason(error), trace(error))
     if job.existing is Existing.KEEP:
         return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
-    if job.target.stat().st_size == 0:
-        return Failed(f"{job.target} exists, but it is empty; remove it")
-    return Skipped()
+    return Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Existing, Job, Work, plan, run
+from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
     add_arguments,
     deliver,
@@ -102,7 +102,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, data, job.existing is Existing.OVERWRITE)
+        deliver(job.target, data, job.overwrite)
         height, width = picture.pixels.shape[:2]
         return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
 

@@ -60,9 +60,9 @@ def reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, CodecError | OSError):
         return text
-    name = type(error).__qualname__
-    package = type(error).__module__.split(".")[0]
-    return f"unexpected {name if package == 'builtins' else f'{package}.{name}'}: {text or 'no details'}"
+    package, name = type(error).__module__.split(".")[0], type(error).__qualname__
+    name = name if package == "builtins" else f"{package}.{name}"
+    return f"unexpected {name}: {text or 'no details'} (GARGALO_DEBUG=1 tells where)"
 
 
 def trace(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from runtime.batch import Done, Existing, Job, Work, plan, run
+from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
     add_arguments,
     deliver,
@@ -112,7 +112,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             raise StreamError(f"{job.source}: {error}{hint}") from error
         height, width = picture.shape[:2]
         made = pixels.encode(picture, suffix, sections, notes, spoil=True)
-        deliver(job.target, made, job.existing is Existing.OVERWRITE)
+        deliver(job.target, made, job.overwrite)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
 

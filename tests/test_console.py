@@ -62,10 +62,10 @@ def test_threads_that_cannot_be_started_are_told_as_threads(text: str) -> None:
         (FileNotFoundError(errno.ENOENT, "No such file", "bad_alloc.png"), "bad_alloc.png: No such file"),
         (StreamError("two\n lines"), "two lines"),
         (OSError("image file is truncated"), "image file is truncated"),
-        (ValueError("too many values"), "unexpected ValueError: too many values"),
-        (KeyError("x"), "unexpected KeyError: 'x'"),
-        (IndexError(), "unexpected IndexError: no details"),
-        (np.linalg.LinAlgError("odd"), "unexpected numpy.LinAlgError: odd"),
+        (ValueError("too many values"), "unexpected ValueError: too many values (GARGALO_DEBUG=1 tells where)"),
+        (KeyError("x"), "unexpected KeyError: 'x' (GARGALO_DEBUG=1 tells where)"),
+        (IndexError(), "unexpected IndexError: no details (GARGALO_DEBUG=1 tells where)"),
+        (np.linalg.LinAlgError("odd"), "unexpected numpy.LinAlgError: odd (GARGALO_DEBUG=1 tells where)"),
     ],
 )
 def test_other_errors_are_told_as_they_are(error: BaseException, told: str) -> None:
