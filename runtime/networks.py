@@ -58,8 +58,8 @@ PROVIDERS = {
     "webgpu": Provider("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", {}, "onnxruntime_ep_webgpu"),
 }
 
-_STRIP_ROWS = 32
-"""Rows that are worth a thread."""
+_WORTH_A_THREAD = 1 << 13
+"""Positions of a grid that take a few times as long as starting a thread."""
 
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""
@@ -108,8 +108,8 @@ class Networks:
         """The network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
-        rows = inputs[0].shape[axes[0]]
-        count = min(self.threads, rows // _STRIP_ROWS)
+        rows, columns = inputs[0].shape[axes[0] : axes[0] + 2]
+        count = min(self.threads, rows, rows * columns // _WORTH_A_THREAD)
         reach = self._reach(name) if count > 1 else None
         if reach is None:
             return _run(session, inputs)

@@ -30,11 +30,11 @@ sys.exit(import_module("runtime." + sys.argv[1]).main(sys.argv[2:]))
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: np.ndarray, codec: Codec) -> Path:
-    """A folder `in` of pictures that are high enough for several threads, and `gar` of their streams."""
+    """A folder `in` of pictures that are large enough for several threads, and `gar` of their streams."""
     (tmp_path / "in").mkdir()
     (tmp_path / "gar").mkdir()
     for name in "abc":
-        picture = np.tile(photo, (4, 1, 1))
+        picture = np.tile(photo, (6, 3, 1))
         pixels.write(tmp_path / "in" / f"{name}.jpg", picture)
         (tmp_path / "gar" / f"{name}.gar").write_bytes(codec.encode(picture, 30))
     return tmp_path

@@ -192,9 +192,15 @@ def grids(codec: Codec, name: str, rows: int, columns: int) -> list[np.ndarray]:
     return [random.integers(0, 256, shape, dtype=np.uint8) for shape in sides]
 
 
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every position is worth a thread."""
+    monkeypatch.setattr(networks, "_WORTH_A_THREAD", 1)
+
+
 @pytest.mark.parametrize("bundle", ["standard", "lite"])
 @pytest.mark.parametrize("threads", [2, 3, 64])
-def test_threads_change_no_value(bundle: str, threads: int) -> None:
+def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None:
     """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""
     alone, several = Codec(bundle, threads=1), Codec(bundle, threads=threads)
     names = [name for name in spec.NETWORKS if (alone.bundle.folder / f"{name}.onnx").is_file()]
@@ -212,7 +218,7 @@ def test_threads_change_no_value(bundle: str, threads: int) -> None:
 
 @pytest.mark.parametrize("allowed", [0, 1])
 def test_threads_that_the_system_refuses_are_done_without(
-    allowed: int, codec: Codec, monkeypatch: pytest.MonkeyPatch
+    allowed: int, eager: None, codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several, given, left = Codec(threads=4), grids(codec, "fine_first", 128, 8), [allowed]
     begin = threading.Thread.start
@@ -225,7 +231,7 @@ def test_threads_that_the_system_refuses_are_done_without(
 
     monkeypatch.setattr(threading.Thread, "start", start)
     found = several.networks.run("fine_first", *given)
-    monkeypatch.undo()
+    monkeypatch.setattr(threading.Thread, "start", begin)
     for one, exact in zip(found, codec.networks.run("fine_first", *given), strict=True):
         assert np.array_equal(one, exact)
 
@@ -243,6 +249,21 @@ def test_an_error_in_a_thread_reaches_the_caller_when_all_have_ended() -> None:
     with pytest.raises(MemoryError, match="no room"):
         networks._together(work, 4)
     assert sorted(ended) == [0, 1, 3] and threading.active_count() == before
+
+
+def test_a_picture_is_the_same_for_any_number_of_threads(photo: np.ndarray) -> None:
+    picture = np.tile(photo, (8, 4, 1))
+    alone, several = Codec(threads=1, enhance=True), Codec(threads=5, enhance=True)
+    data = alone.encode(picture, 40)
+    assert several.encode(picture, 40) == data
+    assert np.array_equal(several.decode(data), alone.decode(data))
+    assert several.networks._reaches and not alone.networks._reaches
+
+
+def test_a_small_picture_is_not_worth_threads(photo: np.ndarray) -> None:
+    several = Codec(threads=5, enhance=True)
+    several.decode(several.encode(photo, 40))
+    assert not several.networks._reaches
 
 
 def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
