@@ -1,29 +1,17 @@
 """What the commands say: lines on stdout and stderr, and what went wrong in the words of a user."""
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtime.errors import CodecError
+from runtime.errors import CodecError, out_of_memory, told
 
 STREAM = Path("-")
 """stdin as an input, stdout as an output."""
-_NO_MEMORY = (
-    "bad_alloc",
-    "bad allocation",
-    "out of memory",
-    "outofmemory",
-    "insufficient memory",
-    "cannot allocate memory",
-    "failed to allocate",
-    "unable to allocate",
-    "failed to map segment",
-)
-"""How libraries say that memory ran out, in exceptions of all kinds."""
 _NO_THREADS = ("can't start new thread", "pthread_create failed")
+"""How Python and ONNX Runtime say that there are too many threads."""
 
 
 def complain(message: str, details: str = "") -> None:
@@ -51,9 +39,9 @@ def stderr_ours() -> Iterator[None]:
 
 def reason(error: BaseException) -> str:
     """Return what went wrong, in one line."""
-    if _short_of_memory(error):
+    if out_of_memory(error):
         return "not enough memory; use fewer -j, a smaller --tile or smaller pictures"
-    if _short_of_threads(error):
+    if told(error, _NO_THREADS):
         return "no more threads can be started; use --threads 1 and fewer -j, or raise the limit (ulimit -u, pids.max)"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
@@ -72,30 +60,6 @@ def trace(error: BaseException) -> str:
     from traceback import format_exception
 
     return "".join(format_exception(error))
-
-
-def _short_of_memory(error: BaseException) -> bool:
-    return any(
-        isinstance(one, MemoryError) or getattr(one, "errno", None) == errno.ENOMEM or _says(one, _NO_MEMORY)
-        for one in _chain(error)
-    )
-
-
-def _short_of_threads(error: BaseException) -> bool:
-    return any(_says(one, _NO_THREADS) for one in _chain(error))
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
-    """Return whether a library's error has one of the phrases; ours and the system's may have any, as a file's name."""
-    ours = isinstance(error, CodecError) or (isinstance(error, OSError) and error.errno is not None)
-    return not ours and any(phrase in str(error).lower() for phrase in phrases)
 
 
 def shown(name: str | Path) -> str:

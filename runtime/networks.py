@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.errors import BundleError, InputError
+from runtime.errors import BundleError, InputError, out_of_memory
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -146,6 +146,8 @@ class Networks:
                 return self._on_cpu(path)
             session = self._on_other(path, provider)
         except Exception as error:  # onnxruntime raises its own, undocumented classes
+            if out_of_memory(error):
+                raise MemoryError(f"{path.name} needs more memory than there is") from error
             if provider is CPU:
                 raise BundleError(f"{path}: does not load as an ONNX graph ({error}); reinstall the bundle") from error
             text = f"{path.name} does not load on {provider.name} ({error}); use --provider cpu"
@@ -196,7 +198,12 @@ def _address_space_is_short() -> bool:
 
 def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
     named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
-    return [output[0] for output in session.run(None, named)]
+    try:
+        return [output[0] for output in session.run(None, named)]
+    except Exception as error:  # onnxruntime raises its own, undocumented classes
+        if out_of_memory(error):
+            raise MemoryError("a network needs more memory than there is") from error
+        raise
 
 
 def _rows_axis(grid: Any) -> int:

@@ -16,7 +16,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -36,6 +36,7 @@ class _Worker:
 
     def end(self) -> str:
         """Wait for its end and return a sentence on it."""
+        self.pipe.close()
         self.process.join(_PATIENCE_S)
         self.process.kill()
         self.process.join()
@@ -58,7 +59,7 @@ def results(
     process can be started and prepared, or none is left, the tasks that remain are not yielded.
     """
     todo = deque(range(len(tasks)))
-    workers: dict[Connection, _Worker] = {}
+    workers: dict[Any, _Worker] = {}
 
     def begin() -> bool:
         worker = _started(prepare)
@@ -71,11 +72,10 @@ def results(
             pass
         while workers and (todo or any(worker.task is not None for worker in workers.values())):
             for pipe in wait(list(workers)):
-                assert isinstance(pipe, Connection)
                 worker = workers[pipe]
                 done, worker.task = worker.task, None
                 try:
-                    result = pipe.recv()
+                    result = worker.pipe.recv()
                 except (EOFError, OSError):
                     del workers[pipe]
                     result = lost(worker.end())
@@ -85,7 +85,7 @@ def results(
                     worker.ready = True
                     if todo:
                         with suppress(OSError):  # it has died since, which is heard next
-                            pipe.send(tasks[todo[0]])
+                            worker.pipe.send(tasks[todo[0]])
                             worker.task = todo.popleft()
                 if done is not None:
                     yield done, result

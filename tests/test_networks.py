@@ -266,6 +266,24 @@ def test_a_small_picture_is_not_worth_threads(photo: np.ndarray) -> None:
     assert not several.networks._reaches
 
 
+@pytest.mark.parametrize("words", ["std::bad_alloc", "Failed to allocate memory for requested buffer of size 9"])
+def test_a_lack_of_memory_is_a_memory_error_and_no_fault_of_the_bundle(
+    words: str, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(words)
+
+    mine, given = Networks(codec.bundle.folder, threads=1), grids(codec, "start", 2, 2)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", fail)
+    with pytest.raises(MemoryError):
+        mine.run("start", *given)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(MemoryError, match="fine_first.onnx"):
+        mine.session("fine_first")
+
+
 def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
     """It has one pool a session, and never returns where it gets some threads of a pool but not all."""
     if not Path("/proc/self/task").exists():
