@@ -61,6 +61,9 @@ PROVIDERS = {
 _WORTH_A_THREAD = 1 << 13
 """Positions of a grid that take a few times as long as starting a thread."""
 
+_STRICT: dict[str, Any] = {"enable_fallback": 0}
+"""Otherwise ONNX Runtime tries the CPU where a session cannot be made, and prints that on stdout."""
+
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""
 
@@ -158,7 +161,7 @@ class Networks:
     def _on_cpu(self, path: Path) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name])
+        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name], **_STRICT)
 
     def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
         import onnxruntime
@@ -168,9 +171,11 @@ class Networks:
         options, model = self._options(), float_twin(path.read_bytes())
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if not self._devices:
-            return onnxruntime.InferenceSession(model, options, providers=[(provider.name, provider.options)])
+            return onnxruntime.InferenceSession(
+                model, options, providers=[(provider.name, provider.options)], **_STRICT
+            )
         options.add_provider_for_devices(self._devices, provider.plugin_options)
-        return onnxruntime.InferenceSession(model, options)
+        return onnxruntime.InferenceSession(model, options, **_STRICT)
 
     def _options(self) -> "onnxruntime.SessionOptions":
         import onnxruntime

@@ -1,5 +1,6 @@
 """Which provider runs what: nothing falls back in silence, and what must be exact stays on the CPU."""
 
+import inspect
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -264,6 +265,24 @@ def test_a_small_picture_is_not_worth_threads(photo: np.ndarray) -> None:
     several = Codec(threads=5, enhance=True)
     several.decode(several.encode(photo, 40))
     assert not several.networks._reaches
+
+
+def test_onnx_runtime_prints_nothing_where_it_fails(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has a banner for stdout, where a picture may go."""
+    import onnxruntime
+
+    if "enable_fallback" not in inspect.signature(onnxruntime.InferenceSession.__base__.__init__).parameters:
+        pytest.skip(f"onnxruntime {onnxruntime.__version__} cannot be kept from it")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", fail)
+    with pytest.raises(BundleError, match="odd"):
+        Networks(codec.bundle.folder).session("start")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("words", ["std::bad_alloc", "Failed to allocate memory for requested buffer of size 9"])
