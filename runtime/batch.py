@@ -94,7 +94,7 @@ _Entry = tuple[Path, Path | None]
 
 
 def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tuple[list[Job], list[Path]]:
-    """Returns a job for each input, once the cheap checks hold: inputs there, outputs free; and the files left out.
+    """Return a job for each input, once the cheap checks hold: inputs there, outputs free; and the files left out.
 
     Outputs get the suffix; accepted are the suffixes that count in a folder, whose other files are left out. A check
     that fails is the job's error. Raises InputError where the arguments do not go together.
@@ -135,12 +135,12 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tu
 
 
 def _renamed(path: Path, suffix: str) -> Path:
-    """Returns the path with another suffix; `.` and `/`, folders that have no name, as they are."""
+    """Return the path with another suffix; `.` and `/`, folders that have no name, as they are."""
     return path.with_suffix(suffix) if path.name else path
 
 
 def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_Entry]:
-    """Yields each file that an input stands for."""
+    """Yield each file that an input stands for."""
     path = Path(text)
     if text == "-":
         yield STREAM, Path("stdin")
@@ -161,7 +161,7 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_
 
 
 def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
-    """Yields the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
     cannot be read, which _check refuses.
     """
     unread: list[OSError] = []
@@ -173,7 +173,7 @@ def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
 
 
 def _check(source: Path, target: Path, into_folder: bool) -> None:
-    """Raises InputError or OSError unless source is a file and target may be written."""
+    """Raise InputError or OSError unless source is a file and target may be written."""
     if source != STREAM:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
@@ -195,7 +195,7 @@ def _check(source: Path, target: Path, into_folder: bool) -> None:
 def run(
     jobs: list[Job], prepare: Callable[[], Work], line: Callable[[Job, Done], str], args: argparse.Namespace
 ) -> tuple[int, list[Done]]:
-    """Runs the work that prepare returns on each job and returns the exit status, and what the good ones came to.
+    """Run the work that prepare returns on each job and return the exit status, and what the good ones came to.
 
     Prints the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
     With several at a time `prepare` runs in each of their processes too, so it must be one that can be pickled.
@@ -297,7 +297,7 @@ def _settled(job: Job) -> Outcome | None:
 
 @contextmanager
 def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Yields the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
+    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
     if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
         yield nullcontext
         return

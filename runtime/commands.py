@@ -30,7 +30,7 @@ its number, to what another signal ended."""
 
 
 def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """Returns the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
+    """Return the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
     # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
@@ -43,7 +43,7 @@ def parser(name: str, description: str, examples: str) -> argparse.ArgumentParse
 
 
 def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
-    """Adds the arguments that compress and decompress have in common."""
+    """Add the arguments that compress and decompress have in common."""
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
@@ -64,7 +64,7 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
 
 
 def exit_status(work: Callable[[], int | None]) -> int:
-    """Runs work and returns its status or 0, or 1 after one line on stderr that says what went wrong.
+    """Run work and return its status or 0, or 1 after one line on stderr that says what went wrong.
 
     SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
     """
@@ -94,7 +94,7 @@ class _Ended(KeyboardInterrupt):
 
 @contextmanager
 def _endable() -> Iterator[None]:
-    """Lets the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
+    """Let the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
 
     def end(number: int, frame: FrameType | None) -> None:
         for one in before:
@@ -118,7 +118,7 @@ def _endable() -> Iterator[None]:
 
 
 def number(text: str, option: str, low: float, high: float) -> float:
-    """Returns the number in an option's text; InputError unless it is from low to high."""
+    """Return the number in an option's text; InputError unless it is from low to high."""
     try:
         value = float(text)
     except ValueError:
@@ -129,23 +129,23 @@ def number(text: str, option: str, low: float, high: float) -> float:
 
 
 def parse_max_pixels(args: argparse.Namespace) -> int:
-    """Returns the most pixels that a picture may have."""
+    """Return the most pixels that a picture may have."""
     return MAX_PIXELS if args.max_pixels is None else int(number(args.max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2))
 
 
 def parse_threads(args: argparse.Namespace) -> tuple[int, int | None]:
-    """Returns the files at a time and the threads of each, None for the default; a fraction is rounded down."""
+    """Return the files at a time and the threads of each, None for the default; a fraction is rounded down."""
     jobs, threads = int(number(args.jobs, "-j", 1, _MOST_THREADS)), thread_count(args.threads)
     return jobs, 1 if threads is None and jobs > 1 else threads
 
 
 def thread_count(text: str | None) -> int | None:
-    """Returns the number in --threads, None without one; a fraction is rounded down."""
+    """Return the number in --threads, None without one; a fraction is rounded down."""
     return None if text is None else int(number(text, "--threads", 1, _MOST_THREADS))
 
 
 def open_codec(args: argparse.Namespace) -> "Codec":
-    """Returns the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
+    """Return the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
     from runtime.codec import Codec  # loads the heavy modules
 
     _, threads = parse_threads(args)

@@ -37,7 +37,7 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
     arguments = parser("compress", "Compress pictures.", _EXAMPLES)
     add_arguments(arguments, "a PNG, JPEG, WebP, TIFF, AVIF, GIF, PPM or BMP", "IN with the suffix .gar")
     aim = arguments.add_mutually_exclusive_group()
@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def compress(args: argparse.Namespace) -> int:
-    """Compresses the files as the arguments of the command say and returns the exit status."""
+    """Compress the files as the arguments of the command say and return the exit status."""
     quality, target = number(args.quality, "-q", 1, 100), None
     if any(text is not None for text in (args.target_size, args.target_bpp, args.target_psnr)):
         from runtime import targets
@@ -79,7 +79,7 @@ def compress(args: argparse.Namespace) -> int:
 
 
 def prepare(args: argparse.Namespace, quality: float, target: "Target | None", max_pixels: int) -> Work:
-    """Returns what compresses one file."""
+    """Return what compresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
     from runtime import metadata, pixels
 
@@ -110,7 +110,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
 
 
 def line(job: Job, done: Done) -> str:
-    """Returns what is printed of a file."""
+    """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
     return f"{before} -> {after}, {done.bpp:.2f} bpp, {done.ms:.0f} ms"
 

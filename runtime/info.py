@@ -16,7 +16,7 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
     arguments = parser("info", "Show the header of .gar files and the bytes of each section.", _EXAMPLES)
     arguments.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file, or - for stdin")
     args = arguments.parse_args(argv)
@@ -36,7 +36,7 @@ def _show(path: Path) -> int:
 
 
 def table(path: Path) -> str:
-    """Returns the header of one file as lines of text; raises StreamError or OSError."""
+    """Return the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.container import SECTION_NAMES, unpack
 
     data = take(path)

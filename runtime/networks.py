@@ -58,8 +58,8 @@ PROVIDERS = {
     "webgpu": Provider("WebGpuExecutionProvider", "onnxruntime-ep-webgpu", {}, "onnxruntime_ep_webgpu"),
 }
 
-_WORTH_A_THREAD = 1 << 13
-"""Positions of a grid that take a few times as long as starting a thread."""
+_STRIP_ROWS, _STRIP_POSITIONS = 32, 1 << 13
+"""What a strip has at least: then it takes several times as long as starting a thread, and overlaps by little."""
 
 _STRICT: dict[str, Any] = {"enable_fallback": 0}
 """Otherwise ONNX Runtime tries the CPU where a session cannot be made, and prints that on stdout."""
@@ -112,7 +112,7 @@ class Networks:
         session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         rows, columns = inputs[0].shape[axes[0] : axes[0] + 2]
-        count = min(self.threads, rows, rows * columns // _WORTH_A_THREAD)
+        count = min(self.threads, rows // _STRIP_ROWS, rows * columns // _STRIP_POSITIONS)
         reach = self._reach(name) if count > 1 else None
         if reach is None:
             return _run(session, inputs)

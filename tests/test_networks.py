@@ -195,8 +195,9 @@ def grids(codec: Codec, name: str, rows: int, columns: int) -> list[np.ndarray]:
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every position is worth a thread."""
-    monkeypatch.setattr(networks, "_WORTH_A_THREAD", 1)
+    """Every row is worth a thread."""
+    monkeypatch.setattr(networks, "_STRIP_ROWS", 1)
+    monkeypatch.setattr(networks, "_STRIP_POSITIONS", 1)
 
 
 @pytest.mark.parametrize("bundle", ["standard", "lite"])
