@@ -6,7 +6,10 @@ from typing import Any
 
 import torch
 
-from models.pyramid import Codec, Config
+from models.families import DEFAULT, family, name_of
+
+Codec = Any
+"""A family's model (models/families.py)."""
 
 SMALL = 4096
 """Tensors of fewer entries (scales, steps, biases) keep float32 in a slim checkpoint."""
@@ -14,36 +17,46 @@ SMALL = 4096
 
 def save(path: str | Path, model: Codec, **extra: Any) -> None:
     """Writes the model and whatever a training run needs to go on, atomically."""
-    _write(path, {"config": asdict(model.config), "model": model.state_dict(), **extra})
+    _write(path, _config(model) | {"model": model.state_dict(), **extra})
 
 
 def save_slim(path: str | Path, model: Codec, provenance: dict[str, Any]) -> None:
     """Writes the weights alone, large tensors in bf16: enough to resume training from, not its optimiser."""
     slim = {k: v.bfloat16() if v.numel() >= SMALL else v for k, v in model.state_dict().items()}
-    _write(path, {"config": asdict(model.config), "model": slim, "provenance": provenance})
+    _write(path, _config(model) | {"model": slim, "provenance": provenance})
 
 
 def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, Any]]:
     """The model (in float32, mode "float") and everything else that was saved with it."""
     state = torch.load(path, map_location=map_location, weights_only=True)
-    model = Codec(Config(**state["config"]))
+    module = family(state.pop("family", DEFAULT))
+    model = module.Codec(module.Config(**state["config"]))
     model.load_state_dict(state.pop("model"))
     return model, state
 
 
-def grown(model: Codec, config: Config) -> Codec:
+def family_name(path: str | Path) -> str:
+    """The name of the family of a checkpoint's model."""
+    return str(torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("family", DEFAULT))
+
+
+def grown(model: Codec, config: Any) -> Codec:
     """The model with another synthesis net, which starts anew, or with more blocks, which change nothing at first.
 
     Raises ValueError where the configuration differs in more than that.
     """
-    larger = Codec(config)
-    sizes = [(c.synthesis, c.synthesis_blocks) for c in (config, model.config)]
+    larger = family(name_of(model)).Codec(config)
+    sizes = [[getattr(c, name, 0) for name in ("synthesis", "synthesis_blocks")] for c in (config, model.config)]
     kept = {k: v for k, v in model.state_dict().items() if sizes[0] == sizes[1] or not k.startswith("synthesis.")}
     expected = {k: v.shape for k, v in larger.state_dict().items()}
     if any(expected.get(k) != v.shape for k, v in kept.items()):
         raise ValueError("only the synthesis net and further blocks may differ from the checkpoint's model")
     larger.load_state_dict(kept, strict=False)
     return larger
+
+
+def _config(model: Codec) -> dict[str, Any]:
+    return {"family": name_of(model), "config": asdict(model.config)}
 
 
 def _write(path: str | Path, state: dict[str, Any]) -> None:

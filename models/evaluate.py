@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from models import checkpoint
+from models.checkpoint import Codec
 from models.data import pictures
 from models.layers import Conv, set_mode
-from models.pyramid import Codec
 
 
 def psnr(mse: float) -> float:
@@ -33,18 +33,16 @@ def rate_distortion(
 ) -> tuple[float, float]:
     """Mean bpp and mean PSNR in dB over pictures uint8 (H, W, 3), pixels rounded to uint8.
 
-    `off` names what is left out: synthesis, second, third.
+    `off` names what is left out, of the model's `left_out`.
     """
     rates, qualities = [], []
     for image in images:
         h, w = image.shape[:2]
         x = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(device).float()
-        padded = F.pad(x, (0, -w % 64, 0, -h % 64), mode="replicate")
-        x_hat, bits, _, planes = model(padded, torch.tensor([level], device=device), off=off)
-        if "synthesis" not in off:
-            x_hat = model.restore(x_hat, planes)
+        padded = F.pad(x, (0, -w % model.stride_px, 0, -h % model.stride_px), mode="replicate")
+        x_hat, bits = model.code(padded, level, off)
         error = x_hat[..., :h, :w].clamp(0, 255).round() - x
-        rates.append(float(bits.sum()) / (h * w))
+        rates.append(float(bits) / (h * w))
         qualities.append(psnr(float((error**2).mean())))
     return float(np.mean(rates)), float(np.mean(qualities))
 
@@ -71,20 +69,21 @@ def watched(model: Codec) -> Iterator[dict[str, Tensor]]:
             hook.remove()
 
 
-def live_share(model: Codec, images: list[np.ndarray], level: float = 3.0, device: str = "cpu") -> dict[str, float]:
-    """Share of hidden channels that are ever positive, for each residual block and ReLU convolution by name."""
+def live_share(model: Codec, images: list[np.ndarray], device: str = "cpu") -> dict[str, float]:
+    """Share of hidden channels that are ever positive in the middle of the rate scale, for each residual block and ReLU
+    convolution by name.
+    """
+    levels = model.report_levels()
     with watched(model) as alive:
-        rate_distortion(model, images, level, device=device)
+        rate_distortion(model, images, levels[len(levels) // 2], device=device)
     return {name: float(channels.float().mean()) for name, channels in alive.items()}
 
 
 def contributions(model: Codec, images: list[np.ndarray], level: float, device: str = "cpu") -> dict[str, float]:
-    """What the synthesis net and seeing either half of luma are worth in dB: PSNR lost without, plus 10 lg of the
-    growth in rate.
-    """
+    """What each part that may be left out is worth in dB: PSNR lost without, plus 10 lg of the growth in rate."""
     bpp, db = rate_distortion(model, images, level, device=device)
     worth = {}
-    for name in ("synthesis", "second", "third"):
+    for name in model.left_out:
         bpp_off, db_off = rate_distortion(model, images, level, frozenset({name}), device)
         worth[name] = (db - db_off) + 10 * float(np.log10(bpp_off / bpp))
     return worth
@@ -94,7 +93,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=__doc__.split("\n")[0])
     parser.add_argument("checkpoint")
     parser.add_argument("--images", required=True, help="folder of pictures")
-    parser.add_argument("--levels", type=float, nargs="*", help="rate levels (default: every anchor)")
+    parser.add_argument("--levels", type=float, nargs="*", help="rate levels (default: those of reports)")
     parser.add_argument("--mode", choices=["float", "quant"], default="float", help="arithmetic of the networks")
     parser.add_argument("--limit", type=int, help="use the first N pictures")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -103,11 +102,12 @@ def main(argv: list[str] | None = None) -> int:
     model = model.to(args.device).eval()
     set_mode(model, args.mode)
     images = pictures(args.images, limit=args.limit)
+    off = frozenset(model.left_out) & {"synthesis"}  # a decoder runs it only when asked to
     for part, kmacs in model.kmacs_per_px().items():
         print(f"{part:>16} {kmacs:6.2f} kMAC/px")
     print(f"{'level':>7} {'bpp':>8} {'PSNR dB':>8}   ({len(images)} pictures, {args.mode})")
-    for level in tqdm(args.levels or range(model.config.levels), leave=False):
-        bpp, db = rate_distortion(model, images, float(level), frozenset({"synthesis"}), args.device)
+    for level in tqdm(args.levels or model.report_levels(), leave=False):
+        bpp, db = rate_distortion(model, images, level, off, args.device)
         tqdm.write(f"{level:7.2f} {bpp:8.4f} {db:8.3f}", file=sys.stdout)
     return 0
 

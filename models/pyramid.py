@@ -28,7 +28,16 @@ from torch.nn import functional as F
 from models import wavelet
 from models.entropy import bits, chosen
 from models.layers import Block, Chain, Conv, Scale, Upsample
+from models.phase import Phase
 
+PHASES = {
+    "prior": Phase(steps=100_000),
+    "qat": Phase(steps=10_000, rate=5e-4, quantised=True),
+    "synthesis": Phase(steps=10_000, quantised=True),
+}
+"""prior: all networks that tell means and scales, in float, on the symbols that the encoder will choose; qat: the same
+on the 8-bit grids of the exported graphs; synthesis: the net that corrects decoded pictures, all else as it is.
+"""
 GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
 PARAMETER_GAIN = 4.0
@@ -171,11 +180,15 @@ def _synthesis(c: Config) -> Chain:
 
 
 class Codec(nn.Module):
-    """All networks and the rate scale of one bundle."""
+    """All networks and the rate scale of one bundle; what the trainer asks of it is told in models/families.py."""
+
+    stride_px = 64
+    left_out = ("synthesis", "second", "third")
 
     def __init__(self, config: Config = Config()):
         super().__init__()
         self.config = c = config
+        self.levels = c.levels
         # log2 of scales in quantisation steps where the networks say 0: (levels of rate, wavelet levels, details)
         self.log2_scale = nn.Parameter(torch.zeros(c.levels, LEVELS, 9))
         self.log2_scale_z = nn.Parameter(torch.zeros(c.levels, Z))
@@ -213,12 +226,50 @@ class Codec(nn.Module):
         anchors = torch.arange(self.config.levels, device=level.device)
         return (1 - (level[:, None] - anchors).abs()).clamp_min(0)
 
+    # -- training and its reports --------------------------------------------------------------------------------------
+
+    def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
+        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis learns."""
+        px = x.shape[-2] * x.shape[-1]
+        if phase == "synthesis":
+            with torch.no_grad():
+                x_hat, bits, _, planes = self(x, level)
+            squares = (self.restore(x_hat, planes) - x.float()).square().sum((1, 2, 3))
+        else:
+            _, bits, squares, _ = self(x, level)
+        bpp, mse = bits.sum(1) / px, squares / (3 * px)
+        price = (self.hats(level) @ self.lambdas().to(x.device).log()).exp()
+        each = mse if phase == "synthesis" else bpp + price * mse
+        return each, {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
+
+    def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
+        """The synthesis net in its own phase, all other networks in the others; there is none where it has no net."""
+        if phase == "synthesis":
+            return [self.synthesis] if self.synthesis is not None else []
+        networks = [part for name, part in self.named_children() if name != "synthesis"]
+        return [self.log2_scale, self.log2_scale_z, *networks]
+
+    def exercise(self, x: Tensor) -> None:
+        """Let all networks work on a batch, at all levels."""
+        for level in torch.linspace(0, self.levels - 1, 12, device=x.device):
+            x_hat, _, _, planes = self(x, level.expand(len(x)))
+            self.restore(x_hat, planes)
+
+    def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
+        """What a decoder shows of pictures, and bits in all."""
+        x_hat, bits, _, planes = self(x, torch.full((len(x),), level, device=x.device), off)
+        return x_hat if "synthesis" in off else self.restore(x_hat, planes), bits.sum()
+
+    def report_levels(self) -> list[float]:
+        """The ends and the middle of the rate scale."""
+        return [0.0, (self.levels - 1) / 2, self.levels - 1.0]
+
     # -- coding --------------------------------------------------------------------------------------------------------
 
     def networks(self, level: int) -> tuple[Step, Step, Step]:
         """first, second and third of a wavelet level."""
         name = "fine" if level == 1 else "coarse"
-        return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))  # type: ignore[return-value]
+        return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))
 
     def split(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """z (B, 12, H/64, W/64) and the packed details (B, 36, H/2^(l+1), W/2^(l+1)) of levels 1 to 5."""

@@ -1,12 +1,11 @@
-"""Trains a codec in three phases and keeps a checkpoint, a CSV log and a plot of it.
+"""Train a codec in the phases of its family and keep a checkpoint, a CSV log and a plot of it.
 
     python -m models.train --data photos/ --out runs/standard
     python -m models.train --data photos/ --out runs/standard --resume runs/standard/last.pt
     python -m models.train --data photos/ --out runs/more --resume models/checkpoints/standard.pt --phases prior qat
 
-prior      all networks that tell means and scales, in float, on the symbols that the encoder will choose
-qat        the same on the 8-bit grids of the exported graphs
-synthesis  the net that corrects decoded pictures, in 8 bits, all else as it is
+A configuration names the family (pyramid without one), the sizes of its networks and the lengths of its phases, which
+the family's PHASES tell.
 
 OMP_WAIT_POLICY=passive lets two OpenMP threads share a CPU with other work without fighting for it.
 """
@@ -19,57 +18,36 @@ import math
 import sys
 import time
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models import checkpoint
+from models import checkpoint, families
+from models.checkpoint import Codec
 from models.data import Crops, pictures
 from models.evaluate import contributions, live_share, rate_distortion, watched
 from models.layers import revive, set_mode
-from models.pyramid import Codec, Config
+from models.phase import Phase
 from models.soap import Soap
 
-PHASES = ("prior", "qat", "synthesis")
 AVERAGE_STEPS = 500
 """Memory of the moving average of the weights."""
+FLOAT = Phase(steps=0)
+"""Stands for a phase of a checkpoint that its family no longer has."""
 REVIVES_UNTIL = 0.9
-"""Dead channels start anew, at every report, in so much of the prior phase."""
+"""Dead channels start anew, at every report, in so much of a phase in float."""
 
 
-@dataclass(frozen=True)
-class Phase:
-    """The length and the step sizes of one phase."""
-
-    steps: int
-    minutes: float = math.inf
-    """ends the phase early; the learning rate follows whichever runs out first"""
-    optimiser: str = "soap"
-    """soap or adamw"""
-    rate: float = 1e-3
-    """peak learning rate"""
-    final: float = 0.03
-    """learning rate at the end, as a share of the peak"""
-    crop_px: int = 192
-    batch: int = 8
-    warmup: int = 200
-
-
-DEFAULTS = {
-    "prior": Phase(steps=100_000),
-    "qat": Phase(steps=10_000, rate=5e-4),
-    "synthesis": Phase(steps=10_000),
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "soap": Soap,
+    "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True),
 }
-OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True)}
-
-
-def learns(name: str, phase: str) -> bool:
-    """Whether a parameter learns in a phase: the synthesis net in its own, all others in the others."""
-    return name.startswith("synthesis.") == (phase == "synthesis")
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
@@ -81,7 +59,7 @@ def rate_at(phase: Phase, progress: float, step: int) -> float:
 class Trainer:
     """One training run: the model, its moving average, the log, and what it needs to go on after a stop."""
 
-    def __init__(self, args: argparse.Namespace, config: Config | None, phases: dict[str, Phase]):
+    def __init__(self, args: argparse.Namespace, family: ModuleType, config: Any, phases: dict[str, Phase]):
         self.args, self.phases = args, phases
         self.device = args.device
         self.out = Path(args.out)
@@ -90,7 +68,6 @@ class Trainer:
         smallest_px = max(p.crop_px for p in phases.values())
         self.images = pictures(args.data, smallest_px, limit=args.limit)
         self.val = pictures(args.val, limit=8) if args.val else self.images[:4]
-        self.val = [v[: v.shape[0] // 64 * 64, : v.shape[1] // 64 * 64] for v in self.val]
         self.done: list[dict[str, Any]] = []
         self.start: dict[str, Any] = {}
         if args.resume:
@@ -100,43 +77,39 @@ class Trainer:
                 self.model = checkpoint.grown(self.model, config)
                 self.start = {}
         else:
-            self.model = Codec(config or Config())
+            self.model = family.Codec(config or family.Config())
             self.model.start_from_pictures(list(Crops(self.images, smallest_px, 1, seed=0).take(64)))
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model)
         if "average" in self.start:
             self.average.load_state_dict(self.start["average"])
-        self.norm = torch.as_tensor(self.start.get("norm", [0.0] * self.model.config.levels), device=self.device)
+        side = self.model.stride_px
+        self.val = [v[: v.shape[0] // side * side, : v.shape[1] // side * side] for v in self.val]
+        self.norm = torch.as_tensor(self.start.get("norm", [0.0] * self.model.levels), device=self.device)
         self.row_fields = ["phase", "step", "minutes", "rate", "loss", "bpp", "mse", "gradient"]
 
     # -- one step ------------------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times distortion of one batch, or distortion alone where only the synthesis net learns.
+        """The mean loss of one batch, and figures for the log.
 
         Each picture is at a level of its own, and divided by the usual loss there, so that all rates weigh alike.
         """
-        levels = self.model.config.levels
-        level = (
-            (torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)) * (levels - 1) / len(x)
-        )
-        px = x.shape[-2] * x.shape[-1]
-        if phase == "synthesis":
-            with torch.no_grad():
-                x_hat, bits, _, planes = self.model(x, level)
-            squares = (self.model.restore(x_hat, planes) - x.float()).square().sum((1, 2, 3))
-        else:
-            _, bits, squares, _ = self.model(x, level)
-        bpp, mse = bits.sum(1) / px, squares / (3 * px)
-        hats = self.model.hats(level)
-        price = (hats @ self.model.lambdas().to(x.device).log()).exp()
-        each = mse if phase == "synthesis" else bpp + price * mse
+        levels = self.model.levels
+        if levels == 1:
+            each, stats = self.model.loss(x, torch.zeros(len(x), device=self.device), phase)
+            return each.mean(), stats
+        spread = torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)
+        level = spread * (levels - 1) / len(x)
+        each, stats = self.model.loss(x, level, phase)
+        anchors = torch.arange(levels, device=self.device)
+        hats = (1 - (level[:, None] - anchors).abs()).clamp_min(0)
         with torch.no_grad():
             for value, hat in zip(each, hats, strict=True):
                 old = torch.where(self.norm == 0, value, self.norm)
                 self.norm = torch.where(hat > 0, old + 0.02 * hat * (value - old), self.norm)
             usual = (hats * self.norm).sum(1)
-        return (each / usual).mean(), {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
+        return (each / usual).mean(), stats
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
@@ -148,19 +121,20 @@ class Trainer:
 
     def run(self, name: str) -> None:
         phase = self.phases[name]
-        crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
-        step, minutes_before = 0, 0.0
-        learning = [p for n, p in self.model.named_parameters() if p.requires_grad and learns(n, name)]
+        going_on = self.start.get("phase") == name
+        step, minutes_before = (self.start["step"], self.start["minutes"]) if going_on else (0, 0.0)
+        seed = self.args.seed + step  # a run that goes on sees other crops
+        crops = Crops(self.images, phase.crop_px, phase.batch, seed, device=self.device)
+        learning = parameters(self.model.parts(name))
         optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
-        if name != "prior":
+        if phase.quantised:
             self.calibrate(name, crops)
-        if self.start.get("phase") == name:
+        if going_on:
             optimiser.load_state_dict(self.start["optimiser"])
-            step, minutes_before = self.start["step"], self.start["minutes"]
         else:
             self.norm = torch.zeros_like(self.norm)
-            if name == "prior":
-                self.revive(crops)
+            if not phase.quantised:
+                self.revive(name, crops)
                 self.average.load_state_dict(self.model.state_dict())
         self.start = {}
         began = saved = evaluated = time.monotonic()
@@ -184,8 +158,8 @@ class Trainer:
                 step += 1
                 bar.update()
                 if step % 50 == 0 or step == 1:
-                    stats |= {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
-                    self.log(stats | {"loss": loss.item(), "gradient": gradient.item()})
+                    row = {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
+                    self.log(row | stats | {"loss": loss.item(), "gradient": gradient.item()})
                     bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 finished = progress >= 1 or step >= phase.steps
                 now = time.monotonic()
@@ -205,57 +179,52 @@ class Trainer:
                 if finished or now - evaluated > 60 * self.args.eval_minutes:
                     evaluated = now
                     self.report(name, step)
-                    if name == "prior" and progress < REVIVES_UNTIL:
-                        self.revive(crops)
+                    if not phase.quantised and progress < REVIVES_UNTIL:
+                        self.revive(name, crops)
                 if finished:
                     break
-        if name == "prior":  # so that what it leaves can be exported
-            self.fit(self.average, *self.unfitted(self.average), crops=crops)
+        if not phase.quantised:  # so that what it leaves can be exported
+            self.fit(self.average, self.to_be_fitted(self.average, name), crops)
         facts = {"phase": name, "steps": step, "minutes": round(minutes), "pictures": len(self.images)}
         self.done = [*self.done, facts | {"batch": phase.batch, "crop_px": phase.crop_px, "rate": phase.rate}]
         self.model.load_state_dict(self.average.state_dict())
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
 
     def calibrate(self, name: str, crops: Crops) -> None:
-        """Switches to 8 bits; grids that no phase has trained yet are fitted first: a new synthesis net's, or all."""
+        """Switches to 8 bits; grids that no phase has trained yet are fitted first."""
         if self.start.get("phase") != name:
-            trained = {"qat", "synthesis"} & {phase["phase"] for phase in self.done}
-            if not trained:
-                self.fit(self.model, self.model, crops=crops)
-            elif name == "synthesis":
+            parts = self.to_be_fitted(self.model)
+            if len(parts) < len(list(self.model.children())):  # what has learnt in 8 bits stays there
                 set_mode(self.model, "quant")
-                assert self.model.synthesis is not None
-                self.fit(self.model, self.model.synthesis, crops=crops)
+            self.fit(self.model, parts, crops)
             self.average.load_state_dict(self.model.state_dict())
         set_mode(self.model, "quant")
         set_mode(self.average, "quant")
 
-    def unfitted(self, model: Codec) -> list[nn.Module]:
-        """Whose grids the prior phase fits: all but those of a synthesis net that has had its own phase."""
-        learnt = any(phase["phase"] == "synthesis" for phase in self.done)
-        return [part for name, part in model.named_children() if not (learnt and name == "synthesis")]
+    def to_be_fitted(self, model: Codec, phase: str | None = None) -> list[nn.Module]:
+        """The networks that no phase has trained in 8 bits yet, and those that learn in this phase in float."""
+        in_8_bits = [name for name in (each["phase"] for each in self.done) if self.phases.get(name, FLOAT).quantised]
+        learnt = {id(part) for name in in_8_bits for part in model.parts(name)}
+        learnt -= {id(part) for part in model.parts(phase)} if phase else set()
+        return [part for part in model.children() if id(part) not in learnt]
 
     @torch.no_grad()
-    def fit(self, model: Codec, *parts: nn.Module, crops: Crops) -> None:
+    def fit(self, model: Codec, parts: list[nn.Module], crops: Crops) -> None:
         """Fits the 8-bit grids of parts of the model to the ranges of a few batches; leaves them in float."""
         for part in parts:
             set_mode(part, "observe")
-        self.exercise(model, crops)
+        model.exercise(next(crops))
         for part in parts:
             set_mode(part, "float")
 
     @torch.no_grad()
-    def exercise(self, model: Codec, crops: Crops) -> None:
-        """Lets all networks of the model work, at all levels."""
-        for level in torch.linspace(0, model.config.levels - 1, 12, device=self.device):
-            x_hat, _, _, planes = model(next(crops), level.expand(crops.batch))
-            model.restore(x_hat, planes)
-
-    def revive(self, crops: Crops) -> None:
+    def revive(self, name: str, crops: Crops) -> None:
         """Starts channels anew that are dead at all levels: what is left of their gradient may not bring them back."""
         with watched(self.model) as alive:
-            self.exercise(self.model, crops)
-        alive = {name: channels for name, channels in alive.items() if learns(name, "prior")}
+            self.model.exercise(next(crops))
+        learning = {id(p) for p in parameters(self.model.parts(name))}
+        mine = {layer for layer, p in self.model.named_parameters() if id(p) in learning}
+        alive = {layer: channels for layer, channels in alive.items() if f"{layer}.weight" in mine}
         self.note(f"dead channels that start anew: {revive(self.model, alive)}")
 
     # -- what a person sees ----------------------------------------------------------------------------------------
@@ -264,23 +233,21 @@ class Trainer:
         path = self.out / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.row_fields)
+            writer = csv.DictWriter(file, self.row_fields, extrasaction="ignore")
             if new:
                 writer.writeheader()
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
     def report(self, name: str, step: int) -> None:
         """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
-        model, top = self.average, self.model.config.levels - 1
-        off = frozenset({"synthesis"} if name != "synthesis" else ())
-        points = [rate_distortion(model, self.val, level, off, self.device) for level in (0.0, top / 2, float(top))]
+        model, levels = self.average, self.model.report_levels()
+        points = [rate_distortion(model, self.val, level, device=self.device) for level in levels]
         text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
-        live = live_share(model, self.val[:2], device=self.device)
-        worst = min(live, key=live.__getitem__)
-        worth = contributions(model, self.val[:4], top / 2, self.device)
-        text += f" | least live {worst} {live[worst]:.0%} | worth " + ", ".join(
-            f"{k} {v:+.2f} dB" for k, v in worth.items()
-        )
+        if live := live_share(model, self.val[:2], device=self.device):
+            worst = min(live, key=live.__getitem__)
+            text += f" | least live {worst} {live[worst]:.0%}"
+        if worth := contributions(model, self.val[:4], levels[len(levels) // 2], self.device):
+            text += " | worth " + ", ".join(f"{k} {v:+.2f} dB" for k, v in worth.items())
         self.note(text)
         self.plot()
 
@@ -307,18 +274,25 @@ class Trainer:
         plt.close(figure)
 
 
-def read_config(path: str | None) -> tuple[Config | None, dict[str, Phase]]:
-    """A TOML file that holds only what differs: [model] and the phases. Without [model] there is no Config."""
+def parameters(parts: list[nn.Module | nn.Parameter]) -> list[nn.Parameter]:
+    """The parameters of modules, and parameters that stand alone, that may learn."""
+    each = [[part] if isinstance(part, nn.Parameter) else list(part.parameters()) for part in parts]
+    return [p for p in sum(each, []) if p.requires_grad]
+
+
+def read_config(path: str | None, family_name: str = families.DEFAULT) -> tuple[ModuleType, Any, dict[str, Phase]]:
+    """A TOML file that holds only what differs: family, [model] and the phases. Without [model] there is no Config."""
     given = tomllib.loads(Path(path).read_text()) if path else {}
-    known = {"model": Config, **dict.fromkeys(PHASES, Phase)}
+    family = families.family(given.pop("family", family_name))
+    known = {"model": family.Config, **dict.fromkeys(family.PHASES, Phase)}
     for table, values in given.items():
         allowed = {f.name for f in fields(known[table])} if table in known else set()
+        if not isinstance(values, dict) or table not in known:
+            raise ValueError(f"{path}: {table} is unknown; it takes family and tables {sorted(known)}")
         if unknown := set(values) - allowed:
             raise ValueError(f"{path}: [{table}] has unknown keys {sorted(unknown)}; it takes {sorted(allowed)}")
-    phases = {
-        n: Phase(**({f.name: getattr(DEFAULTS[n], f.name) for f in fields(Phase)} | given.get(n, {}))) for n in PHASES
-    }
-    return Config(**_frozen(given["model"])) if "model" in given else None, phases
+    phases = {name: replace(default, **given.get(name, {})) for name, default in family.PHASES.items()}
+    return family, family.Config(**_frozen(given["model"])) if "model" in given else None, phases
 
 
 def _frozen(value: Any) -> Any:
@@ -337,7 +311,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="folder for checkpoints, log.csv, log.png, report.txt")
     parser.add_argument("--config", help="TOML file with what differs from the defaults")
     parser.add_argument("--resume", help="checkpoint to go on from, full or slim")
-    parser.add_argument("--phases", nargs="+", choices=PHASES, help="phases to run (default: those not yet done)")
+    parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
     parser.add_argument("--threads", type=int, help="torch threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--limit", type=int, help="use the first N pictures")
@@ -347,12 +321,17 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
-    config, phases = read_config(args.config)
-    trainer = Trainer(args, config, phases)
+    resumed_family = checkpoint.family_name(args.resume) if args.resume else families.DEFAULT
+    family, config, phases = read_config(args.config, resumed_family)
+    if args.resume and families.name_of_module(family) != resumed_family:
+        parser.error(f"--resume {args.resume} is of family {resumed_family}, --config of another")
+    if unknown := set(args.phases or ()) - set(phases):
+        parser.error(f"--phases {' '.join(sorted(unknown))}: this family has {', '.join(phases)}")
+    trainer = Trainer(args, family, config, phases)
     resumed = trainer.start.get("phase")
     finished = {p["phase"] for p in trainer.done}
-    for name in args.phases or [p for p in PHASES if p == resumed or p not in finished]:
-        if name != "synthesis" or trainer.model.synthesis is not None:
+    for name in args.phases or [p for p in phases if p == resumed or p not in finished]:
+        if trainer.model.parts(name):
             trainer.run(name)
     return 0
 

@@ -37,10 +37,10 @@ class Budget:
     @classmethod
     def parse(cls, text: str, every_s: float) -> "Budget":
         """Returns the budget that a text such as 50MB/day gives to a picture every so many seconds, or InputError."""
-        from runtime import targets
+        from runtime import search
 
         amount, slash, period = text.partition("/")
-        size_bytes = targets.parse_size(amount) if slash else None
+        size_bytes = search.parse_size(amount) if slash else None
         if size_bytes is None:
             raise InputError(f"--budget {text} is no size per time; give 50MB/day, 2GB/week or 1MB/h")
         return cls(size_bytes * every_s / seconds(period, "--budget"))

@@ -1,6 +1,6 @@
 """python -m runtime.compress cam.jpg: pictures in, .gar files out. decompress.py is its mirror.
 
-What both do with many files is in `batch.py`, the search for a wanted size or PSNR in `targets.py`.
+What both do with many files is in `batch.py`, the search for a wanted size or PSNR in `search.py`.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from runtime.commands import (
     take,
 )
 from runtime.console import STREAM, complain, shown, size
-from runtime.container import SUBSAMPLING
 from runtime.errors import InputError
+from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
-    from runtime.targets import Target
+    from runtime.search import Target
 
 _EXAMPLES = """\
 examples:
@@ -61,7 +61,7 @@ def compress(args: argparse.Namespace) -> int:
     """Compress the files as the arguments of the command say and return the exit status."""
     quality, target = number(args.quality, "-q", 1, 100), None
     if any(text is not None for text in (args.target_size, args.target_bpp, args.target_psnr)):
-        from runtime import targets
+        from runtime import search as targets
 
         target = targets.parse(args.target_size, args.target_bpp, args.target_psnr)
     max_pixels = parse_max_pixels(args)
@@ -96,7 +96,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
             if target is None:
                 data = codec.encode(picture.pixels, quality, kept, args.subsampling)
             else:
-                from runtime import targets
+                from runtime import search as targets
 
                 data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
         except InputError as error:

@@ -20,7 +20,7 @@ from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 
 if TYPE_CHECKING:
-    from runtime.codec import Region
+    from runtime.areas import Region
 
 _EXAMPLES = """\
 examples:
@@ -79,7 +79,8 @@ def decompress(args: argparse.Namespace) -> int:
 def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
     """Return what decompresses one file, to a suffix."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, partial, pixels
+    from runtime import container, pixels
+    from runtime import incomplete as partial
 
     codec = open_codec(args)
 

@@ -15,14 +15,14 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from runtime import container, metadata, tiff
+from runtime import container, metadata, spec, tiff
 from runtime.errors import CodecError, InputError, StreamError
 
 _INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
 _TARGETS = ("target_size", "target_bpp", "target_psnr")
 _EXIF_MARK = b"Exif\0\0"
 _QUALITY = 75
-_SUBSAMPLING: dict[str | int | None, str] = {name: name for name in container.SUBSAMPLING}
+_SUBSAMPLING: dict[str | int | None, str] = {name: name for name in spec.SUBSAMPLING}
 _SUBSAMPLING |= {None: "auto", -1: "auto", 0: "4:4:4", 2: "4:2:0"}
 """Our name for each, and for Pillow's numbers for JPEG, of which 1, 4:2:2, is not among ours."""
 _GRAY = ("1", "L")
@@ -86,7 +86,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         turn = tiff.numbers(payloads[container.EXIF]).get(tiff.ORIENTATION, 1)
         pixels = np.ascontiguousarray(upright(pixels, turn))
     kept = metadata.fitting(payloads, pixels.ndim == 2, [])
-    from runtime import targets
+    from runtime import search as targets
     from runtime.files import shared_codec
 
     codec = shared_codec()

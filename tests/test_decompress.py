@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import partial, pixels
+from runtime import incomplete as partial
+from runtime import pixels
 from runtime.codec import Codec
 from runtime.decompress import main
 

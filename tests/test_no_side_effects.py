@@ -14,7 +14,7 @@ WORK = """
 import io, os, sys, tempfile, warnings
 from pathlib import Path
 import numpy as np
-from runtime import atomic, codec, files, networks, partial, pillow, targets
+from runtime import atomic, codec, files, incomplete, pillow, search
 from PIL import Image
 
 place = Path(sys.argv[1])
@@ -25,7 +25,7 @@ coder = codec.Codec(threads=2)
 def work(number):
     data = coder.encode(picture, 40)
     coder.decode(data, (3, 5, 20, 30))
-    partial.preview(coder, data, 1, None)
+    incomplete.preview(coder, data, 1, None)
     coder.encode(np.dstack([picture, picture[..., :1]]), 20)
     files.imwrite(place / f"{number}.gar", picture)
     files.imread(place / f"{number}.gar")
@@ -197,7 +197,7 @@ compare(before, state())
 
 
 IMPORTS = """
-import runtime.codec, runtime.files, runtime.pillow, runtime.targets, runtime.partial
+import runtime.codec, runtime.files, runtime.pillow, runtime.search, runtime.incomplete
 runtime.codec.Codec(threads=2).encode(np.zeros((64, 64, 3), np.uint8))
 """
 

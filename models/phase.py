@@ -1,0 +1,24 @@
+"""The length and the step sizes of one training phase; a family's `PHASES` holds one for each of its phases."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a training run; a configuration file may set any of these."""
+
+    steps: int
+    minutes: float = math.inf
+    """ends the phase early; the learning rate follows whichever runs out first"""
+    optimiser: str = "soap"
+    """soap or adamw"""
+    rate: float = 1e-3
+    """peak learning rate"""
+    final: float = 0.03
+    """learning rate at the end, as a share of the peak"""
+    crop_px: int = 192
+    batch: int = 8
+    warmup: int = 200
+    quantised: bool = False
+    """whether networks compute on their 8-bit grids"""
