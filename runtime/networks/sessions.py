@@ -77,7 +77,9 @@ class Networks:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
-        count = strips.worth(self.threads, *inputs[0].shape[axes[0] : axes[0] + 2])
+        sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
+        alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
+        count = strips.worth(self.threads, *sides.pop()) if alike else 1
         reach = self._reach(name) if count > 1 else None
         if reach is None:
             return _run(session, inputs)
