@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, InputError, out_of_memory
@@ -73,7 +72,7 @@ class Networks:
                 self._sessions[name] = self._load(name, self._provider(name))
             return self._sessions[name]
 
-    def run(self, name: str, *inputs: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
@@ -144,7 +143,7 @@ class Networks:
         return options
 
 
-def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
     try:
         return [output[0] for output in session.run(None, named)]

@@ -8,12 +8,12 @@ the threads of that spin while they wait.
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-U8 = NDArray[np.uint8]
+Array = NDArray[Any]
 T = TypeVar("T")
 
 _LEAST_ROWS, _LEAST_POSITIONS = 32, 1 << 13
@@ -39,13 +39,13 @@ def worth(threads: int, rows: int, columns: int) -> int:
 
 
 def run(
-    network: Callable[[Sequence[U8]], list[U8]],
-    grids: Sequence[U8],
+    network: Callable[[Sequence[Array]], list[Array]],
+    grids: Sequence[Array],
     axes: Sequence[int],
     axes_out: Sequence[int],
     reach: int,
     count: int,
-) -> list[U8]:
+) -> list[Array]:
     """Return what the network gives for grids of as many rows each, computed in so many strips.
 
     axes are those of the rows, axes_out those of what it gives, which may have several rows for each of the grids'.
@@ -54,7 +54,7 @@ def run(
     rows = grids[0].shape[axes[0]]
     edges = [rows * strip // count for strip in range(count + 1)]
 
-    def work(strip: int) -> list[U8]:
+    def work(strip: int) -> list[Array]:
         first, last = max(0, edges[strip] - reach), min(rows, edges[strip + 1] + reach)
         outputs = network([grid[_rows(axis, first, last)] for grid, axis in zip(grids, axes, strict=True)])
         kept = []
