@@ -162,9 +162,9 @@ def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Path,
 
 LOADING = """
 import time
-from runtime import networks
+from runtime.networks import sessions
 def load(*_): print("loading", flush=True); time.sleep(60)
-networks.Networks._load = load
+sessions.Networks._load = load
 """
 UNPACKING = """
 import time
