@@ -15,8 +15,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from runtime.atomic import write_whole
 from runtime.budget import Budget, seconds
-from runtime.commands import complain, exit_status, number, parser, reason, shown, size, thread_count
+from runtime.commands import exit_status, number, parser, thread_count
+from runtime.console import complain, reason, shown, size
 from runtime.errors import CodecError, InputError
 from runtime.source import Source, end_at_once, hangs
 from runtime.web import public, without_secrets
@@ -75,7 +77,6 @@ def capture(args: argparse.Namespace) -> int:
     if str(args.output) == "-" or args.output.is_file():
         raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
     from runtime.codec import Codec
-    from runtime.pixels import write_whole
 
     codec = Codec(args.bundle, threads=threads)
     taken = written = 0
@@ -97,7 +98,7 @@ def capture(args: argparse.Namespace) -> int:
             if data is None:
                 complain(f"{name}: left out, since even its smallest stream is above what the budget has left")
             else:
-                write_whole(path, data)
+                write_whole(path, data, args.force)
                 written += 1
                 if not args.quiet:
                     print(_line(path, data, shot.pixels.shape, args.json), flush=True)

@@ -1,6 +1,6 @@
 """python -m runtime.compress cam.jpg: pictures in, .gar files out. decompress.py is its mirror.
 
-What both do with many files is in `batch.py`, the search for a wanted size or PSNR in `targets.py`.
+What both do with many files is in `batch.py`, the search for a wanted size or PSNR in `search.py`.
 """
 
 import argparse
@@ -13,19 +13,16 @@ from typing import TYPE_CHECKING
 
 from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
-    STREAM,
     add_arguments,
-    complain,
     deliver,
     exit_status,
     number,
     open_codec,
     parse_max_pixels,
     parser,
-    shown,
-    size,
     take,
 )
+from runtime.console import STREAM, complain, shown, size
 from runtime.errors import InputError
 from runtime.spec import SUBSAMPLING
 
@@ -40,7 +37,7 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
     arguments = parser("compress", "Compress pictures.", _EXAMPLES)
     add_arguments(arguments, "a PNG, JPEG, WebP, TIFF, AVIF, GIF, PPM or BMP", "IN with the suffix .gar")
     aim = arguments.add_mutually_exclusive_group()
@@ -61,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def compress(args: argparse.Namespace) -> int:
-    """Compresses the files as the arguments of the command say and returns the exit status."""
+    """Compress the files as the arguments of the command say and return the exit status."""
     quality, target = number(args.quality, "-q", 1, 100), None
     if any(text is not None for text in (args.target_size, args.target_bpp, args.target_psnr)):
         from runtime import search as targets
@@ -82,7 +79,7 @@ def compress(args: argparse.Namespace) -> int:
 
 
 def prepare(args: argparse.Namespace, quality: float, target: "Target | None", max_pixels: int) -> Work:
-    """Returns what compresses one file."""
+    """Return what compresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
     from runtime import metadata, pixels
 
@@ -105,7 +102,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, data)
+        deliver(job.target, data, job.overwrite)
         height, width = picture.pixels.shape[:2]
         return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
 
@@ -113,7 +110,7 @@ def prepare(args: argparse.Namespace, quality: float, target: "Target | None", m
 
 
 def line(job: Job, done: Done) -> str:
-    """Returns what is printed of a file."""
+    """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
     return f"{before} -> {after}, {done.bpp:.2f} bpp, {done.ms:.0f} ms"
 

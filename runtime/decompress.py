@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
-    STREAM,
     add_arguments,
     deliver,
     exit_status,
     open_codec,
     parse_max_pixels,
     parser,
-    shown,
-    size,
     take,
 )
+from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ DAMAGED = 3
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
     arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
     add_arguments(arguments, "a .gar file", "IN with the suffix .png")
     add = arguments.add_argument
@@ -65,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def decompress(args: argparse.Namespace) -> int:
-    """Decompresses the files as the arguments of the command say and returns the exit status."""
+    """Decompress the files as the arguments of the command say and return the exit status."""
     max_pixels = parse_max_pixels(args)
     region = _region(args.region)
     from runtime.structure import SUFFIXES
@@ -79,7 +77,7 @@ def decompress(args: argparse.Namespace) -> int:
 
 
 def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
-    """Returns what decompresses one file, to a suffix."""
+    """Return what decompresses one file, to a suffix."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
     from runtime import container, pixels
     from runtime import incomplete as partial
@@ -115,7 +113,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             raise StreamError(f"{job.source}: {error}{hint}") from error
         height, width = picture.shape[:2]
         made = pixels.encode(picture, suffix, sections, notes, spoil=True)
-        deliver(job.target, made)
+        deliver(job.target, made, job.overwrite)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
 
@@ -123,14 +121,14 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
 
 
 def line(job: Job, done: Done) -> str:
-    """Returns what is printed of a file."""
+    """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
     height, width = done.shape
     return f"{before} -> {after}, {width}x{height} px, {done.ms:.0f} ms"
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:
-    """Returns the numbers of --region; InputError unless they are four."""
+    """Return the numbers of --region; InputError unless they are four."""
     if text is None:
         return None
     words = text.split(",")

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.commands import complain
+from runtime.console import complain
 from runtime.errors import InputError
 from runtime.web import TIMEOUT_S, Answer, ask, public
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import pixels
+from runtime.atomic import write_whole
 from runtime.codec import Codec
 from runtime.container import MAGIC
 
@@ -30,7 +31,7 @@ def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
     """Writes what imread returns; quality, 1 to 100, is that of a .gar file. Raises InputError and OSError."""
     path = Path(path)
     if path.suffix.lower() == SUFFIX:
-        pixels.write_whole(path, shared_codec().encode(picture, quality))
+        write_whole(path, shared_codec().encode(picture, quality))
     else:
         pixels.write(path, picture)
 

@@ -6,12 +6,11 @@ some TIFFs) is put right here from the file's own structure.
 """
 
 import os
-import stat
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime import metadata, tiff
+from runtime.atomic import write_whole
 from runtime.container import EXIF, ICC, MAX_PIXELS, MAX_SIDE_PX, SECTION_NAMES, XMP
 from runtime.errors import InputError
 from runtime.structure import SUFFIXES, Structure, embed, examine
@@ -176,32 +176,6 @@ def suffix_of(path: Path) -> str:
     if suffix not in SUFFIXES:
         raise InputError(f"{path} has no suffix that names a picture format; use {', '.join(SUFFIXES)}")
     return suffix
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Writes all of data to path or leaves path as it was: a draft beside it is renamed last.
-
-    What is overwritten keeps its permissions, and a link to it stays one. Raises OSError that names path.
-    """
-    if path.exists() and not path.is_file():  # a device such as /dev/null must stay one
-        path.write_bytes(data)
-        return
-    place = Path(os.path.realpath(path))
-    draft = place.with_name(f".gargalo-{os.urandom(4).hex()}.part")
-    try:
-        with draft.open("xb") as file:
-            file.write(data)
-            if place.exists():
-                with suppress(OSError):  # some cards' file systems have no permissions
-                    draft.chmod(stat.S_IMODE(place.stat().st_mode))
-                file.flush()
-                os.fsync(file.fileno())  # a power cut may lose the new picture, but not both
-        draft.replace(place)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
 
 
 # --- samples --------------------------------------------------------------------------------------

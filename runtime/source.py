@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from runtime.commands import complain, reason
+from runtime.console import complain, reason
 from runtime.errors import CodecError, InputError
 from runtime.feeds import Feed, Shot, open_feed
 from runtime.web import public, without_secrets

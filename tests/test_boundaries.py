@@ -12,7 +12,10 @@ PLUGINS = {PROJECT / "runtime" / "pillow.py"}
 HEAVY = {"torch", "onnx", "PIL", "matplotlib", "scipy"}
 
 
-COMMANDS = {f"runtime.{name}" for name in ("batch", "budget", "capture", "commands", "compress", "decompress", "info")}
+COMMANDS = {
+    f"runtime.{name}"
+    for name in ("batch", "budget", "capture", "commands", "compress", "console", "decompress", "info", "workers")
+}
 PICTURES = {f"runtime.{name}" for name in ("avif", "files", "metadata", "pillow", "pixels", "structure", "tiff")}
 
 

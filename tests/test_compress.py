@@ -12,8 +12,8 @@ import pytest
 
 from runtime import container, pixels
 from runtime.codec import Codec
-from runtime.commands import size
 from runtime.compress import main
+from runtime.console import size
 
 LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), \d+\.\d\d bpp, \d+ ms\n")
 
@@ -183,7 +183,7 @@ def test_a_write_that_fails_is_one_line_and_leaves_nothing(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "replace", refuse)
-    line = failure([cam], capfd)
+    line = failure([cam, "-f"], capfd)
     assert "Permission denied" in line and "cam.gar" in line
     assert list(cam.parent.iterdir()) == [cam]
 

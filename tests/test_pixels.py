@@ -352,12 +352,6 @@ def test_a_failed_write_leaves_the_old_file_and_no_draft(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="needs /dev/null")
-def test_a_device_is_written_to_and_not_replaced() -> None:
-    pixels.write_whole(Path("/dev/null"), b"data")
-    assert Path("/dev/null").is_char_device()
-
-
 @pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
 def test_a_new_file_has_the_modes_that_the_user_asks_for(tmp_path: Path) -> None:
     old = os.umask(0o022)
