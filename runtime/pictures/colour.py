@@ -66,6 +66,8 @@ class Told:
     """Of PNG's cHRM, where primaries are untold."""
     gamma: float = 0
     """PNG's gAMA: the exponent from light to a sample, where the transfer is untold; 0 for none."""
+    narrow: bool = False
+    """Samples are 16 to 235 of 255."""
 
     @property
     def hdr(self) -> bool:
@@ -99,7 +101,9 @@ def profile(told: Told, gray: bool) -> bytes:
     if gray:
         tags[b"kTRC"] = parametric
     else:
-        tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), (adaption @ xyz).T, strict=True)}
+        tags |= {
+            name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), (adaption @ xyz).T, strict=True)
+        }
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
     return _packed(tags, b"GRAY" if gray else b"RGB ")
 
@@ -113,7 +117,7 @@ def _chromaticities(told: Told) -> Chromaticities:
 
 
 def _curve(told: Told) -> tuple[float, ...]:
-    """Return the parameters from samples to light; those of sRGB for an exponent near 2.2, by which PNG files mean it."""
+    """Return the parameters from samples to light; sRGB's for an exponent near 2.2, by which PNG files mean it."""
     if told.transfer == _UNTOLD:
         exponent = 1 / told.gamma if told.gamma else 2.2
         usual = abs(exponent - 2.2) < 0.02 and np.allclose(_chromaticities(told), _PRIMARIES[1], atol=2e-3)
@@ -202,9 +206,9 @@ def _transform(given: Any, mode: str, notes: list[str]) -> Callable[[Image.Image
 def to_sdr(pixels: NDArray[Any], told: Told) -> U8:
     """Return uint8 SDR of samples (H, W[, 3 or 4]) of full range in PQ or HLG: same primaries, the curve of sRGB.
 
-    Light is what PQ tells, or HLG on a display of 1000 cd/m2 (BT.2100). Diffuse white, 203 cd/m2, becomes white: what is
-    brighter is compressed by the curve of BT.2390 (5.4.1), whose other end is the brightest sample of the picture;
-    it acts on the largest of R, G and B, so that hues stay.
+    Light is what PQ tells, or HLG on a display of 1000 cd/m2 (BT.2100). The curve of BT.2390 (5.4.1) brings it below
+    the 203 cd/m2 of diffuse white, which become white; its other end is the brightest sample of the picture. It acts
+    on the largest of R, G and B, so that hues stay.
     """
     top = np.iinfo(pixels.dtype).max
     decode = _hlg_scene if told.transfer == _HLG else _from_pq

@@ -1,4 +1,4 @@
-"""Which suffixes are those of pictures. What counts is what is in a file; a suffix decides in folders and for outputs."""
+"""Suffixes of picture files. What counts is what is in a file; its suffix decides in folders, and for outputs."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif", ".ppm", ".bmp")
 """Of files that are written."""

@@ -1,0 +1,132 @@
+"""Picture files to uint8 pixels: `decode` is the story, one line a stage; `write.py` is its mirror.
+
+Samples come out as the file means them, upright. What cannot be kept is told in notes, what is not understood refused.
+Nothing of the process is changed meanwhile: threads may read as they like.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageFile
+
+from runtime.container import EXIF, ICC, MAX_PIXELS
+from runtime.errors import InputError
+from runtime.pictures import colour, containers, metadata, opening, payloads, samples
+
+Pixels = NDArray[np.uint8]
+
+_PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright, and what was lost on the way in."""
+
+    pixels: Pixels
+    """uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user; empty when nothing was lost."""
+    metadata: dict[int, bytes] = field(default_factory=dict)
+    """EXIF, ICC and XMP payloads by section kind, for Codec.encode; the orientation is already 1."""
+
+
+def read(path: str | Path) -> Picture:
+    """Return the picture in a file, as `decode` does. Raise OSError for a file that cannot be opened."""
+    return decode(Path(path).read_bytes(), str(path))
+
+
+def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = False) -> Picture:
+    """Return the picture in a file's bytes, turned upright as its metadata ask; name stands for it in messages.
+
+    Gray stays gray, gray with alpha becomes RGBA, palettes, CMYK and CIELab become RGB, finer samples are rounded to 8
+    bits. With sdr PQ and HLG are mapped to SDR, as colour.to_sdr tells; else they are refused.
+
+    Raise InputError, which names the file, for anything that is not a whole picture that we understand, and, before its
+    memory is taken, for more than max_pixels; MemoryError.
+    """
+    try:
+        if not data:
+            raise InputError("is empty (0 bytes); give a picture file")
+        return _decoded(data, opening.kind_of(data, name), max_pixels, sdr)
+    except MemoryError:
+        raise
+    except InputError as error:
+        raise InputError(f"{name} {error}") from error
+    except Exception as error:  # whatever a library raises for one file
+        reason = " ".join(str(error).split())
+        if "out of memory" in reason:
+            raise MemoryError(reason) from error
+        hint = "is cut off" if "truncated" in reason.lower() else "cannot be read, it may be damaged"
+        raise InputError(f"{name} {hint} ({reason or type(error).__name__}); get another copy of it") from error
+
+
+def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
+    notes: list[str] = []
+    parts: dict[bytes, bytes] = {}
+    if kind == "PNG":
+        parts = containers.png_chunks(data)
+    elif kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
+        parts = containers.iso_parts(data)
+    image, found = _loaded(data, kind, parts, max_pixels, notes)
+    told = payloads.found(image, kind, data, parts, notes)
+    if image.mode in ("CMYK", "LAB"):
+        told.pop(ICC, None)
+    notes += payloads.lost(image, kind, data, parts, bool(told.get(EXIF)))
+    numbers = payloads.colours(image, kind, parts)
+    del image  # its memory, 4 bytes a pixel
+
+    if numbers.narrow:
+        found = samples.widened(found)
+    if numbers.hdr:
+        if not sdr:
+            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
+        told.pop(ICC, None)
+        found, numbers = colour.to_sdr(found, numbers), colour.sdr(numbers)
+        notes.append("HDR is mapped to SDR")
+    pixels = samples.to_8_bits(found, notes)
+    if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):
+        told[ICC] = profile
+    upright_already = kind in ("TIFF", "HEIC")  # by their libraries
+    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, metadata.orientation(told)))
+    kept = metadata.fitting(told, pixels.ndim == 2, notes, (pixels.shape[1], pixels.shape[0]))
+    return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
+
+
+def _loaded(
+    data: bytes, kind: str, parts: dict[bytes, bytes], max_pixels: int, notes: list[str]
+) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
+    """Return a loaded picture and its samples; of an animated PNG, and one whose texts are damaged, without those."""
+
+    def load(data: bytes) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
+        image = opening.opened(data, kind)
+        if image.width * image.height > max_pixels:
+            raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
+        image.info |= {"colours": int.from_bytes(parts[b"enum"])} if b"enum" in parts else {}
+        return image, samples.taken(image, kind, data, notes)
+
+    if kind == "PNG" and b"acTL" in parts:
+        data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
+    try:
+        return load(data)
+    except (InputError, MemoryError):
+        raise
+    except Exception:
+        if kind != "PNG":
+            raise
+        found = load(containers.png_with(data, _PNG_WITHOUT_TEXTS))
+        notes.append("its texts and profile are damaged or too long: they are left out")
+        return found
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return the pixels as they should be seen; orientation is EXIF tag 274, 1 to 8, else 1."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

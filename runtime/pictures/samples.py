@@ -1,0 +1,274 @@
+"""A loaded Pillow picture to uint8 samples of what its file says, 0 for none and 255 for all.
+
+Pillow makes 8 bits of colours of 16 by cutting off the lower ones, so these are asked of OpenCV, and taken if both
+agree on the upper ones. Samples of other ranges (PNM, JPEG 2000, 12 bits) are scaled here.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from runtime.errors import InputError
+from runtime.pictures import colour, containers
+from runtime.pictures.exif import Tiff
+from runtime.pictures.opening import numbers
+
+U8 = NDArray[np.uint8]
+Samples = NDArray[Any]
+
+MORE = "it has further pictures or frames: only its first one is used"
+
+_STRIP_PX = 1 << 20
+_ROWS = 64
+_GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
+
+_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _COLOURS, _INKS = 258, 259, 262, 277, 284, 320, 332
+_EXTRA, _FORMAT, _SUBSAMPLING, _BLACK_WHITE = 338, 339, 530, 532
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+_ASSOCIATED, _UNASSOCIATED = 1, 2
+
+_SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
+"""Enumerated colour spaces of JPEG 2000."""
+
+
+def taken(image: ImageFile.ImageFile, kind: str, data: bytes, notes: list[str]) -> Samples:
+    """Load a picture and return its samples: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+
+    Raise InputError for samples of which we cannot be sure what they mean, and what Pillow raises for damaged ones.
+    """
+    if kind == "PNM" and data[:2] not in (b"P1", b"P4"):
+        return _pnm(image, data, notes)
+    if kind == "TIFF":
+        _check_tiff(data)
+        if image._im is None:  # Pillow would check the size by the limit of the whole process
+            image.im = Image.new(image.mode, _tiff_size(image)).im
+    image.load()
+    if kind == "PNG":
+        return _png(image, data, notes)
+    if kind == "TIFF":
+        return _tiff(image, data, notes)
+    if kind == "JPEG 2000":
+        return _jpeg_2000(image, data, notes)
+    if kind == "BMP" and image.mode in ("1", "L"):  # Pillow takes such palettes for the samples' own meaning
+        bits = int.from_bytes(data[28:30] if data[14] >= 40 else data[24:26], "little")
+        if bits != {"1": 1, "L": 8}[image.mode]:
+            raise InputError(f"is a BMP of {bits} bits a pixel with a gray palette, which is not read; save it as PNG")
+    return _array(image, notes)
+
+
+def to_8_bits(samples: Samples, notes: list[str], top: int = 65535) -> U8:
+    """Return uint8 samples; of uint16 ones, 0 to top, each rounded to the nearest, with a note if they are finer."""
+    if samples.dtype == np.uint8 and top >= 255:
+        return samples
+    if top > 255:
+        notes.append(f"{top.bit_length()}-bit samples are rounded to 8 bits")
+    return _scaled(samples, top, np.uint8)
+
+
+def widened(samples: Samples) -> Samples:
+    """Return samples of 0 to all of those that stand for it by 16 to 235, or 256 times as much, of colours alone."""
+    unit, found = (np.iinfo(samples.dtype).max + 1) // 256, samples.copy()
+    top = 219 * unit
+    colours = found if found.ndim == 2 else found[:, :, :3]
+    colours[:] = _scaled(np.maximum(colours, 16 * unit) - 16 * unit, top, samples.dtype.type)
+    return found
+
+
+def _scaled(samples: Samples, top: int, dtype: type) -> Samples:
+    """Return samples 0 to top as 0 to 255 or 65535, rounded to the nearest; some rows at a time, for the memory."""
+    most = np.iinfo(dtype).max
+    table: Samples = ((np.arange(top + 1, dtype=np.uint64) * most + top // 2) // top).astype(dtype)
+    found: Samples = np.empty(samples.shape, dtype)
+    for start in range(0, len(samples), _ROWS):
+        found[start : start + _ROWS] = np.take(table, samples[start : start + _ROWS], mode="clip")
+    return found
+
+
+def _array(image: Image.Image, notes: list[str]) -> Samples:
+    """Return the samples of a picture of any mode, its colours as RGB; a strip at a time, since numpy's own way would
+    hold the picture three times.
+    """
+    convert: Callable[[Image.Image], Image.Image]
+    if image.mode in ("CMYK", "LAB"):
+        convert = colour.to_srgb(image, image.info.get("icc_profile"), notes)
+    elif image.mode in ("1", "L", "RGB", "RGBA", *_GRAY_16) and not image.has_transparency_data:
+        mode = "L" if image.mode == "1" else image.mode
+        convert = lambda part: part.convert(mode) if part.mode != mode else part  # noqa: E731
+    elif image.mode in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        convert = lambda part: (part.convert("LA") if part.mode == "La" else part).convert(mode)  # noqa: E731
+    else:
+        raise InputError(f"has samples of Pillow's mode {image.mode}; convert it to 8 or 16 bits a sample")
+    width, height = image.size
+    rows = max(1, _STRIP_PX // width)
+    found = np.empty(0)
+    for top in range(0, height, rows):
+        part = np.asarray(convert(image.crop((0, top, width, min(top + rows, height)))))
+        if top == 0:
+            found = np.empty((height, *part.shape[1:]), part.dtype.newbyteorder("="))
+        found[top : top + rows] = part
+    return found
+
+
+def _deep(image: Image.Image, data: bytes) -> Samples:
+    """Return OpenCV's samples of more than 8 bits, as RGB or RGBA."""
+    import cv2  # only here: other pictures do without
+
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    channels = {"RGB": 3, "RGBA": 4}.get(image.mode)
+    if found is None or found.dtype != np.uint16 or found.shape != (image.height, image.width, channels):
+        raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
+    return found[:, :, [2, 1, 0, 3][: found.shape[2]]]
+
+
+def _agreed(deep: Samples, image: Image.Image, channels: slice = slice(None)) -> Samples:
+    """Return samples of 16 bits; InputError unless Pillow has the same upper 8."""
+    if not np.array_equal((deep >> 8).astype(np.uint8)[..., channels], _array(image, [])[..., channels]):
+        raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
+    return deep
+
+
+# --- PNG --------------------------------------------------------------------------------------------------------------
+
+
+def _png(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+    depth, palette = data[24], data[25] == 3
+    clear = None if palette else image.info.pop("transparency", None)
+    deep = depth == 16 and image.mode in ("RGB", "RGBA")
+    found = _agreed(_deep(image, containers.png_with(data)), image) if deep else _array(image, notes)
+    if clear is None:
+        return found
+    if depth in (2, 4):
+        clear *= 255 // (2**depth - 1)
+    alpha = np.where((found == clear).reshape(*found.shape[:2], -1).all(axis=2), 0, np.iinfo(found.dtype).max)
+    colours = (found, found, found) if found.ndim == 2 else (found,)
+    return np.dstack([*colours, alpha.astype(found.dtype)])
+
+
+# --- TIFF -------------------------------------------------------------------------------------------------------------
+
+
+def _check_tiff(data: bytes) -> None:
+    """Raise InputError for samples that Pillow takes for others, or of which the file does not say what they are."""
+    tiff = Tiff(data)
+    told = numbers(tiff, tiff.directory(tiff.first))
+    bits, forms, extra = told.get(_BITS, [1]), told.get(_FORMAT, [1]), told.get(_EXTRA, [])
+    photometric = told.get(_PHOTOMETRIC, [-1])[0]
+    if set(forms) != {1}:
+        words = {2: "signed", 3: "floating-point"}
+        form = next(words.get(form, "odd") for form in forms if form != 1)
+        raise InputError(f"has {form} samples of {bits[0]} bits; convert it to unsigned ones of 8 or 16")
+    if max(bits) > 16 or len(set(bits)) > 1:
+        raise InputError(f"has samples of {', '.join(map(str, sorted(set(bits))))} bits; convert it to 8 or 16")
+    own = {2: 3, 5: 4, 6: 3, 8: 3}.get(photometric, 1)
+    samples = told.get(_SAMPLES, [1])[0]
+    if own < samples != own + len(extra) or set(extra) - {0, 1, 2}:
+        raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
+    if photometric == 5 and told.get(_INKS, [1])[0] != 1:
+        raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
+    plain = told.get(_COMPRESSION, [1])[0] == 1
+    if photometric == _YCBCR and samples > 1 and plain:
+        usual = told.get(_SUBSAMPLING, [2, 2]) == [1, 1] and _BLACK_WHITE not in told
+        if not usual:
+            raise InputError("has YCbCr samples that are not read; convert it to RGB")
+
+
+def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+    tiff = Tiff(data)
+    told = numbers(tiff, tiff.directory(tiff.first))
+    bits, photometric, extra = told.get(_BITS, [1])[0], told.get(_PHOTOMETRIC, [0])[0], told.get(_EXTRA, [])
+    if extra and extra != [_ASSOCIATED] and extra != [_UNASSOCIATED]:
+        notes.append("an extra channel is left out")
+    if image.mode == "P" and max(told.get(_COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
+        image.putpalette(np.array(told[_COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
+    if image.mode in _GRAY_16:
+        found = _array(image, notes)
+        found = to_8_bits(found, notes, 4095) if bits == 12 else found
+        return np.iinfo(found.dtype).max - found if photometric == _WHITE_IS_ZERO else found
+    if bits == 16 and image.mode in ("RGB", "RGBA"):
+        if extra == [_ASSOCIATED]:
+            return _unmultiplied(_agreed(_deep(image, data), image, slice(3, 4)), notes)
+        if 0 not in extra:
+            return _agreed(_deep(image, data), image)
+    if bits == 16:
+        notes.append("of samples of 16 bits the upper 8 are used")
+    found = _array(image, notes)
+    if extra[:1] == [_ASSOCIATED] and found[..., 3].min() < 255:
+        notes.append("a TIFF with alpha: colours are rounded where it is nearly transparent")
+    return found
+
+
+def _tiff_size(image: Any) -> tuple[int, int]:
+    """Return width and height as they are stored, before Pillow turns the picture upright."""
+    return image.tag_v2[256], image.tag_v2[257]
+
+
+def _unmultiplied(samples: Samples, notes: list[str]) -> Samples:
+    """Return straight-alpha samples of 16 bits from those whose colours were multiplied by alpha."""
+    alpha = samples[:, :, 3:].astype(np.float32)
+    if alpha.min() < 65535:
+        notes.append("a TIFF with alpha: colours are rounded where it is nearly transparent")
+    colours = samples[:, :, :3].astype(np.float32) * (65535 / np.maximum(alpha, 1))
+    return np.dstack([np.minimum(colours + 0.5, 65535).astype(np.uint16), samples[:, :, 3]])
+
+
+# --- JPEG 2000 --------------------------------------------------------------------------------------------------------
+
+
+def _jpeg_2000(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+    depths = jpeg_2000_depths(data)
+    depth, colours = depths[0], image.info.get("colours", _SRGB)
+    if set(depths) != {depth} or not 1 <= depth <= 16:
+        raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
+    if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
+        raise InputError(f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; convert it")
+    top = (1 << depth) - 1
+    if depth > 8 and image.mode not in _GRAY_16:
+        found = to_8_bits(_deep(image, data), notes, top)
+        apart = (found - _array(image, [])).astype(np.uint8)  # Pillow's largest ones overflow to 0
+        if np.minimum(apart, 256 - apart.astype(np.int16)).max() > 1:
+            raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
+        return found
+    found = _array(image, notes)
+    if image.mode in ("P", "PA") or depth == 8:
+        return found
+    return to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
+
+
+def jpeg_2000_depths(data: bytes) -> list[int]:
+    """Return the bits of each component, negative for signed ones, from the SIZ segment of the codestream."""
+    at = data.index(b"\xff\x4f\xff\x51") + 4
+    count = int.from_bytes(data[at + 36 : at + 38])
+    told = data[at + 38 : at + 38 + 3 * count : 3]
+    return [-1 if byte & 0x80 else byte + 1 for byte in told]
+
+
+# --- PNM --------------------------------------------------------------------------------------------------------------
+
+
+def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
+    """Return samples of whichever range the header tells; Pillow would scale binary ones in Python, one by one."""
+    _, _, start, args = image.tile[0]
+    top = args[1] if isinstance(args, tuple) else 65535 if args == "I;16B" else 255
+    if data[:2] in (b"P2", b"P3"):
+        image.load()
+        found = np.asarray(image)
+        most = 65535 if image.mode == "I" else 255
+        if most == 65535:  # Pillow's scaling undone
+            found = (found.astype(np.int64) * top + most // 2) // most
+            return to_8_bits(found, notes, top)
+        return found
+    shape = (image.height, image.width, 3)[: 3 if data[:2] == b"P6" else 2]
+    dtype = np.dtype(">u2" if top > 255 else np.uint8)
+    stop = start + math.prod(shape) * dtype.itemsize
+    if stop > len(data):
+        raise containers.cut_off(data)
+    if re.match(rb"\s*P[1-6]\s", data[stop : stop + 8]):
+        notes.append(MORE)
+    found = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
+    return found.copy() if top == 255 else to_8_bits(found, notes, top)
