@@ -47,7 +47,7 @@ _PLUGINS = {
     "HEIC": "pillow_heif.as_plugin:HeifImageFile",
 }
 
-_SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _PHOTOMETRIC, _DNG_VERSION = 254, 255, 262, 50706
+_SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _BITS, _PHOTOMETRIC, _DNG_VERSION = 254, 255, 258, 262, 50706
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _SENSOR = (32803, 34892)
 """Photometric interpretations of raw samples: behind a colour filter, and linear."""
@@ -73,6 +73,7 @@ def opened(data: bytes, kind: str) -> ImageFile.ImageFile:
     """Return a picture whose header alone has been read. Raise what its plugin does for bytes that it does not like."""
     if kind == "TIFF":
         _check_tiff(data)
+        data = _black_is_zero(data)
     if kind == "JPEG":
         return _jpeg()(BytesIO(data))
     module, name = _PLUGINS[kind].split(":")
@@ -114,6 +115,18 @@ def _check_tiff(data: bytes) -> None:
         raise InputError(f"is {_CAMERA_RAW}; develop it to a TIFF or JPEG first")
     if told.get(_SUBFILE_TYPE, [0])[0] & (_REDUCED | _MASK) or told.get(_OLD_SUBFILE_TYPE, [1])[0] == _OLD_REDUCED:
         raise InputError("is a TIFF whose first picture is a reduced copy or a mask of another; save that one alone")
+
+
+def _black_is_zero(data: bytes) -> bytes:
+    """Return a TIFF of which Pillow does not take 16-bit gray for white where it is 0, or refuse it, by byte order."""
+    tiff = Tiff(data)
+    entries = {entry.tag: entry for entry in tiff.directory(tiff.first).entries}
+    told = {tag: tiff.numbers(entries[tag]) for tag in (_BITS, _PHOTOMETRIC) if tag in entries}
+    if told != {_BITS: [16], _PHOTOMETRIC: [0]}:
+        return data
+    edited = bytearray(data)
+    edited[entries[_PHOTOMETRIC].start : entries[_PHOTOMETRIC].stop] = (1).to_bytes(2, tiff.endian)
+    return bytes(edited)
 
 
 def numbers(tiff: Tiff, directory: Directory) -> dict[int, list[int]]:

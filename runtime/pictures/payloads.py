@@ -11,7 +11,7 @@ from runtime.pictures import exif
 from runtime.pictures.colour import Told
 from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
 from runtime.pictures.opening import main_pages
-from runtime.pictures.samples import MORE
+from runtime.pictures.samples import PAGES, Parts
 
 _EXIF_MARK, _XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _LONG_XMP_MARK = b"http://ns.adobe.com/xmp/extension/\0"
@@ -20,14 +20,12 @@ _VIDEO = re.compile(rb"\0\0\0[\x08-\x7f]ftyp[ -~]{4}")
 _AUXILIARY = re.compile(rb"urn:[!-~]+")
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
 _IPTC, _TIFF_IPTC, _TIFF_PHOTOSHOP = 0x0404, 33723, 34377
+_ANIMATION = "an animation: only its first frame is used"
 _SCREEN_DPI = (72, 96)
 """What programs write that know no resolution."""
 _UUIDS = {XMP: bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), EXIF: b"JpgTiffExif->JP2"}
 """Of metadata in JPEG 2000."""
 _RAW = "Raw profile type "
-
-Parts = dict[bytes, bytes]
-"""Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
 
 
 def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> dict[int, bytes]:
@@ -107,10 +105,10 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
     elif kind == "PNG":
         names = [name for name in _texts(image) if not name.startswith(_RAW)]
         notes += [f"its texts are left out: {', '.join(names)}"] * bool(names)
-        notes += [MORE] * (b"acTL" in parts)
+        notes += [_ANIMATION] * (b"acTL" in parts)
     elif kind == "TIFF":
         tags = _of(image, "tag_v2")
-        notes += [MORE] * (main_pages(data) > 1)
+        notes += [PAGES] * (main_pages(data) > 1)
         notes += ["its IPTC or Photoshop data are left out"] * (_TIFF_IPTC in tags or _TIFF_PHOTOSHOP in tags)
     elif kind in ("AVIF", "HEIC"):
         meta = parts.get(b"meta", b"")
@@ -120,8 +118,8 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
         notes += ["its depth or other auxiliary pictures are left out"] * any(b"gain" not in name for name in others)
         notes += ["its motion video is left out"] * (b"mpvd" in parts)
         notes += ["its crop is not applied"] * (b"clap" in parts and kind == "AVIF")
-    if kind in ("GIF", "WebP", "AVIF", "HEIC"):
-        notes += [MORE] * _of(image, "is_animated")
+    if kind in ("GIF", "WebP", "AVIF", "HEIC") and _animated(image):
+        notes.append(PAGES if kind == "HEIC" else _ANIMATION)
     if kind == "BMP" and (told := _profile_of_bmp(data)):
         notes.append(told)
     notes += ["its comment is left out"] * bool(image.info.get("comment"))
@@ -134,6 +132,13 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
     return notes
 
 
+def _animated(image: ImageFile.ImageFile) -> bool:
+    try:
+        return bool(_of(image, "is_animated"))
+    except Exception:  # the second frame is damaged: nobody needs it
+        return True
+
+
 def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     segments: list[tuple[str, bytes]] = _of(image, "applist")
     heads = b"".join(body for name, body in segments if name in ("APP1", "APP2"))
@@ -141,7 +146,7 @@ def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     if any(mark in heads for mark in _GAIN_MAPS[:-1]) or b"HDRGainMap" in data:
         notes.append("its gain map for HDR is left out")
     elif _further_pictures(image):
-        notes.append(MORE)
+        notes.append(PAGES)
     if _VIDEO.search(data) or b"MotionPhoto_Data" in data[-1 << 20 :]:
         notes.append("its motion video is left out")
     if any(body.startswith(_LONG_XMP_MARK) for _, body in segments):

@@ -90,7 +90,8 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):
         told[ICC] = profile
     upright_already = kind in ("TIFF", "HEIC")  # by their libraries
-    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, metadata.orientation(told)))
+    turn = metadata.orientation({EXIF: told.get(EXIF, b"")} if kind == "AVIF" else told)  # Pillow puts its turn there
+    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, turn))
     kept = metadata.fitting(told, pixels.ndim == 2, notes, (pixels.shape[1], pixels.shape[0]))
     return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
 
@@ -104,8 +105,7 @@ def _loaded(
         image = opening.opened(data, kind)
         if image.width * image.height > max_pixels:
             raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
-        image.info |= {"colours": int.from_bytes(parts[b"enum"])} if b"enum" in parts else {}
-        return image, samples.taken(image, kind, data, notes)
+        return image, samples.taken(image, kind, data, parts, notes)
 
     if kind == "PNG" and b"acTL" in parts:
         data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})

@@ -6,6 +6,7 @@ agree on the upper ones. Samples of other ranges (PNM, JPEG 2000, 12 bits) are s
 
 import math
 import re
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -18,17 +19,21 @@ from runtime.pictures import colour, containers
 from runtime.pictures.exif import Tiff
 from runtime.pictures.opening import numbers
 
+Parts = dict[bytes, bytes]
+"""Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
 U8 = NDArray[np.uint8]
 Samples = NDArray[Any]
 
-MORE = "it has further pictures or frames: only its first one is used"
+PAGES = "it has further pages or pictures: only the first one is used"
 
 _STRIP_PX = 1 << 20
 _ROWS = 64
 _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _COLOURS, _INKS = 258, 259, 262, 277, 284, 320, 332
-_EXTRA, _FORMAT, _SUBSAMPLING, _BLACK_WHITE = 338, 339, 530, 532
+_EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
+_YCBCR_OTHER = (529, 532)
+"""Coefficients, and what is black and white."""
 _WHITE_IS_ZERO, _YCBCR = 0, 6
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 
@@ -36,7 +41,7 @@ _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
 """Enumerated colour spaces of JPEG 2000."""
 
 
-def taken(image: ImageFile.ImageFile, kind: str, data: bytes, notes: list[str]) -> Samples:
+def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> Samples:
     """Load a picture and return its samples: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
     Raise InputError for samples of which we cannot be sure what they mean, and what Pillow raises for damaged ones.
@@ -47,17 +52,20 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, notes: list[str]) 
         _check_tiff(data)
         if image._im is None:  # Pillow would check the size by the limit of the whole process
             image.im = Image.new(image.mode, _tiff_size(image)).im
+    extents = image.tile[0].extents if kind == "GIF" else None
     image.load()
     if kind == "PNG":
         return _png(image, data, notes)
     if kind == "TIFF":
         return _tiff(image, data, notes)
     if kind == "JPEG 2000":
-        return _jpeg_2000(image, data, notes)
-    if kind == "BMP" and image.mode in ("1", "L"):  # Pillow takes such palettes for the samples' own meaning
-        bits = int.from_bytes(data[28:30] if data[14] >= 40 else data[24:26], "little")
-        if bits != {"1": 1, "L": 8}[image.mode]:
-            raise InputError(f"is a BMP of {bits} bits a pixel with a gray palette, which is not read; save it as PNG")
+        return _jpeg_2000(image, data, parts, notes)
+    if kind == "BMP":
+        _check_bmp(image, data)
+    if kind == "GIF":
+        return _gif(image, extents, notes)
+    if kind in ("AVIF", "HEIC") and (depth := _iso_depth(parts)) > 8:
+        notes.append(_rounded((1 << depth) - 1))
     return _array(image, notes)
 
 
@@ -66,8 +74,12 @@ def to_8_bits(samples: Samples, notes: list[str], top: int = 65535) -> U8:
     if samples.dtype == np.uint8 and top >= 255:
         return samples
     if top > 255:
-        notes.append(f"{top.bit_length()}-bit samples are rounded to 8 bits")
+        notes.append(_rounded(top))
     return _scaled(samples, top, np.uint8)
+
+
+def _rounded(top: int) -> str:
+    return f"{top.bit_length()}-bit samples are rounded to 8 bits"
 
 
 def widened(samples: Samples) -> Samples:
@@ -133,6 +145,33 @@ def _agreed(deep: Samples, image: Image.Image, channels: slice = slice(None)) ->
     return deep
 
 
+def _iso_depth(parts: Parts) -> int:
+    """Return the bits of a sample of AVIF or HEIC."""
+    return max(parts.get(b"pixi", bytes(5))[5:], default=8)
+
+
+# --- GIF and BMP ------------------------------------------------------------------------------------------------------
+
+
+def _gif(image: Image.Image, extents: tuple[int, int, int, int] | None, notes: list[str]) -> Samples:
+    """Return the first frame, transparent where it leaves parts of the screen empty; Pillow has colour 0 there."""
+    found = _array(image, notes)
+    if extents in (None, (0, 0, *image.size)) or found.shape[2:] == (4,):
+        return found
+    left, top, right, bottom = extents
+    alpha = np.zeros((image.height, image.width), np.uint8)
+    alpha[top:bottom, left:right] = 255
+    return np.dstack([found] * (3 if found.ndim == 2 else 1) + [alpha])
+
+
+def _check_bmp(image: Image.Image, data: bytes) -> None:
+    """Raise InputError for palettes that Pillow takes for the samples' own meaning, and alpha that it does not see."""
+    head = int.from_bytes(data[14:18], "little")
+    bits = int.from_bytes(data[28:30] if head >= 40 else data[24:26], "little")
+    if bits != {"1": 1, "L": 8}.get(image.mode, bits) or bits == 16 and head >= 56 and any(data[66:70]):
+        raise InputError(f"is a BMP of {bits} bits in a layout that is not read; save it as PNG")
+
+
 # --- PNG --------------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +195,8 @@ def _png(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
 def _check_tiff(data: bytes) -> None:
     """Raise InputError for samples that Pillow takes for others, or of which the file does not say what they are."""
     tiff = Tiff(data)
-    told = numbers(tiff, tiff.directory(tiff.first))
+    directory = tiff.directory(tiff.first)
+    told = numbers(tiff, directory)
     bits, forms, extra = told.get(_BITS, [1]), told.get(_FORMAT, [1]), told.get(_EXTRA, [])
     photometric = told.get(_PHOTOMETRIC, [-1])[0]
     if set(forms) != {1}:
@@ -171,10 +211,8 @@ def _check_tiff(data: bytes) -> None:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
     if photometric == 5 and told.get(_INKS, [1])[0] != 1:
         raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
-    plain = told.get(_COMPRESSION, [1])[0] == 1
-    if photometric == _YCBCR and samples > 1 and plain:
-        usual = told.get(_SUBSAMPLING, [2, 2]) == [1, 1] and _BLACK_WHITE not in told
-        if not usual:
+    if photometric == _YCBCR and samples > 1 and told.get(_COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
+        if told.get(_SUBSAMPLING) != [1, 1] or any(entry.tag in _YCBCR_OTHER for entry in directory.entries):
             raise InputError("has YCbCr samples that are not read; convert it to RGB")
 
 
@@ -220,9 +258,12 @@ def _unmultiplied(samples: Samples, notes: list[str]) -> Samples:
 # --- JPEG 2000 --------------------------------------------------------------------------------------------------------
 
 
-def _jpeg_2000(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) -> Samples:
     depths = jpeg_2000_depths(data)
-    depth, colours = depths[0], image.info.get("colours", _SRGB)
+    depth, colours = depths[0], int.from_bytes(parts.get(b"enum", bytes([_SRGB]))[:4])
+    told = [struct.unpack_from(">HHH", parts[b"cdef"], at) for at in range(2, len(parts.get(b"cdef", b"")) - 5, 6)]
+    if any((place, belongs) not in ((place, place + 1), (place, 0)) or kind > 1 for place, kind, belongs in told):
+        raise InputError("has channels in another order, or colours that are multiplied by alpha; convert it")
     if set(depths) != {depth} or not 1 <= depth <= 16:
         raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
     if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
@@ -235,8 +276,10 @@ def _jpeg_2000(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
             raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
         return found
     found = _array(image, notes)
-    if image.mode in ("P", "PA") or depth == 8:
+    if depth == 8:
         return found
+    if image.mode in ("P", "PA"):
+        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; convert it")
     return to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
 
 
@@ -257,18 +300,17 @@ def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
     top = args[1] if isinstance(args, tuple) else 65535 if args == "I;16B" else 255
     if data[:2] in (b"P2", b"P3"):
         image.load()
-        found = np.asarray(image)
-        most = 65535 if image.mode == "I" else 255
-        if most == 65535:  # Pillow's scaling undone
-            found = (found.astype(np.int64) * top + most // 2) // most
-            return to_8_bits(found, notes, top)
-        return found
+        if image.mode != "I":
+            notes += [_rounded(top)] * (top > 255)
+            return np.array(image)
+        found = (np.asarray(image).astype(np.int64) * top + 32767) // 65535  # Pillow's scaling undone
+        return to_8_bits(found, notes, top)
     shape = (image.height, image.width, 3)[: 3 if data[:2] == b"P6" else 2]
     dtype = np.dtype(">u2" if top > 255 else np.uint8)
     stop = start + math.prod(shape) * dtype.itemsize
     if stop > len(data):
         raise containers.cut_off(data)
     if re.match(rb"\s*P[1-6]\s", data[stop : stop + 8]):
-        notes.append(MORE)
+        notes.append(PAGES)
     found = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
     return found.copy() if top == 255 else to_8_bits(found, notes, top)
