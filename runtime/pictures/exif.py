@@ -19,7 +19,7 @@ SUB_IFDS, XMP, PHOTOSHOP, ICC, EXIF_IFD, GPS_IFD = 330, 700, 34377, 34675, 34665
 SUBJECT_AREA, MAKER_NOTE, PIXEL_WIDTH, PIXEL_HEIGHT, SUBJECT_LOCATION = 37396, 37500, 40962, 40963, 41492
 INTEROP_IFD, RELATED_WIDTH, RELATED_HEIGHT = 40965, 4097, 4098
 _RESOLUTION, _NO_UNIT = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT), 1
-_COMPRESSED = (37121, 37122, PIXEL_WIDTH, PIXEL_HEIGHT)
+COMPRESSED = (37121, 37122, PIXEL_WIDTH, PIXEL_HEIGHT)
 """Tags that EXIF keeps for files that are compressed its own way, as a JPEG is and a TIFF is not."""
 _STRIPS, _STRIP_BYTES, _THUMBNAIL, _THUMBNAIL_BYTES = 273, 279, 513, 514
 _POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS)
@@ -184,42 +184,46 @@ def density(exif: bytes) -> tuple[float, float] | None:
     return (across, down) if all(1 <= each <= _MAX_DENSITY for each in (across, down)) else None
 
 
-def edit(exif: bytes, numbers: Mapping[int, int], dropped: Collection[int] = (), thumbnail: bool = True) -> bytes:
-    """Return EXIF with other values of single numbers, and without the dropped tags; without its thumbnail unless told.
+def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
+    """Return EXIF in which those of the tags that it has are these numbers. Raise ValueError for what is no EXIF."""
+    tiff, edited = Tiff(exif), bytearray(exif)
+    directories = tiff.walk(chain=False)
+    if tiff.big or not directories or not directories[0].entries:
+        raise ValueError("no directory")
+    for entry in (e for d in directories for e in d.entries if e.tag in numbers):
+        number = numbers[entry.tag]
+        if tiff.numbers(entry) != [number]:
+            short = number < 1 << 16 and entry.kind == _SHORT or entry.tag == ORIENTATION
+            layout, kind = ("HHIHxx", _SHORT) if short else ("HHII", _LONG)
+            struct.pack_into(tiff.order + layout, edited, entry.at, entry.tag, kind, 1, number)
+    return bytes(edited)
+
+
+def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> bytes:
+    """Return EXIF without the dropped tags, and without its thumbnail unless told to keep it.
 
     What goes is zeroed, a directory with all that is in it, and cut off where it was last; the rest stays in its place.
     Raise ValueError for what is no EXIF, and where we cannot be sure that all of it is gone.
     """
-    tiff = Tiff(exif)
+    tiff, edited = Tiff(exif), bytearray(exif)
     directories, kept = tiff.walk(), tiff.walk(dropped, thumbnail)
-    if tiff.big or not kept[0].entries:
-        raise ValueError("no directory")
-    edited = bytearray(exif)
-    for entry in (e for d in kept for e in d.entries if e.tag in numbers):
-        value = numbers[entry.tag]
-        if tiff.numbers(entry) != [value]:
-            short = value < 1 << 16 and entry.kind == _SHORT or entry.tag == ORIENTATION
-            layout, kind = ("HHIHxx", _SHORT) if short else ("HHII", _LONG)
-            struct.pack_into(tiff.order + layout, edited, entry.at, entry.tag, kind, 1, value)
-    erased = [e for d in kept for e in d.entries if e.tag in dropped]
     gone = [d for d in directories if d not in kept]
-    if (dropped or not thumbnail) and not all(d.whole for d in directories):
+    going = [e for d in kept for e in d.entries if e.tag in dropped]
+    led_to = {at for e in going if e.tag in _POINTERS for at in tiff.numbers(e)}
+    if tiff.big or not kept or not all(d.whole for d in directories) or any(d.at in led_to for d in kept):
         raise ValueError("damaged directories")
-    if not erased and not gone:
-        return bytes(edited)
-
-    tables = [bytes(edited[d.at : d.stop]) for d in kept]
-    for start, stop in [(e.start, e.stop) for e in erased] + [place for d in gone for place in _extent(tiff, d)]:
+    if not going and not gone:
+        return exif
+    for start, stop in [(e.start, e.stop) for e in going] + [place for d in gone for place in _extent(tiff, d)]:
         edited[start:stop] = bytes(stop - start)
-    for directory, table in zip(kept, tables, strict=True):
-        rows = [table[e.at - directory.at :][:12] for e in directory.entries if e not in erased]
-        link = table[-4:] if thumbnail or directory.at != tiff.first else bytes(4)
-        if any(edited[e.at : e.at + 8] != table[e.at - directory.at :][:8] for e in directory.entries):
-            raise ValueError("its directories overlap")
-        shorter = struct.pack(f"{tiff.order}H", len(rows)) + b"".join(rows) + link
-        edited[directory.at : directory.stop] = shorter.ljust(len(table), b"\0")
-    end = max([d.stop for d in kept] + [e.stop for d in kept for e in d.entries if e not in erased])
-    return bytes(edited[:end])
+    for directory in kept:
+        if any(edited[e.at : e.at + 8] != exif[e.at : e.at + 8] for e in directory.entries):
+            raise ValueError("directories that overlap")
+        rows = [exif[e.at : e.at + 12] for e in directory.entries if e not in going]
+        link = exif[directory.stop - 4 : directory.stop] if thumbnail else bytes(4)
+        table = struct.pack(f"{tiff.order}H", len(rows)) + b"".join(rows) + link
+        edited[directory.at : directory.stop] = table.ljust(directory.stop - directory.at, b"\0")
+    return bytes(edited[: max(stop for d in kept for _, stop in _extent(tiff, d))])
 
 
 def _extent(tiff: Tiff, directory: Directory) -> Iterator[tuple[int, int]]:
@@ -238,7 +242,7 @@ def _extent(tiff: Tiff, directory: Directory) -> Iterator[tuple[int, int]]:
 def of_file(data: bytes, max_bytes: int) -> bytes:
     """Return the EXIF that a TIFF file's own tags amount to, bounded by max_bytes; empty when there are none.
 
-    The maker's note is left out, as it would no longer be in its place. Raises ValueError for what is no TIFF.
+    The maker's note is left out, as it would no longer be in its place. Raise ValueError for what is no TIFF.
     """
     tiff = Tiff(data)
     head, tree = (b"II*\0" if tiff.order == "<" else b"MM\0*"), bytearray()
@@ -263,7 +267,6 @@ def into_file(data: bytes, exif: bytes, icc: bytes, xmp: bytes) -> bytes:
 
     Its directory is written anew at the end, with all that the first one of EXIF has and the tags of the samples.
     """
-    exif = edit(exif, {}, _COMPRESSED, thumbnail=False) if exif else b""
     tiff, told = Tiff(data), Tiff(exif or data[:4] + bytes(4))
     shift = len(exif) + len(exif) % 2 - 8 if exif else 0
     (strips,) = (tiff.numbers(e) for e in tiff.directory(tiff.first).entries if e.tag == _STRIPS)

@@ -81,12 +81,16 @@ def fitting(
         lost.update([gone] if gone else [])
         return "" if gone else None
 
+    def upright(payload: bytes) -> bytes:
+        payload = exif.with_numbers(payload, numbers)
+        return exif.without(payload, _MISLAID, thumbnail=False) if turned else payload
+
     numbers = {exif.ORIENTATION: 1}
     if size:
         numbers |= dict.fromkeys((exif.WIDTH, exif.PIXEL_WIDTH, exif.RELATED_WIDTH), size[0])
         numbers |= dict.fromkeys((exif.HEIGHT, exif.PIXEL_HEIGHT, exif.RELATED_HEIGHT), size[1])
     edits = {
-        EXIF: lambda payload: exif.edit(payload, numbers, _MISLAID if turned else (), thumbnail=not turned),
+        EXIF: upright,
         ICC: lambda payload: _profile(payload, gray),
         XMP: lambda payload: xmp.edit(payload.rstrip(b"\0"), rule),
     }
@@ -103,7 +107,7 @@ def of_region(payloads: Mapping[int, bytes], notes: list[str]) -> dict[int, byte
         return "" if _of_whole(space, name) else None
 
     edits = {
-        EXIF: lambda payload: exif.edit(payload, {}, _SHOWING, thumbnail=False),
+        EXIF: lambda payload: exif.without(payload, _SHOWING, thumbnail=False),
         ICC: lambda payload: payload,
         XMP: lambda payload: xmp.edit(payload, rule),
     }
@@ -117,7 +121,7 @@ def reduced(payloads: Mapping[int, bytes], strip: bool, no_gps: bool, notes: lis
     """Return what is left after --strip (only the ICC profile) and --no-gps (no GPS position)."""
     kept = {kind: payload for kind, payload in payloads.items() if kind == ICC or not strip}
     edits = {
-        EXIF: lambda payload: exif.edit(payload, {}, (exif.GPS_IFD,)),
+        EXIF: lambda payload: exif.without(payload, (exif.GPS_IFD,)),
         ICC: lambda payload: payload,
         XMP: _without_position,
     }

@@ -49,6 +49,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _NO_ALPHA = ("Jpeg", "Ppm", "Bmp")
 _GRAY_AS_RGB = ("WebP", "Ppm")
 _NO_METADATA = ("Ppm", "Bmp")
+_EXIF_WITHOUT = {"Tiff": exif.COMPRESSED, "Avif": (exif.ORIENTATION,)}
+"""Tags that have no place in a format; with an orientation Pillow writes all of EXIF anew, to turn it into a box."""
 _LONGEST_SIDE_PX = {"Jpeg": 65_500, "WebP": 16_383, "Png": 1_000_000, "Avif": 32_768}
 """What libjpeg and libwebp can write, and libpng and libavif would read."""
 _EXIF_MARK = b"Exif\0\0"
@@ -119,10 +121,14 @@ def _held(payloads: Mapping[int, bytes], form: str, suffix: str, notes: list[str
             notes.append(f"{suffix} files hold no {name}: it is left out")
         elif limit and len(payload) > limit:
             notes.append(f"{len(payload)} bytes of {name} do not fit into a {suffix} file: it is left out")
-        elif form == "Avif" and kind == EXIF:  # Pillow would write all of it anew to turn its orientation into a box
-            held[kind] = exif.edit(payload, {}, (exif.ORIENTATION,))
         else:
             held[kind] = payload
+    if EXIF in held and form in _EXIF_WITHOUT:
+        try:
+            held[EXIF] = exif.without(held[EXIF], _EXIF_WITHOUT[form], thumbnail=form != "Tiff")
+        except ValueError as reason:
+            notes.append(f"its EXIF is left out ({reason})")
+            del held[EXIF]
     return held
 
 
