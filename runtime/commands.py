@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -197,12 +197,9 @@ def say(target: Path, line: str) -> None:
 @contextmanager
 def stderr_ours() -> Iterator[None]:
     """Keeps threads that read pictures from taking stderr away meanwhile, if any can be there."""
-    pixels = sys.modules.get("runtime.pixels")
-    if pixels is None:
+    lock = getattr(sys.modules.get("runtime.pixels"), "stderr_lock", None)
+    with lock or nullcontext():
         yield
-    else:
-        with pixels.stderr_lock:
-            yield
 
 
 def shown(name: str | Path) -> str:

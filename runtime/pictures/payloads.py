@@ -117,7 +117,6 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
         notes += ["its gain map for HDR is left out"] * gain_map
         notes += ["its depth or other auxiliary pictures are left out"] * any(b"gain" not in name for name in others)
         notes += ["its motion video is left out"] * (b"mpvd" in parts)
-        notes += ["its crop is not applied"] * (b"clap" in parts and kind == "AVIF")
     if kind in ("GIF", "WebP", "AVIF", "HEIC") and _animated(image):
         notes.append(PAGES if kind == "HEIC" else _ANIMATION)
     if kind == "BMP" and (told := _profile_of_bmp(data)):

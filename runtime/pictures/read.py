@@ -78,6 +78,8 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     numbers = payloads.colours(image, kind, parts)
     del image  # its memory, 4 bytes a pixel
 
+    if kind == "AVIF" and b"clap" in parts:
+        found = samples.cropped(found, parts[b"clap"])
     if numbers.narrow:
         found = samples.widened(found)
     if numbers.hdr:

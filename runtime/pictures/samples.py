@@ -8,6 +8,7 @@ import math
 import re
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,19 @@ def to_8_bits(samples: Samples, notes: list[str], top: int = 65535) -> U8:
 
 def _rounded(top: int) -> str:
     return f"{top.bit_length()}-bit samples are rounded to 8 bits"
+
+
+def cropped(samples: Samples, box: bytes) -> Samples:
+    """Return the part of samples that AVIF's clean aperture leaves; its four fractions: width, height, from the middle.
+
+    Raise InputError where it does not begin and end at whole pixels of the picture.
+    """
+    numbers = struct.unpack(">8i", box[:32])
+    width, height, right, down = (Fraction(*numbers[at : at + 2]) for at in (0, 2, 4, 6))
+    left, top = (samples.shape[1] - width) / 2 + right, (samples.shape[0] - height) / 2 + down
+    if any(edge.denominator > 1 for edge in (left, top, width, height)) or min(left, top) < 0 or min(width, height) < 1:
+        raise InputError("is an AVIF cropped between pixels, which is not read; save it as PNG")
+    return samples[int(top) : int(top + height), int(left) : int(left + width)]
 
 
 def widened(samples: Samples) -> Samples:
