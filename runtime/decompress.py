@@ -68,7 +68,7 @@ def decompress(args: argparse.Namespace) -> int:
     """Decompresses the files as the arguments of the command say and returns the exit status."""
     max_pixels = parse_max_pixels(args)
     region = _region(args.region)
-    from runtime.structure import SUFFIXES
+    from runtime.pictures.suffixes import SUFFIXES
 
     wanted = "." + (args.suffix or "png").lower().removeprefix(".")
     if wanted not in SUFFIXES:
@@ -81,12 +81,13 @@ def decompress(args: argparse.Namespace) -> int:
 def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
     """Returns what decompresses one file, to a suffix."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, partial, pixels
+    from runtime import container, partial
+    from runtime.pictures import metadata, write
 
     codec = open_codec(args)
 
     def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
         if args.suffix and suffix != wanted:
             raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
         data = take(job.source)
@@ -113,7 +114,9 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
             raise StreamError(f"{job.source}: {error}{hint}") from error
         height, width = picture.shape[:2]
-        made = pixels.encode(picture, suffix, sections, notes, spoil=True)
+        if region:
+            sections = metadata.of_region(sections, notes)
+        made = write.encode(picture, suffix, sections, notes)
         deliver(job.target, made)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)

@@ -4,7 +4,7 @@ import struct
 
 SECRET = b"53.5503N"
 OWNER = b"Anna Gargalo\0"
-THUMBNAIL = b"\xff\xd8" + b"thumbnail" * 20 + b"\xff\xd9"
+THUMBNAIL = b"\xff\xd8\xff\xdb" + b"thumbnail" * 20 + b"\xff\xd9"
 _KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 10: 8}
 
 Field = tuple[int, int, bytes]

@@ -68,7 +68,10 @@ def edit(packet: bytes, rule: Rule) -> bytes:
 
     parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, end, refuse
     try:
+        packet.decode()
         parser.Parse(packet, True)
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
     except expat.ExpatError as error:
         raise ValueError(f"it is not well-formed: {error}") from error
     pieces, kept_to = [], 0
