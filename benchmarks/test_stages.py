@@ -13,8 +13,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
-from runtime import alpha, container, pixels, spec, wavelet
+from runtime import alpha, container, spec, wavelet
 from runtime.codec import Codec, Symbols
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 from runtime.transform import FINE_LEVELS, joined, low_band
 
 COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
@@ -46,8 +48,8 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
 @pytest.mark.benchmark(group="pixels")
 def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    pixels.write(path, picture)
-    assert np.array_equal(benchmark(pixels.read, path).pixels, picture)
+    write(path, picture)
+    assert np.array_equal(benchmark(read, path).pixels, picture)
 
 
 @pytest.mark.benchmark(group="pixels")

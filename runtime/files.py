@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from runtime.codec import Codec
 from runtime.container import MAGIC
 from runtime.pictures import read, write
+from runtime.pixels import write_whole
 
 Pixels = NDArray[np.uint8]
 SUFFIX = ".gar"
@@ -30,8 +31,6 @@ def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
     """Writes what imread returns; quality, 1 to 100, is that of a .gar file. Raises InputError and OSError."""
     path = Path(path)
     if path.suffix.lower() == SUFFIX:
-        from runtime.pixels import write_whole
-
         write_whole(path, shared_codec().encode(picture, quality))
     else:
         write.write(path, picture)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, corrections, pixels, spec, streams, transform, wavelet
+from runtime import container, corrections, spec, streams, transform, wavelet
 from runtime.codec import LAYERS_END, ROWS, Codec, Part, Symbols
 from runtime.corrections import BANDS, Corrections
 from runtime.errors import BundleError, InputError, StreamError
 from runtime.groups import Order
 from runtime.latents import Level
 from runtime.networks import Networks
+from runtime.pictures.read import read
 from runtime.transform import Coefficients, packed_stride, padded
 from runtime.windows import squares
 
@@ -24,7 +25,7 @@ PROJECT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def cam() -> np.ndarray:
     """A part of a photograph, RGB (256, 384, 3)."""
-    return np.ascontiguousarray(pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
+    return np.ascontiguousarray(read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

@@ -19,6 +19,7 @@ from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
 from runtime.pictures import exif, metadata
 from runtime.pictures.suffixes import SUFFIXES
+from runtime.pixels import write_whole
 
 Pixels = NDArray[np.uint8]
 
@@ -64,8 +65,6 @@ def write(path: str | Path, pixels: Pixels) -> None:
 
     Raise InputError for a suffix not in SUFFIXES or a format that cannot hold the picture, OSError.
     """
-    from runtime.pixels import write_whole
-
     path = Path(path)
     write_whole(path, encode(pixels, suffix_of(path)))
 
