@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 from runtime.errors import InputError
 
@@ -178,25 +178,23 @@ def to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Call
     """Return what converts parts of a CMYK or LAB picture to sRGB: through a profile, relative colorimetric with black
     point compensation; CMYK without one by (1 - colour)(1 - black).
     """
-    if image.mode == "LAB":
-        given: Any = ImageCms.createProfile("LAB")  # D50, as TIFF and ICC have it
-    elif profile:
-        try:
+    from PIL import ImageCms  # a library of its own, which hardly any picture needs
+
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+    try:
+        if image.mode == "LAB":  # D50, as TIFF and ICC have it
+            given: Any = ImageCms.createProfile("LAB")
+        elif profile:
             given = ImageCms.ImageCmsProfile(BytesIO(profile))
-            return _transform(given, image.mode, notes)
-        except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            notes.append(f"its CMYK profile cannot be used ({error}): colours are approximate")
+        else:
+            notes.append("CMYK without a profile: colours are approximate")
+            return lambda part: part.convert("RGB")
+        srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        made = ImageCms.buildTransform(given, srgb, image.mode, "RGB", intent, flags)
+    except (ImageCms.PyCMSError, OSError) as error:
+        notes.append(f"its CMYK profile cannot be used ({error}): colours are approximate")
         return lambda part: part.convert("RGB")
-    else:
-        notes.append("CMYK without a profile: colours are approximate")
-        return lambda part: part.convert("RGB")
-    return _transform(given, image.mode, notes)
-
-
-def _transform(given: Any, mode: str, notes: list[str]) -> Callable[[Image.Image], Image.Image]:
-    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    made = ImageCms.buildTransform(given, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
-    notes.append(f"{'CIELab' if mode == 'LAB' else mode} colours become sRGB")
+    notes.append(f"{'CIELab' if image.mode == 'LAB' else 'CMYK'} colours become sRGB")
     return made.apply
 
 
