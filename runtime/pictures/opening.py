@@ -74,6 +74,8 @@ def opened(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "TIFF":
         _check_tiff(data)
         data = _black_is_zero(data)
+    if kind == "WebP" and 8 + int.from_bytes(data[4:8], "little") > len(data):
+        raise containers.cut_off(data)
     if kind == "JPEG":
         return _jpeg()(BytesIO(data))
     module, name = _PLUGINS[kind].split(":")

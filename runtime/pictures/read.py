@@ -4,6 +4,7 @@ Samples come out as the file means them, upright. What cannot be kept is told in
 Nothing of the process is changed meanwhile: threads may read as they like.
 """
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +60,10 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         reason = " ".join(str(error).split())
         if "out of memory" in reason:
             raise MemoryError(reason) from error
-        hint = "is cut off" if "truncated" in reason.lower() else "cannot be read, it may be damaged"
-        raise InputError(f"{name} {hint} ({reason or type(error).__name__}); get another copy of it") from error
+        if "truncated" in reason.lower():
+            raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
+        reason = reason if re.search("[a-z] [a-z]", reason) else "its layout or compression is unknown"
+        raise InputError(f"{name} cannot be read ({reason}); if another program can, save it as PNG there") from error
 
 
 def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:

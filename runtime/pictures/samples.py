@@ -36,6 +36,8 @@ _EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
 _YCBCR_OTHER = (529, 532)
 """Coefficients, and what is black and white."""
 _WHITE_IS_ZERO, _YCBCR = 0, 6
+_PLANES = ((2, 8), (2, 16), (5, 8))
+"""Photometric interpretation and bits of which Pillow reads separate planes rightly."""
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 
 _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
@@ -223,6 +225,8 @@ def _check_tiff(data: bytes) -> None:
     samples = told.get(_SAMPLES, [1])[0]
     if own < samples != own + len(extra) or set(extra) - {0, 1, 2}:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
+    if told.get(_PLANAR, [1])[0] != 1 and samples > 1 and (photometric, bits[0]) not in _PLANES:
+        raise InputError("has separate planes of samples other than RGB or 8-bit CMYK; save it with samples together")
     if photometric == 5 and told.get(_INKS, [1])[0] != 1:
         raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
     if photometric == _YCBCR and samples > 1 and told.get(_COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
