@@ -101,6 +101,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
                 saved = partial.salvage(codec, data, region, max_pixels)
                 picture, sections = saved.pixels, saved.metadata
                 notes += saved.damage
+                del saved
             elif args.layer is not None:
                 picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
             else:
@@ -113,10 +114,11 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
         except StreamError as error:
             hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
             raise StreamError(f"{job.source}: {error}{hint}") from error
-        height, width = picture.shape[:2]
+        (height, width), given = picture.shape[:2], [picture]
+        del picture
         if region:
             sections = metadata.of_region(sections, notes)
-        made = write.encode(picture, suffix, sections, notes)
+        made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
         deliver(job.target, made)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)

@@ -284,9 +284,8 @@ def into_file(data: bytes, exif: bytes, icc: bytes, xmp: bytes) -> bytes:
     head = (exif or data[:8]).ljust(8 + shift, b"\0")
     at = len(data) + shift + (len(data) + shift) % 2
     tail = _table(fields + described, told.order, at)
-    return b"".join(
-        [head[:4], struct.pack(f"{told.order}I", at), head[8:], data[8:].ljust(at - len(head), b"\0"), tail]
-    )
+    parts = (head[:4], struct.pack(f"{told.order}I", at), head[8:], memoryview(data)[8:])
+    return b"".join((*parts, bytes((len(data) + shift) % 2), tail))
 
 
 def _table(fields: list[Field], order: str, at: int) -> bytes:
