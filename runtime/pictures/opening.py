@@ -48,6 +48,8 @@ _PLUGINS = {
 }
 
 _SUBFILE_TYPE, _OLD_SUBFILE_TYPE, _BITS, _PHOTOMETRIC, _DNG_VERSION = 254, 255, 258, 262, 50706
+_SINGLE = (_SUBFILE_TYPE, _OLD_SUBFILE_TYPE, 256, 257, 259, _PHOTOMETRIC, 266, 274, 277, 278, 284, 296, 317, 322, 323)
+"""Tags of one number each."""
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 _SENSOR = (32803, 34892)
 """Photometric interpretations of raw samples: behind a colour filter, and linear."""
@@ -111,6 +113,8 @@ def _check_tiff(data: bytes) -> None:
     if not first.whole or any(entry.start == entry.stop and entry.kind < 14 for entry in first.entries):
         raise containers.cut_off(data)
     told = numbers(tiff, first)
+    if any(len(told.get(tag, [0])) > 1 for tag in _SINGLE):
+        raise InputError("has a damaged directory; get another copy of it")
     below = [numbers(tiff, tiff.directory(at)) for at in told.get(SUB_IFDS, [])[:16]]
     pages = [numbers(tiff, page) for page in following(tiff)]
     if _DNG_VERSION in told or any(page.get(_PHOTOMETRIC, [0])[0] in _SENSOR for page in (told, *below, *pages)):

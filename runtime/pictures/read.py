@@ -104,7 +104,9 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
 def _loaded(
     data: bytes, kind: str, parts: dict[bytes, bytes], max_pixels: int, notes: list[str]
 ) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
-    """Return a loaded picture and its samples; of an animated PNG, and one whose texts are damaged, without those."""
+    """Return a loaded picture and its samples; without an animation, and without metadata that are damaged so
+    that the plugin does not go on.
+    """
 
     def load(data: bytes) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
         image = opening.opened(data, kind)
@@ -119,11 +121,12 @@ def _loaded(
     except (InputError, MemoryError):
         raise
     except Exception:
-        if kind != "PNG":
+        if kind not in ("PNG", "AVIF"):
             raise
-        found = load(containers.png_with(data, _PNG_WITHOUT_TEXTS))
-        notes.append("its texts and profile are damaged or too long: they are left out")
-        return found
+    plain = containers.png_with(data, _PNG_WITHOUT_TEXTS) if kind == "PNG" else containers.avif_without_exif(data)
+    found = load(plain)
+    notes.append("its texts, profile or EXIF are damaged or too long: they are left out")
+    return found
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -54,7 +54,7 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     if kind == "TIFF":
         _check_tiff(data)
         if image._im is None:  # Pillow would check the size by the limit of the whole process
-            image.im = Image.new(image.mode, _tiff_size(image)).im
+            image.im = Image.new(image.mode, _tiff_size(image), None).im
     extents = image.tile[0].extents if kind == "GIF" else None
     image.load()
     if kind == "PNG":
