@@ -1,0 +1,39 @@
+"""Each kind of picture file becomes the pixels that its format says, or is refused in one line; never other pixels.
+
+The files and what they must become are in files/, one module a format. test_generators.py asks other libraries whether
+the files are what we take them for.
+"""
+
+import re
+
+import pytest
+
+from pictures.files import CASES, Case, difference
+from runtime.container import ICC
+from runtime.errors import InputError
+
+try:
+    from runtime.pictures.read import decode
+except ImportError:
+    from runtime.pixels import decode
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+def test_samples_mean_what_the_file_says(case: Case) -> None:
+    data = case.make()
+    try:
+        picture = decode(data, case.name)
+    except InputError as refusal:
+        said = str(refusal)
+        assert case.reason is not None, f"a picture that must be read: {said}"
+        assert case.name in said and "\n" not in said
+        assert re.search(case.reason, said, re.IGNORECASE), f"the reason is not {case.reason}: {said}"
+        return
+    assert case.wanted, f"taken as {picture.pixels.shape} with {picture.notes}; it must be refused: {case.reason}"
+    apart = [difference(picture.pixels, want) for want in case.wanted]
+    shapes = [want.shape for want in case.wanted]
+    assert min(apart) <= case.within, f"{picture.pixels.shape} for {shapes}, apart {apart}, notes {picture.notes}"
+    if case.note:
+        assert re.search(case.note, "\n".join(picture.notes), re.IGNORECASE), f"no note of {case.note}: {picture.notes}"
+    if case.profile is not None:
+        assert (ICC in picture.metadata) == case.profile, f"a profile: {ICC in picture.metadata}"
