@@ -7,8 +7,8 @@ the files are what we take them for.
 import re
 
 import pytest
-
 from pictures.files import CASES, Case, difference
+
 from runtime.container import ICC
 from runtime.errors import InputError
 

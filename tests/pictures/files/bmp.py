@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-
 from pictures.files.case import Array, Case, alpha, gray, levels, packed, rgb, rgba, scaled
 
 RGB, RLE8, RLE4, BITFIELDS, JPEG, PNG, ALPHABITFIELDS = range(7)
@@ -112,7 +111,10 @@ def cases() -> Iterator[Case]:
         shades = np.repeat(scaled(np.arange(1 << bits), (1 << bits) - 1).round()[:, None], 3, 1)
         seen = shades[values]
         yield Case(
-            f"bmp/gray-palette-{bits}bit", partial(bmp, values, bits, colours=shades), (seen[..., 0], seen), reason=reason
+            f"bmp/gray-palette-{bits}bit",
+            partial(bmp, values, bits, colours=shades),
+            (seen[..., 0], seen),
+            reason=reason,
         )
     values = levels(gray(), 1)
     white_first = np.array([[255, 255, 255], [0, 0, 0]])

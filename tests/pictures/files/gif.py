@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-
 from pictures.files.bmp import palette
 from pictures.files.case import Array, Case, gray, levels
 

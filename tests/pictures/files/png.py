@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-
 from pictures.files.case import Array, Case, alpha, gray, levels, packed, rgb, rgba, scaled, seen_gray, turned
 from pictures.files.exif import exif, xmp
 

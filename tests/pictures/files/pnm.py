@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-
 from pictures.files.case import Array, Case, gray, levels, packed, rgb, rgba, scaled, seen_gray
 
 MAXVALS = (1, 3, 15, 100, 255, 256, 1023, 4095, 65535)
@@ -71,6 +70,8 @@ def cases() -> Iterator[Case]:
     for kind, (values, seen) in tuples.items():  # not claimed: right or refused
         for maxval in (255, 65535):
             stored = levels(values, maxval)
-            yield Case(f"pam/{kind.lower()}-maxval{maxval}", partial(pam, stored, maxval, kind.encode()), seen, reason="")
+            yield Case(
+                f"pam/{kind.lower()}-maxval{maxval}", partial(pam, stored, maxval, kind.encode()), seen, reason=""
+            )
     yield Case("pam/blackandwhite", partial(pam, bits, 1, b"BLACKANDWHITE"), bits * 255, reason="")
     yield Case("pfm/gray", partial(pfm, gray() / 255), gray(), reason="")

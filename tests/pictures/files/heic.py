@@ -1,0 +1,62 @@
+"""HEIC: colours, gray, alpha, turns as the file tells them; coded by x265 in pillow-heif, put into boxes here."""
+
+import functools
+import io
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from pictures.files import colour
+from pictures.files.bmff import BT601, BT709, IDENTITY, TURNS, Coded, box, found, heif, nclx
+from pictures.files.case import Array, Case, alpha, gray, rgb, smooth, turned
+from pictures.files.exif import exif, xmp
+from PIL import Image
+
+SIZE = (64, 128)
+"""libheif fills other sizes up and cuts them with a further property."""
+
+
+def coded(planes: Array) -> Coded:
+    return _coded(planes.astype(np.uint8).tobytes(), planes.shape)
+
+
+@functools.cache
+def _coded(samples: bytes, shape: tuple[int, ...]) -> Coded:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    planes = np.frombuffer(samples, np.uint8).reshape(shape)
+    if planes.ndim == 3:  # with the identity matrix G is stored as Y, B as Cb, R as Cr
+        planes = planes[:, :, [2, 0, 1]]
+    file = io.BytesIO()
+    picture = pillow_heif.from_pillow(Image.fromarray(np.ascontiguousarray(planes)))
+    picture.save(file, quality=-1, chroma=444, matrix_coefficients=IDENTITY)
+    return found(file.getvalue(), b"mdat"), box(b"hvcC", found(file.getvalue(), b"hvcC"))
+
+
+def heic(planes: Array, told: bytes | None = None, opacity: Array | None = None, **options: Any) -> bytes:
+    """Returns a file of Y, Cb, Cr or of Y; options are those of heif()."""
+    depths = bytes([8] * (planes.shape[2] if planes.ndim == 3 else 1))
+    faint = None if opacity is None else coded(opacity)
+    return heif(b"hvc1", coded(planes), SIZE, depths, told, opacity=faint, **options)
+
+
+def cases() -> Iterator[Case]:
+    colours, shades, opacity = rgb(*SIZE), gray(*SIZE), alpha(*SIZE)
+    stored, identity = colours[:, :, [1, 2, 0]], nclx(matrix=IDENTITY)
+    seen_clear = np.dstack([colours, opacity])
+    yield Case("heic/identity", partial(heic, stored, identity), colours)
+    yield Case("heic/alpha", partial(heic, stored, identity, opacity), seen_clear)
+    yield Case("heic/gray", partial(heic, shades), (shades, np.repeat(shades[..., None], 3, 2)))
+    for name, matrix, red, blue in (("bt601", BT601, 0.299, 0.114), ("bt709", BT709, 0.2126, 0.0722)):
+        picture = smooth(*SIZE)
+        make = partial(heic, colour.ycbcr(picture, red, blue).round(), nclx(matrix=matrix))
+        yield Case(f"heic/{name}", make, picture, 3.5)
+    for orientation, turns in TURNS.items():
+        for name, told in (("", ()), ("-as-exif-says", ((b"Exif", bytes(4) + exif(orientation)),))):
+            make = partial(heic, stored, identity, turns=turns, payloads=told)
+            yield Case(f"heic/turned{orientation}{name}", make, turned(colours, orientation))
+        told = ((b"Exif", bytes(4) + exif(orientation % 8 + 1)), (b"mime", xmp(3)))
+        make = partial(heic, stored, identity, opacity, turns=turns, payloads=told)
+        yield Case(f"heic/turned{orientation}-unlike-exif-alpha", make, turned(seen_clear, orientation))
+    yield Case("heic/cut-off", lambda: heic(stored, identity)[:-300], reason="cut|truncated|damaged|whole|read")
