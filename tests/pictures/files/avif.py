@@ -1,7 +1,7 @@
 """AVIF: depths, sampling, matrices and ranges, alpha, turns and mirrors, colour told by nclx.
 
-libavif (in imagecodecs) codes samples without loss; the boxes around them are made here, so that the same samples can be
-said to be of any matrix, range or turn. Sources: AVIF 1.1, ISO/IEC 23008-12 (HEIF), ISO/IEC 23000-22 (MIAF), ITU-T H.273.
+libavif (in imagecodecs) codes samples without loss; the boxes around them are made here, so that the same samples can
+be said to be of any matrix, range or turn. Sources: AVIF 1.1, ISO/IEC 23008-12 (HEIF), 23000-22 (MIAF), ITU-T H.273.
 """
 
 import functools

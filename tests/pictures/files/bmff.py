@@ -1,4 +1,4 @@
-"""HEIF files around coded pictures: one, its alpha, its turns, its colours, EXIF and XMP (ISO/IEC 23008-12 and 14496-12)."""
+"""HEIF files around a coded picture: alpha, turns, colours, EXIF and XMP (ISO/IEC 23008-12 and 14496-12)."""
 
 import struct
 
@@ -50,7 +50,7 @@ def heif(
     premultiplied: bool = False,
     payloads: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
-    """Returns a file of a picture of (height, width), depths bits in each channel, with a colour box and turns in their order.
+    """Returns a file of a picture of (height, width), with so many bits in each channel, a colour box, turns in order.
 
     kind is av01 or hvc1; payloads are (Exif or mime, bytes). Alpha is a second picture, turned alike.
     """

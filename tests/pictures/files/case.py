@@ -1,7 +1,7 @@
 """What a generated picture file must become, and the sample pictures that the files are made of.
 
-Nothing here knows the code under test. What a file must become is worked out from the samples that were put into it, as the
-format's specification says; in files that lose something, within a tolerance that the case states.
+Nothing here knows the code under test. What a file must become is worked out from the samples that were put into it,
+as the format's specification says; where coding loses something, within a tolerance that the case states.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Case:
     id: str
     make: Callable[[], bytes]
     want: Array | tuple[Array, ...] = ()
-    """Samples, 0 to 255, not rounded; one of several where the format leaves a choice; none where it must be refused."""
+    """Samples, 0 to 255, not rounded; several where the format leaves a choice; none where it must be refused."""
     within: float = NEAREST
     """The largest difference of a sample."""
     reason: str | None = None

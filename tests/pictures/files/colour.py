@@ -24,7 +24,7 @@ def lab_to_srgb(lab: Array) -> NDArray[np.float64]:
 
 
 def ycbcr(picture: Array, red: float = 0.299, blue: float = 0.114) -> NDArray[np.float64]:
-    """Returns Y, Cb, Cr of full range, 0 to 255, not rounded; red and blue are their parts of Y (T.871 7 by default)."""
+    """Returns Y, Cb, Cr of full range, 0 to 255, not rounded; red and blue are their parts of Y (T.871)."""
     r, g, b = np.moveaxis(picture.astype(float), -1, 0)
     y = red * r + (1 - red - blue) * g + blue * b
     chroma = [np.clip((c - y) / (2 - 2 * part) + 128, 0, 255) for c, part in ((b, blue), (r, red))]
@@ -41,14 +41,14 @@ def from_ycbcr(samples: Array, red: float = 0.299, blue: float = 0.114) -> NDArr
 def lab(height: int = 27, width: int = 38) -> NDArray[np.int64]:
     """Returns integers L 0..100, a, b that all lie inside of sRGB."""
     y, x = np.mgrid[0:height, 0:width]
-    picture = np.stack([30 + x, (y - 13) * 2, (x - 18) // 2], -1)
-    picture[:5, :7], picture[:4, -6:] = (50, 30, 20), (75, 0, 0)
-    picture[-3:, :4], picture[-6:, -5:] = (20, 0, 0), (60, -20, 10)
+    picture = np.stack([40 + x, y - 13, (x - 18) // 2], -1)
+    picture[:5, :7], picture[:4, -6:] = (50, 25, 15), (85, 0, 0)
+    picture[-3:, :4], picture[-6:, -5:] = (30, 0, 0), (60, -20, 10)
     return picture
 
 
 def inks(height: int = 48, width: int = 64) -> NDArray[np.int64]:
-    """Returns CMYK, 0 no ink: colours without black at the left, black alone at the right, so that all formulas agree."""
+    """Returns CMYK, 0 for no ink: colours at the left, black alone at the right, so that all formulas agree."""
     y, x = np.mgrid[0:height, 0:width]
     picture = np.stack([x * 6, y * 5, 200 - y * 3 - x, np.zeros_like(x)], -1)
     picture[:, width // 2 :] = 0

@@ -50,7 +50,7 @@ def jp2(values: Array, space: int, bits: int = 8, boxes: bytes = b"", signed: bo
 
 
 def channels(*told: tuple[int, int, int]) -> bytes:
-    """Returns a cdef box of (channel, kind, belongs to) (I.5.3.6); kinds are 0 colour, 1 alpha, 2 premultiplied alpha."""
+    """Returns a cdef box of (channel, kind, belongs to) (I.5.3.6); kind 0 is colour, 1 alpha, 2 premultiplied alpha."""
     return box(b"cdef", struct.pack(">H", len(told)) + b"".join(struct.pack(">HHH", *one) for one in told))
 
 

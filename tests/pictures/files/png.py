@@ -1,4 +1,4 @@
-"""PNG: each colour type, depth, interlacing, filter, transparency, and what chunks tell (PNG specification, 3rd edition)."""
+"""PNG: each colour type, depth, interlacing, filter, transparency, and what chunks tell (PNG, third edition)."""
 
 import struct
 import zlib
