@@ -37,11 +37,12 @@ READERS = {
     "qoi": imagecodecs.qoi_decode,
 }
 NOT_AS_SEEN = {
-    "any": "orientation[2-8]|exif-before-xmp|xmp-then-exif|exif-behind|in-fact|turned[2-8]|animated|as-long|signed",
+    "turns": "orientation[2-8]|turned[2-8]|exif-before-xmp|xmp-then-exif|exif-behind|as-long",
+    "kinds": "in-fact|(avif|gif|webp)/animated|signed",
     "models": "cmyk|ycck|lab|ycbcr-[12]x|sycc-12|(tif|jp2)/.*palette",
     "alpha": "-associated|premultiplied|unspecified|white-is-zero-alpha",
     "channels": "another|reduced-first|smaller-than-screen",
-    "unread": "bmp/.*-2bit|bmp/core|bmp/rle|of-other-depth|bmp/masks-.*header40|101010",
+    "unread": "cropped|avif/grid|bmp/.*-2bit|bmp/core|bmp/rle|of-other-depth|bmp/masks-.*header40|101010",
 }
 """What a reader hands over as stored, or does not read: turns, other colour models and channels, rare BMPs."""
 LEFT_OUT = re.compile("|".join(NOT_AS_SEEN.values()))

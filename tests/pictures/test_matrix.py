@@ -37,3 +37,20 @@ def test_samples_mean_what_the_file_says(case: Case) -> None:
         assert re.search(case.note, "\n".join(picture.notes), re.IGNORECASE), f"no note of {case.note}: {picture.notes}"
     if case.profile is not None:
         assert (ICC in picture.metadata) == case.profile, f"a profile: {ICC in picture.metadata}"
+
+
+PLAIN = {
+    *("png/type2-8bit", "png/type0-1bit", "png/type3-4bit", "png/type6-8bit-adam7", "gif/256colours"),
+    *("jpg/baseline-420", "jpg/progressive-gray", "webp/lossless-simple", "webp/lossy-alpha-simple"),
+    *("tif/lzw-strips", "tif/gray-8bit-big", "tif/reduced-behind", "avif/identity-8bit", "avif/gray-full-8bit"),
+    *("bmp/24bit-header40-bottom-up", "pbm/p4", "pgm/p5-maxval255", "ppm/p6-maxval255"),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.id in PLAIN], ids=lambda case: case.id)
+def test_of_a_plain_file_there_is_nothing_to_tell(case: Case) -> None:
+    assert decode(case.make(), case.name).notes == ()
+
+
+def test_the_plain_files_are_among_the_cases() -> None:
+    assert {case.id for case in CASES} >= PLAIN

@@ -5,6 +5,7 @@ be said to be of any matrix, range or turn. Sources: AVIF 1.1, ISO/IEC 23008-12 
 """
 
 import functools
+import io
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -21,12 +22,15 @@ from pictures.files.bmff import (
     UNSPECIFIED,
     Coded,
     box,
+    crop,
     found,
     heif,
     nclx,
+    turn,
 )
 from pictures.files.case import Array, Case, alpha, gray, levels, rgb, rgba, scaled, smooth, turned
 from pictures.files.exif import exif, xmp
+from PIL import Image
 
 PARTS = {BT709: (0.2126, 0.0722), BT601: (0.299, 0.114), BT2020: (0.2627, 0.0593)}
 """Of red and blue in Y."""
@@ -135,4 +139,21 @@ def cases() -> Iterator[Case]:
     for name, transfer in (("pq", 16), ("hlg", 18)):
         make = partial(avif, levels(_green_blue_red(rgb()), 1023), nclx(9, transfer, IDENTITY), 10)
         yield Case(f"avif/nclx-{name}", make, reason="HDR|PQ|HLG")
+    # libavif leaves cropping to its caller (MIAF 7.3.6.7 wants it); with a note the whole picture will do.
+    part = crop((27, 38), 3, 4, 21, 20)
+    for name, boxes, quarters in (("cropped", (part,), 0), ("cropped-and-turned", (part, turn(3)), -1)):
+        make, reason = partial(avif, gray(), turns=boxes), "aperture|crop|clap"
+        yield Case(f"avif/{name}", make, np.rot90(gray(), quarters), reason=reason, note=reason)
+    for height, width in ((128, 192), (100, 130)):  # the last tiles may reach over the edge
+        whole = colour.ycbcr(rgb(height, width)).round()
+        padded = np.pad(whole, [(0, 128 - height), (0, 192 - width), (0, 0)], mode="edge")
+        tiles = [coded(padded[top : top + 64, left : left + 64]) for top in (0, 64) for left in (0, 64, 128)]
+        for orientation in (1, 6):
+            make = partial(heif, b"av01", tiles, (height, width), b"\x08" * 3, turns=TURNS[orientation], columns=3)
+            name = f"avif/grid-{width}x{height}-turned{orientation}"
+            yield Case(name, make, turned(rgb(height, width), orientation), 3.5)
+    film = io.BytesIO()
+    frames = [Image.fromarray(one.astype(np.uint8)) for one in (smooth(), smooth()[::-1])]
+    frames[0].save(film, "AVIF", save_all=True, append_images=frames[1:], quality=97, subsampling="4:4:4")
+    yield Case("avif/animated", film.getvalue, smooth(), 7, note="first")
     yield Case("avif/cut-off", lambda: avif(samples)[:-300], reason="cut|truncated|damaged|whole|read")

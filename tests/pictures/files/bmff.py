@@ -38,9 +38,15 @@ def mirror(axis: int) -> bytes:
     return box(b"imir", bytes([axis]))
 
 
+def crop(size: tuple[int, int], top: int, left: int, height: int, width: int) -> bytes:
+    """A clean aperture: what is left of a picture of (height, width) (ISO/IEC 14496-12, 12.1.4)."""
+    middles = (2 * left + width - size[1], 2, 2 * top + height - size[0], 2)
+    return box(b"clap", struct.pack(">IIIIiIiI", width, 1, height, 1, *middles))
+
+
 def heif(
     kind: bytes,
-    picture: Coded,
+    picture: Coded | list[Coded],
     size: tuple[int, int],
     depths: bytes,
     told: bytes | None = None,
@@ -49,11 +55,18 @@ def heif(
     opacity_bits: int = 8,
     premultiplied: bool = False,
     payloads: tuple[tuple[bytes, bytes], ...] = (),
+    columns: int = 1,
+    tile: tuple[int, int] = (64, 64),
 ) -> bytes:
     """Returns a file of a picture of (height, width), with so many bits in each channel, a colour box, turns in order.
 
-    kind is av01 or hvc1; payloads are (Exif or mime, bytes). Alpha is a second picture, turned alike.
+    kind is av01 or hvc1; payloads are (Exif or mime, bytes). Alpha is a second picture, turned alike. A list holds the
+    tiles of a grid, so many in a row (HEIF 6.6.2.3).
     """
+    tiles = picture if isinstance(picture, list) else []
+    if isinstance(picture, list):
+        grid = struct.pack(">BBBBHH", 0, 0, len(tiles) // columns - 1, columns - 1, size[1], size[0])
+        picture = (grid, tiles[0][1])
     told = nclx() if told is None else told
     turn_numbers = [number | 0x80 for number in range(5, 5 + len(turns))]  # what turns must be understood
     properties = [
@@ -61,21 +74,28 @@ def heif(
         full(b"pixi", 0, bytes([len(depths)]) + depths),
     ]
     properties += [picture[1], told, *turns]
-    owners = [(1, [1, 2, 3 | 0x80, 4, *turn_numbers])]
+    owners = [(1, [1, 2, *([] if tiles else [3 | 0x80]), 4, *turn_numbers])]
     if opacity is not None:
         first = len(properties) + 1
         means = full(b"auxC", 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")
         properties += [full(b"pixi", 0, bytes([1, opacity_bits])), opacity[1], means]
         owners.append((2, [1, first, (first + 1) | 0x80, first + 2, *turn_numbers]))
-    items = [(1, kind, b"", picture[0])] + ([] if opacity is None else [(2, kind, b"", opacity[0])])
+    items = [(1, b"grid" if tiles else kind, b"", picture[0])]
+    items += [] if opacity is None else [(2, kind, b"", opacity[0])]
+    if tiles:
+        properties.append(full(b"ispe", 0, struct.pack(">II", tile[1], tile[0])))
+    for number, (body, _) in enumerate(tiles, 20):
+        items.append((number, kind, b"", body))
+        owners.append((number, [len(properties), 2, 3 | 0x80, 4]))
     for number, (name, body) in enumerate(payloads, 10):
         items.append((number, name, b"application/rdf+xml\0" if name == b"mime" else b"", body))
     entries = b"".join(
-        full(b"infe", 2 << 24, struct.pack(">HH", n, 0), name, b"\0", mime) for n, name, mime, _ in items
+        full(b"infe", 2 << 24 | (n >= 20), struct.pack(">HH", n, 0), name, b"\0", mime) for n, name, mime, _ in items
     )
-    links = [(b"auxl", 2, 1)] * (opacity is not None) + [(b"prem", 1, 2)] * premultiplied
-    links += [(b"cdsc", 10 + number, 1) for number in range(len(payloads))]
-    references = b"".join(box(name, struct.pack(">HHH", a, 1, b)) for name, a, b in links)
+    links = [(b"auxl", 2, [1])] * (opacity is not None) + [(b"prem", 1, [2])] * premultiplied
+    links += [(b"cdsc", 10 + number, [1]) for number in range(len(payloads))]
+    links += [(b"dimg", 1, list(range(20, 20 + len(tiles))))] if tiles else []
+    references = b"".join(box(name, struct.pack(f">HH{len(to)}H", start, len(to), *to)) for name, start, to in links)
     owned = b"".join(struct.pack(">HB", item, len(numbers)) + bytes(numbers) for item, numbers in owners)
 
     def meta(place: int) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pictures.files import colour
-from pictures.files.bmff import BT601, BT709, IDENTITY, TURNS, Coded, box, found, heif, nclx
+from pictures.files.bmff import BT601, BT709, IDENTITY, TURNS, Coded, box, crop, found, heif, nclx
 from pictures.files.case import Array, Case, alpha, gray, rgb, smooth, turned
 from pictures.files.exif import exif, xmp
 from PIL import Image
@@ -59,4 +59,21 @@ def cases() -> Iterator[Case]:
         told = ((b"Exif", bytes(4) + exif(orientation % 8 + 1)), (b"mime", xmp(3)))
         make = partial(heic, stored, identity, opacity, turns=turns, payloads=told)
         yield Case(f"heic/turned{orientation}-unlike-exif-alpha", make, turned(seen_clear, orientation))
+    turns = (crop(SIZE, 3, 4, 41, 90),)
+    yield Case("heic/cropped", partial(heic, stored, identity, turns=turns), colours[3:44, 4:94])
+    whole = rgb(100, 250)  # as telephones store: tiles of a grid, the last ones over the edge
+    padded = np.pad(whole, [(0, 28), (0, 6), (0, 0)], mode="edge")[:, :, [1, 2, 0]]
+    places = [(top, left) for top in (0, 64) for left in (0, 128)]
+
+    def grid(**options: Any) -> bytes:
+        tiles = [coded(padded[top : top + 64, left : left + 128]) for top, left in places]
+        return heif(b"hvc1", tiles, whole.shape[:2], b"\x08" * 3, identity, columns=2, tile=SIZE, **options)
+
+    for orientation in (1, 6, 5):
+        told = ((b"Exif", bytes(4) + exif(orientation)),)
+        make = partial(grid, turns=TURNS[orientation], payloads=told)
+        yield Case(f"heic/grid-turned{orientation}", make, turned(whole, orientation))
+    yield Case("heic/nclx-p3", partial(heic, stored, nclx(12, 13, IDENTITY)), colours, profile=True)
+    for name, transfer in (("pq", 16), ("hlg", 18)):
+        yield Case(f"heic/nclx-{name}", partial(heic, stored, nclx(9, transfer, IDENTITY)), reason="HDR|PQ|HLG")
     yield Case("heic/cut-off", lambda: heic(stored, identity)[:-300], reason="cut|truncated|damaged|whole|read")

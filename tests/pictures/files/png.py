@@ -113,6 +113,14 @@ def _animated() -> bytes:
     return png(rgb(), 2, 8, before, after=after)
 
 
+def _default_apart() -> bytes:
+    """Returns an APNG whose one frame is not what readers without animation show (section 4.9)."""
+    control = struct.pack(">IIIIIHHBB", 0, 38, 27, 0, 0, 1, 1, 0, 0)
+    frame = zlib.compress(b"".join(b"\0" + bytes(38 * 3) for _ in range(27)))
+    after = chunk(b"fcTL", control) + chunk(b"fdAT", struct.pack(">I", 1) + frame)
+    return png(rgb(), 2, 8, chunk(b"acTL", struct.pack(">II", 1, 0)), after=after)
+
+
 def cases() -> Iterator[Case]:
     for kind, depths in DEPTHS.items():
         for depth in depths:
@@ -158,7 +166,9 @@ def cases() -> Iterator[Case]:
         yield Case(
             f"png/cicp-{name}", partial(png, rgb(), 2, 8, chunk(b"cICP", bytes([9, curve, 0, 1]))), reason="HDR|PQ|HLG"
         )
-    yield Case("png/animated", _animated, rgb(), note="first frame")
+    yield Case("png/animated", _animated, rgb(), note="first")
+
+    yield Case("png/animated-but-for-the-default", _default_apart, rgb(), note="first|frame|animat")
 
     for orientation in range(1, 9):
         seen = turned(rgb(), orientation)

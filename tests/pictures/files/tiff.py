@@ -248,6 +248,13 @@ def _unsigned_cases() -> Iterator[Case]:
     make = partial(one, gray(), PALETTE, more={320: (SHORT, uneven.T.ravel().tolist())})
     yield Case("tif/palette-16bit-colours", make, uneven[gray()] / 257, 1)
     bits = levels(gray(), 1)
+    mixed = one(rgb(), RGB, more={258: (SHORT, [8, 8, 16])})
+    yield Case("tif/uneven-depths", lambda: mixed, reason=SOFT)
+    void = one(rgb(), RGB, more={339: (SHORT, [4, 4, 4])})  # SampleFormat 4: undefined, to be taken for integers
+    yield Case("tif/samples-of-no-format", lambda: void, rgb(), reason=SOFT)
+    whole = page(rgb(), RGB, rows=27)
+    del whole[278]  # RowsPerStrip's default is all
+    yield Case("tif/rows-per-strip-not-told", partial(tiff, whole), rgb())
     yield Case("tif/fill-order2", lambda: tiff(with_bits_reversed(page(bits, BLACK_IS_ZERO, 1))), bits * 255)
     make = partial(one, 1 - bits, WHITE_IS_ZERO, 1, compression=PACKBITS)
     yield Case("tif/bilevel-packbits", make, bits * 255)
@@ -300,6 +307,16 @@ def _colour_cases() -> Iterator[Case]:
     for across, down in ((1, 1), (2, 1), (2, 2)):
         make = partial(lambda a, d: tiff(subsampled(smooth(), a, d)), across, down)
         yield Case(f"tif/ycbcr-{across}x{down}", make, smooth(), 6, reason=SOFT + "|YCbCr|colour")
+    # ReferenceBlackWhite and YCbCrCoefficients (section 20 and 21): limited range, BT.709.
+    narrow = (colour.ycbcr(smooth()) - [0, 128, 128]) * [219 / 255, 224 / 255, 224 / 255] + [16, 128, 128]
+    one_by_one: Page = {530: (SHORT, [1, 1])}
+    limits = one_by_one | {532: (RATIONAL, [(16, 1), (235, 1), (128, 1), (240, 1), (128, 1), (240, 1)])}
+    make = partial(one, narrow.round().astype(np.int64), YCBCR, more=limits)
+    yield Case("tif/ycbcr-limited", make, smooth(), 4, reason=SOFT + "|YCbCr|colour")
+    parts = one_by_one | {529: (RATIONAL, [(2126, 10000), (7152, 10000), (722, 10000)])}
+    parts |= {532: (RATIONAL, [(0, 1), (255, 1), (128, 1), (255, 1), (128, 1), (255, 1)])}
+    make = partial(one, colour.ycbcr(smooth(), 0.2126, 0.0722).round().astype(np.int64), YCBCR, more=parts)
+    yield Case("tif/ycbcr-bt709", make, smooth(), 4, reason=SOFT + "|YCbCr|colour")
     inks, printed = colour.inks(), colour.printed()
     for planar in (1, 2):
         make = partial(one, inks, SEPARATED, planar=planar)
@@ -429,8 +446,8 @@ def _orientation_cases() -> Iterator[Case]:
 
 def _page_cases() -> Iterator[Case]:
     first, second = page(rgb(), RGB), page(rgb()[::-1], RGB)
-    yield Case("tif/two-pages", partial(tiff, first, second), rgb(), note="page")
-    yield Case("tif/two-pages-bigtiff", partial(tiff, first, second, big=True), rgb(), reason=SOFT, note="page")
+    yield Case("tif/two-pages", partial(tiff, first, second), rgb(), note="page|first")
+    yield Case("tif/two-pages-bigtiff", partial(tiff, first, second, big=True), rgb(), reason=SOFT, note="page|first")
     small = {254: (LONG, [1])}  # NewSubfileType 1 and SubfileType 2: a reduced copy (section 8)
     thumbnail = page(rgb()[::3, ::3], RGB)
     # Reduced copies may stand behind the picture; there is nothing to tell then.
@@ -446,7 +463,9 @@ def _page_cases() -> Iterator[Case]:
     make = partial(tiff, thumbnail | small | {BELOW: [full]})
     yield Case("tif/reduced-first-picture-below", make, rgb(), reason=reason + "|raw", note=note)
     of_document = {254: (LONG, [2]), 297: (SHORT, [0, 2])}  # 2: a page among others
-    yield Case("tif/page-of-document", partial(tiff, first | of_document, second | of_document), rgb(), note="page")
+    yield Case(
+        "tif/page-of-document", partial(tiff, first | of_document, second | of_document), rgb(), note="page|first"
+    )
 
 
 def _raw_cases() -> Iterator[Case]:

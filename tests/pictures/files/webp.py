@@ -64,11 +64,11 @@ def cases() -> Iterator[Case]:
     for height, width in ((1, 1), (1, 5), (7, 2)):
         small = rgb()[:height, :width]
         yield Case(f"webp/lossless-{width}x{height}", partial(simple, small), small)
-    yield Case("webp/animated", partial(animated, rgba()), rgba(), note="first frame")
+    yield Case("webp/animated", partial(animated, rgba()), rgba(), note="first")
     around = np.zeros((40, 50, 4), np.int64)
     around[6:33, 4:42] = rgba()
     make = partial(animated, rgba(), (4, 6), (50, 40))
-    yield Case("webp/animated-smaller-than-canvas", make, around, note="first frame")
+    yield Case("webp/animated-smaller-than-canvas", make, around, note="first")
     for orientation in range(1, 9):
         seen = turned(rgb(), orientation)
         for order, start in (("<", b""), (">", b""), ("<", b"Exif\0\0")):  # the last is wrong, and usual
