@@ -37,12 +37,13 @@ READERS = {
     "qoi": imagecodecs.qoi_decode,
 }
 NOT_AS_SEEN = {
-    "turns": "orientation[2-8]|turned[2-8]|exif-before-xmp|xmp-then-exif|exif-behind|as-long",
+    "turns": "orientation[2-8]|turned[2-8]|exif-before-xmp|xmp-then-exif|exif-behind|as-long|raw-profile",
     "kinds": "in-fact|(avif|gif|webp)/animated|signed",
-    "models": "cmyk|ycck|lab|ycbcr-[12]x|sycc-12|(tif|jp2)/.*palette",
+    "models": "cmyk|ycck|lab|tif/ycbcr|sycc-12|(tif|jp2)/.*palette",
     "alpha": "-associated|premultiplied|unspecified|white-is-zero-alpha",
     "channels": "another|reduced-first|smaller-than-screen",
-    "unread": "cropped|avif/grid|bmp/.*-2bit|bmp/core|bmp/rle|of-other-depth|bmp/masks-.*header40|101010",
+    "unread": "cropped|avif/grid|high-throughput|of-other-depth",
+    "rare": "bmp/.*-2bit|bmp/core|bmp/rle|bmp/masks-.*header40|101010",
 }
 """What a reader hands over as stored, or does not read: turns, other colour models and channels, rare BMPs."""
 LEFT_OUT = re.compile("|".join(NOT_AS_SEEN.values()))

@@ -39,6 +39,22 @@ def test_samples_mean_what_the_file_says(case: Case) -> None:
         assert (ICC in picture.metadata) == case.profile, f"a profile: {ICC in picture.metadata}"
 
 
+BROKEN = re.compile("cut-off|alone|two-bytes|empty|behind-end|no-frame|jpeg-inside|above-maxval|of-other-depth")
+KNOWN = ("png", "jpg", "webp", "tif", "jp2", "avif", "heic", "gif", "bmp", "pbm", "pgm", "ppm")
+WHOLE = [
+    case for case in CASES if case.id.split("/")[0] in KNOWN and not BROKEN.search(case.id) and "fact" not in case.id
+]
+
+
+@pytest.mark.parametrize("case", [case for case in WHOLE if case.reason is not None], ids=lambda case: case.id)
+def test_a_whole_file_that_is_refused_is_not_called_damaged(case: Case) -> None:
+    """A user would look for another copy in vain: the refusal must name what is not read."""
+    try:
+        decode(case.make(), case.name)
+    except InputError as refusal:
+        assert not re.search("damaged|another copy|cut off", str(refusal))
+
+
 PLAIN = {
     *("png/type2-8bit", "png/type0-1bit", "png/type3-4bit", "png/type6-8bit-adam7", "gif/256colours"),
     *("jpg/baseline-420", "jpg/progressive-gray", "webp/lossless-simple", "webp/lossy-alpha-simple"),

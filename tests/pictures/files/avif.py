@@ -30,14 +30,14 @@ from pictures.files.bmff import (
 )
 from pictures.files.case import Array, Case, alpha, gray, levels, rgb, rgba, scaled, smooth, turned
 from pictures.files.exif import exif, xmp
-from PIL import Image
+from PIL import Image, ImageCms
 
 PARTS = {BT709: (0.2126, 0.0722), BT601: (0.299, 0.114), BT2020: (0.2627, 0.0593)}
 """Of red and blue in Y."""
 
 
 def coded(planes: Array, bits: int = 8) -> Coded:
-    """Returns the AV1 bytes and the av1C box of (H, W) or (H, W, 3) samples Y, Cb, Cr, coded without loss."""
+    """Return the AV1 bytes and the av1C box of (H, W) or (H, W, 3) samples Y, Cb, Cr, coded without loss."""
     return _coded(planes.astype(np.uint16).tobytes(), planes.shape, bits)
 
 
@@ -55,7 +55,7 @@ def _coded(samples: bytes, shape: tuple[int, ...], bits: int) -> Coded:
 def avif(
     planes: Array, told: bytes | None = None, bits: int = 8, opacity: Array | None = None, **options: Any
 ) -> bytes:
-    """Returns a file of Y, Cb, Cr or of Y; options are those of heif()."""
+    """Return a file of Y, Cb, Cr or of Y; options are those of heif()."""
     opacity_bits = options.setdefault("opacity_bits", bits)
     depths = bytes([bits] * (planes.shape[2] if planes.ndim == 3 else 1))
     faint = None if opacity is None else coded(opacity, opacity_bits)
@@ -63,7 +63,7 @@ def avif(
 
 
 def limited(samples: Array, bits: int, chroma: bool) -> Array:
-    """Returns full-range samples of 0 to 255 as limited-range integers (H.273 8.3): 16 to 235, chroma 16 to 240."""
+    """Return full-range samples of 0 to 255 as limited-range integers (H.273 8.3): 16 to 235, chroma 16 to 240."""
     step = 1 << (bits - 8)
     if not chroma:
         return (samples * 219 / 255 * step + 16 * step).round()
@@ -133,17 +133,19 @@ def cases() -> Iterator[Case]:
         yield Case(f"avif/turned{orientation}-unlike-exif", make, turned(gray(), orientation))
     yield Case("avif/xmp-orientation-only", partial(avif, gray(), payloads=((b"mime", xmp(6)),)), gray())
 
+    profile = box(b"colr", b"prof", ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    make = partial(avif, colour.ycbcr(smooth(), *PARTS[BT709]).round(), profile, turns=(nclx(matrix=BT709),))
+    yield Case("avif/profile-and-nclx", make, smooth(), 3.5, profile=True)
     for name, primaries, transfer in (("p3", 12, 13), ("bt2020", 9, 1)):
         make = partial(avif, samples, nclx(primaries, transfer))
         yield Case(f"avif/nclx-{name}", make, rgb(), 3.5, profile=True)
     for name, transfer in (("pq", 16), ("hlg", 18)):
         make = partial(avif, levels(_green_blue_red(rgb()), 1023), nclx(9, transfer, IDENTITY), 10)
         yield Case(f"avif/nclx-{name}", make, reason="HDR|PQ|HLG")
-    # libavif leaves cropping to its caller (MIAF 7.3.6.7 wants it); with a note the whole picture will do.
-    part = crop((27, 38), 3, 4, 21, 20)
-    for name, boxes, quarters in (("cropped", (part,), 0), ("cropped-and-turned", (part, turn(3)), -1)):
-        make, reason = partial(avif, gray(), turns=boxes), "aperture|crop|clap"
-        yield Case(f"avif/{name}", make, np.rot90(gray(), quarters), reason=reason, note=reason)
+    # libavif leaves cropping to its caller; MIAF 7.3.6.7 wants it, before turns.
+    part, middle = crop((27, 38), 3, 4, 21, 20), gray()[3:24, 4:24]
+    for name, boxes, seen in (("cropped", (part,), middle), ("cropped-and-turned", (part, turn(3)), turned(middle, 6))):
+        yield Case(f"avif/{name}", partial(avif, gray(), turns=boxes), seen, reason="aperture|crop|clap")
     for height, width in ((128, 192), (100, 130)):  # the last tiles may reach over the edge
         whole = colour.ycbcr(rgb(height, width)).round()
         padded = np.pad(whole, [(0, 128 - height), (0, 192 - width), (0, 0)], mode="edge")

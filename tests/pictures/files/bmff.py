@@ -19,7 +19,7 @@ def full(letters: bytes, version_flags: int, *body: bytes) -> bytes:
 
 
 def found(data: bytes, letters: bytes) -> bytes:
-    """Returns the body of the first box of that name."""
+    """Return the body of the first box of that name."""
     at = data.index(letters)
     return data[at + 4 : at - 4 + int.from_bytes(data[at - 4 : at], "big")]
 
@@ -58,7 +58,7 @@ def heif(
     columns: int = 1,
     tile: tuple[int, int] = (64, 64),
 ) -> bytes:
-    """Returns a file of a picture of (height, width), with so many bits in each channel, a colour box, turns in order.
+    """Return a file of a picture of (height, width), with so many bits in each channel, a colour box, turns in order.
 
     kind is av01 or hvc1; payloads are (Exif or mime, bytes). Alpha is a second picture, turned alike. A list holds the
     tiles of a grid, so many in a row (HEIF 6.6.2.3).

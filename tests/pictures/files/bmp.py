@@ -16,7 +16,7 @@ CORE, INFO, V2, V3, OS2, V4, V5 = 12, 40, 52, 56, 64, 108, 124
 
 
 def rows(values: Array, bits: int, top_down: bool) -> bytes:
-    """Returns rows of (H, W) values, each padded to 4 bytes, the last one first unless top_down."""
+    """Return rows of (H, W) values, each padded to 4 bytes, the last one first unless top_down."""
     ordered = values if top_down else values[::-1]
     if bits < 16:
         lines = [packed(row[None], bits) for row in ordered]
@@ -37,7 +37,7 @@ def bmp(
     used: int = 0,
     gap: int = 0,
 ) -> bytes:
-    """Returns a BMP of (H, W) values of so many bits: indexes, or colours put together."""
+    """Return a BMP of (H, W) values of so many bits: indexes, or colours put together."""
     body = rows(values, bits, top_down) if body is None else body
     height, width = values.shape
     if head == CORE:
@@ -62,7 +62,7 @@ def bmp(
 
 
 def masked(picture: Array, masks: tuple[int, ...], spare: int = 0) -> tuple[Array, Array]:
-    """Returns channels of 0 to 255 put together as the masks tell, and what must be seen."""
+    """Return channels of 0 to 255 put together as the masks tell, and what must be seen."""
     together = np.full(picture.shape[:2], spare, np.int64)
     seen = []
     for channel, mask in zip(np.moveaxis(picture, -1, 0), masks, strict=True):
@@ -79,7 +79,7 @@ def palette(count: int) -> Array:
 
 
 def _runs(values: Array, nibbles: bool) -> bytes:
-    """Returns rows as runs and as absolute stretches in turn, each row with its end, the last row first."""
+    """Return rows as runs and as absolute stretches in turn, each row with its end, the last row first."""
     body = b""
     for row in values[::-1]:
         at = 0

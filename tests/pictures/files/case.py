@@ -44,7 +44,7 @@ class Case:
 
 
 def difference(pixels: Array, want: Array) -> float:
-    """Returns the largest difference of a visible sample; infinite where the shapes differ.
+    """Return the largest difference of a visible sample; infinite where the shapes differ.
 
     Gray as RGB is the same only where the file tells no gray of its own: a palette's want has three channels.
     """
@@ -103,28 +103,28 @@ def smooth_gray(height: int = 45, width: int = 61) -> NDArray[np.int64]:
 
 
 def levels(picture: Array, top: int) -> NDArray[np.int64]:
-    """Returns samples of 0 to 255 as integers of 0 to top."""
+    """Return samples of 0 to 255 as integers of 0 to top."""
     return (picture.astype(np.int64) * top + 127) // 255
 
 
 def scaled(values: Array, top: int) -> NDArray[np.float64]:
-    """Returns integers of 0 to top as samples of 0 to 255, not rounded."""
+    """Return integers of 0 to top as samples of 0 to 255, not rounded."""
     return values.astype(np.float64) * 255 / top
 
 
 def packed(values: Array, bits: int) -> bytes:
-    """Returns rows of (H, W) or (H, W, N) integers, the high bit first; each row begins with a new byte."""
+    """Return rows of (H, W) or (H, W, N) integers, the high bit first; each row begins with a new byte."""
     rows = values.astype(np.int64).reshape(len(values), -1, 1)
     return np.packbits((rows >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8).reshape(len(rows), -1), 1).tobytes()
 
 
 def seen_gray(picture: Array, opacity: Array) -> Array:
-    """Returns gray with alpha as RGBA."""
+    """Return gray with alpha as RGBA."""
     return np.dstack([picture, picture, picture, opacity])
 
 
 def turned(picture: Array, orientation: int) -> Array:
-    """Returns a stored picture as it is to be seen (EXIF 2.32 4.6.4.A and TIFF 6.0 page 36, tag 274).
+    """Return a stored picture as it is to be seen (EXIF 2.32 4.6.4.A and TIFF 6.0 page 36, tag 274).
 
     The stored row 0 is the top, right.. of what is seen: 2 mirrored, 3 turned by half, 6 to be turned to the right.
     """

@@ -15,7 +15,7 @@ _XYZ_D50_TO_SRGB = np.array(
 
 
 def lab_to_srgb(lab: Array) -> NDArray[np.float64]:
-    """Returns sRGB samples of 0 to 255 for L 0..100, a and b (CIE 15, white D50; IEC 61966-2-1)."""
+    """Return sRGB samples of 0 to 255 for L 0..100, a and b (CIE 15, white D50; IEC 61966-2-1)."""
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * D50
@@ -24,7 +24,7 @@ def lab_to_srgb(lab: Array) -> NDArray[np.float64]:
 
 
 def ycbcr(picture: Array, red: float = 0.299, blue: float = 0.114) -> NDArray[np.float64]:
-    """Returns Y, Cb, Cr of full range, 0 to 255, not rounded; red and blue are their parts of Y (T.871)."""
+    """Return Y, Cb, Cr of full range, 0 to 255, not rounded; red and blue are their parts of Y (T.871)."""
     r, g, b = np.moveaxis(picture.astype(float), -1, 0)
     y = red * r + (1 - red - blue) * g + blue * b
     chroma = [np.clip((c - y) / (2 - 2 * part) + 128, 0, 255) for c, part in ((b, blue), (r, red))]
@@ -32,14 +32,14 @@ def ycbcr(picture: Array, red: float = 0.299, blue: float = 0.114) -> NDArray[np
 
 
 def from_ycbcr(samples: Array, red: float = 0.299, blue: float = 0.114) -> NDArray[np.float64]:
-    """Returns the RGB of full-range samples."""
+    """Return the RGB of full-range samples."""
     y, cb, cr = np.moveaxis(samples.astype(float), -1, 0)
     r, b = y + (2 - 2 * red) * (cr - 128), y + (2 - 2 * blue) * (cb - 128)
     return np.clip(np.stack([r, (y - red * r - blue * b) / (1 - red - blue), b], -1), 0, 255)
 
 
 def lab(height: int = 27, width: int = 38) -> NDArray[np.int64]:
-    """Returns integers L 0..100, a, b that all lie inside of sRGB."""
+    """Return integers L 0..100, a, b that all lie inside of sRGB."""
     y, x = np.mgrid[0:height, 0:width]
     picture = np.stack([40 + x, y - 13, (x - 18) // 2], -1)
     picture[:5, :7], picture[:4, -6:] = (50, 25, 15), (85, 0, 0)
@@ -48,7 +48,7 @@ def lab(height: int = 27, width: int = 38) -> NDArray[np.int64]:
 
 
 def inks(height: int = 48, width: int = 64) -> NDArray[np.int64]:
-    """Returns CMYK, 0 for no ink: colours at the left, black alone at the right, so that all formulas agree."""
+    """Return CMYK, 0 for no ink: colours at the left, black alone at the right, so that all formulas agree."""
     y, x = np.mgrid[0:height, 0:width]
     picture = np.stack([x * 6, y * 5, 200 - y * 3 - x, np.zeros_like(x)], -1)
     picture[:, width // 2 :] = 0
@@ -57,7 +57,7 @@ def inks(height: int = 48, width: int = 64) -> NDArray[np.int64]:
 
 
 def inks_to_rgb(cmyk: Array) -> Array:
-    """Returns RGB of inks as PostScript and as all picture readers without a profile have it."""
+    """Return RGB of inks as PostScript and as all picture readers without a profile have it."""
     return (255 - cmyk[..., :3]) * (255 - cmyk[..., 3:]) / 255
 
 
@@ -71,7 +71,7 @@ def _corner(c: int, m: int, y: int, k: int) -> tuple[int, int, int]:
 
 
 def printer() -> bytes:
-    """Returns an ICC profile of CMYK with a table of 2 steps an ink (ICC.1:2001-04, 6.5.9 lut8Type)."""
+    """Return an ICC profile of CMYK with a table of 2 steps an ink (ICC.1:2001-04, 6.5.9 lut8Type)."""
     grid = [_corner(*point) for point in itertools.product((0, 1), repeat=4)]
     table = bytes(value for L, a, b in grid for value in (round(L * 2.55), a + 128, b + 128))
     line = bytes(range(256))
@@ -91,7 +91,7 @@ def printer() -> bytes:
 
 
 def printed() -> NDArray[np.int64]:
-    """Returns CMYK of 0 and 255 alone, in fields of 16 pixels, 48 x 64."""
+    """Return CMYK of 0 and 255 alone, in fields of 16 pixels, 48 x 64."""
     fields = np.array(
         [
             [(0, 0, 0, 0), (255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0)],
@@ -103,6 +103,6 @@ def printed() -> NDArray[np.int64]:
 
 
 def printed_to_rgb() -> NDArray[np.float64]:
-    """Returns what the profile says of them."""
+    """Return what the profile says of them."""
     flat = printed().reshape(-1, 4) // 255
     return lab_to_srgb(np.array([_corner(*ink) for ink in flat.tolist()])).reshape(48, 64, 3)

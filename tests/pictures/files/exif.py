@@ -4,7 +4,7 @@ import struct
 
 
 def exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
-    """Returns EXIF from its TIFF header on; kind is 3 for SHORT, as it must be, or 4 for LONG, as some write it."""
+    """Return EXIF from its TIFF header on; kind is 3 for SHORT, as it must be, or 4 for LONG, as some write it."""
     if order == ">":
         orientation <<= 16 if kind == 3 else 0
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8)
@@ -12,7 +12,7 @@ def exif(orientation: int, order: str = "<", kind: int = 3) -> bytes:
 
 
 def xmp(orientation: int, element: bool = False) -> bytes:
-    """Returns an XMP packet with tiff:Orientation as an attribute or an element."""
+    """Return an XMP packet with tiff:Orientation as an attribute or an element."""
     told = f'tiff:Orientation="{orientation}"/>'
     if element:
         told = f"><tiff:Orientation>{orientation}</tiff:Orientation></rdf:Description>"

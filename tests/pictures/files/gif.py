@@ -17,7 +17,7 @@ def control(clear: int | None = None, disposal: int = 0) -> bytes:
 
 
 def frame(values: Array, at: tuple[int, int] = (0, 0), colours: Array | None = None, interlaced: bool = False) -> bytes:
-    """Returns an image block at (left, top), 8 bits an index; a clear code now and then keeps codes at 9 bits."""
+    """Return an image block at (left, top), 8 bits an index; a clear code now and then keeps codes at 9 bits."""
     height, width = values.shape
     if interlaced:  # appendix E
         values = np.concatenate([values[0::8], values[4::8], values[2::4], values[1::2]])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pictures.files import colour
 from pictures.files.bmff import BT601, BT709, IDENTITY, TURNS, Coded, box, crop, found, heif, nclx
-from pictures.files.case import Array, Case, alpha, gray, rgb, smooth, turned
+from pictures.files.case import Array, Case, alpha, gray, levels, rgb, scaled, smooth, turned
 from pictures.files.exif import exif, xmp
 from PIL import Image
 
@@ -18,27 +18,34 @@ SIZE = (64, 128)
 """libheif fills other sizes up and cuts them with a further property."""
 
 
-def coded(planes: Array) -> Coded:
-    return _coded(planes.astype(np.uint8).tobytes(), planes.shape)
+def coded(planes: Array, bits: int = 8) -> Coded:
+    """Return samples coded without loss; of 10 bits where bits is 10."""
+    return _coded(planes.astype(np.uint16).tobytes(), planes.shape, bits)
 
 
 @functools.cache
-def _coded(samples: bytes, shape: tuple[int, ...]) -> Coded:
+def _coded(samples: bytes, shape: tuple[int, ...], bits: int) -> Coded:
     pillow_heif = pytest.importorskip("pillow_heif")
-    planes = np.frombuffer(samples, np.uint8).reshape(shape)
+    planes = np.frombuffer(samples, np.uint16).reshape(shape)
     if planes.ndim == 3:  # with the identity matrix G is stored as Y, B as Cb, R as Cr
         planes = planes[:, :, [2, 0, 1]]
     file = io.BytesIO()
-    picture = pillow_heif.from_pillow(Image.fromarray(np.ascontiguousarray(planes)))
+    if bits == 8:
+        picture = pillow_heif.from_pillow(Image.fromarray(planes.astype(np.uint8)))
+    else:  # of which the upper bits are stored
+        mode = "RGB;16" if planes.ndim == 3 else "L;16"
+        picture = pillow_heif.from_bytes(mode, shape[1::-1], (planes << 16 - bits).tobytes())
     picture.save(file, quality=-1, chroma=444, matrix_coefficients=IDENTITY)
     return found(file.getvalue(), b"mdat"), box(b"hvcC", found(file.getvalue(), b"hvcC"))
 
 
-def heic(planes: Array, told: bytes | None = None, opacity: Array | None = None, **options: Any) -> bytes:
-    """Returns a file of Y, Cb, Cr or of Y; options are those of heif()."""
-    depths = bytes([8] * (planes.shape[2] if planes.ndim == 3 else 1))
+def heic(
+    planes: Array, told: bytes | None = None, opacity: Array | None = None, bits: int = 8, **options: Any
+) -> bytes:
+    """Return a file of Y, Cb, Cr or of Y; options are those of heif()."""
+    depths = bytes([bits] * (planes.shape[2] if planes.ndim == 3 else 1))
     faint = None if opacity is None else coded(opacity)
-    return heif(b"hvc1", coded(planes), SIZE, depths, told, opacity=faint, **options)
+    return heif(b"hvc1", coded(planes, bits), SIZE, depths, told, opacity=faint, **options)
 
 
 def cases() -> Iterator[Case]:
@@ -59,6 +66,9 @@ def cases() -> Iterator[Case]:
         told = ((b"Exif", bytes(4) + exif(orientation % 8 + 1)), (b"mime", xmp(3)))
         make = partial(heic, stored, identity, opacity, turns=turns, payloads=told)
         yield Case(f"heic/turned{orientation}-unlike-exif-alpha", make, turned(seen_clear, orientation))
+    deep = levels(colours, 1023)
+    make = partial(heic, deep[:, :, [1, 2, 0]], identity, bits=10)
+    yield Case("heic/identity-10bit", make, scaled(deep, 1023), 1.01, note="8 bits")
     turns = (crop(SIZE, 3, 4, 41, 90),)
     yield Case("heic/cropped", partial(heic, stored, identity, turns=turns), colours[3:44, 4:94])
     whole = rgb(100, 250)  # as telephones store: tiles of a grid, the last ones over the edge

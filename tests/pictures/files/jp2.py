@@ -22,7 +22,7 @@ def box(letters: bytes, body: bytes) -> bytes:
 
 
 def codestream(values: Array, bits: int = 8, signed: bool = False, transform: bool = False) -> bytes:
-    """Returns a lossless J2K; signed ones are values less 2**(bits - 1), which is how all are coded within."""
+    """Return a lossless J2K; signed ones are values less 2**(bits - 1), which is how all are coded within."""
     dtype = np.uint8 if bits <= 8 else np.uint16
     data = bytearray(
         imagecodecs.jpeg2k_encode(
@@ -41,7 +41,7 @@ def codestream(values: Array, bits: int = 8, signed: bool = False, transform: bo
 
 
 def jp2(values: Array, space: int, bits: int = 8, boxes: bytes = b"", signed: bool = False, **options: bool) -> bytes:
-    """Returns a JP2 in an enumerated colour space; boxes come last in the header."""
+    """Return a JP2 in an enumerated colour space; boxes come last in the header."""
     components = values.shape[2] if values.ndim == 3 else 1
     head = struct.pack(">IIHBBBB", *values.shape[:2], components, bits - 1 | signed << 7, 7, 0, 0)
     header = box(b"ihdr", head) + box(b"colr", b"\1\0\0" + struct.pack(">I", space)) + boxes
@@ -50,12 +50,12 @@ def jp2(values: Array, space: int, bits: int = 8, boxes: bytes = b"", signed: bo
 
 
 def channels(*told: tuple[int, int, int]) -> bytes:
-    """Returns a cdef box of (channel, kind, belongs to) (I.5.3.6); kind 0 is colour, 1 alpha, 2 premultiplied alpha."""
+    """Return a cdef box of (channel, kind, belongs to) (I.5.3.6); kind 0 is colour, 1 alpha, 2 premultiplied alpha."""
     return box(b"cdef", struct.pack(">H", len(told)) + b"".join(struct.pack(">HHH", *one) for one in told))
 
 
 def mapped(colours: Array) -> bytes:
-    """Returns the boxes of a palette of 8-bit colours (I.5.3.4 and I.5.3.5)."""
+    """Return the boxes of a palette of 8-bit colours (I.5.3.4 and I.5.3.5)."""
     count, columns = colours.shape
     entries = struct.pack(">HB", count, columns) + b"\7" * columns + colours.astype(np.uint8).tobytes()
     return box(b"pclr", entries) + box(b"cmap", b"".join(struct.pack(">HBB", 0, 1, n) for n in range(columns)))
@@ -123,4 +123,6 @@ def cases() -> Iterator[Case]:
     lab = colour.lab()
     stored = np.stack([lab[..., 0] * 2.55, lab[..., 1] * 255 / 170 + 128, lab[..., 2] * 255 / 200 + 96], -1).round()
     yield Case("jp2/cielab", partial(jp2, stored, LAB), colour.lab_to_srgb(lab), 4, "Lab|colour|read")
+    fast = partial(imagecodecs.htj2k_encode, rgb().astype(np.uint8))
+    yield Case("jp2/high-throughput", fast, rgb(), reason="JPEG 2000|read")
     yield Case("jp2/cut-off", lambda: jp2(rgb(), SRGB)[:-900], reason="cut|truncated|damaged|whole|read")

@@ -34,7 +34,7 @@ def xmp_segment(orientation: int, element: bool = False) -> bytes:
 
 
 def jpeg(picture: Array, segments: bytes = b"", mode: str | None = None, without: int = 0, **options: Any) -> bytes:
-    """Returns a JPEG with segments behind its start; without is a kind of segment to leave out."""
+    """Return a JPEG with segments behind its start; without is a kind of segment to leave out."""
     file = io.BytesIO()
     image = Image.fromarray(picture.astype(np.uint8), mode) if mode else Image.fromarray(picture.astype(np.uint8))
     image.save(file, "JPEG", **{"quality": 100, "subsampling": 0} | options)
@@ -42,7 +42,7 @@ def jpeg(picture: Array, segments: bytes = b"", mode: str | None = None, without
 
 
 def edited(data: bytes, segments: bytes, without: int = 0) -> bytes:
-    """Returns a JPEG with more segments at its start, and without those of a kind."""
+    """Return a JPEG with more segments at its start, and without those of a kind."""
     at, kept = 2, b""
     while data[at + 1] != 0xDA:
         length = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
@@ -52,14 +52,14 @@ def edited(data: bytes, segments: bytes, without: int = 0) -> bytes:
 
 
 def coded(picture: Array, segments: bytes = b"", without: int = 0, **options: Any) -> bytes:
-    """Returns what imagecodecs makes of samples of 8 or 12 bits."""
+    """Return what imagecodecs makes of samples of 8 or 12 bits."""
     dtype = np.uint16 if options.get("bitspersample", 8) > 8 else np.uint8
     data = imagecodecs.jpeg8_encode(np.ascontiguousarray(picture.astype(dtype)), level=100, **options)
     return edited(bytes(data), segments, without)
 
 
 def ycck(picture: Array, segments: bytes = b"") -> bytes:
-    """Returns Adobe's YCCK, all at full size: Y, Cb and Cr of the inks, which are 255 less the stored values, and K."""
+    """Return Adobe's YCCK, all at full size: Y, Cb and Cr of the inks, which are 255 less the stored values, and K."""
     luma_chroma = colour.ycbcr(255 - picture[:, :, :3]).round()
     data = coded(np.dstack([luma_chroma, picture[:, :, 3:]]), colorspace="cmyk", outcolorspace="cmyk")
     mark = data.index(b"Adobe\0\x64")
@@ -70,12 +70,12 @@ def profile_segment() -> bytes:
     return segment(0xE2, b"ICC_PROFILE\0\1\1" + colour.printer())
 
 
-def _with_second_picture() -> bytes:
-    """Returns a JPEG followed by another, which its multi-picture segment tells of (CIPA DC-007)."""
+def _with_second_picture(segments: bytes = b"") -> bytes:
+    """Return a JPEG followed by another, which its multi-picture segment tells of (CIPA DC-007)."""
     entries = struct.pack(">IIIHH", 0x030000, 0, 0, 0, 0) + struct.pack(">IIIHH", 0, 900, 9000, 0, 0)
     index = b"MM\0*\0\0\0\x08" + struct.pack(">H", 3) + struct.pack(">HHI4s", 0xB000, 7, 4, b"0100")
     index += struct.pack(">HHII", 0xB001, 4, 1, 2) + struct.pack(">HHII", 0xB002, 7, 32, 50) + bytes(4)
-    return jpeg(smooth(), segment(0xE2, b"MPF\0" + index + entries)) + jpeg(smooth_gray())
+    return jpeg(smooth(), segments + segment(0xE2, b"MPF\0" + index + entries)) + jpeg(smooth_gray())
 
 
 def cases() -> Iterator[Case]:
@@ -154,4 +154,6 @@ def cases() -> Iterator[Case]:
     for orientation in (0, 9, 255):  # no such orientation: as it lies
         yield Case(f"jpg/orientation-{orientation}", partial(jpeg, seen, exif_segment(orientation)), seen, CLOSE)
     yield Case("jpg/second-picture", _with_second_picture, seen, CLOSE, note="picture|image|gain map|MPF")
+    make = partial(_with_second_picture, exif_segment(6))
+    yield Case("jpg/second-picture-orientation6", make, turned(seen, 6), CLOSE, note="picture|image|gain map|MPF")
     yield Case("jpg/cut-off", lambda: jpeg(seen)[:-900], reason="cut|truncated|damaged|whole")

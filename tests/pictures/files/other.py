@@ -16,7 +16,7 @@ def box(letters: bytes, body: bytes) -> bytes:
 
 
 def tga(picture: Array, top_down: bool) -> bytes:
-    """Returns a Truevision TGA of 24 or 32 bits; bit 5 of its last byte tells where the first row is."""
+    """Return a Truevision TGA of 24 or 32 bits; bit 5 of its last byte tells where the first row is."""
     height, width, count = picture.shape
     head = struct.pack(
         "<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, width, height, 8 * count, top_down << 5 | 8 * (count == 4)

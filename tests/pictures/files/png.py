@@ -20,7 +20,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def filtered(rows: list[bytes], kinds: tuple[int, ...], step: int) -> bytes:
-    """Returns filtered rows (section 9), the kinds in turn; step is the number of bytes of a pixel, at least 1."""
+    """Return filtered rows (section 9), the kinds in turn; step is the number of bytes of a pixel, at least 1."""
     done, above = b"", bytes(len(rows[0]))
     for number, row in enumerate(rows):
         kind = kinds[number % len(kinds)]
@@ -48,7 +48,7 @@ def png(
     after: bytes = b"",
     parts: int = 1,
 ) -> bytes:
-    """Returns a PNG of (H, W) or (H, W, N) values; before and after are chunks around the samples."""
+    """Return a PNG of (H, W) or (H, W, N) values; before and after are chunks around the samples."""
     samples = values.reshape(*values.shape[:2], -1)
     passes = [samples[top::down, left::right] for top, left, down, right in ADAM7] if interlaced else [samples]
     body = b""
@@ -64,13 +64,13 @@ def png(
 
 
 def palette(count: int) -> Array:
-    """Returns (count, 3) colours, no two alike and none gray."""
+    """Return (count, 3) colours, no two alike and none gray."""
     n = np.arange(count)
     return np.stack([(n * 83 + 250) % 256, (n * 37 + 11) % 256, (n * 151 + 90) % 256], -1)
 
 
 def _values(kind: int, depth: int) -> tuple[Array, bytes, Array]:
-    """Returns what is stored, the chunks before it, and what must be seen."""
+    """Return what is stored, the chunks before it, and what must be seen."""
     top = (1 << depth) - 1
     if kind == 3:
         colours = palette(1 << depth)
@@ -85,7 +85,7 @@ def _values(kind: int, depth: int) -> tuple[Array, bytes, Array]:
 
 
 def _clear(kind: int, depth: int) -> tuple[Array, bytes, Array]:
-    """Returns the same with a tRNS chunk (section 11.3.1.1)."""
+    """Return the same with a tRNS chunk (section 11.3.1.1)."""
     values, before, seen = _values(kind, depth)
     if kind == 3:
         opacity = np.arange(1 << depth) * 255 // ((1 << depth) - 1)  # of 2 colours the first is wholly clear
@@ -104,7 +104,7 @@ def _clear(kind: int, depth: int) -> tuple[Array, bytes, Array]:
 
 
 def _animated() -> bytes:
-    """Returns an APNG of two frames, the first of which is what any reader shows."""
+    """Return an APNG of two frames, the first of which is what any reader shows."""
     control = struct.pack(">IIIIIHHBB", 0, 38, 27, 0, 0, 1, 1, 0, 0)
     before = chunk(b"acTL", struct.pack(">II", 2, 0)) + chunk(b"fcTL", control)
     second = zlib.compress(b"".join(b"\0" + bytes(38 * 3) for _ in range(27)))
@@ -114,7 +114,7 @@ def _animated() -> bytes:
 
 
 def _default_apart() -> bytes:
-    """Returns an APNG whose one frame is not what readers without animation show (section 4.9)."""
+    """Return an APNG whose one frame is not what readers without animation show (section 4.9)."""
     control = struct.pack(">IIIIIHHBB", 0, 38, 27, 0, 0, 1, 1, 0, 0)
     frame = zlib.compress(b"".join(b"\0" + bytes(38 * 3) for _ in range(27)))
     after = chunk(b"fcTL", control) + chunk(b"fdAT", struct.pack(">I", 1) + frame)
@@ -179,5 +179,11 @@ def cases() -> Iterator[Case]:
         yield Case(f"png/xmp-orientation{orientation}", partial(png, gray(), 0, 8, text), turned(gray(), orientation))
     after = chunk(b"eXIf", exif(6))
     yield Case("png/exif-behind-samples", partial(png, rgb(), 2, 8, after=after), turned(rgb(), 6))
+    lines = (b"Exif\0\0" + exif(6)).hex()
+    text = f"\nexif\n{len(lines) // 2:8}\n{lines}\n".encode()  # ImageMagick's own way, before eXIf
+    raw = chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(text))
+    yield Case("png/raw-profile-orientation6", partial(png, rgb(), 2, 8, raw), turned(rgb(), 6))
+    both = chunk(b"eXIf", exif(8)) + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp(3))
+    yield Case("png/exif-before-xmp", partial(png, rgb(), 2, 8, both), turned(rgb(), 8))
     yield Case("png/exif-orientation6-rgba", partial(png, rgba(), 6, 8, after), turned(rgba(), 6))
     yield Case("png/cut-off", lambda: png(rgb(), 2, 8)[:-300], reason="cut|truncated|damaged|end|whole")

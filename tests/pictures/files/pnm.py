@@ -10,13 +10,13 @@ MAXVALS = (1, 3, 15, 100, 255, 256, 1023, 4095, 65535)
 
 
 def digits(values: Array) -> bytes:
-    """Returns numbers in lines of at most 70 characters."""
+    """Return numbers in lines of at most 70 characters."""
     flat = [str(value) for value in values.ravel()]
     return b"\n".join(" ".join(flat[at : at + 11]).encode() for at in range(0, len(flat), 11)) + b"\n"
 
 
 def pnm(kind: int, values: Array, maxval: int | None, comment: bytes = b"") -> bytes:
-    """Returns a file of kind P1 to P6; more than 8 bits are stored high byte first."""
+    """Return a file of kind P1 to P6; more than 8 bits are stored high byte first."""
     head = b"P%d\n%s%d %d\n" % (kind, comment, values.shape[1], values.shape[0])
     head += b"%d\n" % maxval if maxval is not None else b""
     if kind == 4:
@@ -32,7 +32,7 @@ def pam(values: Array, maxval: int, kind: bytes) -> bytes:
 
 
 def pfm(values: Array) -> bytes:
-    """Returns a gray PFM: rows from the bottom, a negative scale for little endian."""
+    """Return a gray PFM: rows from the bottom, a negative scale for little endian."""
     return b"Pf\n%d %d\n-1.0\n" % values.shape[::-1] + values[::-1].astype("<f4").tobytes()
 
 
@@ -57,6 +57,13 @@ def cases() -> Iterator[Case]:
         want = picture * 255 if kind == 4 else picture
         yield Case(f"{name}/p{kind}-comment", partial(pnm, kind, stored, maxval, comment), want)
         yield Case(f"{name}/p{kind}-cut-off", lambda k=kind, s=stored, m=maxval: pnm(k, s, m)[:-40], reason="")
+    yield Case("ppm/p6-head-in-a-line", lambda: b"P6 38 27 255 " + rgb().astype(np.uint8).tobytes(), rgb())
+    textual = rgb().copy()
+    textual[0, :3] = [(35, 10, 32), (10, 35, 9), (49, 50, 51)]  # bytes that are #, spaces, digits as text
+    yield Case("ppm/p6-samples-like-text", partial(pnm, 6, textual, 255), textual)
+    parts = pnm(3, rgb(), 255).split(b"\n")
+    parts[9:9] = [b"# in between 1 2 3"]
+    yield Case("ppm/p3-comment-inside", lambda: b"\n".join(parts), rgb())
     # A sample above maxval has no meaning.
     yield Case("pgm/p5-above-maxval", partial(pnm, 5, gray(), 100), np.minimum(gray(), 100) * 2.55, reason="")
 

@@ -31,6 +31,7 @@ from pictures.files.case import (
     turned,
 )
 from pictures.files.exif import xmp
+from pictures.files.jpeg import edited
 from PIL import Image
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
@@ -48,7 +49,7 @@ SOFT = "TIFF|bits|samples|read|float|sign"
 
 
 def tiff(*pages: Page, order: str = "<", big: bool = False) -> bytes:
-    """Returns a file of pages, the first one first; order is < or >, big makes a BigTIFF."""
+    """Return a file of pages, the first one first; order is < or >, big makes a BigTIFF."""
     out = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "H", 43 if big else 42))
     out += struct.pack(order + "HHQ", 8, 0, 0) if big else struct.pack(order + "I", 0)
     at, form = len(out) - (8 if big else 4), order + ("Q" if big else "I")
@@ -91,7 +92,7 @@ def _directory(out: bytearray, page: Page, order: str, big: bool) -> tuple[int, 
 
 
 Compress = Callable[[Array, bytes], bytes]
-"""Makes a block's bytes of its samples, or of what they are when they are not compressed."""
+"""Make a block's bytes of its samples, or of what they are when they are not compressed."""
 BLOCKWISE: dict[int, Compress] = {
     NONE: lambda samples, plain: plain,
     LZW: lambda samples, plain: bytes(imagecodecs.lzw_encode(plain)),
@@ -109,7 +110,7 @@ BLOCKWISE: dict[int, Compress] = {
 
 
 def _stored(samples: Array, bits: int, order: str, form: int, predictor: int) -> bytes:
-    """Returns samples as they are before compression."""
+    """Return samples as they are before compression."""
     if predictor == 2:  # section 14: each sample less the one to its left
         samples = samples.copy()
         samples[:, 1:] -= samples[:, :-1].copy()
@@ -136,7 +137,7 @@ def page(
     orientation: int | None = None,
     more: Page | None = None,
 ) -> Page:
-    """Returns a page of (H, W) or (H, W, N) values in strips of so many rows, or in tiles of (height, width)."""
+    """Return a page of (H, W) or (H, W, N) values in strips of so many rows, or in tiles of (height, width)."""
     height, width = values.shape[:2]
     count = values.shape[2] if values.ndim == 3 else 1
     planes = [values] if planar == 1 else [values[:, :, n] for n in range(count)]
@@ -182,7 +183,7 @@ def page(
 
 
 def one(values: Array, photometric: int, bits: int = 8, order: str = "<", big: bool = False, **options: Any) -> bytes:
-    """Returns a file of one page."""
+    """Return a file of one page."""
     return tiff(page(values, photometric, bits, order, **options), order=order, big=big)
 
 
@@ -192,14 +193,20 @@ def color_map(colours: Array) -> Page:
 
 
 def fax(bits: Array, compression: str) -> bytes:
-    """Returns 0 for black as a G3 or G4 file; Pillow's libtiff compresses."""
+    """Return 0 for black as a G3 or G4 file; Pillow's libtiff compresses."""
     file = io.BytesIO()
     Image.fromarray((bits * 255).astype(np.uint8)).convert("1").save(file, "TIFF", compression=compression)
     return file.getvalue()
 
 
+def saved(picture: Array, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture.astype(np.uint8)).save(file, "TIFF", **options)
+    return file.getvalue()
+
+
 def subsampled(picture: Array, across: int, down: int) -> Page:
-    """Returns a page of YCbCr in data units (section 21): across x down luma samples, then Cb and Cr."""
+    """Return a page of YCbCr in data units (section 21): across x down luma samples, then Cb and Cr."""
     samples = colour.ycbcr(picture)
     height, width = (-(-picture.shape[0] // down) * down, -(-picture.shape[1] // across) * across)
     around = [(0, height - picture.shape[0]), (0, width - picture.shape[1]), (0, 0)]
@@ -214,7 +221,7 @@ def subsampled(picture: Array, across: int, down: int) -> Page:
 
 
 def with_bits_reversed(data_page: Page) -> Page:
-    """Returns a page whose bytes hold the first sample in their low bit (FillOrder 2)."""
+    """Return a page whose bytes hold the first sample in their low bit (FillOrder 2)."""
     table = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
     return data_page | {BLOCKS: [block.translate(table) for block in data_page[BLOCKS]], 266: (SHORT, [2])}
 
@@ -285,18 +292,24 @@ def _layout_cases() -> Iterator[Case]:
             continue
         make = partial(one, rgb(), RGB, compression=compression, planar=2, tile=(16, 32))
         yield Case(f"tif/{name}-planes-in-tiles", make, rgb(), reason=reason)
-    for order in "<>":
-        end = "little" if order == "<" else "big"
+    for order, end, reason in (("<", "little", None), (">", "big", SOFT)):
         make = partial(one, rgb(), RGB, 8, order, big=True, compression=LZW)
-        yield Case(f"tif/bigtiff-{end}", make, rgb(), reason=SOFT)
-        yield Case(f"tif/bigtiff-16bit-{end}", partial(one, deep, RGB, 16, order, big=True), scaled(deep, 65535),
-                   reason=SOFT)  # fmt: skip
+        yield Case(f"tif/bigtiff-{end}", make, rgb(), reason=reason)
+        make = partial(one, deep, RGB, 16, order, big=True)
+        yield Case(f"tif/bigtiff-16bit-{end}", make, scaled(deep, 65535), reason=reason)
     jpegs = {"strips": {"rows": 16}, "tiles": {"tile": (32, 32)}, "one-strip": {"rows": 45}}
     for layout, options in jpegs.items():
         make = partial(one, smooth_gray(), BLACK_IS_ZERO, compression=JPEG, **options)
         yield Case(f"tif/jpeg-gray-{layout}", make, smooth_gray(), 3)
         make = partial(one, smooth(), YCBCR, compression=JPEG, more={530: (SHORT, [1, 1])}, **options)
         yield Case(f"tif/jpeg-ycbcr-{layout}", make, smooth(), 5)
+    plain = bytes(imagecodecs.jpeg8_encode(rgb().astype(np.uint8), level=100, colorspace="rgb", outcolorspace="rgb"))
+    direct = page(rgb(), RGB, rows=27) | {BLOCKS: [plain], 259: (SHORT, [JPEG])}
+    yield Case("tif/jpeg-of-rgb", partial(tiff, direct), rgb(), 3)
+    for name, picture in (("gray", smooth_gray()), ("rgb", smooth())):
+        # as libtiff writes it: tables once, in tag 347
+        make = partial(saved, picture, compression="jpeg", quality=100)
+        yield Case(f"tif/jpeg-tables-{name}", make, picture, 6)
     old: Page = page(smooth(), YCBCR, rows=45)
     data = bytes(imagecodecs.jpeg8_encode(smooth().astype(np.uint8), level=100, subsampling=(1, 1)))
     old |= {BLOCKS: [data], 259: (SHORT, [OLD_JPEG]), 530: (SHORT, [1, 1])}
@@ -321,6 +334,10 @@ def _colour_cases() -> Iterator[Case]:
     for planar in (1, 2):
         make = partial(one, inks, SEPARATED, planar=planar)
         yield Case(f"tif/cmyk-planar{planar}", make, colour.inks_to_rgb(inks), 2, reason=None if planar == 1 else SOFT)
+    whole = np.ascontiguousarray(inks.astype(np.uint8))
+    data = bytes(imagecodecs.jpeg8_encode(whole, level=100, colorspace="cmyk", outcolorspace="cmyk"))
+    stored = page(inks, SEPARATED, rows=48) | {BLOCKS: [edited(data, b"", 0xEE)], 259: (SHORT, [JPEG])}
+    yield Case("tif/cmyk-jpeg", partial(tiff, stored), colour.inks_to_rgb(inks), 4, reason=SOFT + "|CMYK|JPEG")
     make = partial(one, levels(inks, 65535), SEPARATED, 16)
     yield Case("tif/cmyk-16bit", make, colour.inks_to_rgb(inks), 2, reason=SOFT + "|CMYK")
     make = partial(one, inks, SEPARATED, compression=LZW, predictor=2, orientation=6)
@@ -393,6 +410,10 @@ def _alpha_cases() -> Iterator[Case]:
     stored = np.dstack([gray(), (gray() * faint / 255).round().astype(np.int64), faint])[..., 1:]
     make = partial(one, stored, BLACK_IS_ZERO, extra=(ASSOCIATED,))
     yield Case("tif/gray-associated", make, seen_gray(gray(), faint), 3.7, reason=SOFT + "|alpha|channels")
+    stored = np.dstack([gray(), alpha()])
+    make = partial(one, stored, PALETTE, extra=(UNASSOCIATED,), more=color_map(palette(256)))
+    seen = np.dstack([palette(256)[gray()], alpha()])
+    yield Case("tif/palette-alpha", make, seen, reason=SOFT + "|palette|channels|alpha")
     stored = np.dstack([rgba(), gray()])
     make = partial(one, stored, RGB, extra=(UNASSOCIATED, 0))
     yield Case("tif/rgba-and-another", make, rgba(), reason=SOFT + "|channels|extra")
@@ -424,6 +445,7 @@ def _orientation_cases() -> Iterator[Case]:
         "gray-strips": (gray(), {"photometric": BLACK_IS_ZERO}, gray()),
         "gray-tiles": (gray(), {"photometric": BLACK_IS_ZERO, "tile": (32, 16)}, gray()),
         "gray16-tiles": (levels(gray(), 65535), {"photometric": BLACK_IS_ZERO, "bits": 16, "tile": (16, 16)}, gray()),
+        "bilevel-tiles": (bits, {"photometric": BLACK_IS_ZERO, "bits": 1, "tile": (16, 16)}, bits * 255),
         "bilevel-strips": (1 - bits, {"photometric": WHITE_IS_ZERO, "bits": 1}, bits * 255),
         "palette-tiles": (
             gray(),

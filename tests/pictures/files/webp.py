@@ -27,13 +27,13 @@ def simple(picture: Array, lossless: bool = True) -> bytes:
 
 
 def samples(data: bytes) -> bytes:
-    """Returns the chunks of the picture itself: VP8, VP8L, ALPH."""
+    """Return the chunks of the picture itself: VP8, VP8L, ALPH."""
     at = 30 if data[12:16] == b"VP8X" else 12
     return data[at : 8 + int.from_bytes(data[4:8], "little")]
 
 
 def extended(picture: Array, after: bytes = b"", lossless: bool = True, flags: int = 0) -> bytes:
-    """Returns a file with VP8X and chunks after the picture; flags are 8 for EXIF, 4 for XMP."""
+    """Return a file with VP8X and chunks after the picture; flags are 8 for EXIF, 4 for XMP."""
     height, width = picture.shape[:2]
     flags |= 0x10 * (picture.ndim == 3 and picture.shape[2] == 4)
     head = bytes([flags, 0, 0, 0]) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
@@ -41,7 +41,7 @@ def extended(picture: Array, after: bytes = b"", lossless: bool = True, flags: i
 
 
 def animated(picture: Array, at: tuple[int, int] = (0, 0), canvas: tuple[int, int] | None = None) -> bytes:
-    """Returns two frames, the first at (left, top) on a canvas of (width, height)."""
+    """Return two frames, the first at (left, top) on a canvas of (width, height)."""
     height, width = picture.shape[:2]
     wide, high = canvas or (width, height)
     size = (wide - 1).to_bytes(3, "little") + (high - 1).to_bytes(3, "little")
