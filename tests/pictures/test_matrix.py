@@ -7,10 +7,14 @@ the files are what we take them for.
 import re
 
 import pytest
-from pictures.files import CASES, Case, difference
 
-from runtime.container import ICC
-from runtime.errors import InputError
+pytest.importorskip("PIL")
+pytest.importorskip("imagecodecs")
+
+from pictures.files import CASES, Case, difference  # noqa: E402
+
+from runtime.container import ICC  # noqa: E402
+from runtime.errors import InputError  # noqa: E402
 
 try:
     from runtime.pictures.read import decode
