@@ -114,10 +114,10 @@ def cases() -> Iterator[Case]:
     make = partial(avif, _green_blue_red(levels(rgb(), 1023)), identity, 10, opacity=alpha(), opacity_bits=8)
     yield Case("avif/alpha-of-other-depth", make, rgba(), 1.01, reason="alpha|depth|bits|read")
     for name, pixelformat in (("444", "yuv444"), ("422", "yuv422"), ("420", "yuv420")):
-        make = partial(imagecodecs.avif_encode, smooth().astype(np.uint8), level=97, pixelformat=pixelformat)
+        make = partial(imagecodecs.avif_encode, smooth().astype(np.uint8), level=97, speed=10, pixelformat=pixelformat)
         yield Case(f"avif/libavif-{name}", make, smooth(), 7)
         deep = levels(smooth(), 1023).astype(np.uint16)
-        make = partial(imagecodecs.avif_encode, deep, level=97, pixelformat=pixelformat, bitspersample=10)
+        make = partial(imagecodecs.avif_encode, deep, level=97, speed=10, pixelformat=pixelformat, bitspersample=10)
         yield Case(f"avif/libavif-{name}-10bit", make, smooth(), 7)
 
     # MIAF 7.3.6.7: what EXIF says of turns does not count.

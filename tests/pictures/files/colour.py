@@ -53,7 +53,7 @@ def inks(height: int = 48, width: int = 64) -> NDArray[np.int64]:
     picture = np.stack([x * 6, y * 5, 200 - y * 3 - x, np.zeros_like(x)], -1)
     picture[:, width // 2 :] = 0
     picture[:, width // 2 :, 3] = (y * 3 + x)[:, width // 2 :]
-    return picture
+    return np.clip(picture, 0, 255)
 
 
 def inks_to_rgb(cmyk: Array) -> Array:

@@ -190,8 +190,11 @@ def _colour_cases() -> Iterator[Case]:
     data = bytes(imagecodecs.jpeg8_encode(whole, level=100, colorspace="cmyk", outcolorspace="cmyk"))
     stored = page(inks, SEPARATED, rows=48) | {BLOCKS: [edited(data, b"", 0xEE)], 259: (SHORT, [JPEG])}
     yield Case("tif/cmyk-jpeg", partial(tiff, stored), colour.inks_to_rgb(inks), 4, reason=UNREAD + "|CMYK|JPEG")
-    make = partial(one, levels(inks, 65535), SEPARATED, 16)
-    yield Case("tif/cmyk-16bit", make, colour.inks_to_rgb(inks), 2, reason=UNREAD + "|CMYK")
+    for planar in (1, 2):
+        for layout, options in (("strips", {}), ("tiles", {"tile": (16, 32)})):
+            make = partial(one, levels(inks, 65535), SEPARATED, 16, planar=planar, **options)
+            name = f"tif/cmyk-16bit-planar{planar}-{layout}"
+            yield Case(name, make, colour.inks_to_rgb(inks), 2, reason=UNREAD + "|CMYK")
     make = partial(one, inks, SEPARATED, compression=LZW, predictor=2, orientation=6)
     yield Case("tif/cmyk-lzw-orientation6", make, turned(colour.inks_to_rgb(inks), 6), 2)
     icc: Page = {34675: (UNDEFINED, colour.printer())}
