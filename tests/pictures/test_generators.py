@@ -40,8 +40,8 @@ NOT_AS_SEEN = {
     "turns": "orientation[2-8]|turned[2-8]|exif-before-xmp|xmp-then-exif|exif-behind|as-long|raw-profile",
     "kinds": "in-fact|(avif|gif|webp)/animated|signed",
     "models": "cmyk|ycck|lab|tif/ycbcr|sycc-12|(tif|jp2)/.*palette",
-    "alpha": "-associated|premultiplied|unspecified|white-is-zero-alpha",
-    "channels": "another|reduced-first|smaller-than-screen",
+    "alpha": "-associated|premultiplied|unspecified|(white-is-zero|palette)-alpha",
+    "channels": "another|rgb-and-two|reduced-first|smaller-than-screen",
     "unread": "cropped|avif/grid|high-throughput|of-other-depth",
     "rare": "bmp/.*-2bit|bmp/core|bmp/rle|bmp/masks-.*header40|101010",
 }

@@ -107,6 +107,14 @@ def levels(picture: Array, top: int) -> NDArray[np.int64]:
     return (picture.astype(np.int64) * top + 127) // 255
 
 
+def fine(values: Array, top: int) -> NDArray[np.int64]:
+    """Return integers of 0 to top with low bits of their own where there are more than 8, so that cutting off shows."""
+    if top <= 255:
+        return values.astype(np.int64)
+    bits = np.arange(values[0].size).reshape(values.shape[1:]) * 41 % (top // 255)
+    return np.clip(values + bits - top // 510, 0, top)
+
+
 def scaled(values: Array, top: int) -> NDArray[np.float64]:
     """Return integers of 0 to top as samples of 0 to 255, not rounded."""
     return values.astype(np.float64) * 255 / top

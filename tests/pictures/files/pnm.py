@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from pictures.files.case import Array, Case, gray, levels, packed, rgb, rgba, scaled, seen_gray
+from pictures.files.case import Array, Case, fine, gray, levels, packed, rgb, rgba, scaled, seen_gray
 
 MAXVALS = (1, 3, 15, 100, 255, 256, 1023, 4095, 65535)
 
@@ -45,7 +45,7 @@ def cases() -> Iterator[Case]:
     for kind in (2, 5, 3, 6):
         picture, name = (gray(), "pgm") if kind in (2, 5) else (rgb(), "ppm")
         for maxval in MAXVALS:
-            values = levels(picture, maxval)
+            values = fine(levels(picture, maxval), maxval)
             note = "8 bits" if maxval > 255 else ""
             make = partial(pnm, kind, values, maxval)
             yield Case(f"{name}/p{kind}-maxval{maxval}", make, scaled(values, maxval), note=note)

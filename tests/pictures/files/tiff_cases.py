@@ -10,9 +10,11 @@ import numpy as np
 from pictures.files import colour
 from pictures.files.bmp import palette
 from pictures.files.case import (
+    NEAREST,
     Array,
     Case,
     alpha,
+    fine,
     gray,
     levels,
     rgb,
@@ -84,12 +86,14 @@ def _unsigned_cases() -> Iterator[Case]:
         note = "8 bits" if bits > 8 else ""
         for order in "<>":
             tail = f"{bits}bit-{'little' if order == '<' else 'big'}"
-            stored, seen = levels(gray(), top), scaled(levels(gray(), top), top)
+            stored = fine(levels(gray(), top), top)
+            seen = scaled(stored, top)
             make = partial(one, stored, BLACK_IS_ZERO, bits, order)
             yield Case(f"tif/gray-{tail}", make, seen, reason=reason, note=note)
             make = partial(one, top - stored, WHITE_IS_ZERO, bits, order)
             yield Case(f"tif/white-is-zero-{tail}", make, seen, reason=reason, note=note)
-            stored, seen = levels(rgb(), top), scaled(levels(rgb(), top), top)
+            stored = fine(levels(rgb(), top), top)
+            seen = scaled(stored, top)
             for planar in (1, 2):
                 make = partial(one, stored, RGB, bits, order, planar=planar)
                 usual = bits == 8 or bits == 16 and planar == 1
@@ -123,7 +127,7 @@ def _layout_cases() -> Iterator[Case]:
     """Compressions and predictors, in strips and tiles, one plane or three; BigTIFF."""
     lossless = {"none": NONE, "lzw": LZW, "deflate": ADOBE_DEFLATE, "old-deflate": DEFLATE, "packbits": PACKBITS}
     rare = {"zstd": ZSTD, "lzma": LZMA, "webp": WEBP, "jpeg2000": JPEG2000, "lerc": LERC}
-    deep = levels(rgb(), 65535) ^ (np.arange(38 * 3) * 41 % 128).reshape(38, 3)
+    deep = fine(levels(rgb(), 65535), 65535)
     for name, compression in (lossless | rare).items():
         reason = UNREAD + "|compress" if name in rare else None
         for layout, options in (("strips", {}), ("tiles", {"tile": (16, 16)}), ("one-strip", {"rows": 27})):
@@ -201,9 +205,6 @@ def _colour_cases() -> Iterator[Case]:
     yield Case(
         "tif/cmyk-profile", partial(one, printed, SEPARATED, more=icc), colour.printed_to_rgb(), 2, profile=False
     )
-    make = partial(one, np.dstack([inks, 255 * (inks[..., 3] < 90)]), SEPARATED, extra=(UNASSOCIATED,))
-    seen = np.dstack([colour.inks_to_rgb(inks), 255 * (inks[..., 3] < 90)])
-    yield Case("tif/cmyk-alpha", make, seen, 2, reason=UNREAD + "|CMYK|alpha|channels")
     make = partial(one, inks[..., :3], SEPARATED, more={332: (SHORT, [2])})  # InkSet 2: not CMYK (section 16)
     yield Case("tif/other-inks", make, reason=UNREAD + "|ink|colour|CMYK")
     lab = colour.lab()
@@ -243,7 +244,7 @@ def _alpha_cases() -> Iterator[Case]:
                 end = f"{bits}bit-planar{planar}-{layout}"
                 options = {"planar": planar} | options
                 reason = None if planar == 1 else UNREAD + "|planes|alpha"
-                stored = levels(rgba(), top)
+                stored = fine(levels(rgba(), top), top)
                 make = partial(one, stored, RGB, bits, extra=(UNASSOCIATED,), **options)
                 # Readers that multiply by alpha and divide again are off where there is little of it.
                 yield Case(f"tif/rgba-unassociated-{end}", make, scaled(stored, top), reason=reason, note=note)
@@ -253,36 +254,86 @@ def _alpha_cases() -> Iterator[Case]:
                 within = 0.5 * 255 / 100 + 1
                 seen = np.dstack([rgb(), faint])
                 yield Case(f"tif/rgba-associated-{end}", make, seen, within, reason=reason, note=note)
-                stored = levels(np.dstack([gray(), alpha()]), top)
+                stored = fine(levels(np.dstack([gray(), alpha()]), top), top)
                 make = partial(one, stored, BLACK_IS_ZERO, bits, extra=(UNASSOCIATED,), **options)
                 seen = seen_gray(scaled(stored[..., 0], top), scaled(stored[..., 1], top))
                 yield Case(f"tif/gray-alpha-{end}", make, seen, reason=UNREAD + "|planes|alpha|channels")
-                stored = levels(rgba(), top)  # section 18, ExtraSamples 0: no alpha
-                make = partial(one, stored, RGB, bits, extra=(0,), **options)
+                stored = fine(levels(rgba(), top), top)  # section 18, ExtraSamples 0: no alpha
+                make, seen = partial(one, stored, RGB, bits, extra=(0,), **options), scaled(stored[..., :3], top)
+                within = 1 if bits == 16 else NEAREST  # in a rare layout the low byte may be cut off
                 yield Case(
-                    f"tif/rgb-unspecified-{end}", make, scaled(stored[..., :3], top), reason=UNREAD + "|planes|extra"
+                    f"tif/rgb-unspecified-{end}",
+                    make,
+                    seen,
+                    within,
+                    reason=UNREAD + "|planes|extra",
+                    note="bits" if note else "",
                 )
     stored = np.dstack([gray(), (gray() * faint / 255).round().astype(np.int64), faint])[..., 1:]
     make = partial(one, stored, BLACK_IS_ZERO, extra=(ASSOCIATED,))
     yield Case("tif/gray-associated", make, seen_gray(gray(), faint), 3.7, reason=UNREAD + "|alpha|channels")
-    stored = np.dstack([gray(), alpha()])
-    make = partial(one, stored, PALETTE, extra=(UNASSOCIATED,), more=color_map(palette(256)))
-    seen = np.dstack([palette(256)[gray()], alpha()])
-    yield Case("tif/palette-alpha", make, seen, reason=UNREAD + "|palette|channels|alpha")
-    stored = np.dstack([rgba(), gray()])
-    make = partial(one, stored, RGB, extra=(UNASSOCIATED, 0))
-    yield Case("tif/rgba-and-another", make, rgba(), reason=UNREAD + "|channels|extra")
-    make = partial(one, stored[..., [0, 1, 2, 4, 3]], RGB, extra=(0, UNASSOCIATED))
-    yield Case("tif/another-and-alpha", make, rgba(), reason=UNREAD + "|channels|extra|alpha")
-    make = partial(one, stored[..., [0, 1, 2, 4]], RGB)  # a fourth sample that nothing tells of
+    stored = np.dstack([rgb(), gray()])
+    make = partial(one, stored, RGB)  # a fourth sample that nothing tells of
     yield Case(
         "tif/four-samples-not-told",
         make,
-        (stored[..., :3], stored[..., [0, 1, 2, 4]]),
+        (rgb(), stored),
         reason=UNREAD + "|channels|extra|alpha",
     )
-    make = partial(one, 255 - np.dstack([gray(), 255 - alpha()]), WHITE_IS_ZERO, extra=(UNASSOCIATED,))
-    yield Case("tif/white-is-zero-alpha", make, seen_gray(gray(), alpha()), reason=UNREAD + "|alpha|channels")
+
+
+def _plane_cases() -> Iterator[Case]:
+    """Rare models, in one plane and in several, compressed and not, in strips and tiles."""
+    colours, inks, lab = palette(256), colour.inks(), colour.lab()
+    opacity = 255 * (inks[..., 3] < 90)
+    light = np.concatenate([lab[..., :1] * 255 / 100, lab[..., 1:] & 255], -1).round().astype(np.int64)
+    models: dict[str, tuple[Array, dict[str, Any], Array, float]] = {
+        "gray-alpha": (
+            np.dstack([gray(), alpha()]),
+            {"photometric": BLACK_IS_ZERO, "extra": (UNASSOCIATED,)},
+            seen_gray(gray(), alpha()),
+            NEAREST,
+        ),
+        "white-is-zero-alpha": (
+            np.dstack([255 - gray(), alpha()]),
+            {"photometric": WHITE_IS_ZERO, "extra": (UNASSOCIATED,)},
+            seen_gray(gray(), alpha()),
+            NEAREST,
+        ),
+        "palette-alpha": (
+            np.dstack([gray(), alpha()]),
+            {"photometric": PALETTE, "extra": (UNASSOCIATED,), "more": color_map(colours)},
+            np.dstack([colours[gray()], alpha()]),
+            NEAREST,
+        ),
+        "cmyk-alpha": (
+            np.dstack([inks, opacity]),
+            {"photometric": SEPARATED, "extra": (UNASSOCIATED,)},
+            np.dstack([colour.inks_to_rgb(inks), opacity]),
+            2,
+        ),
+        "rgb-and-two": (np.dstack([rgba(), gray()]), {"photometric": RGB, "extra": (0, 0)}, rgb(), NEAREST),
+        "rgba-and-another": (
+            np.dstack([rgba(), gray()]),
+            {"photometric": RGB, "extra": (UNASSOCIATED, 0)},
+            rgba(),
+            NEAREST,
+        ),
+        "another-and-alpha": (
+            np.dstack([rgb(), gray(), alpha()]),
+            {"photometric": RGB, "extra": (0, UNASSOCIATED)},
+            rgba(),
+            NEAREST,
+        ),
+        "cielab": (light, {"photometric": CIELAB}, colour.lab_to_srgb(lab), 4),
+    }
+    for name, (stored, options, seen, within) in models.items():
+        for planar in (1, 2):
+            for compression, end in ((NONE, ""), (LZW, "-lzw")):
+                for layout, tile in (("strips", None), ("tiles", (16, 16))):
+                    make = partial(one, stored, planar=planar, compression=compression, tile=tile, **options)
+                    reason = UNREAD + "|planes|alpha|channels|extra|CMYK|Lab|palette"
+                    yield Case(f"tif/{name}-planar{planar}-{layout}{end}", make, seen, within, reason)
 
 
 def _orientation_cases() -> Iterator[Case]:
@@ -373,6 +424,7 @@ def cases() -> Iterator[Case]:
         _layout_cases,
         _colour_cases,
         _alpha_cases,
+        _plane_cases,
         _orientation_cases,
         _page_cases,
         _raw_cases,
