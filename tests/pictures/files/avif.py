@@ -91,7 +91,7 @@ def cases() -> Iterator[Case]:
         make = partial(avif, stored, nclx(full_range=False), bits)
         yield Case(f"avif/gray-limited-{bits}bit", make, gray(), 1.5, note=note)
         make = partial(avif, stored, nclx(full_range=False), bits, opacity=levels(alpha(), top))
-        # Alpha is of full range whatever the colours are (AVIF 4.1).
+        # Alpha is of full range whatever the colours are (AVIF, section 4).
         seen = np.dstack([gray(), gray(), gray(), alpha()])
         yield Case(f"avif/gray-limited-alpha-{bits}bit", make, seen, 1.5, note=note)
         for matrix, (red, blue) in PARTS.items():
@@ -103,7 +103,7 @@ def cases() -> Iterator[Case]:
                 # libyuv multiplies in 8 bits, so that blue gets 2 Cb instead of 2.11 or 2.14: up to 12 of smooth().
                 yield Case(name, make, smooth(), 3.5 if full_range else 4.5 if matrix == BT601 else 12.5, note=note)
     samples = colour.ycbcr(rgb()).round()
-    make = partial(avif, samples, nclx(2, 2, UNSPECIFIED))  # MIAF 7.3.6.4: BT.601 of full range
+    make = partial(avif, samples, nclx(2, 2, UNSPECIFIED))  # MIAF's default: BT.601 of full range
     yield Case("avif/matrix-unspecified", make, rgb(), 3.5)
     opaque = partial(avif, samples, opacity=np.full(alpha().shape, 255))
     yield Case("avif/alpha-opaque", opaque, (rgb(), np.dstack([rgb(), opaque.keywords["opacity"]])), 3.5)
@@ -120,7 +120,7 @@ def cases() -> Iterator[Case]:
         make = partial(imagecodecs.avif_encode, deep, level=97, speed=10, pixelformat=pixelformat, bitspersample=10)
         yield Case(f"avif/libavif-{name}-10bit", make, smooth(), 7)
 
-    # MIAF 7.3.6.7: what EXIF says of turns does not count.
+    # Turns are told by properties alone (MIAF 7.3.6.7); what EXIF and XMP say of them does not count.
     for orientation, boxes in TURNS.items():
         make = partial(avif, samples, turns=boxes)
         yield Case(f"avif/turned{orientation}", make, turned(rgb(), orientation), 3.5)

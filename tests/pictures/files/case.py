@@ -134,7 +134,8 @@ def seen_gray(picture: Array, opacity: Array) -> Array:
 def turned(picture: Array, orientation: int) -> Array:
     """Return a stored picture as it is to be seen (EXIF 2.32 4.6.4.A and TIFF 6.0 page 36, tag 274).
 
-    The stored row 0 is the top, right.. of what is seen: 2 mirrored, 3 turned by half, 6 to be turned to the right.
+    2 lies mirrored left to right, 3 turned by half, 4 mirrored top to bottom, 6 must be turned right, 8 left;
+    5 and 7 are mirrored at the diagonals.
     """
     return {
         1: picture,

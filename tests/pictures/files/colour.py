@@ -71,7 +71,7 @@ def _corner(c: int, m: int, y: int, k: int) -> tuple[int, int, int]:
 
 
 def printer() -> bytes:
-    """Return an ICC profile of CMYK with a table of 2 steps an ink (ICC.1:2001-04, 6.5.9 lut8Type)."""
+    """Return an ICC profile of CMYK with a table of 2 steps an ink (ICC.1:2001-04, lut8Type)."""
     grid = [_corner(*point) for point in itertools.product((0, 1), repeat=4)]
     table = bytes(value for L, a, b in grid for value in (round(L * 2.55), a + 128, b + 128))
     line = bytes(range(256))

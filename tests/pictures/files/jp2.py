@@ -14,7 +14,7 @@ from pictures.files.bmp import palette
 from pictures.files.case import Array, Case, alpha, gray, levels, rgb, rgba, scaled, seen_gray
 
 SRGB, GRAY, SYCC, CMYK, LAB = 16, 17, 18, 12, 14
-"""Enumerated colour spaces (table I.10; the last two in T.801, table M.25)."""
+"""Enumerated colour spaces (T.800 I.5.3.3, the last two T.801 annex M)."""
 
 
 def box(letters: bytes, body: bytes) -> bytes:
@@ -89,7 +89,7 @@ def cases() -> Iterator[Case]:
             stored = levels(rgb(), top)
             make = partial(codestream, stored, bits, transform=True)
             yield Case(f"jp2/codestream-rgb-{bits}bit", make, scaled(stored, top), within)
-            # sRGB and gray have no samples below 0 (table I.10); a reader may take the least for black.
+            # sRGB and gray have no samples below 0 (I.5.3.3); a reader may take the least for black.
             make = partial(jp2, levels(gray(), top), GRAY, bits, signed=True)
             yield Case(f"jp2/gray-signed-{bits}bit", make, scaled(levels(gray(), top), top), within, "sign|read")
             make = partial(jp2, stored, SRGB, bits, signed=True)

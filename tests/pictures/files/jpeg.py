@@ -144,7 +144,7 @@ def cases() -> Iterator[Case]:
         for element in (False, True):
             name = f"jpg/xmp-orientation{orientation}-{'element' if element else 'attribute'}"
             yield Case(name, partial(jpeg, seen, xmp_segment(orientation, element)), turned(seen, orientation), CLOSE)
-    make = partial(jpeg, seen, exif_segment(6) + xmp_segment(3))  # XMP part 3, 3.3: EXIF counts where both tell
+    make = partial(jpeg, seen, exif_segment(6) + xmp_segment(3))  # EXIF counts where both tell (Metadata Working Group)
     yield Case("jpg/exif-before-xmp", make, turned(seen, 6), CLOSE)
     yield Case("jpg/xmp-then-exif", partial(jpeg, seen, xmp_segment(3) + exif_segment(6)), turned(seen, 6), CLOSE)
     yield Case("jpg/exif-1-xmp-3", partial(jpeg, seen, exif_segment(1) + xmp_segment(3)), seen, CLOSE)

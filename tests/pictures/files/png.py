@@ -114,7 +114,7 @@ def _animated() -> bytes:
 
 
 def _default_apart() -> bytes:
-    """Return an APNG whose one frame is not what readers without animation show (section 4.9)."""
+    """Return an APNG whose one frame is not what readers without animation show."""
     control = struct.pack(">IIIIIHHBB", 0, 38, 27, 0, 0, 1, 1, 0, 0)
     frame = zlib.compress(b"".join(b"\0" + bytes(38 * 3) for _ in range(27)))
     after = chunk(b"fcTL", control) + chunk(b"fdAT", struct.pack(">I", 1) + frame)
@@ -141,7 +141,7 @@ def cases() -> Iterator[Case]:
         small = rgb()[-height:, -width:]
         yield Case(f"png/adam7-{width}x{height}", partial(png, small, 2, 8, interlaced=True), small)
 
-    # Sections 11.3.4.1, 11.3.2.7, 11.3.4.3: these change no sample.
+    # These change no sample.
     harmless = {
         "background": chunk(b"bKGD", struct.pack(">HHH", 255, 0, 255)),
         "srgb": chunk(b"sRGB", b"\0"),
