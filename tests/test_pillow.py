@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exif_blocks import OWNER, SECRET, THUMBNAIL, camera
+from made_payloads import OWNER, SECRET, THUMBNAIL, camera
 from PIL import Image, ImageSequence
 from PIL.PngImagePlugin import PngInfo
 

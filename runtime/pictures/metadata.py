@@ -78,7 +78,7 @@ def fitting(
             gone = "a video"
         elif turned and _of_whole(space, name):
             gone = "places in it"
-        lost.update([gone] if gone else [])
+        lost.update([gone] if gone and name else [])
         return "" if gone else None
 
     def upright(payload: bytes) -> bytes:

@@ -11,7 +11,9 @@ from typing import NoReturn
 from xml.parsers import expat
 
 Rule = Callable[[str, str, str], str | None]
-"""Takes namespace, name and text of a property: None leaves it alone, "" cuts it out, other text takes its place."""
+"""Takes namespace, name and text of a property: None leaves it alone, "" cuts it out, other text takes its place.
+
+It is also asked of each namespace that is declared, without a name: "" cuts the declaration out."""
 
 _TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
 _ATTRIBUTE = re.compile(rb"""\s([^\s=<>"']+)\s*=\s*("[^"]*"|'[^']*')""")
@@ -49,7 +51,8 @@ def edit(packet: bytes, rule: Rule) -> bytes:
         opened.append(_Element(at, tag.end(), tag[0].endswith(b"/>")))
         decided = {_qualified(each): rule(*_named(each), text) for each, text in attributes.items()}
         for found in _ATTRIBUTE.finditer(packet, at, tag.end()):
-            if (new := decided.get(found[1])) is not None:
+            declared = rule(found[2][1:-1].decode(), "", "") if found[1].startswith(b"xmlns:") else None
+            if (new := decided.get(found[1], declared)) is not None:
                 inside = found.start(2) + 1, found.end(2) - 1
                 edits.append((*inside, new.encode()) if new else (*found.span(), b""))
 

@@ -4,9 +4,9 @@ import struct
 from io import BytesIO
 
 import pytest
-from exif_blocks import OWNER, SECRET, THUMBNAIL, camera, directory
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_payloads import OWNER, SECRET, THUMBNAIL, camera, directory
 from PIL import Image
 
 from runtime.pictures import exif

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from exif_blocks import OWNER, SECRET, THUMBNAIL, camera
+from made_payloads import OWNER, SECRET, THUMBNAIL, camera
 from PIL import Image, ImageCms
 
 from runtime.container import EXIF, ICC, XMP

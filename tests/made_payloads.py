@@ -1,5 +1,6 @@
-"""EXIF as cameras write it, made byte by byte: a Canon with a maker's note, a position and a thumbnail."""
+"""EXIF, XMP and ICC payloads made byte by byte; EXIF is that of a Canon with its note, a position and a thumbnail."""
 
+import re
 import struct
 
 SECRET = b"53.5503N"
@@ -89,3 +90,52 @@ def camera(order: str = "<", orientation: int = 1, width: int = 64, height: int 
     tail = second(second_at + len(second(0))) + THUMBNAIL if thumbnail else b""
     head = (b"II*\0" if order == "<" else b"MM\0*") + long(8)
     return head + main(exif_at, gps_at, second_at) + told + gps + tail
+
+
+SPACES = {
+    "tiff": "http://ns.adobe.com/tiff/1.0/",
+    "exif": "http://ns.adobe.com/exif/1.0/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "hdrgm": "http://ns.adobe.com/hdr-gain-map/1.0/",
+    "HDRGainMap": "http://ns.apple.com/HDRGainMap/1.0/",
+    "apdi": "http://ns.apple.com/pixeldatainfo/1.0/",
+    "Container": "http://ns.google.com/photos/1.0/container/",
+    "Item": "http://ns.google.com/photos/1.0/container/item/",
+    "Device": "http://ns.google.com/photos/dd/1.0/device/",
+    "GCamera": "http://ns.google.com/photos/1.0/camera/",
+    "GPano": "http://ns.google.com/photos/1.0/panorama/",
+    "GDepth": "http://ns.google.com/photos/1.0/depthmap/",
+    "OpCamera": "http://ns.oplus.com/photos/1.0/camera/",
+    "MiCamera": "http://ns.xiaomi.com/photos/1.0/camera/",
+    "xmpNote": "http://ns.adobe.com/xmp/note/",
+    "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
+    "MP": "http://ns.microsoft.com/photo/1.2/",
+    "drone-dji": "http://www.dji.com/drone-dji/1.0/",
+    "geo": "http://www.w3.org/2003/01/geo/wgs84_pos#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+}
+
+
+def packet(attributes: str = "", properties: str = "") -> bytes:
+    """Return an XMP packet of a rating and other properties."""
+    used = [prefix for prefix in SPACES if f"{prefix}:" in f"xmp: {attributes} {properties}"]
+    spaces = " ".join(f'xmlns:{prefix}="{SPACES[prefix]}"' for prefix in used)
+    return f"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" {spaces} xmp:Rating="4" {attributes}>{properties}</rdf:Description>
+</rdf:RDF></x:xmpmeta>
+<?xpacket end="w"?>""".encode()
+
+
+def said(xmp: bytes) -> bytes:
+    """Return what a packet says: without its declarations of namespaces, and white space."""
+    return b"".join(re.sub(rb'xmlns:\S+="[^"]*"', b"", xmp).split())
+
+
+def profile(colours: bytes = b"RGB ", length: int = 200) -> bytes:
+    """The header of an ICC profile and nothing that a colour engine could use."""
+    head = length.to_bytes(4, "big") + bytes(12) + colours + b"XYZ " + bytes(12) + b"acsp"
+    return head.ljust(length, b"\x5a")
+
+
+FACES = '<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList/></mwg-rs:Regions><MP:RegionInfo>1</MP:RegionInfo>'
