@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
@@ -36,6 +37,7 @@ _EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
 _YCBCR_OTHER = (529, 532)
 """Coefficients, and what is black and white."""
 _WHITE_IS_ZERO, _YCBCR = 0, 6
+_RLE4 = 2
 _PLANES = ((2, 8), (2, 16), (5, 8))
 """Photometric interpretation and bits of which Pillow reads separate planes rightly."""
 _ASSOCIATED, _UNASSOCIATED = 1, 2
@@ -67,9 +69,13 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
         _check_bmp(image, data)
     if kind == "GIF":
         return _gif(image, extents, notes)
-    if kind in ("AVIF", "HEIC") and (depth := _iso_depth(parts)) > 8:
-        notes.append(_rounded((1 << depth) - 1))
-    return _array(image, notes)
+    found = _array(image, notes)
+    if kind in ("AVIF", "HEIC"):
+        depths = parts.get(b"pixi", bytes(5))[5:]
+        notes += [_rounded((1 << max(depths)) - 1)] * (max(depths, default=8) > 8)
+        if len(depths) == 1 and found.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
+            found = found[:, :, 0]
+    return found
 
 
 def to_8_bits(samples: Samples, notes: list[str], top: int = 65535) -> U8:
@@ -161,11 +167,6 @@ def _agreed(deep: Samples, image: Image.Image, channels: slice = slice(None)) ->
     return deep
 
 
-def _iso_depth(parts: Parts) -> int:
-    """Return the bits of a sample of AVIF or HEIC."""
-    return max(parts.get(b"pixi", bytes(5))[5:], default=8)
-
-
 # --- GIF and BMP ------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +187,8 @@ def _check_bmp(image: Image.Image, data: bytes) -> None:
     bits = int.from_bytes(data[28:30] if head >= 40 else data[24:26], "little")
     if bits != {"1": 1, "L": 8}.get(image.mode, bits) or bits == 16 and head >= 56 and any(data[66:70]):
         raise InputError(f"is a BMP of {bits} bits in a layout that is not read; save it as PNG")
+    if image.info["compression"] == _RLE4 and int(PIL.__version__.split(".")[0]) < 13:
+        raise InputError(f"is a BMP that Pillow {PIL.__version__} reads wrongly; save it as PNG, or install Pillow 13")
 
 
 # --- PNG --------------------------------------------------------------------------------------------------------------
