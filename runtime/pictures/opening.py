@@ -117,7 +117,8 @@ def _check_tiff(data: bytes) -> None:
         raise InputError("has a damaged directory; get another copy of it")
     below = [numbers(tiff, tiff.directory(at)) for at in told.get(SUB_IFDS, [])[:16]]
     pages = [numbers(tiff, page) for page in following(tiff)]
-    if _DNG_VERSION in told or any(page.get(_PHOTOMETRIC, [0])[0] in _SENSOR for page in (told, *below, *pages)):
+    dng = any(entry.tag == _DNG_VERSION for entry in first.entries)
+    if dng or any(page.get(_PHOTOMETRIC, [0])[0] in _SENSOR for page in (told, *below, *pages)):
         raise InputError(f"is {_CAMERA_RAW}; develop it to a TIFF or JPEG first")
     if told.get(_SUBFILE_TYPE, [0])[0] & (_REDUCED | _MASK) or told.get(_OLD_SUBFILE_TYPE, [1])[0] == _OLD_REDUCED:
         raise InputError("is a TIFF whose first picture is a reduced copy or a mask of another; save that one alone")
