@@ -187,7 +187,7 @@ def density(exif: bytes) -> tuple[float, float] | None:
 def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
     """Return EXIF in which those of the tags that it has are these numbers. Raise ValueError for what is no EXIF."""
     tiff, edited = Tiff(exif), bytearray(exif)
-    directories = tiff.walk(chain=False)
+    directories = tiff.walk((SUB_IFDS,), chain=False)
     if tiff.big or not directories or not directories[0].entries:
         raise ValueError("no directory")
     for entry in (e for d in directories for e in d.entries if e.tag in numbers):
@@ -239,10 +239,10 @@ def _extent(tiff: Tiff, directory: Directory) -> Iterator[tuple[int, int]]:
 # --- TIFF files -------------------------------------------------------------------------------------------------------
 
 
-def of_file(data: bytes, max_bytes: int) -> bytes:
+def of_file(data: bytes, max_bytes: int, notes: list[str]) -> bytes:
     """Return the EXIF that a TIFF file's own tags amount to, bounded by max_bytes; empty when there are none.
 
-    The maker's note is left out, as it would no longer be in its place. Raise ValueError for what is no TIFF.
+    A maker's note is left out, as it would no longer be in its place; notes tell. Raise ValueError for what is no TIFF.
     """
     tiff = Tiff(data)
     head, tree = (b"II*\0" if tiff.order == "<" else b"MM\0*"), bytearray()
@@ -253,6 +253,8 @@ def of_file(data: bytes, max_bytes: int) -> bytes:
     for entry in entries:
         if entry.tag in (EXIF_IFD, GPS_IFD):
             below = list(tiff.fields(tiff.number(entry), max_bytes, {*_POINTERS, MAKER_NOTE}))
+            if any(e.tag == MAKER_NOTE for e in tiff.directory(tiff.number(entry)).entries):
+                notes.append("its maker's note is left out")
             if below:
                 main.append((entry.tag, _LONG, struct.pack(f"{tiff.order}I", 8 + len(tree))))
                 tree += _table(below, tiff.order, 8 + len(tree))

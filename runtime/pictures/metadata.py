@@ -56,9 +56,7 @@ def orientation(payloads: Mapping[int, bytes]) -> int:
     return int(text) if re.fullmatch("[1-8]", text) else 1
 
 
-def fitting(
-    payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: tuple[int, int] | None = None
-) -> dict[int, bytes]:
+def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: tuple[int, int]) -> dict[int, bytes]:
     """Return the EXIF, ICC and XMP that fit upright pixels, gray or RGB, of a width and height.
 
     notes tell what is lost. The orientation becomes 1, and what turning made wrong goes: thumbnails, places of faces.
@@ -71,7 +69,7 @@ def fitting(
     def rule(space: str, name: str, _: str) -> str | None:
         if (space, name) == _ORIENTATION:
             return "1"
-        if size and (space, name) in _SIDES:
+        if (space, name) in _SIDES:
             return str(size[_SIDES[space, name]])
         gone = next((what for begin, what in _ELSEWHERE.items() if space.startswith(begin)), None)
         if _VIDEO.search(name):
@@ -86,9 +84,8 @@ def fitting(
         return exif.without(payload, _MISLAID, thumbnail=False) if turned else payload
 
     numbers = {exif.ORIENTATION: 1}
-    if size:
-        numbers |= dict.fromkeys((exif.WIDTH, exif.PIXEL_WIDTH, exif.RELATED_WIDTH), size[0])
-        numbers |= dict.fromkeys((exif.HEIGHT, exif.PIXEL_HEIGHT, exif.RELATED_HEIGHT), size[1])
+    numbers |= dict.fromkeys((exif.WIDTH, exif.PIXEL_WIDTH, exif.RELATED_WIDTH), size[0])
+    numbers |= dict.fromkeys((exif.HEIGHT, exif.PIXEL_HEIGHT, exif.RELATED_HEIGHT), size[1])
     edits = {
         EXIF: upright,
         ICC: lambda payload: _profile(payload, gray),

@@ -35,7 +35,7 @@ def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     if kind == "PNG":
         told = _raw_profiles(_texts(image), notes) | {key: body for key, body in told.items() if body}
     elif kind == "TIFF":
-        told[EXIF] = exif.of_file(data, MAX_PAYLOAD_BYTES)
+        told[EXIF] = exif.of_file(data, MAX_PAYLOAD_BYTES, notes)
     elif kind == "JPEG 2000":
         told = {ICC: parts.get(b"prof")} | {key: parts.get(uuid) for key, uuid in _UUIDS.items()}
     elif kind == "JPEG" and (_of(image, "icclist") or "icc_profile" in info and not told[ICC]):

@@ -15,9 +15,10 @@ Rule = Callable[[str, str, str], str | None]
 
 It is also asked of each namespace that is declared, without a name: "" cuts the declaration out."""
 
-_TAG = re.compile(rb"""<(?:[^<>"']|"[^"]*"|'[^']*')*>""")
+_TAG = re.compile(rb"""<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
 _ATTRIBUTE = re.compile(rb"""\s([^\s=<>"']+)\s*=\s*("[^"]*"|'[^']*')""")
-_MAX_DEPTH = 100
+_MAX_DEPTH, _MAX_ELEMENTS = 100, 100_000
+"""Of elements; a large packet, with a painter's every stroke in it, has some ten thousand."""
 
 
 @dataclass
@@ -39,13 +40,16 @@ def edit(packet: bytes, rule: Rule) -> bytes:
     """
     edits: list[tuple[int, int, bytes]] = []
     opened: list[_Element] = []
+    left = _MAX_ELEMENTS
     parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
     parser.namespace_prefixes = True
 
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal left
         at, tag = parser.CurrentByteIndex, _TAG.match(packet, parser.CurrentByteIndex)
-        if tag is None or len(opened) == _MAX_DEPTH:
-            raise ValueError("it is nested too deeply")
+        left -= 1
+        if tag is None or len(opened) == _MAX_DEPTH or left < 0:
+            raise ValueError("it has too many elements")
         if opened:
             opened[-1].simple = False
         opened.append(_Element(at, tag.end(), tag[0].endswith(b"/>")))

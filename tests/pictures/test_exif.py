@@ -130,7 +130,9 @@ def test_exif_comes_back_from_a_file_that_it_was_put_into(order: str) -> None:
         assert seen.convert("RGB").getpixel((63, 47)) == (1, 2, 3)
         assert seen.tag_v2[exif.ICC] == b"profile" and seen.tag_v2[exif.XMP] == b"packet"
         assert seen.info["dpi"] == (300, 300)
-    back = exif.of_file(file, MAX_PAYLOAD_BYTES)
+    notes: list[str] = []
+    back = exif.of_file(file, MAX_PAYLOAD_BYTES, notes)
+    assert notes == ["its maker's note is left out"]
     lost = {exif.ORIENTATION, 531}  # which tell of samples
     assert set(tags(back)) == set(tags(camera(order))) - lost
     assert "Gårdsjö".encode() in back and SECRET in back and "é".encode("utf-16le") in back
@@ -149,7 +151,7 @@ def test_a_maker_s_note_keeps_its_place_in_a_file(order: str) -> None:
 def test_a_file_without_exif_tells_of_no_resolution() -> None:
     file = exif.into_file(plain(), b"", b"", b"")
     assert value(file, exif.RESOLUTION_UNIT) == [1] and value(file, exif.EXIF_IFD) == []
-    assert exif.of_file(file, MAX_PAYLOAD_BYTES) == b""
+    assert exif.of_file(file, MAX_PAYLOAD_BYTES, []) == b""
 
 
 def test_tags_that_all_claim_the_same_large_value_stay_small() -> None:
@@ -157,7 +159,7 @@ def test_tags_that_all_claim_the_same_large_value_stay_small() -> None:
     claims = b"".join(struct.pack("<HHII", 40000 + i, 7, 1_000_000, 8) for i in range(4000))
     first = directory([(34665, 4, struct.pack("<I", 26))], "<", 8)
     data = b"II*\0\x08\0\0\0" + first + struct.pack("<H", 4000) + claims + bytes(4 + 1_000_000)
-    assert len(exif.of_file(data, 2_500_000)) < 2_600_000
+    assert len(exif.of_file(data, 2_500_000, [])) < 2_600_000
 
 
 # --- hostile ----------------------------------------------------------------------------------------------------------
