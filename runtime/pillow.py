@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 
 from runtime import container
 from runtime.errors import BundleError, CodecError, InputError, StreamError
-from runtime.pictures import metadata
+from runtime.pictures import exif, metadata
 
 _INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
 _TARGETS = ("target_size", "target_bpp", "target_psnr")
@@ -59,6 +59,8 @@ class GarImageFile(ImageFile.ImageFile):
         self._mode = "L" if header.gray else "RGBA" if header.alpha else "RGB"
         self.info.update({key: sections[kind] for key, kind in _INFO.items() if kind in sections})
         if "exif" in self.info:
+            if density := exif.density(self.info["exif"]):
+                self.info["dpi"] = density
             self.info["exif"] = _EXIF_MARK + self.info["exif"]
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
 

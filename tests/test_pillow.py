@@ -259,7 +259,11 @@ def test_a_file_of_the_command_has_its_metadata(codec: Codec) -> None:
 def test_exif_goes_on_to_other_formats_by_the_usual_line(form: str, picture) -> None:  # type: ignore[no-untyped-def]
     """info["exif"] begins with Exif and two zeros, as that of Pillow's own plugins."""
     with Image.open(BytesIO(saved(picture, exif=camera()))) as im:
-        assert im.info["exif"].startswith(b"Exif\0\0II*\0") and im.getexif().get_ifd(34853)[28].endswith(SECRET)
+        assert (
+            im.info["dpi"] == (300, 300)
+            and im.info["exif"].startswith(b"Exif\0\0II*\0")
+            and im.getexif().get_ifd(34853)[28].endswith(SECRET)
+        )
         again = BytesIO()
         im.save(again, form, exif=im.info["exif"])
     with Image.open(again) as seen:
