@@ -7,15 +7,15 @@ from PIL import ImageFile
 
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
-from runtime.pictures import exif
+from runtime.pictures import exif, tiff
 from runtime.pictures.colour import Told
 from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
-from runtime.pictures.opening import main_pages
 from runtime.pictures.samples import PAGES, Parts
 
 _EXIF_MARK, _XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _LONG_XMP_MARK = b"http://ns.adobe.com/xmp/extension/\0"
 _GAIN_MAPS = (b"hdr-gain-map", b"HDRGainMap", b"hdrgainmap", b"urn:iso:std:iso:ts:21496:-1", b"tmap")
+GAIN_MAP, VIDEO = "its gain map for HDR is left out", "its motion video is left out"
 _VIDEO = re.compile(rb"\0\0\0[\x08-\x7f]ftyp[ -~]{4}")
 _AUXILIARY = re.compile(rb"urn:[!-~]+")
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
@@ -108,15 +108,15 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
         notes += [_ANIMATION] * (b"acTL" in parts)
     elif kind == "TIFF":
         tags = _of(image, "tag_v2")
-        notes += [PAGES] * (main_pages(data) > 1)
+        notes += [PAGES] * (tiff.main_pages(data) > 1)
         notes += ["its IPTC or Photoshop data are left out"] * (_TIFF_IPTC in tags or _TIFF_PHOTOSHOP in tags)
     elif kind in ("AVIF", "HEIC"):
         meta = parts.get(b"meta", b"")
         others = {name for name in _AUXILIARY.findall(meta) if b"alpha" not in name and name not in _ALPHA}
         gain_map = any(mark in meta for mark in _GAIN_MAPS)
-        notes += ["its gain map for HDR is left out"] * gain_map
+        notes += [GAIN_MAP] * gain_map
         notes += ["its depth or other auxiliary pictures are left out"] * any(b"gain" not in name for name in others)
-        notes += ["its motion video is left out"] * (b"mpvd" in parts)
+        notes += [VIDEO] * (b"mpvd" in parts)
     if kind in ("GIF", "WebP", "AVIF", "HEIC") and _animated(image):
         notes.append(PAGES if kind == "HEIC" else _ANIMATION)
     if kind == "BMP" and (told := _profile_of_bmp(data)):
@@ -143,11 +143,11 @@ def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     heads = b"".join(body for name, body in segments if name in ("APP1", "APP2"))
     notes = []
     if any(mark in heads for mark in _GAIN_MAPS[:-1]) or b"HDRGainMap" in data:
-        notes.append("its gain map for HDR is left out")
+        notes.append(GAIN_MAP)
     elif _further_pictures(image):
         notes.append(PAGES)
     if _VIDEO.search(data) or b"MotionPhoto_Data" in data[-1 << 20 :]:
-        notes.append("its motion video is left out")
+        notes.append(VIDEO)
     if any(body.startswith(_LONG_XMP_MARK) for _, body in segments):
         notes.append("its XMP goes on in further segments: those are left out")
     if image.info.get("photoshop", {}).get(_IPTC):

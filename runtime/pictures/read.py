@@ -97,7 +97,11 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     upright_already = kind in ("TIFF", "HEIC")  # by their libraries
     turn = metadata.orientation({EXIF: told.get(EXIF, b"")} if kind == "AVIF" else told)  # Pillow puts its turn there
     pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, turn))
-    kept = metadata.fitting(told, pixels.ndim == 2, notes, (pixels.shape[1], pixels.shape[0]))
+    more: list[str] = []
+    kept = metadata.fitting(told, pixels.ndim == 2, more, (pixels.shape[1], pixels.shape[0]))
+    if payloads.GAIN_MAP in notes or payloads.VIDEO in notes:  # of which XMP tells too, where it does
+        more = [note for note in more if "its XMP says" not in note]
+    notes += more
     return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
 
 

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from runtime.errors import InputError
-from runtime.pictures import colour, containers
-from runtime.pictures.exif import Tiff
-from runtime.pictures.opening import numbers
+from runtime.pictures import colour, containers, tiff
 
 Parts = dict[bytes, bytes]
 """Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
@@ -28,20 +26,13 @@ Samples = NDArray[Any]
 
 PAGES = "it has further pages or pictures: only the first one is used"
 
+_FAINT = "a TIFF with alpha: colours are rounded where it is nearly transparent"
+
 _STRIP_PX = 1 << 20
 _ROWS = 64
 _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
-_BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _COLOURS, _INKS = 258, 259, 262, 277, 284, 320, 332
-_EXTRA, _FORMAT, _SUBSAMPLING = 338, 339, 530
-_YCBCR_OTHER = (529, 532)
-"""Coefficients, and what is black and white."""
-_WHITE_IS_ZERO, _YCBCR = 0, 6
 _RLE4 = 2
-_PLANES = ((2, 8), (2, 16), (5, 8))
-"""Photometric interpretation and bits of which Pillow reads separate planes rightly."""
-_ASSOCIATED, _UNASSOCIATED = 1, 2
-
 _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
 """Enumerated colour spaces of JPEG 2000."""
 
@@ -54,7 +45,6 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     if kind == "PNM" and data[:2] not in (b"P1", b"P4"):
         return _pnm(image, data, notes)
     if kind == "TIFF":
-        _check_tiff(data)
         if image._im is None:  # Pillow would check the size by the limit of the whole process
             image.im = Image.new(image.mode, _tiff_size(image), None).im
     extents = image.tile[0].extents if kind == "GIF" else None
@@ -211,69 +201,42 @@ def _png(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
 # --- TIFF -------------------------------------------------------------------------------------------------------------
 
 
-def _check_tiff(data: bytes) -> None:
-    """Raise InputError for samples that Pillow takes for others, or of which the file does not say what they are."""
-    tiff = Tiff(data)
-    directory = tiff.directory(tiff.first)
-    told = numbers(tiff, directory)
-    bits, forms, extra = told.get(_BITS, [1]), told.get(_FORMAT, [1]), told.get(_EXTRA, [])
-    photometric = told.get(_PHOTOMETRIC, [-1])[0]
-    if set(forms) != {1}:
-        words = {2: "signed", 3: "floating-point"}
-        form = next(words.get(form, "odd") for form in forms if form != 1)
-        raise InputError(f"has {form} samples of {bits[0]} bits; convert it to unsigned ones of 8 or 16")
-    if max(bits) > 16 or len(set(bits)) > 1:
-        raise InputError(f"has samples of {', '.join(map(str, sorted(set(bits))))} bits; convert it to 8 or 16")
-    own = {2: 3, 5: 4, 6: 3, 8: 3}.get(photometric, 1)
-    samples = told.get(_SAMPLES, [1])[0]
-    if own < samples != own + len(extra) or set(extra) - {0, 1, 2}:
-        raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
-    if told.get(_PLANAR, [1])[0] != 1 and samples > 1 and (photometric, bits[0]) not in _PLANES:
-        raise InputError("has separate planes of samples other than RGB or 8-bit CMYK; save it with samples together")
-    if photometric == 5 and told.get(_INKS, [1])[0] != 1:
-        raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
-    if photometric == _YCBCR and samples > 1 and told.get(_COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
-        if told.get(_SUBSAMPLING) != [1, 1] or any(entry.tag in _YCBCR_OTHER for entry in directory.entries):
-            raise InputError("has YCbCr samples that are not read; convert it to RGB")
-
-
 def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
-    tiff = Tiff(data)
-    told = numbers(tiff, tiff.directory(tiff.first))
-    bits, photometric, extra = told.get(_BITS, [1])[0], told.get(_PHOTOMETRIC, [0])[0], told.get(_EXTRA, [])
-    if extra and extra != [_ASSOCIATED] and extra != [_UNASSOCIATED]:
+    told = tiff.tags(data)
+    bits, extra = told.get(tiff.BITS, [1])[0], told.get(tiff.EXTRA, [])
+    if extra and extra not in ([tiff.ASSOCIATED], [tiff.UNASSOCIATED]):
         notes.append("an extra channel is left out")
-    if image.mode == "P" and max(told.get(_COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
-        image.putpalette(np.array(told[_COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
+    if image.mode == "P" and max(told.get(tiff.COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
+        image.putpalette(np.array(told[tiff.COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
     if image.mode in _GRAY_16:
         found = _array(image, notes)
         found = to_8_bits(found, notes, 4095) if bits == 12 else found
-        return np.iinfo(found.dtype).max - found if photometric == _WHITE_IS_ZERO else found
-    if bits == 16 and image.mode in ("RGB", "RGBA"):
-        if extra == [_ASSOCIATED]:
-            return _unmultiplied(_agreed(_deep(image, data), image, slice(3, 4)), notes)
-        if 0 not in extra:
-            return _agreed(_deep(image, data), image)
+        inverted = told.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
+        return np.iinfo(found.dtype).max - found if inverted else found
+    if bits == 16 and image.mode in ("RGB", "RGBA") and 0 not in extra:
+        deep = _deep(image, data)
+        if extra == [tiff.ASSOCIATED]:
+            return _unmultiplied(_agreed(deep, image, slice(3, 4)), notes)
+        return _agreed(deep, image)
     if bits == 16:
         notes.append("of samples of 16 bits the upper 8 are used")
     found = _array(image, notes)
-    if extra[:1] == [_ASSOCIATED] and found[..., 3].min() < 255:
-        notes.append("a TIFF with alpha: colours are rounded where it is nearly transparent")
+    if extra[:1] == [tiff.ASSOCIATED] and found[..., 3].min() < 255:
+        notes.append(_FAINT)
     return found
-
-
-def _tiff_size(image: Any) -> tuple[int, int]:
-    """Return width and height as they are stored, before Pillow turns the picture upright."""
-    return image.tag_v2[256], image.tag_v2[257]
 
 
 def _unmultiplied(samples: Samples, notes: list[str]) -> Samples:
     """Return straight-alpha samples of 16 bits from those whose colours were multiplied by alpha."""
     alpha = samples[:, :, 3:].astype(np.float32)
-    if alpha.min() < 65535:
-        notes.append("a TIFF with alpha: colours are rounded where it is nearly transparent")
+    notes += [_FAINT] * bool(alpha.min() < 65535)
     colours = samples[:, :, :3].astype(np.float32) * (65535 / np.maximum(alpha, 1))
     return np.dstack([np.minimum(colours + 0.5, 65535).astype(np.uint16), samples[:, :, 3]])
+
+
+def _tiff_size(image: Any) -> tuple[int, int]:
+    """Return width and height as they are stored, before Pillow turns the picture upright."""
+    return image.tag_v2[tiff.WIDTH], image.tag_v2[tiff.HEIGHT]
 
 
 # --- JPEG 2000 --------------------------------------------------------------------------------------------------------
