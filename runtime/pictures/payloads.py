@@ -7,7 +7,7 @@ from PIL import ImageFile
 
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
-from runtime.pictures import exif, tiff
+from runtime.pictures import exif, tags, tiff
 from runtime.pictures.colour import Told
 from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
 from runtime.pictures.samples import PAGES, Parts
@@ -35,7 +35,7 @@ def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     if kind == "PNG":
         told = _raw_profiles(_texts(image), notes) | {key: body for key, body in told.items() if body}
     elif kind == "TIFF":
-        told[EXIF] = exif.of_file(data, MAX_PAYLOAD_BYTES, notes)
+        told[EXIF] = tags.exif_of(data, MAX_PAYLOAD_BYTES, notes)
     elif kind == "JPEG 2000":
         told = {ICC: parts.get(b"prof")} | {key: parts.get(uuid) for key, uuid in _UUIDS.items()}
     elif kind == "JPEG" and (_of(image, "icclist") or "icc_profile" in info and not told[ICC]):
@@ -43,6 +43,12 @@ def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     payloads = {key: body.encode() if isinstance(body, str) else bytes(body) for key, body in told.items() if body}
     if EXIF in payloads:
         payloads[EXIF] = payloads[EXIF].removeprefix(_EXIF_MARK)
+    density = info.get("dpi", (0, 0))
+    if 1 < min(density) <= max(density) < 1 << 16 and not {*map(round, density)} <= {*_SCREEN_DPI}:
+        if EXIF not in payloads:
+            payloads[EXIF] = tags.exif_of_density(*map(float, density))
+        elif not exif.density(payloads[EXIF]):
+            notes.append(f"its resolution of {float(density[0]):.0f} dpi is left out")
     return payloads
 
 
@@ -97,7 +103,7 @@ def colours(image: ImageFile.ImageFile, kind: str, parts: Parts) -> Told:
 # --- what is not carried ----------------------------------------------------------------------------------------------
 
 
-def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_exif: bool) -> list[str]:
+def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> list[str]:
     """Return a note for each thing in a file, beside its samples, that a .gar file does not hold."""
     notes: list[str] = []
     if kind == "JPEG":
@@ -122,9 +128,6 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, has_e
     if kind == "BMP" and (told := _profile_of_bmp(data)):
         notes.append(told)
     notes += ["its comment is left out"] * bool(image.info.get("comment"))
-    density = image.info.get("dpi", (0, 0))
-    if not has_exif and density[0] > 1 and round(density[0]) not in _SCREEN_DPI:
-        notes.append(f"its resolution of {float(density[0]):.0f} dpi is left out")
     aspect = image.info.get("aspect") or (image.info.get("jfif_unit") == 0 and image.info.get("jfif_density")) or (1, 1)
     if aspect[0] != aspect[1]:
         notes.append(f"its pixels are not square, {aspect[0]}:{aspect[1]}: that is left out")

@@ -77,7 +77,7 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     told = payloads.found(image, kind, data, parts, notes)
     if image.mode in ("CMYK", "LAB"):
         told.pop(ICC, None)
-    notes += payloads.lost(image, kind, data, parts, bool(told.get(EXIF)))
+    notes += payloads.lost(image, kind, data, parts)
     numbers = payloads.colours(image, kind, parts)
     del image  # its memory, 4 bytes a pixel
 

@@ -81,7 +81,7 @@ APPLE = segment(
         (jpeg(rgb(), segment(0xFE, b"made by hand")), "comment"),
         (jpeg(rgb(), segment(0xED, b"Photoshop 3.0\x008BIM\4\4\0\0\0\0\0\4abcd")), "IPTC"),
         (jpeg(rgb(), segment(0xE1, b"http://ns.adobe.com/xmp/extension/\0" + bytes(40))), "XMP goes on"),
-        (jpeg(rgb(), dpi=(300, 300)), "300 dpi"),
+        (jpeg(rgb(), segment(0xE1, MARK + exif(1)), dpi=(300, 300)), "300 dpi"),
         (jpeg(rgb(), segment(0xE0, b"JFIF\0\1\1\0" + struct.pack(">HHH", 2, 1, 0)), without=0xE0), "not square, 2:1"),
         (jpeg(rgb(), segment(0xE2, b"ICC_PROFILE\0\1\2" + bytes(200))), "parts of its ICC are missing"),
     ],
@@ -96,10 +96,16 @@ def test_a_preview_of_the_picture_itself_is_no_loss(kind: int) -> None:
     assert notes(jpeg(rgb(), multi_picture(kind)) + jpeg(gray())) == ""
 
 
-def test_screens_resolutions_and_those_in_exif_are_not_told_of() -> None:
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "BMP", "TIFF"])
+def test_a_resolution_becomes_exif_unless_it_is_that_of_a_screen(form: str) -> None:
     for dpi in (72, 96):
-        assert notes(jpeg(rgb(), dpi=(dpi, dpi))) == ""
-    assert notes(jpeg(rgb(), segment(0xE1, MARK + exif(1)), dpi=(300, 300))) == ""
+        picture = read.decode(saved(form, dpi=(dpi, dpi)), "x")
+        assert picture.notes == () and (form == "TIFF" or EXIF not in picture.metadata)
+    picture = read.decode(saved(form, dpi=(300, 150)), "x")
+    seen = Image.Exif()
+    seen.load(picture.metadata[EXIF])
+    assert picture.notes == () and seen[296] == 2
+    assert float(seen[282]) == pytest.approx(300, 1e-3) and float(seen[283]) == pytest.approx(150, 1e-3)
 
 
 def test_damaged_metadata_of_a_jpeg_is_left_out_with_a_note_and_no_warning() -> None:
@@ -153,12 +159,11 @@ def test_the_chunk_of_exif_counts_before_a_text() -> None:
     assert np.array_equal(read.decode(png(rgb(), 2, 8, both), "p.png").pixels, rgb()[::-1, ::-1])
 
 
-def test_texts_and_resolutions_of_a_png_are_told() -> None:
+def test_texts_of_a_png_are_told() -> None:
     text = PngInfo()
     text.add_text("Title", "a title")
     text.add_itxt("Comment", "a comment")
     assert notes(saved("PNG", pnginfo=text)) == "its texts are left out: Title, Comment"
-    assert notes(saved("PNG", dpi=(300, 300))) == "its resolution of 300 dpi is left out"
 
 
 def test_of_an_animated_png_the_picture_is_read_whatever_its_frames_are() -> None:
