@@ -3,6 +3,8 @@
 import re
 import struct
 
+from runtime.pictures import exif
+
 SECRET = b"53.5503N"
 OWNER = b"Anna Gargalo\0"
 THUMBNAIL = b"\xff\xd8\xff\xdb" + b"thumbnail" * 20 + b"\xff\xd9"
@@ -90,6 +92,18 @@ def camera(order: str = "<", orientation: int = 1, width: int = 64, height: int 
     tail = second(second_at + len(second(0))) + THUMBNAIL if thumbnail else b""
     head = (b"II*\0" if order == "<" else b"MM\0*") + long(8)
     return head + main(exif_at, gps_at, second_at) + told + gps + tail
+
+
+def listed(block: bytes, at: int | None = None) -> list[int]:
+    """Return the tags of a directory, by default the first one."""
+    tiff = exif.Tiff(block)
+    return [entry.tag for entry in tiff.directory(tiff.first if at is None else at).entries]
+
+
+def value(block: bytes, tag: int) -> list[int]:
+    """Return the whole numbers of a tag, wherever it is."""
+    tiff = exif.Tiff(block)
+    return next((tiff.numbers(e) for d in tiff.walk() for e in d.entries if e.tag == tag), [])
 
 
 SPACES = {

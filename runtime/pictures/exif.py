@@ -1,15 +1,14 @@
-"""EXIF, which is a small TIFF: edited in place, taken out of a TIFF file and put into one.
+"""EXIF, which is a small TIFF: its directories, and how they are edited in place.
 
     "II" or "MM" | 42 u16 | place of the first directory u32
     directory   number of entries u16 | entry: tag u16, kind u16, count u32, values or their place u32 | ... | next u32
 
 Values are neither decoded nor moved: maker's notes hold places of their own, and Pillow's `Image.Exif`, which writes
 all anew, makes question marks of letters beyond ASCII. Places and counts are hostile: each is compared with the bytes
-that are there. `metadata.py` decides what is kept.
+that are there. `metadata.py` decides what is kept; `tags.py` has the EXIF of TIFF files.
 """
 
 import struct
-from array import array
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -18,22 +17,12 @@ WIDTH, HEIGHT, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 256, 2
 SUB_IFDS, XMP, PHOTOSHOP, ICC, EXIF_IFD, GPS_IFD = 330, 700, 34377, 34675, 34665, 34853
 SUBJECT_AREA, MAKER_NOTE, PIXEL_WIDTH, PIXEL_HEIGHT, SUBJECT_LOCATION = 37396, 37500, 40962, 40963, 41492
 INTEROP_IFD, RELATED_WIDTH, RELATED_HEIGHT = 40965, 4097, 4098
-_RESOLUTION, _NO_UNIT = (X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT), 1
-COMPRESSED = (37121, 37122, PIXEL_WIDTH, PIXEL_HEIGHT)
-"""Tags that EXIF keeps for files that are compressed its own way, as a JPEG is and a TIFF is not."""
-_STRIPS, _STRIP_BYTES, _THUMBNAIL, _THUMBNAIL_BYTES = 273, 279, 513, 514
-_POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS)
-_STORAGE = frozenset(
-    [254, 255, *range(256, 267), 273, *range(277, 281), 284, *range(288, 294), 301, *range(317, 326), SUB_IFDS]
-    + [*range(332, 348), *range(512, 533), XMP, 33421, 33422, 33723, PHOTOSHOP, ICC]
-)
-"""Tags of a TIFF's first directory that tell how its samples are stored, or hold other metadata than EXIF."""
-
-_KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_BIG_KIND_BYTES = _KIND_BYTES | {16: 8, 17: 8, 18: 8}
-_BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 3, 4, 5, 7
+STRIPS, _STRIP_BYTES, _THUMBNAIL, _THUMBNAIL_BYTES = 273, 279, 513, 514
+POINTERS = (EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS)
+KIND_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_BIG_KIND_BYTES = KIND_BYTES | {16: 8, 17: 8, 18: 8}
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED = 1, 3, 4, 5, 7
 _WHOLE_NUMBERS = (3, 4, 13, 16, 18)
-_SWAPPED_AS = {3: "H", 8: "H", 4: "I", 5: "I", 9: "I", 10: "I", 11: "I", 13: "I", 12: "Q"}
 
 _MAX_ENTRIES = 4096
 """A directory has a few dozen."""
@@ -123,7 +112,7 @@ class Tiff:
             if len(found) == _MAX_DIRECTORIES:
                 raise ValueError("damaged directories")
             found[at] = self.directory(at)
-            pointers = [e for e in found[at].entries if e.tag in _POINTERS and e.tag not in skipped]
+            pointers = [e for e in found[at].entries if e.tag in POINTERS and e.tag not in skipped]
             todo += [place for entry in pointers for place in self.numbers(entry)]
             if chain:
                 todo.append(found[at].next)
@@ -143,7 +132,7 @@ class Tiff:
 
     def ratio(self, entry: Entry) -> float:
         """Return the value of an entry of one rational number, 0 for others."""
-        if entry.kind != _RATIONAL or entry.stop - entry.start != 8:
+        if entry.kind != RATIONAL or entry.stop - entry.start != 8:
             return 0
         above, below = struct.unpack_from(f"{self.order}II", self.data, entry.start)
         return above / below if below else 0
@@ -153,7 +142,7 @@ class Tiff:
         seen = set(skipped)
         for entry in self.directory(at).entries:
             length = entry.stop - entry.start
-            if 0 < length <= max_bytes and entry.kind in _KIND_BYTES and entry.tag not in seen:
+            if 0 < length <= max_bytes and entry.kind in KIND_BYTES and entry.tag not in seen:
                 seen.add(entry.tag)
                 max_bytes -= length
                 yield entry.tag, entry.kind, self.data[entry.start : entry.stop]
@@ -193,8 +182,8 @@ def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
     for entry in (e for d in directories for e in d.entries if e.tag in numbers):
         number = numbers[entry.tag]
         if tiff.numbers(entry) != [number]:
-            short = number < 1 << 16 and entry.kind == _SHORT or entry.tag == ORIENTATION
-            layout, kind = ("HHIHxx", _SHORT) if short else ("HHII", _LONG)
+            short = number < 1 << 16 and entry.kind == SHORT or entry.tag == ORIENTATION
+            layout, kind = ("HHIHxx", SHORT) if short else ("HHII", LONG)
             struct.pack_into(tiff.order + layout, edited, entry.at, entry.tag, kind, 1, number)
     return bytes(edited)
 
@@ -209,7 +198,7 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
     directories, kept = tiff.walk(), tiff.walk(dropped, thumbnail)
     gone = [d for d in directories if d not in kept]
     going = [e for d in kept for e in d.entries if e.tag in dropped]
-    led_to = {at for e in going if e.tag in _POINTERS for at in tiff.numbers(e)}
+    led_to = {at for e in going if e.tag in POINTERS for at in tiff.numbers(e)}
     if tiff.big or not kept or not all(d.whole for d in directories) or any(d.at in led_to for d in kept):
         raise ValueError("damaged directories")
     if not going and not gone:
@@ -231,84 +220,6 @@ def _extent(tiff: Tiff, directory: Directory) -> Iterator[tuple[int, int]]:
     yield directory.at, directory.stop
     yield from ((e.start, e.stop) for e in directory.entries)
     told = {e.tag: tiff.numbers(e) for e in directory.entries}
-    for places, lengths in ((_THUMBNAIL, _THUMBNAIL_BYTES), (_STRIPS, _STRIP_BYTES)):
+    for places, lengths in ((_THUMBNAIL, _THUMBNAIL_BYTES), (STRIPS, _STRIP_BYTES)):
         for at, length in zip(told.get(places, []), told.get(lengths, []), strict=False):
             yield min(at, len(tiff.data)), min(at + length, len(tiff.data))
-
-
-# --- TIFF files -------------------------------------------------------------------------------------------------------
-
-
-def of_file(data: bytes, max_bytes: int, notes: list[str]) -> bytes:
-    """Return the EXIF that a TIFF file's own tags amount to, bounded by max_bytes; empty when there are none.
-
-    A maker's note is left out, as it would no longer be in its place; notes tell. Raise ValueError for what is no TIFF.
-    """
-    tiff = Tiff(data)
-    head, tree = (b"II*\0" if tiff.order == "<" else b"MM\0*"), bytearray()
-    entries = tiff.directory(tiff.first).entries
-    no_unit = any(e.tag == RESOLUTION_UNIT and tiff.number(e) == _NO_UNIT for e in entries)
-    skipped = {*_STORAGE, *_POINTERS, ORIENTATION, *(_RESOLUTION if no_unit else ())}
-    main = list(tiff.fields(tiff.first, max_bytes, skipped))
-    for entry in entries:
-        if entry.tag in (EXIF_IFD, GPS_IFD):
-            below = list(tiff.fields(tiff.number(entry), max_bytes, {*_POINTERS, MAKER_NOTE}))
-            if any(e.tag == MAKER_NOTE for e in tiff.directory(tiff.number(entry)).entries):
-                notes.append("its maker's note is left out")
-            if below:
-                main.append((entry.tag, _LONG, struct.pack(f"{tiff.order}I", 8 + len(tree))))
-                tree += _table(below, tiff.order, 8 + len(tree))
-    if not main:
-        return b""
-    at = 8 + len(tree)
-    return head + struct.pack(f"{tiff.order}I", at) + bytes(tree) + _table(main, tiff.order, at)
-
-
-def into_file(data: bytes, exif: bytes, icc: bytes, xmp: bytes) -> bytes:
-    """Return a TIFF file, which we have just written, with metadata: EXIF is its head, so that all stays in its place.
-
-    Its directory is written anew at the end, with all that the first one of EXIF has and the tags of the samples.
-    """
-    tiff, told = Tiff(data), Tiff(exif or data[:4] + bytes(4))
-    shift = len(exif) + len(exif) % 2 - 8 if exif else 0
-    (strips,) = (tiff.numbers(e) for e in tiff.directory(tiff.first).entries if e.tag == _STRIPS)
-    fields = list(tiff.fields(tiff.first, len(data), {_STRIPS, *_RESOLUTION}))
-    if tiff.order != told.order:
-        fields = [_swapped(field) for field in fields]
-    fields.append((_STRIPS, _LONG, struct.pack(f"{told.order}{len(strips)}I", *(at + shift for at in strips))))
-    fields += [(ICC, _UNDEFINED, icc)] * bool(icc) + [(XMP, _BYTE, xmp)] * bool(xmp)
-    described = list(told.fields(told.first, len(exif), _STORAGE)) if exif else []
-    if not {X_RESOLUTION, Y_RESOLUTION} <= {tag for tag, _, _ in described}:  # which a TIFF must have
-        described = [field for field in described if field[0] not in _RESOLUTION]
-        one = struct.pack(f"{told.order}II", 1, 1)
-        described += [(X_RESOLUTION, _RATIONAL, one), (Y_RESOLUTION, _RATIONAL, one)]
-        described += [(RESOLUTION_UNIT, _SHORT, struct.pack(f"{told.order}H", _NO_UNIT))]
-    head = (exif or data[:8]).ljust(8 + shift, b"\0")
-    at = len(data) + shift + (len(data) + shift) % 2
-    tail = _table(fields + described, told.order, at)
-    parts = (head[:4], struct.pack(f"{told.order}I", at), head[8:], memoryview(data)[8:])
-    return b"".join((*parts, bytes((len(data) + shift) % 2), tail))
-
-
-def _table(fields: list[Field], order: str, at: int) -> bytes:
-    """Return one directory and its values, an even number of bytes, to stand at a place."""
-    table, values = bytearray(struct.pack(f"{order}H", len(fields))), bytearray()
-    values_at = at + 2 + 12 * len(fields) + 4
-    for tag, kind, stored in sorted(fields):
-        table += struct.pack(f"{order}HHI", tag, kind, len(stored) // _KIND_BYTES[kind])
-        if len(stored) <= 4:
-            table += stored.ljust(4, b"\0")
-        else:
-            table += struct.pack(f"{order}I", values_at + len(values))
-            values += stored + bytes(len(stored) % 2)
-    return bytes(table + bytes(4) + values)
-
-
-def _swapped(field: Field) -> Field:
-    """Return a field in the other byte order."""
-    tag, kind, stored = field
-    if kind in _SWAPPED_AS:
-        numbers = array(_SWAPPED_AS[kind], stored)
-        numbers.byteswap()
-        stored = numbers.tobytes()
-    return tag, kind, stored

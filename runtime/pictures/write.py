@@ -1,7 +1,7 @@
 """uint8 pixels to the bytes of a picture file, through Pillow; `read.py` is the way back.
 
 Pillow puts EXIF, ICC and XMP into JPEG, PNG, WebP and AVIF as they are. Of a TIFF it writes the samples alone: its way
-with tags would lose letters beyond ASCII and maker's notes, so `exif.py` puts them in.
+with tags would lose letters beyond ASCII and maker's notes, so `tags.py` puts them in.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
-from runtime.pictures import exif, metadata
+from runtime.pictures import exif, metadata, tags
 from runtime.pictures.suffixes import SUFFIXES
 from runtime.pixels import write_whole
 
@@ -50,7 +50,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _NO_ALPHA = ("Jpeg", "Ppm", "Bmp")
 _GRAY_AS_RGB = ("WebP", "Ppm")
 _NO_METADATA = ("Ppm", "Bmp")
-_EXIF_WITHOUT = {"Tiff": exif.COMPRESSED, "Avif": (exif.ORIENTATION,)}
+_EXIF_WITHOUT = {"Tiff": tags.COMPRESSED, "Avif": (exif.ORIENTATION,)}
 """Tags that have no place in a format; with an orientation Pillow writes all of EXIF anew, to turn it into a box."""
 _LONGEST_SIDE_PX = {"Jpeg": 65_500, "WebP": 16_383, "Png": 1_000_000, "Avif": 32_768}
 """What libjpeg and libwebp can write, and libpng and libavif would read."""
@@ -110,7 +110,7 @@ def encode(
     del image
     data = file.getvalue()
     if form == "Tiff":
-        return exif.into_file(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
+        return tags.with_metadata(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
     return data
 
 

@@ -202,11 +202,15 @@ def test_exiftool_finds_nothing_wrong_at_the_end(tmp_path: Path) -> None:
             through(tmp_path / f"{name}.jpg", tmp_path / "out" / f"{name}{target}", *words)
     make(tmp_path / "tagged.tif", camera(), b"", packet())
     make(tmp_path / "bare.tif")
-    for target in (".tif", ".png", ".webp", ".avif"):
-        through(tmp_path / "tagged.tif", tmp_path / "out" / f"tagged{target}")
-        through(tmp_path / "bare.tif", tmp_path / "out" / f"bare{target}")
+    Image.new("L", (64, 48)).save(tmp_path / "pillow.tif", dpi=(300, 300), description="Gargalo")
+    photo().save(tmp_path / "dense.png", dpi=(300, 300))
+    for target in TARGETS:
+        through(tmp_path / "dense.png", tmp_path / "out" / f"dense{target}")
+    for name in ("tagged", "bare", "pillow"):
+        for target in TARGETS:
+            through(tmp_path / f"{name}.tif", tmp_path / "out" / f"{name}{target}")
     words = ["exiftool", "-j", "-a", "-G4", "-validate", "-warning", "-error", str(tmp_path / "out")]
     seen = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
-    assert len(seen) == 23
+    assert len(seen) == 35
     for file in seen:
         assert [value for name, value in file.items() if name != "SourceFile"] == ["OK"], file
