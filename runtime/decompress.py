@@ -116,7 +116,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             raise StreamError(f"{job.source}: {error}{hint}") from error
         (height, width), given = picture.shape[:2], [picture]
         del picture
-        if region:
+        if (width, height) != (header.width, header.height):
             sections = metadata.of_region(sections, notes)
         made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
         deliver(job.target, made)

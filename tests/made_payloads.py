@@ -127,6 +127,7 @@ SPACES = {
     "drone-dji": "http://www.dji.com/drone-dji/1.0/",
     "geo": "http://www.w3.org/2003/01/geo/wgs84_pos#",
     "dc": "http://purl.org/dc/elements/1.1/",
+    "dcterms": "http://purl.org/dc/terms/",
 }
 
 

@@ -66,7 +66,7 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
     turned = orientation(payloads) != 1
     lost: set[str] = set()
 
-    def rule(space: str, name: str, _: str) -> str | None:
+    def rule(space: str, name: str, text: str) -> str | None:
         if (space, name) == _ORIENTATION:
             return "1"
         if (space, name) in _SIDES:
@@ -74,6 +74,8 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
         gone = next((what for begin, what in _ELSEWHERE.items() if space.startswith(begin)), None)
         if _VIDEO.search(name):
             gone = "a video"
+        elif name == "provenance" and "jumbf" in text:
+            gone = "content credentials"
         elif turned and _of_whole(space, name):
             gone = "places in it"
         lost.update([gone] if gone and name else [])

@@ -89,6 +89,7 @@ GONE = {
     'GCamera:MotionPhoto="1" GCamera:MotionPhotoPresentationTimestampUs="1"': ("", "a video"),
     'OpCamera:VideoLength="3" OpCamera:OLivePhotoVersion="2"': ("", "a video"),
     'MiCamera:XMPMeta="&lt;subimage offset=&quot;5&quot;/&gt;"': ("", "further pictures"),
+    'dcterms:provenance="self#jumbf=/c2pa/urn:uuid:1"': ("", "content credentials"),
     'xmpNote:HasExtendedXMP="0123456789ABCDEF0123456789ABCDEF"': ("", "a longer XMP"),
     "": (
         "<Container:Directory><rdf:Seq><rdf:li rdf:parseType='Resource'><Container:Item Item:Semantic='GainMap' "
@@ -112,7 +113,7 @@ def test_xmp_does_not_promise_what_is_gone(attributes: str) -> None:
 
 
 def test_what_a_camera_says_of_its_pixels_stays() -> None:
-    given = packet('GCamera:BurstID="7" tiff:Make="Google"')
+    given = packet('GCamera:BurstID="7" tiff:Make="Google" dcterms:provenance="attic"')
     assert fitting({XMP: given}) == ({XMP: given}, [])
 
 
