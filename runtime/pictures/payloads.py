@@ -20,6 +20,7 @@ _VIDEO = re.compile(rb"\0\0\0[\x08-\x7f]ftyp[ -~]{4}")
 _AUXILIARY = re.compile(rb"urn:[!-~]+")
 _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
 _IPTC, _TIFF_IPTC, _TIFF_PHOTOSHOP = 0x0404, 33723, 34377
+_CREDENTIALS = "its content credentials (C2PA) are left out: they are those of the file as it was"
 _ANIMATION = "an animation: only its first frame is used"
 _SCREEN_DPI = (72, 96)
 """What programs write that know no resolution."""
@@ -112,6 +113,7 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> li
         names = [name for name in _texts(image) if not name.startswith(_RAW)]
         notes += [f"its texts are left out: {', '.join(names)}"] * bool(names)
         notes += [_ANIMATION] * (b"acTL" in parts)
+        notes += [_CREDENTIALS] * (b"caBX" in parts)
     elif kind == "TIFF":
         tags = _of(image, "tag_v2")
         notes += [PAGES] * (tiff.main_pages(data) > 1)
@@ -153,6 +155,8 @@ def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
         notes.append(VIDEO)
     if any(body.startswith(_LONG_XMP_MARK) for _, body in segments):
         notes.append("its XMP goes on in further segments: those are left out")
+    if any(name == "APP11" and b"c2pa" in body for name, body in segments):
+        notes.append(_CREDENTIALS)
     if image.info.get("photoshop", {}).get(_IPTC):
         notes.append("its IPTC is left out")
     return notes

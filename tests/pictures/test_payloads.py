@@ -290,3 +290,15 @@ def test_avif_with_damaged_exif_is_read_without() -> None:
     picture = read.decode(data[:at] + b"rubbish!" + data[at + 8 :], "p.avif")
     assert picture.metadata == {} and "left out" in picture.notes[0]
     assert b"Gargalo" in read.decode(data, "p.avif").metadata[EXIF]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg(rgb(), segment(0xEB, b"JP\0\1\0\0\0\1\0\0\0\x20jumb\0\0\0\x18jumdc2pa" + bytes(20))),
+        png(rgb(), 2, 8, chunk(b"caBX", b"\0\0\0\x20jumb\0\0\0\x18jumdc2pa" + bytes(20))),
+    ],
+    ids=["JPEG", "PNG"],
+)
+def test_content_credentials_are_told(data: bytes) -> None:
+    assert notes(data).startswith("its content credentials") and "\n" not in notes(data)
