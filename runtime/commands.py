@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
 
 STREAM = Path("-")
 """stdin as an input, stdout as an output."""

@@ -5,6 +5,7 @@ Nothing of the process is changed meanwhile: threads may read as they like.
 """
 
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         reason = " ".join(str(error).split())
         if "out of memory" in reason:
             raise MemoryError(reason) from error
-        if "truncated" in reason.lower():
+        if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
         reason = reason if re.search("[a-z] [a-z]", reason) else "its layout or compression is unknown"
         raise InputError(f"{name} cannot be read ({reason}); if another program can, save it as PNG there") from error

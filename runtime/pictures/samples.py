@@ -143,8 +143,8 @@ def _deep(image: Image.Image, data: bytes) -> Samples:
     """Return OpenCV's samples of more than 8 bits, as RGB or RGBA."""
     import cv2  # only here: other pictures do without
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     channels = {"RGB": 3, "RGBA": 4}.get(image.mode)
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if channels else None
     if found is None or found.dtype != np.uint16 or found.shape != (image.height, image.width, channels):
         raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
     return found[:, :, [2, 1, 0, 3][: found.shape[2]]]
@@ -214,6 +214,8 @@ def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
         inverted = told.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
         return np.iinfo(found.dtype).max - found if inverted else found
     if bits == 16 and image.mode in ("RGB", "RGBA") and 0 not in extra:
+        if told.get(tiff.COMPRESSION, [1])[0] in tiff.RARE:
+            raise InputError("has 16-bit colours in a compression that OpenCV may not have; save it with LZW")
         deep = _deep(image, data)
         if extra == [tiff.ASSOCIATED]:
             return _unmultiplied(_agreed(deep, image, slice(3, 4)), notes)

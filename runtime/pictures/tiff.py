@@ -28,6 +28,10 @@ _SINGLE = (
 """Tags of one number each."""
 _PLANES = ((RGB, 8), (RGB, 16), (CMYK, 8))
 """Photometric interpretation and bits of which Pillow reads separate planes rightly."""
+RARE = (34925, 50000)
+"""LZMA, Zstandard."""
+_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, *RARE)
+"""And none, CCITT, LZW, JPEG, deflate, PackBits."""
 _MOST_PAGES = 64
 
 
@@ -48,6 +52,8 @@ def check(data: bytes) -> None:
     samples that Pillow takes for others, or of which the file does not say what they are.
     """
     tiff = Tiff(data)
+    if tiff.big and tiff.endian == "big":
+        raise InputError("is a BigTIFF in big-endian order, which is not read; save it in the other")
     first = tiff.directory(tiff.first)
     if not first.whole or any(entry.start == entry.stop and entry.kind < 14 for entry in first.entries):
         raise containers.cut_off(data)
@@ -78,8 +84,11 @@ def _check_samples(told: Tags, other_ycbcr: bool) -> None:
     own = {RGB: 3, CMYK: 4, YCBCR: 3, LAB: 3}.get(photometric, 1)
     if own < samples != own + len(extra) or set(extra) - {0, ASSOCIATED, UNASSOCIATED}:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
-    if told.get(PLANAR, [1])[0] != 1 and samples > 1 and (photometric, bits[0]) not in _PLANES:
+    planes = told.get(PLANAR, [1])[0] != 1 and samples > 1
+    if planes and ((photometric, bits[0]) not in _PLANES or extra not in ([], [UNASSOCIATED])):
         raise InputError("has separate planes of samples other than RGB or 8-bit CMYK; save it with samples together")
+    if (compression := told.get(COMPRESSION, [1])[0]) not in _COMPRESSIONS:
+        raise InputError(f"is compressed in a way that is not read ({compression}); save it with LZW")
     if photometric == CMYK and told.get(INKS, [1])[0] != 1:
         raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
     if photometric == YCBCR and samples > 1 and told.get(COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
