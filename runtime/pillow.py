@@ -86,12 +86,15 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     bits.
     """
     given = im.encoderinfo
-    unknown = given.keys() - {*_OPTIONS, "append_images"}
-    if unknown:
+    _check_frames(1 + len(given.get("append_images") or ()))
+    if unknown := given.keys() - {*_OPTIONS, "append_images"}:
         raise ValueError(f"a .gar file is not saved with {', '.join(sorted(unknown))}; it takes {', '.join(_OPTIONS)}")
     from runtime.pictures.read import upright
 
     quality, subsampling = _quality(given.get("quality")), _subsampling(given.get("subsampling"))
+    bundle = given.get("bundle")
+    if not isinstance(bundle, str | Path | None):
+        raise ValueError(f"bundle={bundle!r} is no name of a bundle and no folder")
     wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
     payloads = _payloads(given, im.info)
     pixels = np.ascontiguousarray(upright(_pixels(im), metadata.orientation(payloads)))
@@ -105,7 +108,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     try:
         if sum(text is not None for text in [*wanted, given.get("quality")]) > 1:
             raise InputError(f"give one of quality, {', '.join(_TARGETS)}")
-        codec = shared_codec(given.get("bundle"))
+        codec = shared_codec(bundle)
         target = targets.parse(*wanted)
         if target is None:
             data = codec.encode(pixels, quality, kept, subsampling)
@@ -120,10 +123,13 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
 def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     """Write the only picture there is; ValueError where there are several."""
-    frames = sum(getattr(each, "n_frames", 1) for each in (im, *im.encoderinfo.get("append_images", ())))
-    if frames > 1:
-        raise ValueError(f"a .gar file holds one picture, these are {frames}; save each to a file of its own")
+    _check_frames(sum(getattr(each, "n_frames", 1) for each in (im, *im.encoderinfo.get("append_images", ()))))
     _save(im, fp, filename)
+
+
+def _check_frames(count: int) -> None:
+    if count > 1:
+        raise ValueError(f"a .gar file holds one picture, these are {count}; save each to a file of its own")
 
 
 def _quality(given: object) -> float:

@@ -143,6 +143,8 @@ def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
         ({"dpi": (300, 300)}, "is not saved with dpi"),
         ({"Quality": 50}, "is not saved with Quality"),
         ({"bundle": "no-such-bundle"}, "no-such-bundle"),
+        ({"bundle": ["lite"]}, "is no name of a bundle"),
+        ({"save_all": False, "append_images": [None]}, "one picture, these are 2"),
     ],
 )
 def test_options_that_make_no_sense_are_a_value_error(picture, options: dict[str, object], told: str) -> None:  # type: ignore[no-untyped-def]
