@@ -82,15 +82,17 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     numbers = payloads.colours(image, kind, parts)
     del image  # its memory, 4 bytes a pixel
 
+    if numbers.hdr:
+        if not sdr:
+            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
+        found = samples.finer(found, kind, data, parts)
     if kind == "AVIF" and b"clap" in parts:
         found = samples.cropped(found, parts[b"clap"])
     if numbers.narrow:
         found = samples.widened(found)
     if numbers.hdr:
-        if not sdr:
-            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
-        told.pop(ICC, None)
         found, numbers = colour.to_sdr(found, numbers), colour.sdr(numbers)
+        told.pop(ICC, None)
         notes.append("HDR is mapped to SDR")
     pixels = samples.to_8_bits(found, notes)
     if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):

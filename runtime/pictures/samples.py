@@ -4,6 +4,7 @@ Pillow makes 8 bits of colours of 16 by cutting off the lower ones, so these are
 agree on the upper ones. Samples of other ranges (PNM, JPEG 2000, 12 bits) are scaled here.
 """
 
+import io
 import math
 import re
 import struct
@@ -155,6 +156,35 @@ def _agreed(deep: Samples, image: Image.Image, channels: slice = slice(None)) ->
     if not np.array_equal((deep >> 8).astype(np.uint8)[..., channels], _array(image, [])[..., channels]):
         raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
     return deep
+
+
+# --- AVIF and HEIC ----------------------------------------------------------------------------------------------------
+
+
+def finer(found: Samples, kind: str, data: bytes, parts: Parts) -> Samples:
+    """Return samples of 16 bits of an AVIF or HEIC of more than 8, for whose light 8 would be coarse.
+
+    They come from OpenCV or libheif, if it is there and agrees with the samples of 8 bits; else those are returned.
+    """
+    depth = max(parts.get(b"pixi", bytes(5))[5:], default=8)
+    if found.dtype != np.uint8 or depth <= 8:
+        return found
+    if kind == "AVIF":
+        import cv2
+
+        deep: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        deep = None if deep is None or deep.ndim != 3 else deep[:, :, [2, 1, 0, 3][: deep.shape[2]]]
+        top = (1 << depth) - 1
+    else:
+        from pillow_heif import open_heif
+
+        heif = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+        deep, top = np.asarray(heif), (1 << 16) - 1
+    if deep is None or deep.shape != found.shape or deep.dtype != np.uint16:
+        return found
+    deep = _scaled(deep, top, np.uint16)
+    near = np.abs((deep >> 8).astype(np.int16) - found).max() <= 2
+    return deep if near else found
 
 
 # --- GIF and BMP ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pictures.files import colour as printers
+from pictures.files.avif import avif
+from pictures.files.bmff import IDENTITY, nclx
 from pictures.files.case import gray, levels, rgb, rgba
+from pictures.files.heic import heic
 from pictures.files.jpeg import jpeg, segment
 from pictures.files.png import chunk, png
 from pictures.files.tiff import CIELAB, SEPARATED, one
@@ -19,7 +22,7 @@ from runtime.compress import main as compress
 from runtime.container import ICC, unpack
 from runtime.decompress import main as decompress
 from runtime.errors import InputError
-from runtime.pictures import colour, read
+from runtime.pictures import colour, read, samples
 from runtime.pictures.colour import Told
 
 P3, BT2020, SRGB, PQ, HLG = 12, 9, 13, 16, 18
@@ -263,6 +266,22 @@ def test_hlg_is_seen_on_a_display_of_1000_nits() -> None:
     assert pixels[3, 3].tolist() == [255, 255, 255]
     half = 1000 * (0.5**2 / 3) ** 1.2 / 203
     assert abs(int(pixels[0, 0, 0]) - 255 * srgb_of_light(np.array(half))) <= 1
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
+def test_the_light_of_10_bits_is_finer_than_that_of_8(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 to 24 cd/m2 are 18 steps of 10 bits, and 5 of 8."""
+    if kind == "HEIC":
+        pytest.importorskip("pillow_heif")
+    nits = np.zeros((64, 128, 3)) + np.linspace(20, 24, 128)[None, :, None]
+    nits[:4] = 203
+    green_blue_red = (1023 * pq(nits)).round().astype(int)[:, :, [1, 2, 0]]
+    data = {"AVIF": avif, "HEIC": heic}[kind](green_blue_red, nclx(BT2020, PQ, IDENTITY), bits=10)
+    pixels = read.decode(data, "x", sdr=True).pixels
+    assert np.abs(pixels[5, :, 0] - 255 * srgb_of_light(nits[5, :, 0] / 203)).max() < 1
+    monkeypatch.setattr(samples, "finer", lambda found, *_: found)
+    coarse = read.decode(data, "x", sdr=True).pixels
+    assert len(np.unique(coarse[5])) < len(np.unique(pixels[5]))
 
 
 def test_alpha_is_not_mapped() -> None:
