@@ -1,4 +1,4 @@
-"""Colours: an ICC profile for those that a file tells by numbers, CMYK and CIELab to sRGB, HDR to SDR.
+"""Colours: an ICC profile for those that a file tells by numbers, CMYK and CIELab to sRGB; `hdr.py` maps HDR to SDR.
 
 The numbers are those of H.273 (PNG cICP, AVIF and HEIC nclx) or PNG's cHRM and gAMA. sRGB needs no profile: it is what
 pixels without one are.
@@ -16,14 +16,13 @@ from PIL import Image
 
 from runtime.errors import InputError
 
-U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
 Chromaticities = tuple[float, ...]
 """x and y of white, red, green and blue."""
 
 _D65, _C = (0.3127, 0.3290), (0.310, 0.316)
-_SRGB, _UNTOLD = 13, 2
-_PQ, _HLG = 16, 18
+SRGB, _UNTOLD = 13, 2
+PQ, HLG = 16, 18
 _PRIMARIES: dict[int, Chromaticities] = {
     1: (*_D65, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060),  # BT.709, sRGB
     4: (*_C, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),  # BT.470 M
@@ -43,17 +42,12 @@ _CURVES: dict[int, tuple[float, ...]] = {
     5: (2.8,),
     7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0912),  # SMPTE 240M
     8: (1.0,),
-    _SRGB: (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
+    SRGB: (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045),
 }
 """From a sample to light: an exponent g, or g, a, b, c, d of (a x + b)**g from x = d on, c x below."""
 
 _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-
-_WHITE_NITS = 203
-"""Of diffuse white in HDR, which becomes white (ITU-R BT.2408)."""
-_HLG_PEAK_NITS = 1000
-_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,7 @@ class Told:
 
     @property
     def hdr(self) -> bool:
-        return self.transfer in (_PQ, _HLG)
+        return self.transfer in (PQ, HLG)
 
 
 # --- profiles ---------------------------------------------------------------------------------------------------------
@@ -82,11 +76,11 @@ def profile(told: Told, gray: bool) -> bytes:
 
     Raises InputError for numbers that we do not know.
     """
-    chromaticities, curve = _chromaticities(told), _curve(told)
-    usual = np.allclose(chromaticities, _PRIMARIES[1], atol=2e-3)
-    if curve == _CURVES[_SRGB] and (usual or gray):
+    points, curve = chromaticities(told), _curve(told)
+    usual = np.allclose(points, _PRIMARIES[1], atol=2e-3)
+    if curve == _CURVES[SRGB] and (usual or gray):
         return b""
-    xyz = _to_xyz(chromaticities)
+    xyz = to_xyz(points)
     white = xyz.sum(axis=1)
     cone = _BRADFORD @ np.stack([white, _D50], 1)
     adaption = np.linalg.inv(_BRADFORD) @ np.diag(cone[:, 1] / cone[:, 0]) @ _BRADFORD
@@ -108,7 +102,7 @@ def profile(told: Told, gray: bool) -> bytes:
     return _packed(tags, b"GRAY" if gray else b"RGB ")
 
 
-def _chromaticities(told: Told) -> Chromaticities:
+def chromaticities(told: Told) -> Chromaticities:
     if told.primaries == _UNTOLD:
         return told.chromaticities or _PRIMARIES[1]
     if told.primaries not in _PRIMARIES:
@@ -120,14 +114,14 @@ def _curve(told: Told) -> tuple[float, ...]:
     """Return the parameters from samples to light; sRGB's for an exponent near 2.2, by which PNG files mean it."""
     if told.transfer == _UNTOLD:
         exponent = 1 / told.gamma if told.gamma else 2.2
-        usual = abs(exponent - 2.2) < 0.02 and np.allclose(_chromaticities(told), _PRIMARIES[1], atol=2e-3)
-        return _CURVES[_SRGB] if not told.gamma or usual else (exponent,)
+        usual = abs(exponent - 2.2) < 0.02 and np.allclose(chromaticities(told), _PRIMARIES[1], atol=2e-3)
+        return _CURVES[SRGB] if not told.gamma or usual else (exponent,)
     if told.transfer not in _CURVES:
         raise InputError(f"tells its colours as transfer {told.transfer} of H.273, which we do not know; convert it")
     return _CURVES[told.transfer]
 
 
-def _to_xyz(chromaticities: Chromaticities) -> F64:
+def to_xyz(chromaticities: Chromaticities) -> F64:
     """Return the matrix (3, 3) from linear RGB to XYZ; InputError where the colours span no gamut."""
     points = np.array(chromaticities).reshape(4, 2)
     try:
@@ -196,82 +190,3 @@ def to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Call
         return lambda part: part.convert("RGB")
     notes.append(f"{'CIELab' if image.mode == 'LAB' else 'CMYK'} colours become sRGB")
     return made.apply
-
-
-# --- HDR --------------------------------------------------------------------------------------------------------------
-
-
-def to_sdr(pixels: NDArray[Any], told: Told) -> U8:
-    """Return uint8 SDR of samples (H, W[, 3 or 4]) of full range in PQ or HLG: same primaries, the curve of sRGB.
-
-    Light is what PQ tells, or HLG on a display of 1000 cd/m2 (BT.2100). The curve of BT.2390 (5.4.1) brings it below
-    the 203 cd/m2 of diffuse white, which become white; its other end is the brightest sample of the picture. It acts
-    on the largest of R, G and B, so that hues stay.
-    """
-    top = np.iinfo(pixels.dtype).max
-    decode = _hlg_scene if told.transfer == _HLG else _from_pq
-    light = decode(np.arange(top + 1) / top).astype(np.float32)
-    luma = _to_xyz(_chromaticities(told))[1].astype(np.float32)
-    made = np.empty(pixels.shape, np.uint8)
-    gray = pixels.ndim == 2
-
-    def nits(rows: slice) -> NDArray[np.float32]:
-        found = light[pixels[rows] if gray else pixels[rows, :, :3]]
-        if told.transfer == _HLG:  # the light of a display
-            scene = found if gray else (found @ luma)[..., None]
-            found = _HLG_PEAK_NITS * found * np.maximum(scene, 1e-6) ** np.float32(0.2)
-        return found
-
-    strips = [slice(top, top + _ROWS) for top in range(0, len(pixels), _ROWS)]
-    peak = max(float(nits(rows).max()) for rows in strips)
-    for rows in strips:
-        found = nits(rows)
-        largest = found if gray else found.max(axis=2, keepdims=True)
-        found = found * (_compressed(largest, peak) / np.maximum(largest, 1e-6)) / _WHITE_NITS
-        samples = np.where(found <= 0.0031308, 12.92 * found, 1.055 * np.maximum(found, 1e-6) ** (1 / 2.4) - 0.055)
-        samples = np.clip(255 * samples + 0.5, 0, 255).astype(np.uint8)
-        if gray:
-            made[rows] = samples
-        else:
-            made[rows, :, :3] = samples
-            if pixels.shape[2] == 4:
-                made[rows, :, 3] = (pixels[rows, :, 3].astype(np.uint32) * 255 + top // 2) // top
-    return made
-
-
-def sdr(told: Told) -> Told:
-    """Return what is told of the colours that to_sdr makes."""
-    return Told(told.primaries, _SRGB, told.chromaticities)
-
-
-def _compressed(nits: Any, peak: float) -> Any:
-    """Return light of at most peak brought below 203 cd/m2: BT.2390, equations 5.4.1, without a black level."""
-    if peak <= _WHITE_NITS:
-        return nits
-    white, brightest = _to_pq(_WHITE_NITS), _to_pq(peak)
-    most = white / brightest
-    knee = 1.5 * most - 0.5
-    e = _to_pq(nits) / brightest
-    t = np.clip((e - knee) / (1 - knee), 0, 1)
-    spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (3 * t**2 - 2 * t**3) * most
-    return _from_pq(np.where(e < knee, e, spline) * brightest)
-
-
-_M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
-"""Of SMPTE ST 2084."""
-
-
-def _from_pq(samples: Any) -> Any:
-    power = np.maximum(samples, 0) ** (1 / _M2)
-    return 10_000 * (np.maximum(power - _C1, 0) / (_C2 - _C3 * power)) ** (1 / _M1)
-
-
-def _to_pq(nits: Any) -> Any:
-    power = (np.maximum(nits, 0) / 10_000) ** _M1
-    return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
-
-
-def _hlg_scene(samples: F64) -> F64:
-    """Return the light of the scene, 0 to 1 (BT.2100, table 5)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    return np.where(samples <= 0.5, samples**2 / 3, (np.exp((samples - c) / a) + b) / 12)

@@ -15,7 +15,7 @@ from PIL import ImageFile
 
 from runtime.container import EXIF, ICC, MAX_PIXELS
 from runtime.errors import InputError
-from runtime.pictures import colour, containers, metadata, opening, payloads, samples
+from runtime.pictures import colour, containers, deep, hdr, metadata, opening, payloads, samples, scaling
 
 Pixels = NDArray[np.uint8]
 
@@ -44,7 +44,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
     """Return the picture in a file's bytes, turned upright as its metadata ask; name stands for it in messages.
 
     Gray stays gray, gray with alpha becomes RGBA, palettes, CMYK and CIELab become RGB, finer samples are rounded to 8
-    bits. With sdr PQ and HLG are mapped to SDR, as colour.to_sdr tells; else they are refused.
+    bits. With sdr PQ and HLG are mapped to SDR, as hdr.to_sdr tells; else they are refused.
 
     Raise InputError, which names the file, for anything that is not a whole picture that we understand, and, before its
     memory is taken, for more than max_pixels; MemoryError.
@@ -85,16 +85,16 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     if numbers.hdr:
         if not sdr:
             raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
-        found = samples.finer(found, kind, data, parts)
+        found = deep.finer(found, kind, data, samples.iso_depth(parts))
     if kind == "AVIF" and b"clap" in parts:
-        found = samples.cropped(found, parts[b"clap"])
+        found = scaling.cropped(found, parts[b"clap"])
     if numbers.narrow:
-        found = samples.widened(found)
+        found = scaling.widened(found)
     if numbers.hdr:
-        found, numbers = colour.to_sdr(found, numbers), colour.sdr(numbers)
+        found, numbers = hdr.to_sdr(found, numbers), hdr.sdr(numbers)
         told.pop(ICC, None)
         notes.append("HDR is mapped to SDR")
-    pixels = samples.to_8_bits(found, notes)
+    pixels = scaling.to_8_bits(found, notes)
     if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):
         told[ICC] = profile
     upright_already = kind in ("TIFF", "HEIC")  # by their libraries

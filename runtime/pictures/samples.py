@@ -1,29 +1,24 @@
 """A loaded Pillow picture to uint8 samples of what its file says, 0 for none and 255 for all.
 
-Pillow makes 8 bits of colours of 16 by cutting off the lower ones, so these are asked of OpenCV, and taken if both
-agree on the upper ones. Samples of other ranges (PNM, JPEG 2000, 12 bits) are scaled here.
+What Pillow makes of them is taken as it is, put right, or refused, format by format. `deep.py` gets those of 16 bits.
 """
 
-import io
 import math
 import re
 import struct
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import PIL
-from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from runtime.errors import InputError
-from runtime.pictures import colour, containers, tiff
+from runtime.pictures import colour, containers, deep, scaling, tiff
+from runtime.pictures.scaling import Samples
 
 Parts = dict[bytes, bytes]
 """Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
-U8 = NDArray[np.uint8]
-Samples = NDArray[Any]
 
 PAGES = "it has further pages or pictures: only the first one is used"
 
@@ -62,56 +57,16 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
         return _gif(image, extents, notes)
     found = _array(image, notes)
     if kind in ("AVIF", "HEIC"):
-        depths = parts.get(b"pixi", bytes(5))[5:]
-        notes += [_rounded((1 << max(depths)) - 1)] * (max(depths, default=8) > 8)
-        if len(depths) == 1 and found.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
+        depth = iso_depth(parts)
+        notes += [scaling.rounded_note((1 << depth) - 1)] * (depth > 8)
+        if len(parts.get(b"pixi", b"")) == 6 and found.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
             found = found[:, :, 0]
     return found
 
 
-def to_8_bits(samples: Samples, notes: list[str], top: int = 65535) -> U8:
-    """Return uint8 samples; of uint16 ones, 0 to top, each rounded to the nearest, with a note if they are finer."""
-    if samples.dtype == np.uint8 and top >= 255:
-        return samples
-    if top > 255:
-        notes.append(_rounded(top))
-    return _scaled(samples, top, np.uint8)
-
-
-def _rounded(top: int) -> str:
-    return f"{top.bit_length()}-bit samples are rounded to 8 bits"
-
-
-def cropped(samples: Samples, box: bytes) -> Samples:
-    """Return the part of samples that AVIF's clean aperture leaves; its four fractions: width, height, from the middle.
-
-    Raise InputError where it does not begin and end at whole pixels of the picture.
-    """
-    numbers = struct.unpack(">8i", box[:32])
-    width, height, right, down = (Fraction(*numbers[at : at + 2]) for at in (0, 2, 4, 6))
-    left, top = (samples.shape[1] - width) / 2 + right, (samples.shape[0] - height) / 2 + down
-    if any(edge.denominator > 1 for edge in (left, top, width, height)) or min(left, top) < 0 or min(width, height) < 1:
-        raise InputError("is an AVIF cropped between pixels, which is not read; save it as PNG")
-    return samples[int(top) : int(top + height), int(left) : int(left + width)]
-
-
-def widened(samples: Samples) -> Samples:
-    """Return samples of 0 to all of those that stand for it by 16 to 235, or 256 times as much, of colours alone."""
-    unit, found = (np.iinfo(samples.dtype).max + 1) // 256, samples.copy()
-    top = 219 * unit
-    colours = found if found.ndim == 2 else found[:, :, :3]
-    colours[:] = _scaled(np.maximum(colours, 16 * unit) - 16 * unit, top, samples.dtype.type)
-    return found
-
-
-def _scaled(samples: Samples, top: int, dtype: type) -> Samples:
-    """Return samples 0 to top as 0 to 255 or 65535, rounded to the nearest; some rows at a time, for the memory."""
-    most = np.iinfo(dtype).max
-    table: Samples = ((np.arange(top + 1, dtype=np.uint64) * most + top // 2) // top).astype(dtype)
-    found: Samples = np.empty(samples.shape, dtype)
-    for start in range(0, len(samples), _ROWS):
-        found[start : start + _ROWS] = np.take(table, samples[start : start + _ROWS], mode="clip")
-    return found
+def iso_depth(parts: Parts) -> int:
+    """Return the bits of a sample of an AVIF or HEIC."""
+    return max(parts.get(b"pixi", bytes(5))[5:], default=8)
 
 
 def _array(image: Image.Image, notes: list[str]) -> Samples:
@@ -138,53 +93,6 @@ def _array(image: Image.Image, notes: list[str]) -> Samples:
             found = np.empty((height, *part.shape[1:]), part.dtype.newbyteorder("="))
         found[top : top + rows] = part
     return found
-
-
-def _deep(image: Image.Image, data: bytes) -> Samples:
-    """Return OpenCV's samples of more than 8 bits, as RGB or RGBA."""
-    import cv2  # only here: other pictures do without
-
-    channels = {"RGB": 3, "RGBA": 4}.get(image.mode)
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if channels else None
-    if found is None or found.dtype != np.uint16 or found.shape != (image.height, image.width, channels):
-        raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
-    return found[:, :, [2, 1, 0, 3][: found.shape[2]]]
-
-
-def _agreed(deep: Samples, image: Image.Image, channels: slice = slice(None)) -> Samples:
-    """Return samples of 16 bits; InputError unless Pillow has the same upper 8."""
-    if not np.array_equal((deep >> 8).astype(np.uint8)[..., channels], _array(image, [])[..., channels]):
-        raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
-    return deep
-
-
-# --- AVIF and HEIC ----------------------------------------------------------------------------------------------------
-
-
-def finer(found: Samples, kind: str, data: bytes, parts: Parts) -> Samples:
-    """Return samples of 16 bits of an AVIF or HEIC of more than 8, for whose light 8 would be coarse.
-
-    They come from OpenCV or libheif, if it is there and agrees with the samples of 8 bits; else those are returned.
-    """
-    depth = max(parts.get(b"pixi", bytes(5))[5:], default=8)
-    if found.dtype != np.uint8 or depth <= 8:
-        return found
-    if kind == "AVIF":
-        import cv2
-
-        deep: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        deep = None if deep is None or deep.ndim != 3 else deep[:, :, [2, 1, 0, 3][: deep.shape[2]]]
-        top = (1 << depth) - 1
-    else:
-        from pillow_heif import open_heif
-
-        heif = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-        deep, top = np.asarray(heif), (1 << 16) - 1
-    if deep is None or deep.shape != found.shape or deep.dtype != np.uint16:
-        return found
-    deep = _scaled(deep, top, np.uint16)
-    near = np.abs((deep >> 8).astype(np.int16) - found).max() <= 2
-    return deep if near else found
 
 
 # --- GIF and BMP ------------------------------------------------------------------------------------------------------
@@ -217,8 +125,9 @@ def _check_bmp(image: Image.Image, data: bytes) -> None:
 def _png(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
     depth, palette = data[24], data[25] == 3
     clear = None if palette else image.info.pop("transparency", None)
-    deep = depth == 16 and image.mode in ("RGB", "RGBA")
-    found = _agreed(_deep(image, containers.png_with(data)), image) if deep else _array(image, notes)
+    found = _array(image, notes)
+    if depth == 16 and image.mode in ("RGB", "RGBA"):
+        found = deep.colours(containers.png_with(data), found)
     if clear is None:
         return found
     if depth in (2, 4):
@@ -240,16 +149,15 @@ def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
         image.putpalette(np.array(told[tiff.COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
     if image.mode in _GRAY_16:
         found = _array(image, notes)
-        found = to_8_bits(found, notes, 4095) if bits == 12 else found
+        found = scaling.to_8_bits(found, notes, 4095) if bits == 12 else found
         inverted = told.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
         return np.iinfo(found.dtype).max - found if inverted else found
     if bits == 16 and image.mode in ("RGB", "RGBA") and 0 not in extra:
         if told.get(tiff.COMPRESSION, [1])[0] in tiff.RARE:
             raise InputError("has 16-bit colours in a compression that OpenCV may not have; save it with LZW")
-        deep = _deep(image, data)
         if extra == [tiff.ASSOCIATED]:
-            return _unmultiplied(_agreed(deep, image, slice(3, 4)), notes)
-        return _agreed(deep, image)
+            return _unmultiplied(deep.colours(data, _array(image, []), slice(3, 4)), notes)
+        return deep.colours(data, _array(image, []))
     if bits == 16:
         notes.append("of samples of 16 bits the upper 8 are used")
     found = _array(image, notes)
@@ -286,17 +194,18 @@ def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) 
         raise InputError(f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; convert it")
     top = (1 << depth) - 1
     if depth > 8 and image.mode not in _GRAY_16:
-        found = to_8_bits(_deep(image, data), notes, top)
-        apart = (found - _array(image, [])).astype(np.uint8)  # Pillow's largest ones overflow to 0
+        coarse = _array(image, [])
+        found = scaling.to_8_bits(deep.decoded(data, coarse.shape), notes, top)
+        apart = (found - coarse).astype(np.uint8)  # Pillow's largest ones overflow to 0
         if np.minimum(apart, 256 - apart.astype(np.int16)).max() > 1:
-            raise InputError("has colours of more than 8 bits in a layout that is not read; convert it to 8 bits")
+            raise deep.unread()
         return found
     found = _array(image, notes)
     if depth == 8:
         return found
     if image.mode in ("P", "PA"):
         raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; convert it")
-    return to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
+    return scaling.to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
 
 
 def jpeg_2000_depths(data: bytes) -> list[int]:
@@ -317,10 +226,10 @@ def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
     if data[:2] in (b"P2", b"P3"):
         image.load()
         if image.mode != "I":
-            notes += [_rounded(top)] * (top > 255)
+            notes += [scaling.rounded_note(top)] * (top > 255)
             return np.array(image)
         found = (np.asarray(image).astype(np.int64) * top + 32767) // 65535  # Pillow's scaling undone
-        return to_8_bits(found, notes, top)
+        return scaling.to_8_bits(found, notes, top)
     shape = (image.height, image.width, 3)[: 3 if data[:2] == b"P6" else 2]
     dtype = np.dtype(">u2" if top > 255 else np.uint8)
     stop = start + math.prod(shape) * dtype.itemsize
@@ -329,4 +238,4 @@ def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
     if re.match(rb"\s*P[1-6]\s", data[stop : stop + 8]):
         notes.append(PAGES)
     found = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
-    return found.copy() if top == 255 else to_8_bits(found, notes, top)
+    return found.copy() if top == 255 else scaling.to_8_bits(found, notes, top)

@@ -22,7 +22,7 @@ from runtime.compress import main as compress
 from runtime.container import ICC, unpack
 from runtime.decompress import main as decompress
 from runtime.errors import InputError
-from runtime.pictures import colour, read, samples
+from runtime.pictures import colour, deep, read
 from runtime.pictures.colour import Told
 
 P3, BT2020, SRGB, PQ, HLG = 12, 9, 13, 16, 18
@@ -279,7 +279,7 @@ def test_the_light_of_10_bits_is_finer_than_that_of_8(kind: str, monkeypatch: py
     data = {"AVIF": avif, "HEIC": heic}[kind](green_blue_red, nclx(BT2020, PQ, IDENTITY), bits=10)
     pixels = read.decode(data, "x", sdr=True).pixels
     assert np.abs(pixels[5, :, 0] - 255 * srgb_of_light(nits[5, :, 0] / 203)).max() < 1
-    monkeypatch.setattr(samples, "finer", lambda found, *_: found)
+    monkeypatch.setattr(deep, "finer", lambda found, *_: found)
     coarse = read.decode(data, "x", sdr=True).pixels
     assert len(np.unique(coarse[5])) < len(np.unique(pixels[5]))
 

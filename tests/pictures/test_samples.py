@@ -16,7 +16,7 @@ from pictures.files.tiff import RGB, one
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.pictures import read, samples
+from runtime.pictures import read, scaling
 
 ROUNDED = "16-bit samples are rounded to 8 bits"
 
@@ -183,6 +183,6 @@ def test_a_fourth_sample_that_is_not_described_is_not_taken_for_alpha() -> None:
 def test_narrow_samples_become_wide_ones(dtype: type) -> None:
     unit = (np.iinfo(dtype).max + 1) // 256
     narrow = np.array([[[0, 16, 126, 235], [255, 200, 16, 0]]], dtype) * dtype(unit)
-    wide = samples.widened(narrow) // dtype(unit)
+    wide = scaling.widened(narrow) // dtype(unit)
     assert wide[0, 0].tolist() == [0, 0, 128, 235 * 1] and wide[0, 1, 0] == 255
-    assert np.array_equal(samples.widened(narrow[..., 0])[0, 0], 0)
+    assert np.array_equal(scaling.widened(narrow[..., 0])[0, 0], 0)
