@@ -24,8 +24,7 @@ PAGES = "it has further pages or pictures: only the first one is used"
 
 _FAINT = "a TIFF with alpha: colours are rounded where it is nearly transparent"
 
-_STRIP_PX = 1 << 20
-_ROWS = 64
+_STRIP_PX = 1 << 18
 _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 _RLE4 = 2
@@ -40,9 +39,8 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     """
     if kind == "PNM" and data[:2] not in (b"P1", b"P4"):
         return _pnm(image, data, notes)
-    if kind == "TIFF":
-        if image._im is None:  # Pillow would check the size by the limit of the whole process
-            image.im = Image.new(image.mode, _tiff_size(image), None).im
+    if kind == "TIFF":  # else Pillow would check the size by the limit of the whole process
+        image.im = Image.new(image.mode, _tiff_size(image), None).im
     extents = image.tile[0].extents if kind == "GIF" else None
     image.load()
     if kind == "PNG":
@@ -183,11 +181,13 @@ def _tiff_size(image: Any) -> tuple[int, int]:
 
 
 def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) -> Samples:
-    depths = jpeg_2000_depths(data)
+    depths = _jpeg_2000_depths(data)
     depth, colours = depths[0], int.from_bytes(parts.get(b"enum", bytes([_SRGB]))[:4])
     told = [struct.unpack_from(">HHH", parts[b"cdef"], at) for at in range(2, len(parts.get(b"cdef", b"")) - 5, 6)]
     if any((place, belongs) not in ((place, place + 1), (place, 0)) or kind > 1 for place, kind, belongs in told):
         raise InputError("has channels in another order, or colours that are multiplied by alpha; convert it")
+    if image.mode in ("LA", "RGBA") and not any(kind == 1 for _, kind, _ in told):
+        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; convert it")
     if set(depths) != {depth} or not 1 <= depth <= 16:
         raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
     if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
@@ -208,8 +208,8 @@ def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) 
     return scaling.to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
 
 
-def jpeg_2000_depths(data: bytes) -> list[int]:
-    """Return the bits of each component, negative for signed ones, from the SIZ segment of the codestream."""
+def _jpeg_2000_depths(data: bytes) -> list[int]:
+    """Return the bits of each component, -1 for signed ones, from the SIZ segment of the codestream."""
     at = data.index(b"\xff\x4f\xff\x51") + 4
     count = int.from_bytes(data[at + 36 : at + 38])
     told = data[at + 38 : at + 38 + 3 * count : 3]

@@ -11,6 +11,7 @@ from pictures.files.avif import avif
 from pictures.files.bmff import box
 from pictures.files.case import gray, levels, rgb, rgba
 from pictures.files.gif import control, frame, gif
+from pictures.files.jp2 import channels, jp2
 from pictures.files.png import png
 from pictures.files.tiff import RGB, one
 from PIL import Image
@@ -129,6 +130,13 @@ def test_the_depth_that_jpeg_2000_tells_counts(bits: int) -> None:
         picture = read.decode(data, "p.jp2")
         assert np.array_equal(picture.pixels, nearest(values, top))
         assert any("rounded" in note for note in picture.notes) == (bits > 8)
+
+
+def test_a_fourth_component_of_jpeg_2000_is_not_taken_for_alpha_unless_it_says_so() -> None:
+    with pytest.raises(InputError, match="has 4 channels and does not say that the last one is alpha"):
+        read.decode(jp2(rgba(), 16), "p.jp2")
+    told = channels((0, 0, 1), (1, 0, 2), (2, 0, 3), (3, 1, 0))
+    assert np.array_equal(read.decode(jp2(rgba(), 16, 8, told), "p.jp2").pixels, rgba())
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
