@@ -27,6 +27,8 @@ _SCREEN_DPI = (72, 96)
 _UUIDS = {XMP: bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), EXIF: b"JpgTiffExif->JP2"}
 """Of metadata in JPEG 2000."""
 _RAW = "Raw profile type "
+_DERIVED = ("date:", "exif:", "icc:", "png:", "tiff:")
+"""Texts that ImageMagick makes of the file and its metadata."""
 
 
 def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> dict[int, bytes]:
@@ -110,7 +112,7 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> li
     if kind == "JPEG":
         notes += _lost_of_jpeg(image, data)
     elif kind == "PNG":
-        names = [name for name in _texts(image) if not name.startswith(_RAW)]
+        names = [name for name in _texts(image) if not name.startswith((_RAW, *_DERIVED))]
         notes += [f"its texts are left out: {', '.join(names)}"] * bool(names)
         notes += [_ANIMATION] * (b"acTL" in parts)
         notes += [_CREDENTIALS] * (b"caBX" in parts)
@@ -129,7 +131,8 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> li
         notes.append(PAGES if kind == "HEIC" else _ANIMATION)
     if kind == "BMP" and (told := _profile_of_bmp(data)):
         notes.append(told)
-    notes += ["its comment is left out"] * bool(image.info.get("comment"))
+    if kind in ("JPEG", "GIF", "JPEG 2000") and image.info.get("comment"):
+        notes.append("its comment is left out")
     aspect = image.info.get("aspect") or (image.info.get("jfif_unit") == 0 and image.info.get("jfif_density")) or (1, 1)
     if aspect[0] != aspect[1]:
         notes.append(f"its pixels are not square, {aspect[0]}:{aspect[1]}: that is left out")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
 from runtime.container import EXIF, ICC, MAX_PIXELS
 from runtime.errors import InputError
@@ -61,6 +61,8 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         reason = " ".join(str(error).split())
         if "out of memory" in reason:
             raise MemoryError(reason) from error
+        if isinstance(error, Image.DecompressionBombError):
+            raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
         if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
         reason = reason if re.search("[a-z] [a-z]", reason) else "its layout or compression is unknown"

@@ -27,6 +27,8 @@ _FAINT = "a TIFF with alpha: colours are rounded where it is nearly transparent"
 _STRIP_PX = 1 << 18
 _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
+_FACTS = {"aspect", "chromaticity", "dpi", "exif", "gamma", "icc_profile", "interlace", "srgb", "transparency", "xmp"}
+"""Where Pillow keeps what the chunks of a PNG say, and the texts of that name too."""
 _RLE4 = 2
 _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
 """Enumerated colour spaces of JPEG 2000."""
@@ -120,7 +122,9 @@ def _check_bmp(image: Image.Image, data: bytes) -> None:
 # --- PNG --------------------------------------------------------------------------------------------------------------
 
 
-def _png(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
+    if texts := _FACTS & image.text.keys():
+        raise ValueError(f"a text is named {min(texts)}")
     depth, palette = data[24], data[25] == 3
     clear = None if palette else image.info.pop("transparency", None)
     found = _array(image, notes)

@@ -163,7 +163,18 @@ def test_texts_of_a_png_are_told() -> None:
     text = PngInfo()
     text.add_text("Title", "a title")
     text.add_itxt("Comment", "a comment")
+    text.add_text("date:create", "ImageMagick's")
     assert notes(saved("PNG", pnginfo=text)) == "its texts are left out: Title, Comment"
+
+
+@pytest.mark.parametrize("name", [b"transparency", b"interlace", b"gamma", b"dpi", b"icc_profile", b"exif", b"xmp"])
+def test_a_text_is_not_taken_for_what_a_chunk_says(name: bytes) -> None:
+    """Pillow keeps both under the same name: an interlace that there is not would shuffle the rows."""
+    text = chunk(b"tEXt", name + b"\0some text")
+    for data in (png(rgb(), 2, 8, text), png(gray(), 0, 8, after=text)):
+        picture = read.decode(data, "p.png")
+        assert np.array_equal(picture.pixels, rgb() if data[25] else gray()) and picture.metadata == {}
+        assert len(picture.notes) == 1 and "texts" in picture.notes[0]
 
 
 def test_of_an_animated_png_the_picture_is_read_whatever_its_frames_are() -> None:
