@@ -189,7 +189,7 @@ def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
 
 
 def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> bytes:
-    """Return EXIF without the dropped tags, and without its thumbnail unless told to keep it.
+    """Return EXIF without the dropped tags, and with its thumbnail or without; empty where nothing is left.
 
     What goes is zeroed, a directory with all that is in it, and cut off where it was last; the rest stays in its place.
     Raise ValueError for what is no EXIF, and where we cannot be sure that all of it is gone.
@@ -203,6 +203,8 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
         raise ValueError("damaged directories")
     if not going and not gone:
         return exif
+    if all(e in going for e in kept[0].entries):
+        return b""
     for start, stop in [(e.start, e.stop) for e in going] + [place for d in gone for place in _extent(tiff, d)]:
         edited[start:stop] = bytes(stop - start)
     for directory in kept:

@@ -137,8 +137,8 @@ def _edited(
         try:
             if len(payload) > MAX_PAYLOAD_BYTES:
                 raise ValueError(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are kept")
-            if payload:
-                kept[kind] = edit(payload)
+            if payload and (edited := edit(payload)):
+                kept[kind] = edited
         except ValueError as reason:
             notes.append(f"its {SECTION_NAMES[kind]} is left out ({reason})")
     return kept

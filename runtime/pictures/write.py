@@ -138,7 +138,7 @@ def _as_options(payloads: Mapping[int, bytes], form: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if form == "Tiff":
         return found
-    if EXIF in payloads:
+    if payloads.get(EXIF):
         found["exif"] = _EXIF_MARK + payloads[EXIF]
     if ICC in payloads:
         found["icc_profile"] = payloads[ICC]

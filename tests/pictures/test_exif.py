@@ -69,6 +69,14 @@ def test_a_dropped_value_is_zeroed() -> None:
     assert OWNER not in edited and value(edited, exif.MAKER_NOTE) == [] and SECRET in edited
 
 
+def test_when_nothing_is_left_there_is_no_exif() -> None:
+    alone = b"II*\0\x08\0\0\0" + directory([(exif.ORIENTATION, 3, b"\1\0")], "<", 8)
+    assert exif.without(alone, (exif.ORIENTATION,)) == b""
+    pointer = [(exif.GPS_IFD, 4, struct.pack("<I", 26))]
+    alone = b"II*\0\x08\0\0\0" + directory(pointer, "<", 8) + directory([(1, 2, b"N\0")], "<", 26)
+    assert exif.without(alone, (exif.GPS_IFD,)) == b""
+
+
 @pytest.mark.parametrize("place", [8, 9, 20, -1, None, 2**32 - 1])
 def test_a_directory_that_cannot_be_dropped_for_certain_is_an_error(place: int | None) -> None:
     """Its pointer leads into the first directory, or out of the data."""

@@ -157,6 +157,13 @@ def test_no_gps_leaves_no_trace_of_the_position(order: str) -> None:
     assert said(kept[XMP]) == said(rest)
 
 
+def test_exif_of_a_position_alone_is_gone_without_a_word() -> None:
+    block = b"II*\0\x08\0\0\0" + directory([(exif.GPS_IFD, 4, b"\x1a\0\0\0")], "<", 8)
+    block += directory([(1, 2, b"N\0")], "<", 26)
+    notes: list[str] = []
+    assert metadata.reduced({EXIF: block}, False, True, notes) == {} and notes == []
+
+
 def test_xmp_in_which_a_word_of_the_position_is_left_is_left_out() -> None:
     notes: list[str] = []
     assert metadata.reduced({XMP: packet('dc:source="GPS 53,33N"')}, False, True, notes) == {}

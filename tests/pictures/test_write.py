@@ -218,6 +218,15 @@ def test_a_gray_profile_goes_into_gray_files_only() -> None:
     assert found(write.encode(noise(8, 8), ".webp", {ICC: gray}, notes)) == {} and "ICC" in notes[0]
 
 
+@pytest.mark.parametrize("suffix", METADATA)
+def test_exif_of_an_orientation_alone_is_written_or_needless(suffix: str) -> None:
+    alone = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\1\0\0\0" + bytes(4)
+    with Image.open(BytesIO(encoded(noise(8, 8, 3), suffix, {EXIF: alone}))) as seen:
+        assert seen.getexif().get(exif.ORIENTATION, 1) == 1 and ("exif" in seen.info) == (
+            suffix not in (".avif", ".tif")
+        )
+
+
 def test_damaged_exif_never_keeps_a_picture_from_being_written() -> None:
     """Its second directory is cut off: the formats that must take something out of it cannot, the others copy it."""
     cut = camera()[: camera().index(THUMBNAIL) - 20]
