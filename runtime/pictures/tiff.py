@@ -15,6 +15,7 @@ Tags = dict[int, list[int]]
 SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 FILL_ORDER, ORIENTATION, SAMPLES, ROWS, PLANAR, UNIT, PREDICTOR = 266, 274, 277, 278, 284, 296, 317
 COLOURS, TILE_WIDTH, TILE_HEIGHT, INKS, EXTRA, FORMAT = 320, 322, 323, 332, 338, 339
+STRIPS, TILES, _OLD_JPEG = 273, 324, 6
 COEFFICIENTS, SUBSAMPLING, BLACK_WHITE, DNG_VERSION = 529, 530, 532, 50706
 WHITE_IS_ZERO, RGB, CMYK, YCBCR, LAB, _SENSOR, _LINEAR_RAW = 0, 2, 5, 6, 8, 32803, 34892
 """Photometric interpretations."""
@@ -67,7 +68,22 @@ def check(data: bytes) -> None:
         raise InputError(f"is {CAMERA_RAW}; develop it to a TIFF or JPEG first")
     if told.get(SUBFILE_TYPE, [0])[0] & (_REDUCED | _MASK) or told.get(OLD_SUBFILE_TYPE, [1])[0] == _OLD_REDUCED:
         raise InputError("is a TIFF whose first picture is a reduced copy or a mask of another; save that one alone")
+    _check_blocks(told)
     _check_samples(told, other_ycbcr=COEFFICIENTS in names or BLACK_WHITE in names)
+
+
+def _check_blocks(told: Tags) -> None:
+    """Raise InputError where there are too few strips or tiles for the size; Pillow would leave the rest black."""
+    width, height = (told.get(tag, [0])[0] for tag in (WIDTH, HEIGHT))
+    wide, high = (told.get(tag, [0])[0] for tag in (TILE_WIDTH, TILE_HEIGHT))
+    if TILES not in told:
+        wide, high = width, min(told.get(ROWS, [height])[0], height)
+    if not all((width, height, wide, high)):
+        raise InputError("has a damaged directory; get another copy of it")
+    planes = told.get(SAMPLES, [1])[0] if told.get(PLANAR) == [2] else 1
+    blocks = planes * -(-width // wide) * -(-height // high)
+    if len(told.get(TILES, told.get(STRIPS, []))) < blocks and told.get(COMPRESSION) != [_OLD_JPEG]:
+        raise InputError("lacks parts of its picture; get another copy of it")
 
 
 def _check_samples(told: Tags, other_ycbcr: bool) -> None:

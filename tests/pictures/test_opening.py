@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pictures.files.case import rgb
-from pictures.files.tiff import RGB, one, page, tiff
+from pictures.files.tiff import BLOCKS, RGB, one, page, tiff
 
 from runtime.compress import main as compress
 from runtime.errors import InputError
@@ -75,6 +75,22 @@ def test_a_tag_of_one_number_with_several_is_damage(tag: int) -> None:
     """Pillow would warn, and take the first."""
     with pytest.raises(InputError, match="damaged directory"):
         read.decode(tiff(THUMBNAIL | {tag: (4, [27, 1, 1])}), "p.tif")
+
+
+@pytest.mark.parametrize("compression", [1, 5])
+@pytest.mark.parametrize("tags", [{257: (4, [54])}, {257: (4, [54]), 278: (4, [9])}, {284: (3, [2])}])
+def test_strips_that_are_missing_are_not_left_black(tags: dict[int, tuple[int, list[int]]], compression: int) -> None:
+    """Pillow minds only where they are compressed."""
+    whole = page(rgb(), RGB, compression=compression, rows=9)
+    assert np.array_equal(read.decode(tiff(whole), "p.tif").pixels, rgb())
+    with pytest.raises(InputError, match="lacks parts of its picture"):
+        read.decode(tiff(whole | tags), "p.tif")
+
+
+def test_tiles_that_are_missing_are_not_left_black() -> None:
+    tiles = page(rgb(), RGB, tile=(16, 16))
+    with pytest.raises(InputError, match="lacks parts of its picture"):
+        read.decode(tiff(tiles | {BLOCKS: tiles[BLOCKS][:-1]}), "p.tif")
 
 
 def test_a_directory_that_leads_out_of_the_file_is_not_followed() -> None:
