@@ -11,6 +11,7 @@ from runtime.errors import InputError
 
 _PNG_HEAD_BYTES = 8
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+_PART_BYTES = 1 << 20
 _MOST_BOXES = 4096
 """Of one level; a file has a handful."""
 
@@ -42,6 +43,17 @@ def png_with(data: bytes, kinds: Collection[bytes] = _PIXELS) -> bytes:
     """Return a PNG with chunks of some kinds alone, by default those that make its pixels."""
     kept = (data[start:stop] for kind, start, stop, right in _chunks(data) if kind in kinds and right)
     return b"".join([data[:_PNG_HEAD_BYTES], *kept])
+
+
+def png_rows_bytes(data: bytes) -> int:
+    """Return how many bytes its compressed samples come to."""
+    inflater, total = zlib.decompressobj(), 0
+    for kind, start, stop, _ in _chunks(data):
+        given = data[start + 8 : stop - 4] if kind == b"IDAT" else b""
+        while given and not inflater.eof:
+            total += len(inflater.decompress(given, _PART_BYTES))
+            given = inflater.unconsumed_tail
+    return total
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:

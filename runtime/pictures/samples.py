@@ -27,6 +27,8 @@ _FAINT = "a TIFF with alpha: colours are rounded where it is nearly transparent"
 _STRIP_PX = 1 << 18
 _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of the passes of an interlaced PNG: the first column and row, and the steps to the next ones."""
 _FACTS = {"aspect", "chromaticity", "dpi", "exif", "gamma", "icc_profile", "interlace", "srgb", "transparency", "xmp"}
 """Where Pillow keeps what the chunks of a PNG say, and the texts of that name too."""
 _RLE4 = 2
@@ -126,6 +128,7 @@ def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
     if texts := _FACTS & image.text.keys():
         raise ValueError(f"a text is named {min(texts)}")
     depth, palette = data[24], data[25] == 3
+    _check_rows(image, data)
     clear = None if palette else image.info.pop("transparency", None)
     found = _array(image, notes)
     if depth == 16 and image.mode in ("RGB", "RGBA"):
@@ -137,6 +140,21 @@ def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
     alpha = np.where((found == clear).reshape(*found.shape[:2], -1).all(axis=2), 0, np.iinfo(found.dtype).max)
     colours = (found, found, found) if found.ndim == 2 else (found,)
     return np.dstack([*colours, alpha.astype(found.dtype)])
+
+
+def _check_rows(image: Image.Image, data: bytes) -> None:
+    """Raise InputError for samples that end too early, which Pillow leaves at 0; looked for where a last row is 0."""
+    width, height = image.size
+    last = np.asarray(image.crop((0, max(0, height - 2), width, height)))
+    if last.reshape(len(last), -1).any(axis=1).all():
+        return
+    bits = data[24] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
+    passes = _ADAM7 if data[28] else ((0, 0, 1, 1),)
+    sides = ((-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in passes)
+    if containers.png_rows_bytes(data) < sum(
+        rows * (1 + -(-columns * bits // 8)) for columns, rows in sides if columns
+    ):
+        raise InputError("lacks parts of its picture; get another copy of it")
 
 
 # --- TIFF -------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 
 import io
 import struct
+import zlib
 from fractions import Fraction
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,7 +14,7 @@ from pictures.files.bmff import box
 from pictures.files.case import gray, levels, rgb, rgba
 from pictures.files.gif import control, frame, gif
 from pictures.files.jp2 import channels, jp2
-from pictures.files.png import png
+from pictures.files.png import chunk, png
 from pictures.files.tiff import RGB, one
 from PIL import Image
 
@@ -63,6 +65,23 @@ def test_sixteen_bits_are_rounded_to_the_nearest_with_a_note() -> None:
         found = read.decode(data, "x")
         assert found.pixels.reshape(7, -1)[:, 0].tolist() == [0, 0, 1, 1, 254, 255, 255]
         assert found.notes == (ROUNDED,)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize(("kind", "depth"), [(0, 1), (0, 8), (2, 8), (2, 16), (3, 4), (6, 8)])
+def test_a_png_whose_samples_end_too_early_is_not_left_black(kind: int, depth: int, interlaced: bool) -> None:
+    """Its checksums are right, and Pillow does not mind."""
+    values = {0: gray(), 2: rgb(), 3: gray(), 6: rgba()}[kind]
+    values = levels(values, 2**depth - 1)
+    for last in (values[-1:], values[-1:] * 0):  # black at the end is nothing wrong
+        made = partial(png, np.concatenate([values[:-2], last, last]), kind, depth, interlaced=interlaced)
+        palette = chunk(b"PLTE", bytes(range(200, 248))) if kind == 3 else b""
+        assert read.decode(made(palette), "p.png").pixels.shape[:2] == (27, 38)
+    taller = bytearray(made(palette))
+    taller[16:29] = struct.pack(">IIBBBBB", 38, 29, depth, kind, 0, 0, interlaced)
+    taller[29:33] = struct.pack(">I", zlib.crc32(taller[12:29]))
+    with pytest.raises(InputError, match="lacks parts|cut off|cannot be read"):
+        read.decode(bytes(taller), "p.png")
 
 
 def test_colours_of_16_bits_are_refused_where_two_libraries_differ(monkeypatch: pytest.MonkeyPatch) -> None:
