@@ -1,6 +1,7 @@
 """Metadata out of a picture file: EXIF, ICC and XMP payloads by section kind, and notes on what is not carried."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from PIL import ImageFile
@@ -46,6 +47,10 @@ def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     payloads = {key: body.encode() if isinstance(body, str) else bytes(body) for key, body in told.items() if body}
     if EXIF in payloads:
         payloads[EXIF] = payloads[EXIF].removeprefix(_EXIF_MARK)
+    if kind == "HEIC" and EXIF in payloads:  # libheif has turned the pixels, so that a thumbnail lies otherwise
+        with suppress(ValueError):
+            told_turn = {exif.ORIENTATION: info.get("original_orientation") or 1}
+            payloads[EXIF] = exif.with_numbers(payloads[EXIF], told_turn)
     density = info.get("dpi", (0, 0))
     if 1 < min(density) <= max(density) < 1 << 16 and not {*map(round, density)} <= {*_SCREEN_DPI}:
         if EXIF not in payloads:

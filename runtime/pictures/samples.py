@@ -150,10 +150,9 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
         return
     bits = data[24] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
     passes = _ADAM7 if data[28] else ((0, 0, 1, 1),)
-    sides = ((-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in passes)
-    if containers.png_rows_bytes(data) < sum(
-        rows * (1 + -(-columns * bits // 8)) for columns, rows in sides if columns
-    ):
+    sides = [(-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in passes]
+    wanted = sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sides if columns)  # 1 tells the filter
+    if containers.png_rows_bytes(data) < wanted:
         raise InputError("lacks parts of its picture; get another copy of it")
 
 

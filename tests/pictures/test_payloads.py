@@ -6,11 +6,12 @@ import zlib
 
 import numpy as np
 import pytest
-from made_payloads import packet
-from pictures.files.bmff import box
+from made_payloads import THUMBNAIL, camera, packet
+from pictures.files.bmff import TURNS, box
 from pictures.files.bmp import V4, V5, bmp
 from pictures.files.case import gray, rgb
 from pictures.files.exif import exif, xmp
+from pictures.files.heic import heic
 from pictures.files.jp2 import jp2
 from pictures.files.jpeg import jpeg, segment
 from pictures.files.png import chunk, png
@@ -288,6 +289,16 @@ def test_what_lies_beside_the_picture_of_an_avif_is_told(inside: bytes, told: st
 
 def test_a_motion_video_in_a_heic_is_told() -> None:
     assert "motion video" in notes(saved("AVIF") + box(b"mpvd", VIDEO))
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_thumbnail_of_a_turned_heic_goes(orientation: int) -> None:
+    pytest.importorskip("pillow_heif")
+    told = ((b"Exif", bytes(4) + camera("<", orientation)),)
+    data = heic(gray(64, 128), turns=TURNS[orientation], payloads=told)
+    picture = read.decode(data, "p.heic")
+    assert picture.pixels.shape[:2] == ((64, 128) if orientation == 1 else (128, 64))
+    assert (THUMBNAIL in picture.metadata[EXIF]) == (orientation == 1)
 
 
 def test_avif_with_damaged_exif_is_read_without() -> None:
