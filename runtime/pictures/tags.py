@@ -84,6 +84,8 @@ def with_metadata(data: bytes, block: bytes, icc: bytes, xmp: bytes) -> bytes:
 
 def _with_resolution(fields: list[Field], order: str) -> list[Field]:
     """Return fields with a resolution, which TIFF and EXIF must have; it says nothing where there was none."""
+    lengths = {exif.X_RESOLUTION: 8, exif.Y_RESOLUTION: 8, exif.RESOLUTION_UNIT: 2, exif.ORIENTATION: 2}
+    fields = [(tag, kind, stored) for tag, kind, stored in fields if len(stored) == lengths.get(tag, len(stored))]
     if {exif.X_RESOLUTION, exif.Y_RESOLUTION} <= {tag for tag, _, _ in fields}:
         return fields + _missing(fields, [(exif.RESOLUTION_UNIT, exif.SHORT, struct.pack(f"{order}H", _INCH))])
     one, none = struct.pack(f"{order}II", 1, 1), struct.pack(f"{order}H", _NO_UNIT)
