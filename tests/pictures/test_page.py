@@ -17,7 +17,7 @@ REFUSED = {
     "12 and 16 bits": ("jpg/12bit", "jpg/lossless-gray-16bit"),
     "signed, floating-point, 32-bit samples": ("tif/int8-gray", "tif/float-gray", "tif/gray-32bit-little"),
     "samples that are not described": ("tif/four-samples-not-told", "tif/uneven-depths"),
-    "separate planes but for RGB and 8-bit CMYK": ("tif/gray-alpha-planar2-strips-lzw", "tif/cielab-planar2-tiles"),
+    "separate planes but for 8-bit RGB and CMYK": ("tif/gray-alpha-planar2-strips-lzw", "tif/rgb-planar2-16bit-little"),
     "uncompressed YCbCr with fewer colours than pixels": ("tif/ycbcr-2x2",),
     "ICCLab": ("tif/icclab-8bit",),
     "big-endian BigTIFF": ("tif/bigtiff-big",),
