@@ -18,7 +18,7 @@ from pathlib import Path
 
 from runtime.atomic import make_folder
 from runtime.commands import parse_threads
-from runtime.console import STREAM, complain, reason, say, shown, size, stderr_ours, trace
+from runtime.console import STREAM, complain, reason, say, shown, size, trace
 from runtime.errors import InputError
 
 _MOST_PROCESSES = 61
@@ -310,12 +310,10 @@ def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextM
 
         @contextmanager
         def step() -> Iterator[None]:
-            with stderr_ours():
-                bar.clear()
+            bar.clear()
             yield
             bar.n += 1
-            with stderr_ours():
-                bar.refresh()
+            bar.refresh()
 
         yield step
 

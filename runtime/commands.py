@@ -22,6 +22,7 @@ from runtime.errors import InputError
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
 _INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128

@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.errors import CodecError, out_of_memory, told
@@ -16,25 +14,12 @@ _NO_THREADS = ("can't start new thread", "pthread_create failed")
 
 def complain(message: str, details: str = "") -> None:
     """Print one line on stderr, after details where there are any."""
-    with stderr_ours():
-        print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
+    print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
 
 
 def say(target: Path, line: str) -> None:
     """Print a line of results, on stderr when stdout carries the data."""
-    with stderr_ours():
-        print(line, file=sys.stderr if target == STREAM else sys.stdout)
-
-
-@contextmanager
-def stderr_ours() -> Iterator[None]:
-    """Keep threads that read pictures from taking stderr away meanwhile, if any can be there."""
-    lock = getattr(sys.modules.get("runtime.pixels"), "stderr_lock", None)
-    if lock is None:
-        yield
-    else:
-        with lock:
-            yield
+    print(line, file=sys.stderr if target == STREAM else sys.stdout)
 
 
 def reason(error: BaseException) -> str:

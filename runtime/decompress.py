@@ -66,7 +66,7 @@ def decompress(args: argparse.Namespace) -> int:
     """Decompress the files as the arguments of the command say and return the exit status."""
     max_pixels = parse_max_pixels(args)
     region = _region(args.region)
-    from runtime.structure import SUFFIXES
+    from runtime.pictures.suffixes import SUFFIXES
 
     wanted = "." + (args.suffix or "png").lower().removeprefix(".")
     if wanted not in SUFFIXES:
@@ -79,13 +79,14 @@ def decompress(args: argparse.Namespace) -> int:
 def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
     """Return what decompresses one file, to a suffix."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, pixels
+    from runtime import container
     from runtime import incomplete as partial
+    from runtime.pictures import metadata, write
 
     codec = open_codec(args)
 
     def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
         if args.suffix and suffix != wanted:
             raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
         data = take(job.source)
@@ -99,6 +100,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
                 saved = partial.salvage(codec, data, region, max_pixels)
                 picture, sections = saved.pixels, saved.metadata
                 notes += saved.damage
+                del saved
             elif args.layer is not None:
                 picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
             else:
@@ -111,8 +113,11 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
         except StreamError as error:
             hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
             raise StreamError(f"{job.source}: {error}{hint}") from error
-        height, width = picture.shape[:2]
-        made = pixels.encode(picture, suffix, sections, notes, spoil=True)
+        (height, width), given = picture.shape[:2], [picture]
+        del picture
+        if (width, height) != (header.width, header.height):
+            sections = metadata.of_region(sections, notes)
+        made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
         deliver(job.target, made, job.overwrite)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)

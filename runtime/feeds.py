@@ -204,9 +204,9 @@ class Snapshots:
 
 def _shot(answer: Answer, gap_s: float) -> Shot:
     """Return the picture in an answer; raise InputError if it is none, or damaged."""
-    from runtime import pixels
+    from runtime.pictures.read import decode
 
-    picture = pixels.decode(answer.picture or b"", "its answer")
+    picture = decode(answer.picture or b"", "its answer")
     return Shot(_named(answer.at), picture.pixels, answer.at_s, gap_s, picture.notes, picture.metadata)
 
 

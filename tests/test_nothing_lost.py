@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime.pictures.write import write
 
 PROJECT = Path(__file__).parents[1]
 OLD = b"what was here before"
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits o
 def folder(tmp_path: Path) -> Path:
     """A folder with a picture to compress and an output that exists."""
     noise = np.random.default_rng(5).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    pixels.write(tmp_path / "cam.png", noise)
+    write(tmp_path / "cam.png", noise)
     (tmp_path / "cam.gar").write_bytes(OLD)
     return tmp_path
 

@@ -22,9 +22,17 @@ def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
 
 
 def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
-    found = loaded_by("import runtime.commands, runtime.batch, runtime.pixels, runtime.codec")
+    found = loaded_by("import runtime.commands, runtime.batch, runtime.pictures.read, runtime.codec")
     heavy = {"concurrent.futures", "multiprocessing", "logging", "secrets", "importlib.resources", "traceback"}
     assert not found & {*heavy, "runtime.networks.float_twin", "runtime.workers"}
+
+
+def test_opencv_the_colour_engine_and_other_formats_are_loaded_when_they_are_used(tmp_path: Path) -> None:
+    picture = Path(__file__).parents[1] / "docs" / "cam.jpg"
+    words = [str(picture), "-o", str(tmp_path / "cam.gar"), "--quiet"]
+    found = loaded_by(f"from runtime.compress import main\nassert main({words!r}) == 0")
+    assert "PIL.JpegImagePlugin" in found
+    assert not found & {"cv2", "PIL.ImageCms", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "pillow_heif"}
 
 
 def test_one_thread_means_one_thread() -> None:

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from runtime import compress, decompress, pixels
+from runtime import compress, decompress
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
 from runtime.networks import Network, sessions
 from runtime.networks.providers import CPU, PROVIDERS, Provider
 from runtime.networks.sessions import Networks
+from runtime.pictures.write import write
 
 OTHERS = [name for name, provider in PROVIDERS.items() if provider is not CPU]
 NAMES = [network.name for network in spec.NETWORKS]
@@ -185,7 +186,7 @@ def test_the_command_takes_the_provider_and_refuses_in_one_line(tmp_path, capsys
 
 
 def test_commands_say_whether_the_provider_is_used(twin_codec: Codec, tmp_path, capsys, photo: np.ndarray) -> None:
-    pixels.write(tmp_path / "cam.png", photo)
+    write(tmp_path / "cam.png", photo)
     assert compress.main([str(tmp_path / "cam.png"), "--provider", "twin"]) == 0
     assert "is not used" in capsys.readouterr().err
     assert decompress.main([str(tmp_path / "cam.gar"), "--provider", "twin", "-f"]) == 0

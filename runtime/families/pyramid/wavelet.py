@@ -9,7 +9,6 @@ account for them.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,8 +41,7 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
     count, height, width = x.shape
     low = np.empty((count, height // 2, width // 2), np.float32)
     details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
-    halves: Sequence[Any] = cv2.split(x.reshape(-1, width // 2, 2))
-    left, right = (half.reshape(count, height, -1) for half in halves)
+    left, right = x[:, :, 0::2].copy(), x[:, :, 1::2].copy()
     _lift(left, right, 2, _LIFTING)
     unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
     _split_columns(left[:colours], low[:colours], details[:, 0])
@@ -106,6 +104,8 @@ def join(low: F32, details: F32) -> F32:
     right[colours:] = 0
     _lift(left[:colours], right[:colours], 2, _JOINING)
     _lift(left[colours:], right[colours:], 2, _JOINING[1:])
+    import cv2  # only to decode: numpy would take twice as long
+
     x = np.empty((count, 2 * height, 2 * width), np.float32)
     cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
     return x
@@ -125,7 +125,7 @@ def to_colours(pixels: U8) -> F32:
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
     for rows in _strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
-        red, green, blue = (plane.astype(np.int16) for plane in cv2.split(np.ascontiguousarray(pixels[rows])))
+        red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
         for signal, factor, colour in zip(signals, factors, found, strict=True):
@@ -159,8 +159,8 @@ def _chroma_energy(pixels: U8, every: int) -> I32:
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
     rows = rows[rows < height]
-    pairs = [cv2.split(pixels[np.minimum(rows + below, height - 1)]) for below in (0, 1)]
-    red, green, blue = np.stack(pairs, axis=1).astype(np.int16)  # (2, h, W) each
+    pairs = np.stack([pixels[np.minimum(rows + below, height - 1)] for below in (0, 1)])
+    red, green, blue = (pairs[..., colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))  # (2, h, W) each
     energy = np.zeros((len(rows), width), np.int32)
     for signal, factor in ((red - blue, 3), (red + blue - 2 * green, 1)):  # of squared norms 2 and 6
         square, total = np.square(signal, dtype=np.int32).sum(axis=0), signal[0] + signal[1]
@@ -178,6 +178,8 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """
+    import cv2
+
     _, height, width = signals.shape
     pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
     to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)
