@@ -21,6 +21,8 @@ Pixels = NDArray[np.uint8]
 
 _PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_NO_MEMORY = re.compile("out of memory|insufficient memory|decoder error -9$", re.IGNORECASE)
+"""How Pillow, libavif, OpenCV and Pillow's door to libtiff say it."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         raise InputError(f"{name} {error}") from error
     except Exception as error:  # whatever a library raises for one file
         reason = " ".join(str(error).split())
-        if "out of memory" in reason:
+        if _NO_MEMORY.search(reason):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
             raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error

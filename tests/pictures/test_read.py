@@ -142,7 +142,16 @@ def test_whatever_a_library_raises_is_one_line(error: type[Exception], monkeypat
         read.decode(FILES["p.bmp"](), "x")
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading image file")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError("out of memory error when reading image file"),
+        OSError("decoder error -9"),
+        ValueError("Failed to decode frame 0: Out of memory"),
+        cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+    ],
+)
 def test_memory_that_ran_out_is_not_called_damage(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise error
