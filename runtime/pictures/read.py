@@ -120,10 +120,17 @@ def _loaded(
     """
 
     def load(data: bytes) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
-        image = opening.opened(data, kind)
-        if image.width * image.height > max_pixels:
-            raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
-        return image, samples.taken(image, kind, data, parts, notes)
+        width, height = opening.webp_size(data) if kind == "WebP" else (0, 0)
+        try:
+            _check_size(width, height, max_pixels)
+            image = opening.opened(data, kind)
+            width, height = image.size
+            _check_size(width, height, max_pixels)
+            return image, samples.taken(image, kind, data, parts, notes)
+        except (RuntimeError, ValueError, OSError):
+            if kind in ("WebP", "AVIF"):  # whose libraries do not say when it was memory that they lacked
+                np.empty((height, width, 2), np.uint32)
+            raise
 
     if kind == "PNG" and b"acTL" in parts:
         data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
@@ -138,6 +145,11 @@ def _loaded(
     found = load(plain)
     notes.append("its texts, profile or EXIF are damaged or too long: they are left out")
     return found
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
