@@ -114,8 +114,8 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
 
 
 def _loaded(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: list[str]) -> Loaded:
-    """Return a loaded picture and its samples: of an animated PNG the picture alone, of a PNG or AVIF whose metadata are
-    so damaged that its plugin does not go on, the picture without them.
+    """Return a loaded picture and its samples: of an animated PNG the picture alone, of a PNG or AVIF whose metadata
+    are so damaged that its plugin does not go on, the picture without them.
     """
     if kind == "PNG" and b"acTL" in parts:
         data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
