@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from runtime.container import EXIF, ICC, MAX_PIXELS
-from runtime.errors import InputError
+from runtime.errors import InputError, out_of_memory
 from runtime.pictures import colour, containers, deep, hdr, metadata, opening, payloads, samples, scaling
 
 Pixels = NDArray[np.uint8]
@@ -22,8 +22,6 @@ Loaded = tuple[ImageFile.ImageFile, scaling.Samples]
 
 _PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
-_NO_MEMORY = re.compile("out of memory|insufficient memory|decoder error -9$", re.IGNORECASE)
-"""How Pillow, libavif, OpenCV and Pillow's door to libtiff say it."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         raise InputError(f"{name} {error}") from error
     except Exception as error:  # whatever a library raises for one file
         reason = " ".join(str(error).split())
-        if _NO_MEMORY.search(reason):
+        if out_of_memory(error):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
             raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
