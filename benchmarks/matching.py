@@ -6,7 +6,7 @@ from functools import cache
 
 from benchmarks import metrics
 from benchmarks.baselines import Contender, Pixels
-from runtime import targets
+from runtime import search
 from runtime.codec import Codec
 
 _KNOBS = {"jpeg": (1, 100), "webp": (0, 100), "avif": (0, 100), "avif-fast": (0, 100)}
@@ -38,7 +38,7 @@ def ours(codec: Codec, pixels: Pixels, *, bpp: float | None = None, quality: flo
     if bpp is None:
         data = codec.encode(pixels, quality)
     else:
-        data = targets.encode(codec, pixels, targets.Target(bpp=bpp))
+        data = search.encode(codec, pixels, search.Target(bpp=bpp))
     return _version("gargalo", data, codec.decode(data), pixels)
 
 

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from benchmarks.baselines import Pixels
 from benchmarks.rate_distortion import load, pictures
-from runtime import container, targets
+from runtime import container, search
 from runtime.codec import Codec
 from runtime.errors import CodecError, InputError
-from runtime.targets import Target
+from runtime.search import Target
 
 DEFAULT_BPP, DEFAULT_PSNR = "0.15,0.3,0.6,1.0,1.5", "28,31,34,37,40"
 EXAMPLES = """examples:
@@ -53,13 +53,13 @@ def measure(codec: Codec, image: str, pixels: Pixels, kind: str, wanted: float) 
     height, width = pixels.shape[:2]
     target = Target(bpp=wanted) if kind == "bpp" else Target(psnr_db=wanted)
     try:
-        data = targets.encode(codec, pixels, target)
+        data = search.encode(codec, pixels, target)
     except InputError:  # says what is possible instead
         return Row(image, kind, wanted, None)
     if kind == "bpp":
         best = container.unpack(data)[0].level == codec.bundle.level(100)
         return Row(image, kind, wanted, None if best else 8 * len(data) / (height * width))
-    return Row(image, kind, wanted, targets.psnr(pixels, codec.decode(data)))
+    return Row(image, kind, wanted, search.psnr(pixels, codec.decode(data)))
 
 
 def measure_all(codec: Codec, paths: Sequence[Path], wanted: Sequence[tuple[str, float]]) -> Iterator[Row]:

@@ -13,9 +13,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
-from runtime import alpha, container, pixels, spec, wavelet
-from runtime.codec import Codec, Symbols
-from runtime.transform import FINE_LEVELS, joined, low_band
+from runtime import alpha, container
+from runtime.codec import Codec, pack_tile, read_tile
+from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid.family import Latents, Pyramid, coded
+from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 
 COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
 """So many of a tile's values, z first, make the low band that the finer ones are joined to."""
@@ -26,28 +30,30 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
     """What each stage hands to the next, for the benchmark picture taken for one tile."""
     data = codec.encode(picture, QUALITY)
     header, sections = container.unpack(data)
-    level = codec.level(header)
-    coefficients = codec.transform(picture, header.subsampled)
-    symbols = codec.quantise(coefficients, header.level)
-    whole = tuple(spec.STRIDE_PX * side for side in coefficients.z.shape[1:])
+    family = codec.family
+    assert isinstance(family, Pyramid)
+    level = family.level(header)
+    coefficients = family.transform(picture, header.subsampled)
+    latents = family.quantise(coefficients, header.level)
     return SimpleNamespace(
+        family=family,
         data=data,
         header=header,
         sections=sections,
         level=level,
         coefficients=coefficients,
-        symbols=symbols,
-        layers=codec.pack_symbols(symbols),
-        low=low_band(level, symbols.values[:COARSE_GRIDS]),
-        planes=codec.reconstruct(symbols, header.level, whole).transpose(2, 0, 1),
+        latents=latents,
+        layers=pack_tile(codec, header, coded(latents)),
+        low=low_band(level, latents.values[:COARSE_GRIDS]),
+        planes=family.reconstruct(latents, header.level, coefficients.area[2:]).transpose(2, 0, 1),
     )
 
 
 @pytest.mark.benchmark(group="pixels")
 def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    pixels.write(path, picture)
-    assert np.array_equal(benchmark(pixels.read, path).pixels, picture)
+    write(path, picture)
+    assert np.array_equal(benchmark(read, path).pixels, picture)
 
 
 @pytest.mark.benchmark(group="pixels")
@@ -65,44 +71,47 @@ def test_unpack_from_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace
 
 
 @pytest.mark.benchmark(group="transform")
-def test_transform(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
-    found = benchmark(codec.transform, picture, stage.header.subsampled)
+def test_transform(benchmark: BenchmarkFixture, picture: Pixels, stage: SimpleNamespace) -> None:
+    found = benchmark(stage.family.transform, picture, stage.header.subsampled)
     assert same([found.z, *found.packed], [stage.coefficients.z, *stage.coefficients.packed])
 
 
 @pytest.mark.benchmark(group="quantise")
-def test_quantise(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
+def test_quantise(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
     """Networks and quantiser, part by part."""
-    assert alike(benchmark(codec.quantise, stage.coefficients, stage.header.level), stage.symbols)
+    assert alike(benchmark(stage.family.quantise, stage.coefficients, stage.header.level), stage.latents)
 
 
 @pytest.mark.benchmark(group="pack")
 def test_pack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
     """rANS alone."""
-    assert benchmark(codec.pack_symbols, stage.symbols) == stage.layers
+    assert benchmark(pack_tile, codec, stage.header, coded(stage.latents)) == stage.layers
 
 
 @pytest.mark.benchmark(group="unpack")
 def test_unpack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
     """rANS and networks, part by part."""
-    shape = stage.coefficients.z.shape[1:]
-    symbols = benchmark(codec.unpack_symbols, b"".join(stage.layers), stage.level, shape)
-    assert alike(symbols, stage.symbols)
+    latents = benchmark(read_tile, codec, stage.header, stage.coefficients.area, b"".join(stage.layers))
+    assert alike(latents, stage.latents)
 
 
 @pytest.mark.benchmark(group="synthesise")
-def test_low_band(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
+def test_low_band(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
     """The coarser wavelet levels, which are joined for a row of windows at once."""
-    assert np.array_equal(benchmark(low_band, stage.level, stage.symbols.values[:COARSE_GRIDS]), stage.low)
+    assert np.array_equal(benchmark(low_band, stage.level, stage.latents.values[:COARSE_GRIDS]), stage.low)
 
 
 @pytest.mark.benchmark(group="synthesise")
-def test_synthesise(benchmark: BenchmarkFixture, codec: Codec, picture: Pixels, stage: SimpleNamespace) -> None:
+def test_synthesise(benchmark: BenchmarkFixture, picture: Pixels, stage: SimpleNamespace) -> None:
     """The finer wavelet levels and colours; the synthesis net is not run."""
-    values = stage.symbols.values[COARSE_GRIDS:]
-    decoded = benchmark(lambda: codec.synthesise(stage.level, joined(stage.level, stage.low, values, FINE_LEVELS)))
-    decoded = decoded[: picture.shape[0], : picture.shape[1]]
-    assert np.array_equal(decoded, codec.reconstruct(stage.symbols, stage.header.level, picture.shape[:2]))
+    values = stage.latents.values[COARSE_GRIDS:]
+
+    def synthesised() -> Pixels:
+        pixels: Pixels = stage.family.synthesise(stage.level, joined(stage.level, stage.low, values, FINE_LEVELS))
+        return pixels
+
+    decoded = benchmark(synthesised)[: picture.shape[0], : picture.shape[1]]
+    assert np.array_equal(decoded, stage.family.reconstruct(stage.latents, stage.header.level, picture.shape[:2]))
     assert psnr_db(picture, decoded) > PASSABLE_DB
 
 
@@ -133,7 +142,7 @@ def same(found: Sequence[npt.NDArray[Any]], expected: Sequence[npt.NDArray[Any]]
     return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def alike(found: Symbols, expected: Symbols) -> bool:
+def alike(found: Latents, expected: Latents) -> bool:
     """Whether symbols, their scale indexes and the values they stand for are equal."""
     parts = ([array for part in each.parts for array in (part.index, part.coded)] for each in (found, expected))
     return same(*parts) and same(found.values, expected.values)

@@ -21,7 +21,9 @@ from export.prior import Arrays
 from models import checkpoint
 from models.data import pictures
 from runtime.codec import Codec
+from runtime.families.pyramid import spec
 
+FAMILY = "pyramid"
 FITTING_ROUNDS = 2
 """The encoder chooses symbols by what they cost, so the counts change with the tables that are fitted to them."""
 
@@ -53,21 +55,21 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
             for place, kind in ((work, int8), (work / "float", float32)):
                 bundle.write_graphs(place, kind)
                 bundle.write_prior(place, arrays | fitted)
-                bundle.write_manifest(place, name, facts)
+                bundle.write_manifest(place, name, FAMILY, spec.NETWORKS, facts)
 
         write(tables.fit())
         images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
         images = images[:: max(1, len(images) // limit)][:limit]
         for _ in range(FITTING_ROUNDS):
             codec = Codec(work, threads=threads)
-            levels = list(range(0, codec.bundle.prior.top_level + 1, 28))
+            levels = list(range(0, codec.family.top_level + 1, 28))
             write(tables.fit(calibrate.residual_counts(codec, images, levels)))
         codec = Codec(work, threads=threads)
         few = images[: max(4, limit // 4)]
         facts["quality_levels"] = calibrate.quality_levels(codec, few)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
         for place in (work / "float", work):
-            manifest = bundle.write_manifest(place, name, facts)
+            manifest = bundle.write_manifest(place, name, FAMILY, spec.NETWORKS, facts)
         if out.exists():
             shutil.rmtree(out)
         shutil.move(work, out)

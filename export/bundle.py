@@ -1,7 +1,8 @@
-"""Writes a bundle folder: graphs, prior.npz, manifest.json; the reader is runtime.bundle."""
+"""A bundle folder: graphs, prior.npz, manifest.json; the reader is runtime.bundle."""
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +11,32 @@ import onnx
 
 from export.prior import Arrays
 from runtime import spec
-from runtime.bundle import DECIDING, bundle_id
+from runtime.bundle import ARRAYS, bundle_id
+from runtime.networks import Network
 
 
 def write_graphs(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
-    """One NAME.onnx for each network."""
+    """Write one NAME.onnx for each network."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, graph in graphs.items():
         (folder / f"{name}.onnx").write_bytes(graph.SerializeToString(deterministic=True))
 
 
 def write_prior(folder: Path, arrays: Arrays) -> None:
-    """prior.npz, the same bytes for the same arrays."""
-    np.savez_compressed(folder / "prior.npz", allow_pickle=False, **dict(sorted(arrays.items())))
+    """Write prior.npz, the same bytes for the same arrays."""
+    np.savez_compressed(folder / ARRAYS, allow_pickle=False, **dict(sorted(arrays.items())))
 
 
-def write_manifest(folder: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """manifest.json with the checksums and the id of what the folder holds."""
-    names = (*DECIDING, "synthesis.onnx")
+def write_manifest(
+    folder: Path, name: str, family: str, networks: Sequence[Network], facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Write manifest.json with the checksums and the id of what the folder holds, and return it."""
+    names = [*(f"{network.name}.onnx" for network in networks), ARRAYS]
     manifest = {
         "format": spec.FORMAT,
+        "family": family,
         "name": name,
-        "id": bundle_id(folder).hex(),
+        "id": bundle_id(folder, networks).hex(),
         **facts,
         "sha256": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest() for n in names if (path := folder / n).is_file()

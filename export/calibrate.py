@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from export import tables
-from export.verify import bits_and_psnr, psnr
+from export.verify import bits_and_psnr, psnr, pyramid
 from runtime.codec import Codec
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
@@ -26,11 +26,11 @@ def middle(rgb: np.ndarray) -> np.ndarray:
 
 def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int]) -> list[np.ndarray]:
     """How often each symbol of each table occurs over pictures and levels, all parts together."""
-    counts = None
+    counts, family = None, pyramid(codec)
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
-        coefficients = codec.transform(rgb)
+        coefficients = family.transform(rgb)
         for level in levels:
-            for part in codec.quantise(coefficients, level).parts:
+            for part in family.quantise(coefficients, level).parts:
                 counts = tables.count(part.coded, part.order.index, counts)
     assert counts is not None
     return counts
@@ -53,7 +53,7 @@ def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> 
 
     Quality 1 is at LEAST_BPP, or lower where it must.
     """
-    top = codec.bundle.prior.top_level
+    top = codec.family.top_level
     levels = list(range(0, top + 1, step))
     found = [bits_and_psnr(codec, rgb, levels) for rgb in tqdm(pictures, desc="quality scale", leave=False)]
     ours = np.mean([[db for _, db in at_levels] for at_levels in found], 0)

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from models.layers import Block, Chain, Conv, Scale, Upsample
 from models.pyramid import Codec, Start, Step
-from runtime import spec
+from runtime.families.pyramid import spec
 
 OPSET = 17
 IR_VERSION = 8
@@ -233,7 +233,7 @@ def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
 def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
     """All graphs of a model by name, in the order of spec.NETWORKS; no synthesis where the model has none."""
     found = {}
-    for name in spec.NETWORKS:
+    for name in (network.name for network in spec.NETWORKS):
         module = getattr(model, name)
         if module is None:
             continue

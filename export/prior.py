@@ -10,7 +10,7 @@ from torch import nn
 from models import wavelet
 from models.layers import WEIGHT_LIMIT, Conv
 from models.pyramid import Codec, Config
-from runtime import spec
+from runtime.families.pyramid import spec
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -56,7 +56,7 @@ def masking(config: Config) -> np.ndarray:
 
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
-    """The arrays of runtime.latents.Prior: log2_step, scale_base (levels, 57) int16, thresholds (127,) and masking
+    """Return the arrays of the runtime's Prior: log2_step, scale_base (levels, 57) int16, thresholds (127,) and masking
     (4, 8) int32.
 
     Raises Refused where a number does not fit its type.
@@ -89,7 +89,7 @@ def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     base = float(np.abs(arrays["scale_base"].astype(np.int64)).max())
     found = {
         "coefficients": (VALUE_LIMIT * (step + 1) + (1 << spec.STEP_BITS)) / INT32,
-        "scale_index": (base + spec.INDEX_GAIN * (spec.GRID_ZERO + spec.MASKING_MOST)) / INT16,
+        "scale_index": (base + spec.INDEX_UNIT * (spec.GRID_ZERO + spec.MASKING_MOST)) / INT16,
     }
     for name, tensor in (("coefficients", "log2_step"), ("scale_index", "scale_base")):
         if found[name] >= 1:

@@ -7,7 +7,7 @@ import numpy as np
 from export.prior import Arrays
 from models.entropy import TAIL_WEIGHT, TAIL_WIDTH
 from runtime import spec
-from runtime.rans import PRECISION_BITS
+from runtime.entropy.rans import PRECISION_BITS
 
 TOP_LOG2 = 11.0
 """Widest scale that has a table, in octaves of a step."""
@@ -24,7 +24,7 @@ def top_index() -> int:
 
 
 def layout() -> Arrays:
-    """radius, index_table and index_shift of runtime.tables.Tables; scale index 0 is never coded."""
+    """Return radius, index_table and index_shift of the runtime's Tables; scale index 0 is never coded."""
     index = np.arange(1, top_index() + 1)
     log2_sigma = spec.INDEX_ZERO_LOG2 + index / spec.INDEX_PER_OCTAVE
     shift = np.maximum(0, np.ceil(log2_sigma - WIDEST_LOG2)).astype(int)
@@ -65,7 +65,7 @@ def integer_frequencies(probabilities: np.ndarray) -> np.ndarray:
 
 
 def fit(counts: list[np.ndarray] | None = None) -> Arrays:
-    """The arrays of runtime.tables.Tables, from counts of each table's symbols (escape last) or from ideals alone."""
+    """Return the arrays of the runtime's Tables, from counts of each table's symbols (escape last) or ideals alone."""
     shapes = layout()
     frequencies = np.zeros((len(shapes["radius"]), 2 * int(shapes["radius"].max()) + 2), np.uint16)
     for table in range(len(frequencies)):

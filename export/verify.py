@@ -17,8 +17,9 @@ from export.graphs import ALLOWED, CHANNELS_LAST, TO_FIRST
 from export.prior import Refused
 from models.layers import WEIGHT_LIMIT, set_mode
 from models.pyramid import Codec as Model
-from runtime import spec
 from runtime.codec import Codec
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.family import Pyramid
 
 SIZES = ((1, 1), (1, 3), (4, 2), (7, 9))
 """Heights and widths of the tensors that graphs are tried with."""
@@ -108,13 +109,20 @@ def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[
 
 def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tuple[float, float]]:
     """Ideal bits under the tables, and PSNR in dB, of one picture u8 (H, W, 3) at each level byte."""
-    coefficients, found = codec.transform(rgb), []
+    family, found = pyramid(codec), []
+    coefficients = family.transform(rgb)
     for level in levels:
-        symbols = codec.quantise(coefficients, level)
-        bits = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in symbols.parts)
-        decoded = codec.reconstruct(symbols, level, shape=rgb.shape[:2])
+        latents = family.quantise(coefficients, level)
+        bits = sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts)
+        decoded = family.reconstruct(latents, level, (rgb.shape[0], rgb.shape[1]))
         found.append((bits, psnr(decoded, rgb)))
     return found
+
+
+def pyramid(codec: Codec) -> Pyramid:
+    """Return the family of a codec that was opened with a bundle of ours."""
+    assert isinstance(codec.family, Pyramid)
+    return codec.family
 
 
 def psnr(decoded: np.ndarray, rgb: np.ndarray) -> float:

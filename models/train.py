@@ -18,6 +18,7 @@ import math
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,10 @@ REVIVES_UNTIL = 0.9
 """Dead channels start anew, at every report, in so much of a phase in float."""
 
 
-OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True)}
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "soap": Soap,
+    "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True),
+}
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
@@ -154,8 +158,8 @@ class Trainer:
                 step += 1
                 bar.update()
                 if step % 50 == 0 or step == 1:
-                    stats |= {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
-                    self.log(stats | {"loss": loss.item(), "gradient": gradient.item()})
+                    row = {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
+                    self.log(row | stats | {"loss": loss.item(), "gradient": gradient.item()})
                     bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 finished = progress >= 1 or step >= phase.steps
                 now = time.monotonic()
@@ -229,7 +233,7 @@ class Trainer:
         path = self.out / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.row_fields)
+            writer = csv.DictWriter(file, self.row_fields, extrasaction="ignore")
             if new:
                 writer.writeheader()
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})

@@ -1,6 +1,7 @@
 """A folder of weights: manifest.json, ONNX graphs and prior.npz; checked before anything is used."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
@@ -8,45 +9,50 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime import spec
+from runtime.entropy.tables import Tables
 from runtime.errors import BundleError, InputError
-from runtime.latents import Prior
-from runtime.tables import Tables
+from runtime.networks import Network
 
 DEFAULT = "standard"
-DECIDING = (*(f"{name}.onnx" for name in spec.NETWORKS if name != "synthesis"), "prior.npz")
-"""The files of a bundle that decide what a stream means."""
+ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle."""
 
 
 def shipped_names() -> list[str]:
-    """The names of the bundles that ship, the default one first."""
+    """Return the names of the bundles that ship, the default one first."""
     names = sorted(path.parent.name for path in WEIGHTS.glob("*/manifest.json"))
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
-def bundle_id(folder: Path) -> bytes:
-    """8 bytes that name all that decides what a stream means."""
+def deciding(networks: Iterable[Network]) -> list[str]:
+    """Return the names of the files that decide what a stream means, in the order of the bundle's id."""
+    return [*(f"{network.name}.onnx" for network in networks if network.decides), ARRAYS]
+
+
+def bundle_id(folder: Path, networks: Iterable[Network]) -> bytes:
+    """Return 8 bytes that name all that decides what a stream means."""
     from hashlib import sha256  # no command needs it, and it loads OpenSSL
 
     digest = sha256()
-    for name in DECIDING:
+    for name in deciding(networks):
         digest.update(sha256((folder / name).read_bytes()).digest())
     return digest.digest()[:8]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """The integers and the description of one set of weights."""
+    """The arrays and the description of one set of weights."""
 
     folder: Path
     manifest: dict[str, Any]
 
     @classmethod
     def open(cls, folder: str | Path | None = None) -> "Bundle":
-        """The bundle in a folder, or a shipped one by name (default: standard).
+        """Open the bundle in a folder, or a shipped one by name (default: standard).
 
         Raises BundleError where it is missing, of another format, or a file differs from its checksum.
         """
@@ -70,11 +76,11 @@ class Bundle:
 
     @staticmethod
     def shipped(bundle_id: bytes) -> Path | None:
-        """The folder of the shipped bundle with an id, or None."""
+        """Return the folder of the shipped bundle with an id, or None."""
         return next((WEIGHTS / name for name in shipped_names() if Bundle.open(name).id == bundle_id), None)
 
     def verify(self) -> None:
-        """Compares every file with its checksum; raises BundleError naming the first that differs."""
+        """Compare every file with its checksum; raise BundleError naming the first that differs."""
         from hashlib import sha256
 
         for name, expected in self.manifest["sha256"].items():
@@ -95,40 +101,41 @@ class Bundle:
     def name(self) -> str:
         return str(self.manifest["name"])
 
+    @property
+    def family(self) -> str | None:
+        """The name of its family, None where it is so old that there was but one."""
+        return self.manifest.get("family")
+
     @cached_property
-    def _arrays(self) -> dict[str, Any]:
+    def _arrays(self) -> dict[str, NDArray[Any]]:
         from zipfile import BadZipFile
         from zlib import error as zlib_error
 
-        path = self.folder / "prior.npz"
+        path = self.folder / ARRAYS
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = dict(arrays)
+                return dict(arrays)
         except (OSError, ValueError, BadZipFile, zlib_error) as error:
             raise BundleError(f"{path}: cannot be read ({error}); reinstall the bundle") from error
-        missing = {f.name for kind in (Tables, Prior) for f in fields(kind) if f.init} - {"top_index", *found}
-        if missing:
-            raise BundleError(f"{path}: has no {', '.join(sorted(missing))}; export the bundle anew")
-        return found
+
+    def arrays(self, *names: str) -> dict[str, NDArray[Any]]:
+        """Return arrays of prior.npz by their names; raises BundleError for those that it lacks."""
+        if missing := set(names) - self._arrays.keys():
+            raise BundleError(f"{self.folder / ARRAYS}: has no {', '.join(sorted(missing))}; export the bundle anew")
+        return {name: self._arrays[name] for name in names}
 
     @cached_property
     def tables(self) -> Tables:
         """The entropy coder's tables."""
-        return Tables(**{f.name: self._arrays[f.name] for f in fields(Tables) if f.init})
-
-    @cached_property
-    def prior(self) -> Prior:
-        """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
-        names = [f.name for f in fields(Prior) if f.name != "top_index"]
-        return Prior(**{n: self._arrays[n] for n in names}, top_index=len(self._arrays["index_table"]) - 1)
+        return Tables(**self.arrays(*(field.name for field in fields(Tables))))
 
     @cached_property
     def has_synthesis(self) -> bool:
-        """Whether decoded pictures are corrected by a net."""
+        """Whether it has a network synthesis, which enhances decoded pixels."""
         return (self.folder / "synthesis.onnx").is_file()
 
     def level(self, quality: float) -> int:
-        """The level byte for a quality 1 .. 100; raises InputError outside."""
+        """Return the level byte for a quality 1 .. 100; raises InputError outside."""
         scale = self.manifest["quality_levels"]
         if not isinstance(quality, Real):
             raise InputError(f"quality {quality!r} is no number; give one from 1 to {len(scale)}")

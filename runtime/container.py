@@ -6,7 +6,7 @@
     a section: its bytes, their CRC-32 | ...
 
 Numbers are little-endian, varints LEB128 in their shortest form. What a section holds
-is known elsewhere (`streams.py`, `alpha.py`), only how the chunks of several tiles share one is
+is known elsewhere (`entropy/tile_stream.py`, `alpha.py`), only how the chunks of several tiles share one is
 told here. Every length is compared with the bytes that are there before anything is taken out.
 """
 
@@ -32,12 +32,6 @@ SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", X
 ANCILLARY = 128
 """Sections of unknown kind are skipped from here on, and refused below."""
 
-SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
-"""What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
-
-LAYERS = 3
-"""The symbols of a tile come in layers: a coarse picture, one with details of two pixels, the whole."""
-
 MAX_SIDE_PX = 1 << 20
 MAX_PIXELS = 256_000_000
 """Default limit on width * height, so that a small file cannot ask for all memory."""
@@ -51,7 +45,7 @@ HEADER_CRC_BYTES = 2
 MIN_SECTION_ENTRY_BYTES = 2
 MIN_CHUNK_ENTRY_BYTES = 1 + CRC_BYTES
 
-_GRAY_FLAG, _ALPHA_FLAG, _SUBSAMPLED_FLAG = 1, 2, 4
+_GRAY_FLAG, _ALPHA_FLAG, _FAMILY_FLAG = 1, 2, 4
 
 
 @dataclass(frozen=True)
@@ -72,8 +66,13 @@ class Header:
     """The picture has one channel of colour."""
     alpha: bool
     """There is an ALPHA section."""
-    subsampled: bool = False
-    """The finest details of chroma are left out: 4:2:0."""
+    flag: bool = False
+    """What the family of the bundle says with it."""
+
+    @property
+    def subsampled(self) -> bool:
+        """What the flag says of a wavelet pyramid: the finest details of chroma are left out, 4:2:0."""
+        return self.flag
 
 
 def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
@@ -86,7 +85,7 @@ def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
     assert 1 <= header.width <= MAX_SIDE_PX and 1 <= header.height <= MAX_SIDE_PX
     assert len(header.bundle_id) == BUNDLE_ID_BYTES and len(sections) < 256
     assert header.alpha == any(kind == ALPHA for kind, _ in sections)
-    flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha | _SUBSAMPLED_FLAG * header.subsampled
+    flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha | _FAMILY_FLAG * header.flag
     head = bytearray(MAGIC + bytes([VERSION, flags]))
     head += header.bundle_id + bytes([header.level, tile_bits])
     head += _varint(header.width) + _varint(header.height) + bytes([len(sections)])
@@ -157,12 +156,12 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     if crc != int.from_bytes(reader.take(HEADER_CRC_BYTES), "little"):
         raise StreamError("the header does not match its checksum: the file is damaged")
 
-    if flags & ~(_GRAY_FLAG | _ALPHA_FLAG | _SUBSAMPLED_FLAG):
+    if flags & ~(_GRAY_FLAG | _ALPHA_FLAG | _FAMILY_FLAG):
         raise StreamError(f"flags {flags:#04x} are from a newer format: get a newer gargalo")
     if flags & _GRAY_FLAG and flags & _ALPHA_FLAG:
         raise StreamError("flags say gray and alpha, which exclude each other: the header is corrupt")
     if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
-        raise StreamError(f"tiles of 2**{tile_bits} pixels a side, 2**6 to 2**12 may be")
+        raise StreamError(f"tile side 2**{tile_bits} px is out of range: must be 2**6 to 2**12")
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
         raise StreamError(f"picture of {width}x{height} pixels, a side may have 1 to {MAX_SIDE_PX}")
     if width * height > max_pixels:
@@ -170,9 +169,9 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
             f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
             "raise it with --max-pixels (max_pixels) if you trust the file"
         )
-    gray, alpha, subsampled = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _SUBSAMPLED_FLAG))
+    gray, alpha, flag = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _FAMILY_FLAG))
     _check_kinds([kind for kind, _ in entries], alpha)
-    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha, subsampled), entries
+    return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha, flag), entries
 
 
 def _unpack_section(reader: "_Reader", kind: int, length: int) -> bytes:
@@ -260,7 +259,7 @@ def _check_kinds(kinds: list[int], alpha: bool) -> None:
         if kind not in SECTION_NAMES and kind < ANCILLARY:
             raise StreamError(f"section kind {kind} is needed and not known: get a newer gargalo")
         if kind in SECTION_NAMES and kinds.count(kind) > 1:
-            raise StreamError(f"{kinds.count(kind)} {SECTION_NAMES[kind]} sections, one may be")
+            raise StreamError(f"{kinds.count(kind)} {SECTION_NAMES[kind]} sections, at most one is allowed")
     if LATENTS not in kinds:
         raise StreamError("no LATENTS section: there is no picture in this file")
     if alpha != (ALPHA in kinds):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.tables import Tables
+from runtime.entropy.tables import Tables
 
 SLOTS = 1 << 14
 

@@ -7,18 +7,28 @@ import pytest
 
 PROJECT = Path(__file__).parents[1]
 FOLDERS = ("runtime", "models", "export", "benchmarks")
-PLUGINS = {PROJECT / "runtime" / "pillow.py"}
-"""For users of another library, who have it; nothing of ours imports them."""
-HEAVY = {"torch", "onnx", "PIL", "matplotlib", "scipy"}
+HEAVY = {"torch", "onnx", "matplotlib", "scipy"}
+
+
+COMMANDS = {
+    f"runtime.{name}"
+    for name in ("batch", "budget", "capture", "commands", "compress", "console", "decompress", "info", "workers")
+}
+PICTURES = {
+    "runtime.files",
+    "runtime.pillow",
+    *(f"runtime.pictures.{p.stem}" for p in (PROJECT / "runtime" / "pictures").glob("*.py")),
+}
 
 
 def imports(path: Path) -> set[str]:
+    """The modules that a file imports, and what it takes from them, as MODULE.NAME."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
     return found
 
 
@@ -38,22 +48,57 @@ def files(folder: str) -> list[Path]:
 def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
     assert files(folder)
     for path in files(folder):
-        if path in PLUGINS:
-            continue
         roots = {name.split(".")[0] for name in imports(path)}
         assert not roots & forbidden, f"{path.relative_to(PROJECT)} imports {sorted(roots & forbidden)}"
 
 
 @pytest.mark.parametrize(
     "package, doors",
-    [("cv2", ["capture.py", "pixels.py", "wavelet.py"]), ("onnxruntime", ["networks.py"]), ("PIL", ["pillow.py"])],
+    [
+        ("cv2", {"families/pyramid/wavelet.py", "feeds.py", "pictures"}),
+        ("onnxruntime", {"networks/sessions.py"}),
+        ("PIL", {"pictures", "pillow.py"}),
+    ],
 )
-def test_outside_libraries_have_few_doors(package: str, doors: list[str]) -> None:
-    users = [p.name for p in files("runtime") if package in {n.split(".")[0] for n in imports(p)}]
-    assert users == doors
+def test_outside_libraries_have_few_doors(package: str, doors: set[str]) -> None:
+    users = {path for path in files("runtime") if package in {name.split(".")[0] for name in imports(path)}}
+    places = {path.relative_to(PROJECT / "runtime").as_posix() for path in users}
+    assert {"pictures" if place.startswith("pictures/") else place for place in places} == doors
 
 
-def test_nothing_of_ours_imports_a_plugin() -> None:
+@pytest.mark.parametrize("name", ["codec", "incomplete", "search", "bundle", "container", "areas", "alpha", "channels"])
+def test_shared_code_knows_families_only_by_the_seam(name: str) -> None:
+    found = imports(PROJECT / "runtime" / f"{name}.py")
+    assert families_in(found) <= {"base"}
+    assert name == "search" or not found & (COMMANDS | PICTURES)  # it reads the options that name a target
+
+
+def families_in(found: set[str]) -> set[str]:
+    """The modules of runtime.families among imports."""
+    return {module.split(".")[2] for module in found if module.startswith("runtime.families.")}
+
+
+@pytest.mark.parametrize("folder", ["entropy", "networks"])
+def test_coder_and_networks_know_nothing_of_what_they_are_used_for(folder: str) -> None:
+    assert files(f"runtime/{folder}")
+    for path in files(f"runtime/{folder}"):
+        found = imports(path)
+        assert not found & (COMMANDS | PICTURES | {"runtime.codec", "runtime.container", "runtime.bundle"}), path
+        assert not families_in(found), path
+
+
+def test_a_family_knows_no_other_and_nothing_of_files() -> None:
+    """A family is a file or a folder beside base.py."""
+    paths = [path for path in files("runtime/families") if path.stem != "__init__" or path.parent.name != "families"]
+    assert any(path.parent.name == "pyramid" for path in paths)
+    for path in paths:
+        found, name = imports(path), path.relative_to(PROJECT / "runtime" / "families").parts[0].removesuffix(".py")
+        assert not found & (COMMANDS | PICTURES | {"runtime.codec", "runtime.incomplete", "runtime.search"}), path
+        assert families_in(found) <= {"base", name}, path
+
+
+def test_nothing_of_ours_imports_the_plugin() -> None:
+    """It is for users of Pillow, who import it."""
     for path in [p for folder in FOLDERS for p in files(folder)]:
         assert not imports(path) & {"runtime.pillow"}, path
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import spec
-from runtime.bundle import DECIDING, Bundle, bundle_id, shipped_names
+from runtime.bundle import Bundle, bundle_id, deciding, shipped_names
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.levels import Prior
 
 PROJECT = Path(__file__).parents[1]
 
@@ -33,15 +34,18 @@ def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     bundle = Bundle.open(name)
     bundle.verify()
     assert name in shipped_names() and shipped_names()[0] == "standard"
-    assert bundle.name == name and bundle.id == bundle_id(bundle.folder)
+    assert bundle.name == name and bundle.id == bundle_id(bundle.folder, spec.NETWORKS)
     assert Bundle.shipped(bundle.id) == bundle.folder
-    assert set(bundle.manifest["sha256"]) == {*DECIDING, *(["synthesis.onnx"] if bundle.has_synthesis else [])}
+    assert set(bundle.manifest["sha256"]) == {
+        *deciding(spec.NETWORKS),
+        *(["synthesis.onnx"] if bundle.has_synthesis else []),
+    }
     assert bundle.has_synthesis == (name == "standard")
 
 
 @pytest.mark.parametrize("name", ["standard", "lite"])
 def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_format(name: str) -> None:
-    prior, tables = Bundle.open(name).prior, Bundle.open(name).tables
+    prior, tables = Prior.of(Bundle.open(name)), Bundle.open(name).tables
     levels = len(prior.log2_step)
     assert 2 <= levels <= spec.LEVEL_PLANES and prior.top_level == 32 * (levels - 1)
     for rows in (prior.log2_step, prior.scale_base):
@@ -52,22 +56,22 @@ def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_form
 
 
 def test_the_synthesis_net_may_change_or_go(copy: Path) -> None:
-    whole = bundle_id(copy)
+    whole = bundle_id(copy, spec.NETWORKS)
     (copy / "synthesis.onnx").write_bytes(b"another")
-    assert bundle_id(copy) == whole and Bundle(copy, {}).has_synthesis
+    assert bundle_id(copy, spec.NETWORKS) == whole and Bundle(copy, {}).has_synthesis
     (copy / "synthesis.onnx").unlink()
-    assert bundle_id(copy) == whole and not Bundle(copy, {}).has_synthesis
+    assert bundle_id(copy, spec.NETWORKS) == whole and not Bundle(copy, {}).has_synthesis
 
 
 def test_every_file_that_decides_is_in_the_id(copy: Path) -> None:
-    assert [*DECIDING] == [f"{name}.onnx" for name in spec.NETWORKS[:-1]] + ["prior.npz"]
-    found = {bundle_id(copy)}
-    for name in DECIDING:
+    assert deciding(spec.NETWORKS) == [f"{network.name}.onnx" for network in spec.NETWORKS[:-1]] + ["prior.npz"]
+    found = {bundle_id(copy, spec.NETWORKS)}
+    for name in deciding(spec.NETWORKS):
         before = (copy / name).read_bytes()
         (copy / name).write_bytes(before + b"\0")
-        found.add(bundle_id(copy))
+        found.add(bundle_id(copy, spec.NETWORKS))
         (copy / name).write_bytes(before)
-    assert len(found) == 1 + len(DECIDING)
+    assert len(found) == 1 + len(deciding(spec.NETWORKS))
 
 
 def test_a_file_that_changed_is_named(copy: Path) -> None:
@@ -110,7 +114,7 @@ def test_a_prior_that_lacks_something_is_named_with_it(copy: Path) -> None:
     with np.load(copy / "prior.npz") as arrays:
         np.savez(copy / "prior.npz", **{name: array for name, array in arrays.items() if name != "masking"})
     with pytest.raises(BundleError, match="has no masking; export the bundle anew"):
-        _ = Bundle.open(copy).prior
+        Prior.of(Bundle.open(copy))
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])
@@ -121,7 +125,8 @@ def test_a_prior_that_is_damaged_is_named(damage: str, copy: Path) -> None:
     (copy / "prior.npz").write_bytes(spoilt)
     code = (
         "import sys; from runtime.bundle import Bundle; from runtime.errors import BundleError\n"
-        "try: Bundle.open(sys.argv[1]).tables; Bundle.open(sys.argv[1]).prior\n"
+        "from runtime.families.pyramid.levels import Prior\n"
+        "try: Bundle.open(sys.argv[1]).tables; Prior.of(Bundle.open(sys.argv[1]))\n"
         "except BundleError as error: print(error)"
     )
     words = [sys.executable, "-W", "ignore", "-c", code, str(copy)]
@@ -133,7 +138,7 @@ def test_a_prior_that_is_damaged_is_named(damage: str, copy: Path) -> None:
 def test_qualities_lead_to_ever_higher_levels() -> None:
     bundle = Bundle.open()
     levels = [bundle.level(quality) for quality in np.arange(1, 100.5, 0.5)]
-    assert levels == sorted(levels) and levels[0] >= 0 and levels[-1] <= bundle.prior.top_level
+    assert levels == sorted(levels) and levels[0] >= 0 and levels[-1] <= Prior.of(bundle).top_level
     for quality in (0, 0.9, 100.1):
         with pytest.raises(InputError, match=r"outside 1\.\.100"):
             bundle.level(quality)

@@ -49,7 +49,7 @@ def test_header_and_sections_come_back(seed):
         tile_px=int(2 ** random.integers(6, 13)),
         gray=bool(random.integers(0, 2)) and ALPHA not in kinds,
         alpha=ALPHA in kinds,
-        subsampled=bool(random.integers(0, 2)),
+        flag=bool(random.integers(0, 2)),
     )
     assert unpack(pack(header, sections)) == (header, dict(sections))
 

@@ -9,7 +9,7 @@ from PIL import Image
 from benchmarks import measures, report
 from benchmarks.summary import Mean
 from runtime.bundle import shipped_names
-from runtime.spec import NETWORKS
+from runtime.families.pyramid.spec import NETWORKS
 
 SMALL = report.Plan(
     pictures=2,
@@ -47,7 +47,7 @@ def test_a_report_has_every_table_and_plot(images, tmp_path, monkeypatch, capsys
     for head in ("Size and quality", "Speed at equal quality", "Where the time goes", "Whole processes", "Throughput"):
         assert f"## {head}" in page
     assert "128-channel 3x3 QLinearConv" in page and "- gargalo: bundle " in page
-    assert all(f"| gargalo {network} " in page for network in NETWORKS)
+    assert all(f"| gargalo {network.name} " in page for network in NETWORKS)
 
     speed = {row["codec"]: row for row in rows(out / "speed.tsv")}
     assert set(speed) == {"gargalo", "jpeg", "webp"}

@@ -18,11 +18,15 @@ from models import checkpoint  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
 from models.layers import set_mode  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
-from runtime import corrections, spec  # noqa: E402
 from runtime.bundle import bundle_id, shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
+from runtime.entropy.costs import Costs  # noqa: E402
+from runtime.entropy.tables import Tables  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from runtime.tables import Tables  # noqa: E402
+from runtime.families.pyramid import corrections, spec  # noqa: E402
+from runtime.families.pyramid.levels import Prior  # noqa: E402
+
+NAMES = [network.name for network in spec.NETWORKS]
 
 
 def exported(model: Model, picture: np.ndarray, folder: Path) -> Path:
@@ -67,7 +71,7 @@ def test_rate_and_distortion_are_those_of_the_model(
     bundle: Path, picture: np.ndarray, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which knows nothing of corrections."""
-    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, tables: (0, (0,) * bands))
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
     set_mode(model, "quant")
     bpp, db = rate_distortion(model, [picture], level / spec.LEVEL_STEPS, frozenset({"synthesis"}))
@@ -79,22 +83,22 @@ def test_rate_and_distortion_are_those_of_the_model(
 def test_the_tables_fit_the_pictures_better_than_the_ideal_ones(
     bundle: Path, picture: np.ndarray, tmp_path: Path
 ) -> None:
-    codec, ideal = Codec(bundle, threads=1), Tables(**tables.fit())
-    parts = codec.quantise(codec.transform(picture), 120).parts
-    fitted = sum(codec.bundle.tables.bits(part.coded, part.order.index) for part in parts)
+    codec, ideal = Codec(bundle, threads=1), Costs(Tables(**tables.fit()))
+    parts = codec.family.quantise(codec.family.transform(picture), 120).parts
+    fitted = sum(codec.family.costs.bits(part.coded, part.order.index) for part in parts)
     assert fitted < sum(ideal.bits(part.coded, part.order.index) for part in parts)
 
 
 def test_the_manifest_says_what_the_bundle_is(bundle: Path) -> None:
     opened = Codec(bundle).bundle
     manifest = opened.manifest
-    assert manifest["format"] == spec.FORMAT and manifest["name"] == "tiny"
-    assert manifest["id"] == bundle_id(bundle).hex()
+    assert manifest["format"] == spec.FORMAT and manifest["name"] == "tiny" and manifest["family"] == "pyramid"
+    assert manifest["id"] == bundle_id(bundle, spec.NETWORKS).hex()
     assert all(0 < share < 1 for share in manifest["exactness_bounds"].values())
-    assert set(manifest["kmacs_per_px"]) == {*spec.NETWORKS, "encode", "decode"}
+    assert set(manifest["kmacs_per_px"]) == {*NAMES, "encode", "decode"}
     assert len(manifest["quality_levels"]) == 100 and np.all(np.diff(manifest["quality_levels"]) > 0)
-    assert manifest["quality_levels"][-1] <= opened.prior.top_level
-    assert set(manifest["sha256"]) == {*(f"{name}.onnx" for name in spec.NETWORKS), "prior.npz"}
+    assert manifest["quality_levels"][-1] <= Prior.of(opened).top_level
+    assert set(manifest["sha256"]) == {*(f"{name}.onnx" for name in NAMES), "prior.npz"}
     opened.verify()
 
 
@@ -110,7 +114,7 @@ def test_a_changed_file_is_found_by_its_checksum(bundle: Path, tmp_path: Path) -
 
 def test_the_written_graphs_are_those_of_the_slim_checkpoint(bundle: Path) -> None:
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
-    written = {name: onnx.load(bundle / f"{name}.onnx") for name in spec.NETWORKS}
+    written = {name: onnx.load(bundle / f"{name}.onnx") for name in NAMES}
     verify.exact(model, written)
     assert written == graphs.build(model, quantised=True)
 

@@ -16,7 +16,7 @@ from export import graphs, verify  # noqa: E402
 from export.prior import Refused  # noqa: E402
 from models.layers import Conv  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 
 
 def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:
@@ -30,7 +30,7 @@ def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:
 
 def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
     built = graphs.build(model, quantised=True)
-    assert tuple(built) == spec.NETWORKS
+    assert [*built] == [network.name for network in spec.NETWORKS]
     channels = {name: [shape[3 if "state" in end else 1] for end, _, shape in ends(g)] for name, g in built.items()}
     s, half, chroma = 8, 2 * spec.LUMA_HALF, 2 * spec.CHROMA
     assert channels == {
@@ -46,7 +46,7 @@ def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
 
 
 def test_a_model_without_a_synthesis_net_has_no_such_graph(untrained: Callable[..., Model]) -> None:
-    assert tuple(graphs.build(untrained(synthesis=0), quantised=True)) == spec.NETWORKS[:-1]
+    assert "synthesis" not in graphs.build(untrained(synthesis=0), quantised=True)
 
 
 def test_float_twins_have_the_same_ends(model: Model) -> None:

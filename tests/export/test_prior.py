@@ -11,8 +11,8 @@ pytest.importorskip("onnx")
 from export import prior  # noqa: E402
 from models import wavelet  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
-from runtime import spec  # noqa: E402
-from runtime.latents import Prior  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
+from runtime.families.pyramid.levels import Prior  # noqa: E402
 
 
 def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from export import tables  # noqa: E402
-from runtime.tables import Tables  # noqa: E402
+from runtime.entropy.tables import Tables  # noqa: E402
 
 
 def test_tables_are_what_the_runtime_takes() -> None:

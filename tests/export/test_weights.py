@@ -11,7 +11,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from runtime.bundle import shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
-from runtime.networks import Networks  # noqa: E402
+from runtime.networks.sessions import Networks  # noqa: E402
 
 PROJECT = Path(__file__).parents[2]
 QUALITIES = (15, 75, 97)

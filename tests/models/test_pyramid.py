@@ -14,7 +14,9 @@ from models.entropy import bits, chosen  # noqa: E402
 from models.evaluate import live_share, psnr, rate_distortion  # noqa: E402
 from models.layers import Conv, set_mode  # noqa: E402
 from models.pyramid import Codec, Config  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
+
+NAMES = [network.name for network in spec.NETWORKS]
 
 TINY = Config(state=8, coarse_blocks=(2, 0, 1), fine_blocks=(0, 1, 0), synthesis=8, synthesis_blocks=1)
 CONFIGS = Path(train.__file__).parent / "configs"
@@ -67,8 +69,8 @@ def test_the_runtime_means_the_same() -> None:
     )  # fmt: skip
     said = pyramid.PARAMETER_GAIN * pyramid.GRID  # steps of a mean and octaves of a scale in one unit of a network
     assert said * spec.VALUE_STEPS == 1
-    assert said * spec.INDEX_PER_OCTAVE * 2**spec.INDEX_BITS == spec.INDEX_GAIN
-    assert {*spec.NETWORKS, "encode", "decode"} == set(Codec(TINY).kmacs_per_px())
+    assert said * spec.INDEX_PER_OCTAVE * 2**spec.INDEX_BITS == spec.INDEX_UNIT
+    assert {*NAMES, "encode", "decode"} == set(Codec(TINY).kmacs_per_px())
 
 
 # -- the start ---------------------------------------------------------------------------------------------------------
@@ -119,7 +121,7 @@ def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(
     model = Codec(replace(TINY, masking_slope=0.0))
     torch.nn.init.normal_(model.log2_scale, std=3)
     torch.nn.init.normal_(model.log2_scale_z, std=3)
-    for name in spec.NETWORKS[:-1]:
+    for name in NAMES[:-1]:
         getattr(model, name).head[-1].weight.zero_()
     _, rates, _, _ = model(picture, LEVEL)
     z, packed = model.split(picture)
@@ -212,7 +214,7 @@ def rates_with(model: Codec, picture: "torch.Tensor", part: int | None, *off: st
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_part_sees_itself_or_what_comes_later(model: Codec, picture: "torch.Tensor", part: int) -> None:
     said: list[torch.Tensor] = []  # means and scales of all parts but z
-    for name in spec.NETWORKS[:-1]:
+    for name in NAMES[:-1]:
         getattr(model, name).head.register_forward_hook(lambda _module, _inputs, y: said.append(y))
     before, after = (rates_with(model, picture, number) for number in (None, part))
     assert after[:part] == before[:part]
@@ -260,12 +262,12 @@ def test_fake_quantisation_is_the_integer_arithmetic_up_to_rounding_of_ties(
     model: Codec, picture: "torch.Tensor"
 ) -> None:
     # networks that say more than at their start
-    for name in spec.NETWORKS[:-1]:
+    for name in NAMES[:-1]:
         getattr(model, name).head[-1].weight.mul_(10)
     set_mode(model, "observe")
     model.restore(*model(picture, LEVEL)[::3])
     random = torch.Generator().manual_seed(2)
-    for name in spec.NETWORKS[:-1]:
+    for name in NAMES[:-1]:
         network, channels = getattr(model, name), {"start": 32, "first": 32}.get(name.split("_")[-1], 16)
         inputs = [torch.randint(-40, 41, (1, channels, 6, 7), generator=random).double()]
         if name != "start":
@@ -300,13 +302,13 @@ def test_the_shipped_sizes_keep_to_their_budgets(name: str, encode: float, decod
     kmacs = Codec(config).kmacs_per_px()
     assert kmacs["encode"] <= encode and kmacs["decode"] <= decode
     assert kmacs["decode"] == pytest.approx(kmacs["encode"] + kmacs["synthesis"])
-    assert kmacs["encode"] == pytest.approx(sum(kmacs[network] for network in spec.NETWORKS[:-1]))
+    assert kmacs["encode"] == pytest.approx(sum(kmacs[network] for network in NAMES[:-1]))
 
 
 @torch.no_grad()
 def test_the_formula_counts_the_multiplications_that_are_made(model: Codec, picture: "torch.Tensor") -> None:
-    found: dict[str, float] = dict.fromkeys(spec.NETWORKS, 0.0)
-    for name in spec.NETWORKS:
+    found: dict[str, float] = dict.fromkeys(NAMES, 0.0)
+    for name in NAMES:
         for conv in (m for m in getattr(model, name).modules() if isinstance(m, Conv)):
 
             def count(conv: Conv, _inputs: object, y: "torch.Tensor", name: str = name) -> None:
@@ -316,12 +318,12 @@ def test_the_formula_counts_the_multiplications_that_are_made(model: Codec, pict
     x_hat, _, _, planes = model(picture, LEVEL)
     model.restore(x_hat, planes)
     kmacs = model.kmacs_per_px()
-    assert found == pytest.approx({name: kmacs[name] for name in spec.NETWORKS})
+    assert found == pytest.approx({name: kmacs[name] for name in NAMES})
 
 
 def test_every_hidden_channel_is_counted(model: Codec, photo: np.ndarray) -> None:
     shares = live_share(model, [photo])
-    assert {n.split(".")[0] for n in shares} == set(spec.NETWORKS)
+    assert {n.split(".")[0] for n in shares} == set(NAMES)
     assert all(0 < s <= 1 for s in shares.values())
 
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from PIL import Image  # noqa: E402
 
 from models import checkpoint, evaluate, pyramid, train  # noqa: E402
-from runtime import spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 
 CONFIG = """
 [model]
@@ -133,7 +133,7 @@ def test_grids_are_fitted_when_the_prior_has_learnt_and_learn_in_8_bits(folder: 
     assert run(folder) == 0
     prior, qat = (weights(folder, phase) for phase in ("prior", "qat"))
     grids = [name for name in prior if name.endswith("log2") and prior[name].requires_grad]
-    assert {name.split(".")[0] for name in grids} == {*spec.NETWORKS}
+    assert {name.split(".")[0] for name in grids} == {network.name for network in spec.NETWORKS}
     assert all(torch.tensor(4 / 128).log2() != prior[name] != qat[name] for name in grids)
 
 

@@ -6,8 +6,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models import wavelet  # noqa: E402
-from runtime import spec  # noqa: E402
-from runtime import wavelet as plain  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
+from runtime.families.pyramid import wavelet as plain  # noqa: E402
 
 
 def test_it_is_the_runtime_s_but_for_the_norms_of_bands(photo: np.ndarray) -> None:

@@ -1,0 +1,165 @@
+"""Parts of a picture: what must be seen to compute one of them, and grids made block by block.
+
+Transforms and networks see a window of the picture at a time. What they yield near the edge of a window is wrong, since
+they take it for the edge of the picture; so a window is grown by their reach first, and what is wrong is cut off. The
+rest is bit for bit what they would yield for the whole picture.
+"""
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.errors import InputError
+
+Slices = tuple[slice, slice]
+Region = tuple[int, int, int, int]
+"""x, y, width and height of a part of a picture, in pixels from its top left."""
+
+
+class Reach(NamedTuple):
+    """How far beyond a part of the picture one must see, in pixels."""
+
+    before: int
+    """above and to the left"""
+    after: int
+    """below and to the right"""
+
+
+class Area(NamedTuple):
+    """A part of the picture, in pixels."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def grown(self, reach: Reach, stride_px: int, picture: "Area") -> "Area":
+        """Return the area and what lies within reach of it, in whole positions of a grid, cut at picture edges."""
+
+        def low(edge: int, end: int) -> int:
+            return max((edge - reach.before) // stride_px * stride_px, end)
+
+        def high(edge: int, end: int) -> int:
+            return min(-(-(edge + reach.after) // stride_px) * stride_px, end)
+
+        return Area(
+            low(self.top, picture.top),
+            low(self.left, picture.left),
+            high(self.bottom, picture.bottom),
+            high(self.right, picture.right),
+        )
+
+    def on(self, stride_px: int) -> Slices:
+        """Return the area as rows and columns of a grid."""
+        return (
+            slice(self.top // stride_px, -(-self.bottom // stride_px)),
+            slice(self.left // stride_px, -(-self.right // stride_px)),
+        )
+
+    def within(self, outer: "Area", stride_px: int) -> Slices:
+        """Return the area as rows and columns of the part of a grid that belongs to an outer area."""
+        rows, columns = self.on(stride_px)
+        top, left = outer.top // stride_px, outer.left // stride_px
+        return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+
+    def of(self, array: NDArray[Any], outer: "Area", stride_px: int) -> NDArray[Any]:
+        """Return the area's part of a grid (channels, rows, columns) of an outer area, as an array of its own."""
+        if self == outer and array.shape[1:] == self.shape(stride_px):
+            return array
+        return np.ascontiguousarray(array[:, *self.within(outer, stride_px)])
+
+    def common(self, other: "Area") -> "Area":
+        """Return what two areas have in common."""
+        low, high = zip(self[:2], other[:2], strict=True), zip(self[2:], other[2:], strict=True)
+        return Area(*map(max, low), *map(min, high))
+
+    def shape(self, stride_px: int) -> tuple[int, int]:
+        """Return how many rows and columns of a grid the area has."""
+        rows, columns = self.on(stride_px)
+        return rows.stop - rows.start, columns.stop - columns.start
+
+
+def region_in(whole: Area, region: Region) -> Area:
+    """Return a region of a picture as an area; raises InputError unless all of it is in the picture."""
+    try:
+        x, y, width, height = map(operator.index, region)
+    except (TypeError, ValueError):
+        raise InputError(f"region {region!r} must be four whole numbers: x, y, width and height") from None
+    if not (0 <= x < x + width <= whole.right and 0 <= y < y + height <= whole.bottom):
+        raise InputError(
+            f"region {x},{y},{width},{height} is not within the picture, which has {whole.right}x{whole.bottom} pixels"
+        )
+    return Area(y, x, y + height, x + width)
+
+
+def padded(height: int, width: int, stride_px: int) -> Area:
+    """Return what is coded of a picture: its sides rounded up to multiples of the stride."""
+    return Area(0, 0, *(-(-side // stride_px) * stride_px for side in (height, width)))
+
+
+def even_sides(area: Area, side_px: int, stride_px: int) -> tuple[int, int]:
+    """Return height and width of windows of about side_px, multiples of the stride, that cut an area into nearly equal
+    parts.
+    """
+
+    def side(length: int) -> int:
+        count = max(1, round(length / side_px))
+        return -(-length // (count * stride_px)) * stride_px
+
+    return side(area.bottom - area.top), side(area.right - area.left)
+
+
+def cut(whole: Area, sides_px: tuple[int, int], met: Area | None = None) -> Iterator[Area]:
+    """Yield the blocks that a whole is cut into from its top left, row by row; with `met` those that it meets."""
+    met = met or whole
+    height, width = sides_px
+    top, left = (met.top - whole.top) // height * height, (met.left - whole.left) // width * width
+    for y in range(whole.top + top, met.bottom, height):
+        for x in range(whole.left + left, met.right, width):
+            yield Area(y, x, min(y + height, whole.bottom), min(x + width, whole.right))
+
+
+def squares(picture: Area, side_px: int) -> list[Area]:
+    """Return the squares that a picture is cut into from its top left, row by row."""
+    return list(cut(picture, (side_px, side_px)))
+
+
+class Blocks:
+    """Grids of an area that are made block by block, when they are asked for.
+
+    `make` gives the arrays (channels, rows, columns) of a block, one for each of `strides_px`.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Area], Sequence[NDArray[Any]]],
+        whole: Area,
+        sides_px: tuple[int, int],
+        *strides_px: int,
+    ):
+        self._make, self._whole, self._sides, self._strides = make, whole, sides_px, strides_px
+        self._made: dict[Area, Sequence[NDArray[Any]]] = {}
+
+    def take(self, area: Area, grid: int = 0) -> NDArray[Any]:
+        """Return the array over an area of one of the grids; it may be a block's own, so it must not be written to."""
+        stride, taken = self._strides[grid], None
+        for block in cut(self._whole, self._sides, area):
+            if block not in self._made:
+                self._made[block] = self._make(block)
+            array = self._made[block][grid]
+            if block == area:
+                return array
+            if taken is None:
+                taken = np.empty((len(array), *area.shape(stride)), array.dtype)
+            both = area.common(block)
+            taken[:, *both.within(area, stride)] = array[:, *both.within(block, stride)]
+        assert taken is not None
+        return taken
+
+    def forget(self, area: Area) -> None:
+        """Drop the blocks before the first one of an area, row by row: nobody will ask for them any more."""
+        first = next(cut(self._whole, self._sides, area))
+        self._made = {block: arrays for block, arrays in self._made.items() if block >= first}

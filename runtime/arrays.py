@@ -1,0 +1,16 @@
+"""Array types by the dtype of their items. Shapes are told where an array is used."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bool = NDArray[np.bool_]
+U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
+U32 = NDArray[np.uint32]
+I16 = NDArray[np.int16]
+I32 = NDArray[np.int32]
+I64 = NDArray[np.int64]
+Intp = NDArray[np.intp]
+"""What numpy indexes with."""
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]

@@ -1,0 +1,195 @@
+"""Interleaved rANS: intervals of symbols to 16-bit words and back (FORMAT.md, Coder).
+
+Range asymmetric numeral systems keep one integer, the state x, and put symbols into it and take
+them out again. The coder sees a symbol as its interval [start, start + freq) of 2**14 slots, which
+`tables.py` provides; pop is the exact inverse of push:
+
+    push   if x >= freq * 2**18: emit x mod 2**16, x = x // 2**16
+           x = (x // freq) * 2**14 + start + x % freq
+    pop    slot = x mod 2**14, which tells the symbol
+           x = freq * (x // 2**14) + slot - start
+           if x < 2**16: x = x * 2**16 + next word
+
+Before and after every push and pop x lies in [2**16, 2**32), so uint32 holds it and at most one word
+moves at a time. What is pushed last is popped first: push walks the symbols backwards, so that pop
+can walk them, and the words, forwards.
+
+To be fast in numpy there are L independent states, the lanes. Symbol j belongs to row j // L and
+lane j % L, a row is coded in one go, and the words of a row are stored in lane order. A new call
+begins a new row. With few lanes a plain loop over the symbols is faster than numpy's cost per call:
+the `_each` twins make the same words that way.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.arrays import U16, U32, Intp
+from runtime.errors import TruncatedError
+
+PRECISION_BITS = 14
+"""Frequencies of a table add up to 2**14, the number of slots."""
+
+WORD_BITS = 16
+"""States give and take whole words of 16 bits."""
+
+LOWEST_STATE = 1 << WORD_BITS
+"""States lie in [2**16, 2**32)."""
+
+ROW_LANES = 16
+"""From here on a row of numpy calls (about 8 us) is faster than a Python step (0.5 us) a lane."""
+
+ENTRY_FREQ_SHIFT = 16
+"""An entry of a slot is freq * 2**16 + slot - start."""
+
+_EMIT_SHIFT = 2 * WORD_BITS - PRECISION_BITS
+_SLOT_MASK = (1 << PRECISION_BITS) - 1
+_WORD_MASK = (1 << WORD_BITS) - 1
+
+
+def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
+    """Return the states after n more symbols, and the words they emitted, in the order of pop.
+
+    states (L,) in [2**16, 2**32), L a power of two; start and freq (n,), freq in [1, 2**14].
+    The words go in front of all words of earlier calls.
+    """
+    states = states.copy()
+    words = np.empty(len(freq), np.uint16)  # a symbol emits one word at most
+    coder = _push_rows if len(states) >= ROW_LANES else _push_each
+    first = coder(states, start, freq, words)
+    return states, words[first:]
+
+
+def pop(states: U32, words: U16, base: U32, entries: U32) -> tuple[U32, Intp, int]:
+    """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
+
+    states (L,) in [2**16, 2**32); words: more than needed does no harm; entries: freq * 2**16 + slot
+    - start of every slot of every table (`Tables.entries`); base (n,): where the table of each
+    symbol begins there. A place is base + slot. Raises TruncatedError if the words run out.
+    """
+    states = states.copy()
+    places = np.empty(len(base), np.intp)
+    coder = _pop_rows if len(states) >= ROW_LANES else _pop_each
+    used = coder(states, words, base, entries, places)
+    return states, places, used
+
+
+def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
+    """Return where the words begin in `words`, filled from its end; states change in place."""
+    limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
+    gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
+    word_bits = np.array(WORD_BITS, np.uint32)  # 0-d arrays: numpy is slower with Python integers
+    greater, divide, multiply, add = np.greater, np.floor_divide, np.multiply, np.add
+    at = len(words)
+    for x, rows in reversed(_rows(states, freq, start, limit, gap)):  # the last row may be shorter, and comes first
+        quotient, full = np.empty(len(x), np.uint32), np.empty(len(x), np.bool_)
+        for f, s, most, g in zip(*(values[::-1] for values in rows), strict=True):
+            greater(x, most, full)
+            which = full.nonzero()[0]
+            if len(which):
+                high = x.take(which)
+                begin = at - len(which)
+                words[begin:at] = high  # keeps the low 16 bits
+                at = begin
+                x[which] = high >> word_bits
+            divide(x, f, quotient)
+            multiply(quotient, g, quotient)
+            add(x, quotient, x)
+            add(x, s, x)  # x in [2**16, 2**32)
+    return at
+
+
+def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
+    """Return the words used; states change in place, places become base + slot."""
+    available = words.astype(np.uint32)
+    slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
+    freq_shift, offset_mask = np.array(ENTRY_FREQ_SHIFT, np.uint32), np.array(_WORD_MASK, np.uint32)
+    low, word_bits = np.array(LOWEST_STATE, np.uint32), np.array(WORD_BITS, np.uint32)
+    bit_and, shift, multiply, add, less, copy = (
+        np.bitwise_and, np.right_shift, np.multiply, np.add, np.less, np.copyto
+    )  # fmt: skip
+    take = entries.take
+    used = 0
+    for x, rows in _rows(states, base, places):
+        slot, entry, freq = np.empty((3, len(x)), np.uint32)
+        below = np.empty(len(x), np.bool_)
+        for first, place in zip(*rows, strict=True):
+            bit_and(x, slot_mask, slot)
+            add(slot, first, slot)
+            copy(place, slot)  # faster than numpy's cast within an operation
+            take(place, None, entry, "clip")  # clip: numpy buffers the output otherwise
+            shift(x, slot_bits, x)
+            shift(entry, freq_shift, freq)
+            multiply(x, freq, x)
+            bit_and(entry, offset_mask, entry)
+            add(x, entry, x)
+            less(x, low, below)
+            empty = below.nonzero()[0]
+            if len(empty):
+                more = available[used : used + len(empty)]
+                if len(more) < len(empty):
+                    raise _out_of_words(len(available))
+                x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
+                used += len(empty)
+    return used
+
+
+def _rows(states: U32, *values: NDArray[Any]) -> list[tuple[U32, list[NDArray[Any]]]]:
+    """Return lanes and the rows (rows, lanes) of each of the values (n,) there: full rows, then what is left of one."""
+    lanes = len(states)
+    full = len(values[0]) // lanes * lanes
+    whole = states, [v[:full].reshape(-1, lanes) for v in values]
+    rest = states[: len(values[0]) - full], [v[None, full:] for v in values]
+    return [whole, rest] if len(rest[0]) else [whole]
+
+
+def _push_each(states: U32, start: U32, freq: U32, words: U16) -> int:
+    """Return the same as _push_rows, one symbol at a time."""
+    x_of: list[int] = states.tolist()
+    lane_mask = len(x_of) - 1
+    emitted: list[int] = []  # backwards
+    lane = len(freq)
+    for f, s in zip(freq[::-1].tolist(), start[::-1].tolist(), strict=True):
+        lane -= 1
+        x = x_of[lane & lane_mask]
+        if x >= f << _EMIT_SHIFT:
+            emitted.append(x & _WORD_MASK)
+            x >>= WORD_BITS
+        x_of[lane & lane_mask] = x // f * (_SLOT_MASK + 1) + x % f + s
+    states[:] = x_of
+    at = len(words) - len(emitted)
+    words[at:] = emitted[::-1]
+    return at
+
+
+def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
+    """Return the same as _pop_rows, one symbol at a time."""
+    x_of: list[int] = states.tolist()
+    lane_mask = len(x_of) - 1
+    entry_of = entries.data  # items are Python integers
+    available: list[int] = words.tolist()
+    used = 0
+    taken: list[int] = []
+    for lane, first in enumerate(base.tolist()):
+        x = x_of[lane & lane_mask]
+        place = first + (x & _SLOT_MASK)
+        entry = entry_of[place]
+        x = (entry >> ENTRY_FREQ_SHIFT) * (x >> PRECISION_BITS) + (entry & _WORD_MASK)
+        if x < LOWEST_STATE:
+            if used == len(available):
+                raise _out_of_words(used)
+            x = x << WORD_BITS | available[used]
+            used += 1
+        x_of[lane & lane_mask] = x
+        taken.append(place)
+    states[:] = x_of
+    places[:] = taken
+    return used
+
+
+def _out_of_words(available: int) -> TruncatedError:
+    return TruncatedError(
+        f"coded symbols end early: {available} words are there, more are needed; "
+        "the stream is cut or damaged, get a whole copy"
+    )

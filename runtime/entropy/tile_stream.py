@@ -1,0 +1,227 @@
+"""The parts of one tile to bytes and back (FORMAT.md, Tile stream).
+
+    u8 log2(lanes), and in its high bits flags of the family | the family's side bytes | lanes x u32 final states
+    part 0: words, fields, signs | part 1: words, fields, signs | ...
+
+`residuals.py` turns the values of a part into symbols, `rans.py` symbols into words; here they become one
+string of little-endian bytes that can be cut behind any part and still gives the parts before.
+
+The words of a part's groups come before those of its excesses, and either begins a new row. Fields are
+packed highest bit first and padded with zeros to a whole byte, and so are the signs.
+
+Each state begins, in the encoder, at 2**16 plus 16 bits that are free. The first 2 * lanes bytes of
+fields and signs of the last part go there, as one u16 a lane padded with zeros, and not into the stream.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runtime.arrays import I32, I64, U8, U32, Bool, Intp
+from runtime.entropy import rans
+from runtime.entropy.residuals import Order
+from runtime.entropy.tables import Tables
+from runtime.errors import StreamError, TruncatedError
+
+MAX_LANES = 4096
+"""More would not be faster: the cost of a row is then in the data, not in the calls."""
+
+LANE_WASTE_BYTES = 3
+"""What a lane costs: of the 4 bytes of its final state the symbols fill 1 on average, and raw bytes may fill 2."""
+
+LANE_WASTE_SHARE = 0.007
+"""The encoder takes as many lanes as cost at most this share of the stream."""
+
+_LANES_BITS = 4
+"""Of the first byte; the others are the family's flags."""
+
+_FIELD_BITS = 32
+"""Raw bits of a value are fewer: 16 of an escape and a shift of 15."""
+
+STATE_BYTES = 4
+WORD_BYTES = 2
+
+CodedPart = tuple[Order, I32]
+"""Which values are coded in which order, and these (m,)."""
+
+
+def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, side: bytes = b"") -> list[bytes]:
+    """Return one chunk a part; joined they are the stream of the tile.
+
+    The first chunk begins with the number of lanes and the family's 4 bits of flags, its side bytes, and the states.
+    Any other chunk is empty if its part has no coded values. Raises InputError for values that cannot be coded.
+    """
+    split = [order.split(values) for order, values in parts]
+    raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
+    coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
+    lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
+    spare = lanes * WORD_BYTES
+    states = np.full(lanes, rans.LOWEST_STATE, np.uint32)
+    if raw:
+        states |= np.frombuffer(raw[-1][:spare].ljust(spare, b"\0"), "<u2")
+        raw[-1] = raw[-1][spare:]
+    chunks: list[bytes] = []
+    for symbols, raw_bytes in zip(reversed(split), reversed(raw), strict=True):  # last in, first out
+        states, excesses = _push(tables, states, symbols.excesses)
+        states, groups = _push(tables, states, symbols.groups)
+        chunks.append(groups + excesses + raw_bytes)
+    head = bytes([flags << _LANES_BITS | lanes.bit_length() - 1]) + side + states.astype("<u4").tobytes()
+    return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
+
+
+class PartReader:
+    """Reads a tile's stream part by part: the inverse of `encode_parts`.
+
+        reader = PartReader(tables, data, len(orders))
+        side = reader.side(reader.flags and SIDE_BYTES)
+        values = [reader.read(order) for order in orders]
+        reader.close()
+
+    Parts from `end` on are not read: their values are 0. `known_flags` are the flags that the family knows. Raises
+    TruncatedError where the bytes run out, StreamError where they make no sense.
+    """
+
+    def __init__(self, tables: Tables, data: bytes, parts: int, end: int | None = None, known_flags: int = 0):
+        self._tables = tables
+        self._data = data
+        self._left = parts
+        """Parts that have not been read."""
+        self._unread = 0 if end is None else parts - end
+        """Of these, how many will not be."""
+        if len(data) < 1 + STATE_BYTES:
+            raise TruncatedError(f"tile stream of {len(data)} bytes, needs {1 + STATE_BYTES} at least")
+        self.flags, self._log2_lanes = divmod(data[0], 1 << _LANES_BITS)
+        if self._log2_lanes >= MAX_LANES.bit_length():
+            raise StreamError(f"tile stream with 2**{self._log2_lanes} lanes, at most {MAX_LANES} are allowed")
+        if self.flags & ~known_flags:
+            raise StreamError(f"tile stream with flags {self.flags:#x}: it is damaged")
+        self._at = 1
+        self._states: U32 | None = None
+        self._spare = b""
+        """Raw bytes of the last part that came in the states."""
+
+    @property
+    def more(self) -> bool:
+        """Whether a part is left that the stream has; of all others the values are 0."""
+        return self._left > self._unread
+
+    def side(self, count: int) -> bytes:
+        """Return the next of the family's side bytes, all of which come before the first part."""
+        assert self._states is None
+        self._at += count
+        if self._at > len(self._data):
+            raise TruncatedError(f"tile stream ends early: {self._at - len(self._data)} of its side bytes are missing")
+        return self._data[self._at - count : self._at]
+
+    def read(self, order: Order) -> I32:
+        """Return the coded values (m,) of the next part, which has such an order."""
+        if not self.more:
+            self._left -= 1
+            return np.zeros(len(order.places), np.int32)
+        q = order.digits(self._pop(order.groups))
+        tops = order.tops(q)
+        fields = order.fields(q, tops, self._pop(order.excesses(tops)))
+        self._left -= 1
+        if self._left == 0:
+            assert self._states is not None
+            self._spare = self._states.astype("<u2").tobytes()
+            self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
+        raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
+        values = order.join(q, fields, raw)
+        some = np.flatnonzero(values != 0)
+        signs = np.unpackbits(np.frombuffer(self._take(len(some)), np.uint8))
+        _check_padding(signs[len(some) :])
+        down = some[signs[: len(some)].view(np.bool_)]
+        values[down] = -values[down]
+        return values
+
+    def close(self) -> None:
+        """Raise StreamError unless all bytes are used and all states are back at 2**16, if all parts have been read."""
+        if self._unread:
+            return
+        states = self._begun()
+        if self._at != len(self._data):
+            raise StreamError(f"{len(self._data) - self._at} bytes left over in a tile stream")
+        if any(self._spare) or np.any(states != rans.LOWEST_STATE):
+            raise StreamError("coder states do not return to 65536: the tile stream is damaged")
+
+    def _begun(self) -> U32:
+        """Return the states, which come behind the side bytes."""
+        if self._states is None:
+            lanes = 1 << self._log2_lanes
+            begin, self._at = self._at, self._at + lanes * STATE_BYTES
+            if len(self._data) < self._at:
+                raise TruncatedError(
+                    f"tile stream of {len(self._data)} bytes, its {lanes} lanes need {self._at} at least"
+                )
+            self._states = np.frombuffer(self._data, "<u4", lanes, offset=begin).astype(np.uint32)
+            if self._states.min() < rans.LOWEST_STATE:
+                raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
+        return self._states
+
+    def _pop(self, table: Intp | U8) -> U8:
+        """Return the next symbols (s,), of tables (s,)."""
+        states = self._begun()
+        available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
+        words = np.frombuffer(self._data, "<u2", available, offset=self._at)
+        base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
+        self._states, places, used = rans.pop(states, words, base, self._tables.entries)
+        self._at += used * WORD_BYTES
+        return self._tables.symbols.take(places)
+
+    def _take(self, bits: int) -> bytes:
+        """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
+        size = (bits + 7) // 8
+        held, self._spare = self._spare[:size], self._spare[size:]
+        size -= len(held)
+        self._at += size
+        if self._at > len(self._data):
+            raise TruncatedError(
+                f"tile stream ends early: {size} bytes of raw bits announced, {self._at - len(self._data)} are missing"
+            )
+        return held + self._data[self._at - size : self._at]
+
+
+def pack_bits(fields: I64, width: I64) -> bytes:
+    """Return the low width[j] bits, at most 32, of each fields[j] in order, highest first, padded with 0."""
+    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
+    return np.packbits(bits[_low(width)]).tobytes()
+
+
+def unpack_bits(data: bytes, width: I64) -> I64:
+    """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
+    found = np.unpackbits(np.frombuffer(data, np.uint8))
+    bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
+    total = np.count_nonzero(low)
+    bits[low] = found[:total]
+    _check_padding(found[total:])
+    return np.packbits(bits).view(">u4").astype(np.int64)
+
+
+def _low(width: I64) -> Bool:
+    """Return which of the bits (f, 32) of fields, highest first, are their lowest, so many of each."""
+    return np.arange(_FIELD_BITS, 0, -1) <= width[:, None]
+
+
+def _check_padding(bits: U8) -> None:
+    if bits.any():
+        raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
+
+
+def _push(tables: Tables, states: U32, codes: Intp) -> tuple[U32, bytes]:
+    """Return the states after the symbols of codes (s,), and their words as bytes."""
+    start, freq = tables.intervals
+    states, words = rans.push(states, start.take(codes), freq.take(codes))
+    return states, words.astype("<u2").tobytes()
+
+
+def _choose_lanes(stream_bytes: float, raw_bytes: int) -> int:
+    """Return the number of lanes for a stream of about so many bytes, so many of them raw and in the last part."""
+
+    def waste(lanes: int) -> int:
+        return lanes * LANE_WASTE_BYTES - min(lanes * WORD_BYTES, raw_bytes)
+
+    lanes = 1
+    while lanes < MAX_LANES and waste(2 * lanes) <= LANE_WASTE_SHARE * stream_bytes:
+        lanes *= 2
+    return lanes

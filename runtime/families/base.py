@@ -1,0 +1,106 @@
+"""What a family of codecs is to the rest of the runtime: the seam between the two.
+
+A family turns a picture into parts and back. A part is a run of whole numbers that are coded at a time, each with a
+scale index that both sides know by then; shared code turns parts into bytes. The parts of a tile come in layers, coarse
+to fine: each that has come makes a better picture. A family gets pictures as RGB; gray, alpha, metadata, checksums, and
+streams that are not whole are for shared code. On the CPU provider a family decodes the same on every machine.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from runtime.areas import Area
+from runtime.arrays import U8
+from runtime.bundle import Bundle
+from runtime.container import Header
+from runtime.entropy.tile_stream import CodedPart, PartReader
+from runtime.networks import Network
+from runtime.networks.sessions import Networks
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What shared code must know of a family."""
+
+    networks: tuple[Network, ...]
+    """Those that a bundle holds, in the order of its id."""
+    stride_px: int
+    """The sides of what is coded of a picture are multiples of this power of two, 64 at most."""
+    tile_flags: int = 0
+    """Which of the 4 flags of a tile's stream have a meaning."""
+    header_flag: bool = False
+    """Whether the family's flag of the header has a meaning."""
+    options: frozenset[str] = frozenset()
+    """The options that its encoder knows."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What an encoder says of a tile."""
+
+    parts: Sequence[CodedPart]
+    """All parts of the tile, in coding order."""
+    flags: int = 0
+    """4 bits."""
+    side: bytes = b""
+    """What a decoder must know before the first part."""
+
+
+class Analysis(Protocol):
+    """A picture as far as no level changes it, ready to be coded at any level."""
+
+    def flag(self, level: int) -> bool:
+        """Return the family's flag of the header at a level."""
+        ...
+
+    def code(self, level: int, tile: Area) -> Coded:
+        """Return what is coded of a tile at a level, without knowledge of any other tile."""
+        ...
+
+
+class Family(Protocol):
+    """Encodes and decodes with the weights of one bundle; may be shared by threads."""
+
+    traits: ClassVar[Traits]
+
+    def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
+        """Open a bundle; `window_px` is about the side of what may be computed at a time, a multiple of the stride."""
+        ...
+
+    @property
+    def top_level(self) -> int:
+        """The highest level that the bundle has, 255 at most."""
+        ...
+
+    def layer_ends(self, header: Header) -> tuple[int, ...]:
+        """Return the number of parts up to the end of each layer; the last is that of all parts."""
+        ...
+
+    def analyse(self, rgb: U8, options: Mapping[str, Any]) -> Analysis:
+        """Analyse a picture (H, W, 3). Options are those of the traits that were given; raises InputError."""
+        ...
+
+    def read(self, header: Header, tile: Area, reader: PartReader) -> Any:
+        """Return what is decoded of a tile: all parts are read in order, or those that the reader has more of.
+
+        Values of parts of missing layers are 0. Raises StreamError.
+        """
+        ...
+
+    def guess(self, header: Header, known: Iterable[tuple[Area, Any]]) -> Callable[[Area], Any]:
+        """Return a function that guesses what read would give of a lost tile.
+
+        `known` yields the tiles that are not lost, with what read gives of their first layers.
+        """
+        ...
+
+    def render(
+        self, header: Header, tiles: Callable[[Area], Any], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each.
+
+        `tiles` gives what read gives of a tile, anew at each call: who asks twice keeps it. `enhance` says whether
+        networks for that are to be run.
+        """
+        ...

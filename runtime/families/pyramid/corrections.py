@@ -1,0 +1,176 @@
+"""What a tile's stream corrects of the scale indexes that networks tell (FORMAT.md, section 4, Corrections).
+
+Networks know photographs. Of a picture unlike those that they learnt from they tell scales that are too wide or too
+narrow for a whole band, which a shift puts right; or that nothing is there where something is: then a part gets a least
+scale index. All of it is the side bytes of a tile's stream. The parts are in coding order, z first. A band is a wavelet
+band of a colour, of z a channel.
+
+    u16 mask of parts | for each of them u8 least scale index
+    u16 mask of parts | for each of them, for each of its bands, 4 bits: shift + 8 | padded to bytes
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.arrays import F32, F64, I64, U8
+from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
+from runtime.errors import StreamError
+from runtime.families.pyramid import spec
+from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP
+
+BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
+"""The number of each part's bands; a band has as many channels as the others of its part."""
+
+LEAST_FLAG, SHIFTS_FLAG = 1, 2
+"""The flags of a tile's stream: which of the two there are."""
+
+_MASK_BYTES = 2
+_SHIFT_BITS = 4
+_POSITIONS = 1024
+"""About so many positions of a part tell the encoder what pays: every so many-th row."""
+_MUCH = 1.5
+"""How many times as much leaving out must cost as coding does, or else photographs gain little and take more time."""
+_ROUNDED_UP = 0.33
+"""Magnitudes from so much below a whole number on become that, roughly; chosen on validation pictures."""
+_BITS_OF_ERRORS = np.maximum(BITS_PER_SQUARED_STEP * BIN_MAGNITUDES**2 - 4.5, 0)
+"""(BINS,) bits that the squared error is worth that is saved by coding a magnitude in place of 0: on average less than
+its square, as most that are rounded to it are smaller."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Those of one tile."""
+
+    least: tuple[int, ...] = (0,) * len(BANDS)
+    """least scale index of each part"""
+    shifts: tuple[tuple[int, ...], ...] = tuple((0,) * bands for bands in BANDS)
+    """what is added to the scale indexes from 1 on of each band of each part"""
+
+    def of(self, part: int, index: U8, top: int) -> U8:
+        """Return the corrected scale indexes (n, h, w) of a part by its number, the highest there is being top."""
+        return corrected(index, self.least[part], self.shifts[part], top)
+
+
+NONE = Corrections()
+
+
+def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
+    """Return scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
+    if not least and not any(shifts):
+        return index
+    found = index.reshape(len(shifts), -1).astype(np.int16)
+    if least:
+        np.clip(found, least, top, out=found)
+    found += np.array(shifts, np.int16)[:, None]
+    raised = np.clip(found, 1, top, out=found).astype(np.uint8).reshape(index.shape)
+    return raised if least else raised * (index != 0).view(np.uint8)
+
+
+# -- to bytes and back -------------------------------------------------------------------------------------------------
+
+
+def pack(corrections: Corrections) -> tuple[int, bytes]:
+    """Return flags that say what there is, and the side bytes of that."""
+    least = [part for part, index in enumerate(corrections.least) if index]
+    moved = [part for part, shifts in enumerate(corrections.shifts) if any(shifts)]
+    data = b""
+    if least:
+        data += _mask(least) + bytes(corrections.least[part] for part in least)
+    if moved:
+        nibbles = [shift - spec.SHIFTS.start for part in moved for shift in corrections.shifts[part]]
+        nibbles += [0] * (len(nibbles) % 2)
+        pairs = zip(nibbles[::2], nibbles[1::2], strict=True)
+        data += _mask(moved) + bytes(high << _SHIFT_BITS | low for high, low in pairs)
+    return LEAST_FLAG * bool(least) | SHIFTS_FLAG * bool(moved), data
+
+
+def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int) -> Corrections:
+    """Return the corrections of a tile of so many parts; `take` gives the next so many side bytes.
+
+    Raises what take raises, and StreamError for what pack does not make.
+    """
+    least, shifts = list(NONE.least), list(NONE.shifts)
+
+    def masked() -> list[int]:
+        mask = int.from_bytes(take(_MASK_BYTES), "little")
+        if not mask or mask >> parts:
+            raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
+        return [part for part in range(parts) if mask >> part & 1]
+
+    if flags & LEAST_FLAG:
+        corrected = masked()
+        for part, index in zip(corrected, take(len(corrected)), strict=True):
+            if not 1 <= index <= top:
+                raise StreamError(f"least scale index {index}, must be 1 to {top}: the tile stream is damaged")
+            least[part] = index
+    if flags & SHIFTS_FLAG:
+        corrected = masked()
+        count = sum(BANDS[part] for part in corrected)
+        found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
+        if any(found[count:]):
+            raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
+        numbers = iter(found)
+        for part in corrected:
+            shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[part]))
+    return Corrections(tuple(least), tuple(shifts))
+
+
+def _mask(parts: list[int]) -> bytes:
+    return sum(1 << part for part in parts).to_bytes(_MASK_BYTES, "little")
+
+
+# -- the encoder's choice ----------------------------------------------------------------------------------------------
+
+
+def best(exact: F32, index: U8, bands: int, costs: Costs) -> tuple[int, tuple[int, ...]]:
+    """Return the least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the
+    scale indexes (n, h, w) that a network tells; 0 where they do not save the bits that they take themselves.
+    """
+    rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
+    counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(costs.binned_bits))
+    least = _best_least(counts, costs.binned_bits)
+    if least:
+        counts[:, least] += counts[:, :least].sum(axis=1)
+        counts[:, :least] = 0
+    found = counts.reshape(bands, -1)
+    some = np.flatnonzero(found.any(axis=0))
+    # not as a product of matrices, which would wake up threads
+    some_counts = found.take(some, axis=1).astype(np.float64)
+    bits = np.einsum("bi,is->bs", some_counts, costs.shifted_bits.take(some, axis=0))
+    saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
+    pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
+    choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
+    return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
+
+
+def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
+    """Return how many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
+    magnitude = np.abs(exact)
+    magnitude += np.float32(_ROUNDED_UP)
+    np.floor(magnitude, out=magnitude)
+    # a number's exponent and the first two bits of its mantissa: four bins an octave
+    places = magnitude.view(np.int32) >> 21
+    places -= 4 * 127 - 1
+    np.clip(places, 0, BINS - 1, out=places)
+    places += index * np.int32(BINS)
+    by_band = places.reshape(bands, -1)
+    by_band += np.arange(0, bands * indexes * BINS, indexes * BINS, dtype=np.int32)[:, None]
+    return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
+
+
+def _best_least(by_band: I64, bits: F64) -> int:
+    """Return the least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of
+    magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
+    """
+    before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
+    if before <= price:
+        return 0
+    counts = by_band.sum(axis=0)
+    costs = np.minimum(bits[1:], bits[1:, :1] + _BITS_OF_ERRORS)  # at each least index from 1 on
+    raised = counts[1:].cumsum(axis=0)[:-1]
+    harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
+    after = (costs * counts[0]).sum(axis=1) + np.append(0, harm.clip(0))
+    which = int(after.argmin())
+    return which + 1 if before > _MUCH * after[which] + price else 0

@@ -1,0 +1,309 @@
+"""The wavelet pyramid behind the seam: how a picture is coded and decoded with it. The family's file to read first.
+
+encode   RGB ─ wavelet ─ coefficients ─ z ─ networks ─ means, scales ─ symbols ─┬─ parts
+                                            └───────── values of one part ──────┘   (15 or 16 times, coarse to fine)
+decode   the same line from right to left, ending in the inverse wavelet ─ RGB (─ synthesis, to enhance it)
+
+A tile's symbols are coded without knowledge of other tiles; the wavelet and the synthesis net see the whole picture, in
+windows that are grown by what they see beyond (`runtime/areas.py`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from runtime.areas import Area, padded
+from runtime.arrays import F32, I16, I32, U8, Bool
+from runtime.bundle import Bundle
+from runtime.container import Header
+from runtime.entropy.costs import Costs
+from runtime.entropy.residuals import Order
+from runtime.entropy.tile_stream import PartReader
+from runtime.families.base import Coded, Family, Traits
+from runtime.families.pyramid import corrections, spec, values, wavelet
+from runtime.families.pyramid.corrections import Corrections
+from runtime.families.pyramid.levels import Level, Prior
+from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
+from runtime.networks.sessions import Networks
+
+CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
+"""Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
+ROWS: tuple[list[int] | slice, ...] = (
+    *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
+    slice(spec.BANDS * spec.PHASES, spec.PACKED),
+)
+"""The channels of packed details that make each part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What is coded at a time."""
+
+    index: U8
+    """(n, h, w) scale indexes"""
+    order: Order
+    """which symbols are coded, those whose scale index is not 0, and in which order"""
+    coded: I32
+    """(m,) these symbols in coding order"""
+
+    @property
+    def symbols(self) -> I32:
+        """(n, h, w) all symbols of the part."""
+        return self.order.put(self.coded).reshape(self.index.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """What is coded of a tile, or of a whole picture taken for one."""
+
+    parts: tuple[Part, ...]
+    """in coding order, z first"""
+    values: tuple[I16, ...]
+    """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
+    where chroma is subsampled"""
+    corrections: Corrections = corrections.NONE
+    """what is corrected of the scale indexes that networks tell"""
+
+
+class PartCoder(Protocol):
+    """Codes the next part: quantises it, reads it, or guesses it."""
+
+    def __call__(self, number: int, mean: U8, gain: I32, index: U8) -> Part:
+        """Return a part, of its number in coding order, means (n, h, w) as a network says them, gains (h, w), and scale
+        indexes (n, h, w), which it may correct.
+        """
+        ...
+
+
+class Pyramid(Family):
+    """Encodes and decodes with the weights of one bundle."""
+
+    traits = Traits(
+        networks=spec.NETWORKS,
+        stride_px=spec.STRIDE_PX,
+        tile_flags=corrections.LEAST_FLAG | corrections.SHIFTS_FLAG,
+        header_flag=True,
+        options=frozenset({"subsampling"}),
+    )
+
+    def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
+        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
+        return Prior.of(self.bundle)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What symbols cost the encoder."""
+        return Costs(self.bundle.tables, spec.SHIFTS)
+
+    @property
+    def top_level(self) -> int:
+        """The highest level of the rate scale."""
+        return self.prior.top_level
+
+    def layer_ends(self, header: Header) -> tuple[int, ...]:
+        """Return the number of parts up to the end of each layer."""
+        *ends, last = spec.LAYER_ENDS
+        return (*ends, last - header.flag)
+
+    def level(self, header: Header) -> Level:
+        """Return the prior at the level of a stream."""
+        return self.prior.at_level(header.level, header.flag)
+
+    # -- encoder ---------------------------------------------------------------------------------------------------
+
+    def analyse(self, rgb: U8, options: Mapping[str, Any]) -> "PyramidAnalysis":
+        """Return what no level changes of a picture (H, W, 3)."""
+        return PyramidAnalysis(self, rgb, options.get("subsampling"))
+
+    def transform(self, rgb: U8, subsampled: bool = False) -> Coefficients:
+        """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+        return forward(rgb, subsampled, self.window_px)
+
+    def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
+        """Return the latents of a tile of a picture; without one, of the whole picture taken for a tile."""
+        level, tables = self.prior.at_level(level_byte, coefficients.subsampled), self.bundle.tables
+        tile, top = tile or coefficients.area, self.prior.top_index
+        least, shifts = list(corrections.NONE.least), list(corrections.NONE.shifts)
+
+        def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+            wavelet_level, part = CODING_ORDER[number]
+            if wavelet_level == 0:
+                found, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+            else:
+                rows, columns = tile.on(packed_stride(wavelet_level))
+                found = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
+                steps = level.part_step(wavelet_level, part)
+            exact = values.residuals(found, steps, mean, gain)
+            if wavelet_level:
+                last_row, last_column = coefficients.needed(wavelet_level)
+                beyond = exact.reshape(mean.shape)
+                beyond[:, max(0, last_row - rows.start) :] = 0
+                beyond[:, :, max(0, last_column - columns.start) :] = 0
+            least[number], shifts[number] = corrections.best(exact, index, corrections.BANDS[number], self.costs)
+            index = corrections.corrected(index, least[number], shifts[number], top)
+            order = Order(tables, index.ravel())
+            return Part(index, order, values.quantise(exact.take(order.places), order.index, self.costs.savings))
+
+        latents = self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
+
+    # -- decoder ---------------------------------------------------------------------------------------------------
+
+    def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
+        """Return the latents of a tile; raises StreamError."""
+        level, tables, top = self.level(header), self.bundle.tables, self.prior.top_index
+        corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top)
+
+        def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+            index = corrected.of(number, index, top)
+            order = Order(tables, index.ravel())
+            return Part(index, order, reader.read(order))
+
+        return replace(self.predict(level, tile.shape(spec.STRIDE_PX), code), corrections=corrected)
+
+    def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
+        """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
+        z = np.zeros((spec.Z, *padded(header.height, header.width, spec.STRIDE_PX).shape(spec.STRIDE_PX)), np.int32)
+        there = np.zeros(z.shape[1:], np.bool_)
+        for tile, latents in known:
+            z[:, *tile.on(spec.STRIDE_PX)] = latents.parts[0].symbols
+            there[tile.on(spec.STRIDE_PX)] = True
+        while not there.all():  # each round reaches the rows and columns that have anything
+            z, there = _spread(z, there)
+
+        def guessed(tile: Area) -> Latents:
+            def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+                order = Order(self.bundle.tables, index.ravel())
+                if number:
+                    return Part(index, order, np.zeros(len(order.places), np.int32))
+                return Part(index, order, z[:, *tile.on(spec.STRIDE_PX)].ravel().take(order.places))
+
+            return self.predict(self.level(header), tile.shape(spec.STRIDE_PX), code)
+
+        return guessed
+
+    def render(
+        self, header: Header, tiles: Callable[[Area], Latents], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
+        level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
+        parts = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
+        for part, seen, signals in parts:
+            yield part, self.synthesise(level, signals, enhance)[part.within(seen, 1)]
+
+    def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
+        """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels, enhanced if there is a net for that."""
+        pixels = wavelet.to_pixels(signals)
+        if not (enhance and self.bundle.has_synthesis):
+            return pixels
+        sides = (side // spec.SYNTHESIS_PX for side in pixels.shape[:2])
+        seen = np.full((spec.SYNTHESIS_SEEN, *sides), spec.GRID_ZERO, np.uint8)
+        channels = spec.COLOUR_COUNT * spec.SYNTHESIS_PX**2
+        seen[:channels] = wavelet.pack(pixels.transpose(2, 0, 1), spec.SYNTHESIS_PX)
+        seen[channels : channels + spec.LEVEL_PLANES] = level.planes[:, None, None]
+        (correction,) = self.networks.run("synthesis", seen)
+        change = wavelet.unpack(correction, spec.SYNTHESIS_PX).astype(np.int16)
+        change -= np.int16(spec.GRID_ZERO)
+        return wavelet.to_pixels(signals, change)
+
+    def reconstruct(self, latents: Latents, level_byte: int, shape: tuple[int, int], enhance: bool = False) -> U8:
+        """Return the picture (H, W, 3) of a shape (H, W) that was quantised as one tile."""
+        subsampled = len(latents.values[-1]) < spec.PACKED
+        header = Header(shape[1], shape[0], level_byte, self.bundle.id, 1 << 20, False, False, subsampled)
+        pixels = np.empty((*shape, spec.COLOUR_COUNT), np.uint8)
+        for part, rgb in self.render(header, lambda _: latents, Area(0, 0, *shape), enhance):
+            pixels[part.on(1)] = rgb
+        return pixels
+
+    # -- both sides ------------------------------------------------------------------------------------------------
+
+    def predict(self, level: Level, shape: tuple[int, int], code: PartCoder) -> Latents:
+        """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
+        parts: list[Part] = []
+        masking = np.zeros(shape, np.int16)
+        gain = values.gain_of(masking)
+
+        def values_of(mean: U8, index: U8) -> I16:
+            parts.append(code(len(parts), mean, gain, index))
+            return values.values(mean, parts[-1].order.places, parts[-1].coded, gain)
+
+        found = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
+        grids = [found]
+        state, said = self.networks.run("start", level.see(found, spec.SEEN_START))
+        for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
+            where = "fine" if wavelet_level == 1 else "coarse"
+            if part == 0:
+                if wavelet_level < spec.LEVELS:
+                    seen = level.see(found, spec.SEEN_FIRST)
+                    state, said = self.networks.run(f"{where}_first", state, seen)
+                    masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], wavelet_level)
+                    gain = values.gain_of(masking)
+                count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
+                grids.append(np.empty((count, *said.shape[1:]), np.int16))
+            else:
+                seen = level.see(found, spec.SEEN_OTHER)
+                *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
+                state = states[0] if states else state
+            mean, scale = said.reshape(2, -1, *said.shape[1:])
+            found = values_of(mean, level.index(scale, wavelet_level, part, masking))
+            grids[-1][ROWS[part]] = found
+        return Latents(tuple(parts), tuple(grids))
+
+
+FAMILY = Pyramid
+
+
+class PyramidAnalysis:
+    """A picture (H, W, 3) as far as no level changes it; `subsampling` is None where each level may choose."""
+
+    def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
+        self._family, self._rgb, self._subsampling = family, rgb, subsampling
+        self._chroma = wavelet.chroma_detail(rgb) if subsampling is None else 0.0
+        self._transformed: Coefficients | None = None
+
+    def flag(self, level: int) -> bool:
+        """Return whether the finest details of chroma are left out: 4:2:0."""
+        if self._subsampling is not None:
+            return self._subsampling == "4:2:0"
+        return self._chroma <= self._family.prior.at_level(level).chroma_unseen
+
+    def code(self, level: int, tile: Area) -> Coded:
+        """Return what is coded of a tile at a level."""
+        latents = self._family.quantise(self._coefficients(self.flag(level)), level, tile)
+        return coded(latents)
+
+    def _coefficients(self, subsampled: bool) -> Coefficients:
+        """Return the picture's coefficients; those of 4:4:4 serve for both."""
+        found = self._transformed
+        if found is None or (found.subsampled and not subsampled):
+            found = self._transformed = self._family.transform(self._rgb, subsampled)
+        return found.with_subsampling() if subsampled else found
+
+
+def coded(latents: Latents) -> Coded:
+    """Return the parts of a tile, and its corrections as flags and side bytes."""
+    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+
+
+def _spread(z: I32, known: Bool) -> tuple[I32, Bool]:
+    """Return z (12, hz, wz) filled from the nearest known cells in each row and column, nearer ones counting more, and
+    which cells (hz, wz) are known then.
+    """
+    total, weight = np.zeros(z.shape), np.zeros(known.shape)
+    for turns in range(4):
+        seen, symbols = np.rot90(known, turns), np.rot90(z, turns, (1, 2))
+        column = np.arange(seen.shape[1])
+        nearest = np.maximum.accumulate(np.where(seen, column, -1), axis=1)
+        share = (nearest >= 0) / np.maximum(column - nearest, 1)
+        found = np.take_along_axis(symbols, np.maximum(nearest, 0)[None], axis=2) * share
+        total += np.rot90(found, -turns, (1, 2))
+        weight += np.rot90(share, -turns)
+    filled = np.rint(total / np.maximum(weight, 1e-9)).astype(z.dtype)
+    return np.where(known, z, filled), known | (weight > 0)

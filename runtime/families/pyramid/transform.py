@@ -1,0 +1,152 @@
+"""Pixels to the coefficients of the whole pyramid and back, a window at a time: all that needs no weights.
+
+`wavelet.py` splits and joins one level; `runtime/areas.py` says what must be seen of the picture to do so for a part.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded
+from runtime.arrays import F32, I16, U8
+from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid.levels import Level
+from runtime.families.pyramid.values import dequantise
+
+FINE_LEVELS = 3
+"""Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
+REACH = Reach(64, 64)
+"""What three wavelet levels (28 px) and the synthesis net (at most 32 px) see beyond a window."""
+COARSE_REACH = Reach(512, 512)
+"""What the coarser wavelet levels see beyond a part of the picture."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What the wavelet makes of a picture, in 1/16 pixel level."""
+
+    z: F32
+    """(12, hz, wz)"""
+    packed: tuple[NDArray[Any], ...]
+    """(36, h, w) packed details of levels 1, 2, ... 5, of level 1 the first 12 alone where chroma is subsampled; the
+    fine ones rounded to int16"""
+    size: tuple[int, int]
+    """height and width of the picture"""
+
+    @property
+    def subsampled(self) -> bool:
+        return len(self.packed[0]) < spec.PACKED
+
+    @property
+    def area(self) -> Area:
+        """What is coded of the picture."""
+        return Area(0, 0, *(spec.STRIDE_PX * side for side in self.z.shape[1:]))
+
+    def needed(self, level: int) -> tuple[int, int]:
+        """Return the rows and columns of a level's packed details that pixels of the picture hardly do without: those
+        that begin within a detail of it.
+        """
+        height, width = (-(-(side + (1 << level)) // packed_stride(level)) for side in self.size)
+        return height, width
+
+    def with_subsampling(self) -> "Coefficients":
+        """Return the same without the finest details of chroma."""
+        return replace(self, packed=(self.packed[0][: spec.BANDS * spec.PHASES], *self.packed[1:]))
+
+
+# -- there -------------------------------------------------------------------------------------------------------------
+
+
+def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
+    """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+    height, width = rgb.shape[:2]
+    whole = padded(height, width, spec.STRIDE_PX)
+    colours = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
+    fine = [
+        np.empty((count * spec.BANDS * spec.PHASES, *whole.shape(packed_stride(number))), np.int16)
+        for number, count in enumerate(colours, start=1)
+    ]
+    low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
+    for part in cut(whole, even_sides(whole, window_px, spec.STRIDE_PX)):
+        seen = part.grown(REACH, spec.STRIDE_PX, whole)
+        band = wavelet.to_colours(_cropped(rgb, seen))
+        for number, (into, count) in enumerate(zip(fine, colours, strict=True), start=1):
+            band, details = wavelet.split(band, count)
+            details = details[:, *part.within(seen, 1 << number)]
+            np.rint(details, out=details)
+            np.clip(details, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=details)
+            into[:, *part.on(packed_stride(number))] = wavelet.pack(details.astype(np.int16))
+        low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
+    coarse = []
+    for _ in range(FINE_LEVELS, spec.LEVELS):
+        low, details = wavelet.split(low)
+        coarse.append(wavelet.pack(details))
+    return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse), (height, width))
+
+
+def _cropped(rgb: U8, area: Area) -> U8:
+    """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
+    found = rgb[area.on(1)]
+    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
+    if found.size and not below and not right:
+        return found
+    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
+    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
+    return rgb[np.ix_(rows, columns)]
+
+
+# -- back --------------------------------------------------------------------------------------------------------------
+
+
+def inverse(
+    level: Level,
+    values: Callable[[Area], Sequence[I16]],
+    whole: Area,
+    tile_px: int,
+    wanted: Area,
+    window_px: int,
+) -> Iterator[tuple[Area, Area, F32]]:
+    """Yield parts of a wanted area, what is seen around each, and luma and chroma (3, h, w) of that in levels.
+
+    `values` gives those of a tile, z and then packed details of levels 5 to 1, of tiles of the whole that is coded.
+    """
+    sides, strides = (tile_px, tile_px), (packed_stride(number) for number in range(spec.LEVELS, 0, -1))
+    tiles = Blocks(values, whole, sides, spec.STRIDE_PX, *strides)
+    coarse = spec.LEVELS - FINE_LEVELS
+    height, width = even_sides(wanted, window_px, spec.STRIDE_PX)
+    for strip in cut(wanted, (height, wanted.right)):
+        near = strip.grown(REACH, spec.STRIDE_PX, whole)
+        wide = near.grown(COARSE_REACH, spec.STRIDE_PX, whole)
+        tiles.forget(wide)
+        low = low_band(level, [tiles.take(wide, grid) for grid in range(1 + coarse)])
+        low = near.of(low, wide, 1 << FINE_LEVELS)
+        for part in cut(strip, (height, width)):
+            seen = part.grown(REACH, spec.STRIDE_PX, whole)
+            details = [tiles.take(seen, grid) for grid in range(1 + coarse, 1 + spec.LEVELS)]
+            yield part, seen, joined(level, seen.of(low, near, 1 << FINE_LEVELS), details, FINE_LEVELS)
+
+
+def low_band(level: Level, values: Sequence[I16]) -> F32:
+    """Return the low band (3, h, w) of level 3, in pixel levels, of values of z and packed details of levels 5, 4."""
+    z = dequantise(values[0], level.step(0))
+    low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
+    return joined(level, low, values[1:], spec.LEVELS)
+
+
+def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
+    """Return the low band after joining packed details of the coarsest level, of the one below, ... to it."""
+    for number, packed in enumerate(values):
+        details = wavelet.unpack(packed)
+        low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
+    return low
+
+
+# -- grids -------------------------------------------------------------------------------------------------------------
+
+
+def packed_stride(level: int) -> int:
+    """Return the pixels per position of the packed details of a wavelet level."""
+    return 2 << level

@@ -1,0 +1,94 @@
+"""Residuals to whole symbols, symbols to values, values to coefficients. From symbols to values all is integers.
+
+Values are what a part of a picture is coded as: int16 in 1/8 quantisation steps, the symbol times its gain plus the
+mean that a network told. The gain is about 8: more where the wavelet level before has much detail, elsewhere less
+(masking in `levels.py`). Shapes: (channels, h, w) on the part's own grid. FORMAT.md, section 6.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.arrays import F32, I16, I32, U8, Intp
+from runtime.families.pyramid import spec
+
+BITS_PER_SQUARED_STEP = 10.0
+"""Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
+
+LARGEST_SYMBOL = spec.LARGEST_VALUE // spec.VALUE_STEPS - 16
+"""The encoder's; a stream may hold larger ones."""
+
+
+def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
+    """Return symbols (m,) of residuals (m,) in steps that have these scale indexes (m,).
+
+    With `savings` (of runtime.entropy.costs) a symbol moves one towards zero where the bits saved outweigh
+    the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
+    """
+    dead = np.float32(0.5) if savings is None else _dead_zone(savings).take(index)
+    places = np.flatnonzero(np.abs(exact) >= dead)
+    found = exact.take(places)
+    whole = np.rint(found).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL)
+    if savings is not None:
+        some = np.flatnonzero(np.abs(whole) > 1)
+        magnitude = np.abs(whole.take(some))
+        added = np.abs(found.take(some))  # growth of the squared error, in squared steps
+        added -= magnitude
+        added *= 2 * BITS_PER_SQUARED_STEP
+        added += BITS_PER_SQUARED_STEP
+        column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
+        lower = some[added < savings[index.take(places.take(some)), column]]
+        whole[lower] -= np.sign(whole[lower])
+    symbols = np.zeros(exact.shape, np.int32)
+    symbols[places] = whole
+    return symbols
+
+
+def _dead_zone(savings: F32) -> F32:
+    """Return the magnitude (I,) below which a residual of a scale index is taken for 0, where that saves more than it
+    costs; those of 1.5 and more are not.
+    """
+    return np.minimum(0.5 + savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
+
+
+def gain_of(masking: I16) -> I32:
+    """Return the values that a symbol stands for at each position (h, w), in 1/16."""
+    return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
+
+
+def residuals(coefficients: NDArray[Any], steps: I32, mean: U8, gain: I32) -> F32:
+    """Return unrounded symbols (n h w,): (coefficient / step - mean) / gain, the inverse of values and dequantise.
+
+    Coefficients (n, h, w) are in 1/16 pixel level, steps (n,) those of their channels, means (n, h, w) as networks say
+    them; gains are (h, w).
+    """
+    values_per_step = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS))
+    exact = coefficients * (values_per_step / steps.astype(np.float32))[:, None, None]
+    exact -= mean
+    exact += np.float32(spec.GRID_ZERO)
+    exact *= np.float32(1 << spec.GAIN_BITS) / gain.astype(np.float32)
+    return exact.ravel()
+
+
+def values(mean: U8, places: Intp, symbols: I32, gain: I32) -> I16:
+    """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (m,) at places (m,) times the gains
+    (h, w) there.
+    """
+    found = mean.astype(np.int16, order="C")
+    found -= np.int16(spec.GRID_ZERO)
+    some = np.flatnonzero(symbols != 0)
+    at, total = places.take(some), symbols.take(some)
+    np.clip(total, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=total)
+    total *= np.broadcast_to(gain, mean.shape).ravel().take(at)
+    total += np.int32(1 << (spec.GAIN_BITS - 1))
+    total >>= np.int32(spec.GAIN_BITS)
+    total += found.ravel().take(at)
+    found.ravel()[at] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
+    return found
+
+
+def dequantise(values: I16, steps: I32) -> F32:
+    """Return coefficients in pixel levels of values (n, h, w) with the steps (n,) of their channels."""
+    units = steps.astype(np.float32) / np.float32(spec.VALUE_STEPS << spec.STEP_BITS)
+    return values * units[:, None, None]

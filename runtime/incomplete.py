@@ -1,0 +1,148 @@
+"""Pictures from streams that are not whole: previews from the first layers, and what is left of a damaged file.
+
+A stream of several tiles holds layer 0 of all of them, then layer 1, and so on, each chunk with its checksum
+(FORMAT.md, section 3): the beginning of such a file is a preview, and damage stays in its tile. A stream of one tile
+has a checksum over all layers alone, so a preview of a file that is still being received is not checked.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runtime import alpha, container
+from runtime.areas import Area, Region
+from runtime.arrays import U8
+from runtime.codec import Codec, Pixels, picture, read_tile, tiles_of
+from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, Header
+from runtime.errors import InputError, StreamError, TruncatedError
+
+Chunks = dict[Area, list[bytes | StreamError]]
+"""The layers of each tile, or what is wrong with one."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A picture as far as it could be saved."""
+
+    pixels: Pixels
+    metadata: dict[int, bytes]
+    """The payloads of the other sections that are intact, by kind."""
+    damage: list[str]
+    """Sentences on what was lost; empty for a stream that is whole."""
+
+
+def preview(
+    codec: Codec, data: bytes, layers: int, region: Region | None = None, max_pixels: float = MAX_PIXELS
+) -> Pixels:
+    """Return the picture that the first layers of a stream give, 1 or more; the stream may end behind them.
+
+    Alpha that has not come yet is 255. Raises TruncatedError where more of the stream is needed, StreamError for
+    damage; but what has come of a stream of one tile cannot be checked before the end: it may then be damaged unseen.
+    """
+    header, sections, faults = container.unpack_damaged(data, max_pixels)
+    codec = codec.suited(header)
+    most = len(codec.family.layer_ends(header))
+    if not 1 <= layers <= most:
+        raise InputError(f"layers={layers}, the stream has 1 to {most}")
+    chunks = _chunks(codec, header, sections)
+    for kind in (LATENTS, ALPHA) if len(chunks) == 1 else (ALPHA,):
+        if kind in faults and not isinstance(faults[kind], TruncatedError):
+            raise faults[kind]
+    opacity = None if ALPHA in faults else _opacity(header, sections)
+
+    def read(tile: Area) -> Any:
+        return _read(codec, header, tile, chunks[tile], layers)
+
+    return picture(codec, header, read, opacity, region)
+
+
+def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Saved:
+    """Return the picture as far as it can be had from a damaged or cut stream, and what was lost of it.
+
+    Each tile is decoded from as many of its layers as are intact; one without any is filled from what its neighbours
+    look like. Of a damaged stream of one tile, which has no checksums inside, all is taken where it decodes to its end,
+    else the first layer alone. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
+    """
+    header, sections, faults = container.unpack_damaged(data, max_pixels)
+    codec = codec.suited(header)
+    chunks = _chunks(codec, header, sections)
+    unchecked = len(chunks) == 1 and LATENTS in faults
+    all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)
+    left = {tile: _layers_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
+    if not any(left.values()):
+        raise StreamError("no tile has its first layer: there is nothing to be saved")
+    try:
+        opacity = None if ALPHA in faults else _opacity(header, sections)
+    except StreamError as error:
+        opacity, faults[ALPHA] = None, error
+    known = ((tile, _read(codec, header, tile, chunks[tile], 1)) for tile, layers in left.items() if layers)
+    guess = codec.family.guess(header, known) if not all(left.values()) else None
+
+    def read(tile: Area) -> Any:
+        if left[tile] == 0 and guess is not None:
+            return guess(tile)
+        return _read(codec, header, tile, chunks[tile], left[tile])
+
+    metadata = {kind: body for kind, body in sections.items() if kind > ALPHA and kind not in faults}
+    damage = _told(faults, left, len(codec.family.layer_ends(header)), unchecked)
+    return Saved(picture(codec, header, read, opacity, region), metadata, damage)
+
+
+def _told(faults: Mapping[int, StreamError], left: Mapping[Area, int], layers: int, unchecked: bool) -> list[str]:
+    """Return a sentence on each thing that was lost."""
+    damage = [str(faults[FILE])] if FILE in faults else []
+    others = [kind for kind in faults if ALPHA < kind < container.ANCILLARY]
+    damage += [f"section {container.SECTION_NAMES[kind]} is lost" for kind in others]
+    words = dict.fromkeys(range(1, layers), "a blurred picture of it is left") | {
+        layers - 1: "all but its finest details are left",
+        0: "lost, and filled from its neighbours",
+        layers: "it may be wrong in places",
+    }
+    for number, (tile, found) in enumerate(left.items()):
+        if found < layers or unchecked:
+            size = f"{tile.right - tile.left}x{tile.bottom - tile.top} pixels at {tile.left},{tile.top}"
+            damage.append(f"tile {number} of {size}: {words[found]}")
+    if ALPHA in faults:
+        damage.append("the alpha plane is lost: the picture is opaque")
+    return damage
+
+
+def _chunks(codec: Codec, header: Header, sections: Mapping[int, bytes]) -> Chunks:
+    tiles, layers = tiles_of(codec, header), len(codec.family.layer_ends(header))
+    found = container.unpack_damaged_tiles(sections.get(LATENTS, b""), len(tiles), layers)
+    return dict(zip(tiles, found, strict=True))
+
+
+def _opacity(header: Header, sections: Mapping[int, bytes]) -> U8 | None:
+    return alpha.unpack(sections[ALPHA], header.height, header.width) if header.alpha else None
+
+
+def _read(codec: Codec, header: Header, tile: Area, chunks: list[bytes | StreamError], layers: int) -> Any:
+    """Return what the family reads of the first layers of a tile, or StreamError."""
+    data = []
+    for chunk in chunks[:layers]:
+        if isinstance(chunk, StreamError):
+            raise chunk
+        data.append(chunk)
+    return read_tile(codec, header, tile, b"".join(data), layers)
+
+
+def _layers_left(
+    codec: Codec, header: Header, tile: Area, chunks: list[bytes | StreamError], all_or_first: bool
+) -> int:
+    """Return how many layers of a tile can be decoded, from the first on."""
+    most = len(codec.family.layer_ends(header))
+
+    def fails(layers: int) -> bool:
+        try:
+            _read(codec, header, tile, chunks, layers)
+        except StreamError:
+            return True
+        return False
+
+    if not fails(most):
+        return most
+    if all_or_first:
+        return 0 if fails(1) else 1
+    return bisect_left(range(1, most), True, key=fails)

@@ -1,0 +1,118 @@
+"""A stream of a wanted size or PSNR: the picture is analysed once, then the level is searched by halves.
+
+Size and PSNR of photographs grow with the level but for small dents, so the neighbours of what the halving finds are
+tried too. Those of drawings may jump up and down; then what is found keeps to a size but may not be the best.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from runtime.codec import AUTO, Codec, Pixels
+from runtime.commands import number
+from runtime.errors import InputError
+
+PSNR_TOLERANCE_DB = 0.1
+_NEIGHBOURS = 2
+"""Levels beyond the found one that are tried, since the size may dip there."""
+_SUFFIXES = {"": 1, "K": 1e3, "KI": 2**10, "M": 1e6, "MI": 2**20, "G": 1e9, "GI": 2**30}
+"""With or without a B behind."""
+_MOST_BPP, _MOST_DB = 64, 100
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]*)")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the stream of each picture should come to; one of the three."""
+
+    size_bytes: int | None = None
+    """At most, with all metadata."""
+    bpp: float | None = None
+    """At most, in bits a pixel of the whole file."""
+    psnr_db: float | None = None
+    """As near as levels allow, over all colour samples."""
+
+
+def parse_size(text: str) -> int | None:
+    """Return the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        return None
+    factor = _SUFFIXES.get(found[2].upper().removesuffix("B"), 0)
+    return int(float(found[1]) * factor) or None
+
+
+def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
+    """Return the target that the options name, None without one; InputError for what is no number of its kind."""
+    if size is not None:
+        size_bytes = parse_size(size)
+        if size_bytes is None:
+            raise InputError(f"--target-size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
+        return Target(size_bytes=size_bytes)
+    if bpp is not None:
+        return Target(bpp=number(bpp, "--target-bpp", 0.001, _MOST_BPP))
+    if psnr is not None:
+        return Target(psnr_db=number(psnr, "--target-psnr", 1, _MOST_DB))
+    return None
+
+
+def encode(
+    codec: Codec,
+    pixels: Pixels,
+    target: Target,
+    metadata: Mapping[int, bytes] | None = None,
+    subsampling: str = AUTO,
+    **options: Any,
+) -> bytes:
+    """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
+
+    Never above a size: the largest that fits. Raises InputError, which says what is possible, where none does.
+    """
+    lowest, highest = 0, codec.bundle.level(100)
+    at_level = cache(codec.encoder(pixels, metadata, subsampling, **options))
+    height, width = pixels.shape[:2]
+    if target.psnr_db is not None:
+        plain = copy(codec)
+        plain.enhance = False
+        psnr_db = cache(lambda level: psnr(pixels, plain.decode(at_level(level))))
+        return at_level(_nearest(psnr_db, target.psnr_db, lowest, highest))
+    limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
+    smallest = len(at_level(lowest))
+    if smallest > limit:
+        possible = f"{smallest} bytes, {8 * smallest / (height * width):.3f} bpp"
+        raise InputError(f"it cannot be made as small as {limit} bytes; its smallest stream has {possible}")
+    largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
+    nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
+    return max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+
+
+def psnr(original: Pixels, decoded: Pixels) -> float:
+    """Return the peak signal-to-noise ratio in dB over all samples but alpha, inf where there is no difference."""
+    if original.ndim == 3:
+        original, decoded = original[:, :, :3], decoded[:, :, :3]
+    error = float(np.mean(np.square(original.astype(np.float32) - decoded), dtype=np.float64))
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Return a level where it holds, next to one where it does not or the highest; it holds at low."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low
+
+
+def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:
+    """Return the level whose PSNR is nearest to what is wanted, the higher of two."""
+    if not psnr_db(lowest) - PSNR_TOLERANCE_DB <= wanted <= psnr_db(highest) + PSNR_TOLERANCE_DB:
+        possible = f"{psnr_db(lowest):.2f} to {psnr_db(highest):.2f} dB"
+        raise InputError(f"{wanted:g} dB cannot be reached; its streams have {possible}")
+    below = lowest if psnr_db(lowest) > wanted else _last(lambda level: psnr_db(level) <= wanted, lowest, highest)
+    nearby = range(max(below - 1, lowest), min(below + _NEIGHBOURS, highest) + 1)
+    return min(nearby, key=lambda level: (abs(psnr_db(level) - wanted), -level))

@@ -1,0 +1,165 @@
+"""Streams of a wanted size or PSNR: never above, nearly at it, and honest about what cannot be."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from runtime import container, search
+from runtime.codec import Codec
+from runtime.compress import main
+from runtime.errors import InputError
+from runtime.pictures.write import write
+from runtime.search import Target
+
+
+@pytest.fixture(scope="module")
+def small(photo: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(photo[30:110, 50:162])
+
+
+@pytest.fixture(scope="module")
+def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("targets") / "cam.png"
+    write(path, small)
+    return path
+
+
+def sizes(codec: Codec, image: np.ndarray) -> list[int]:
+    """Bytes of the smallest stream, which no quality has, one in the middle and the largest."""
+    at_level = codec.encoder(image)
+    return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
+
+
+def test_a_stream_is_the_same_whatever_its_maker_does_to_decoded_pixels(small: np.ndarray) -> None:
+    for wanted in (26.3, 29.1, 32.7, 36.2):
+        plain, other = (search.encode(Codec(enhance=e), small, Target(psnr_db=wanted)) for e in (False, True))
+        assert plain == other
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.37, 0.8, 1.0])
+def test_a_size_is_never_passed_and_the_next_level_would_pass_it(share: float, codec: Codec, small: np.ndarray) -> None:
+    least, _, most = sizes(codec, small)
+    limit = round(least + share * (most - least))
+    data = search.encode(codec, small, Target(size_bytes=limit))
+    level = container.unpack(data)[0].level
+    assert len(data) <= limit
+    if level < codec.bundle.level(100):
+        quality = float(np.interp(level + 1, codec.bundle.manifest["quality_levels"], np.arange(1, 101)))
+        assert len(codec.encode(small, quality)) > limit
+
+
+def test_the_stream_is_the_one_that_the_codec_makes_at_that_level(codec: Codec, small: np.ndarray) -> None:
+    """Gray, RGB and RGBA, with metadata: a quality whose level was hit must give the same bytes.
+
+    Sizes dip here and there, so a higher level may fit too.
+    """
+    for image in (small[..., 0], small, np.dstack([small, small[..., 0]])):
+        expected = codec.encode(image, 50, {container.XMP: b"<x/>"})
+        found = search.encode(codec, image, Target(size_bytes=len(expected)), {container.XMP: b"<x/>"})
+        level, wanted = (container.unpack(data)[0].level for data in (found, expected))
+        assert found == expected if level == wanted else level > wanted and len(found) <= len(expected)
+        assert np.array_equal(codec.decode(found).shape, image.shape)
+
+
+def test_metadata_counts(codec: Codec, small: np.ndarray) -> None:
+    _, middle, _ = sizes(codec, small)
+    data = search.encode(codec, small, Target(size_bytes=middle), {container.EXIF: bytes(300)})
+    assert middle - 300 < len(data) <= middle
+
+
+def test_bits_a_pixel_are_a_size(codec: Codec, small: np.ndarray) -> None:
+    _, middle, _ = sizes(codec, small)
+    bpp = 8 * middle / (small.shape[0] * small.shape[1])
+    by_bpp = search.encode(codec, small, Target(bpp=bpp + 1e-9))
+    assert by_bpp == search.encode(codec, small, Target(size_bytes=middle))
+
+
+def test_a_size_above_all_gives_the_best_quality(codec: Codec, small: np.ndarray) -> None:
+    assert search.encode(codec, small, Target(size_bytes=10**9)) == codec.encode(small, 100)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+def test_the_psnr_is_hit_within_a_tenth(gray: bool, codec: Codec, small: np.ndarray) -> None:
+    image = small[..., 1] if gray else small
+    low, high = (search.psnr(image, codec.decode(codec.encode(image, quality))) for quality in (5, 95))
+    for share in (0.25, 0.6):
+        wanted = low + share * (high - low)
+        data = search.encode(codec, image, Target(psnr_db=wanted))
+        reached = search.psnr(image, codec.decode(data))
+        level = container.unpack(data)[0].level
+        step = [
+            np.interp(near, codec.bundle.manifest["quality_levels"], np.arange(1, 101))
+            for near in (level - 1, level + 1)
+        ]
+        around = [search.psnr(image, codec.decode(codec.encode(image, float(quality)))) for quality in step]
+        assert abs(reached - wanted) <= max(search.PSNR_TOLERANCE_DB, min(abs(value - wanted) for value in around))
+
+
+def test_what_cannot_be_is_refused_with_what_can(codec: Codec, small: np.ndarray) -> None:
+    least, _, _ = sizes(codec, small)
+    with pytest.raises(InputError, match=f"{least} bytes"):
+        search.encode(codec, small, Target(size_bytes=least - 1))
+    for wanted in (5, 90):
+        with pytest.raises(InputError, match=r"\d\d\.\d\d to \d\d\.\d\d dB"):
+            search.encode(codec, small, Target(psnr_db=wanted))
+
+
+def test_psnr_is_the_textbook_s() -> None:
+    black = np.zeros((4, 4, 3), np.uint8)
+    assert search.psnr(black, black + 255) == 0
+    assert search.psnr(black, black + 1) == pytest.approx(48.1308, abs=1e-4)
+    assert search.psnr(black, black) == float("inf")
+    assert search.psnr(np.dstack([black, black[..., 0]]), np.dstack([black, black[..., 0] + 9])) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("text", "length_bytes"),
+    [
+        ("12345", 12345),
+        ("40KB", 40_000),
+        ("0.5MB", 500_000),
+        ("40kib", 40_960),
+        ("1 MiB", 2**20),
+        ("7b", 7),
+        ("2k", 2000),
+        ("2GB", 2_000_000_000),
+    ],
+)
+def test_sizes_are_understood(text: str, length_bytes: int) -> None:
+    assert search.parse(text, None, None) == Target(size_bytes=length_bytes)
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--target-size", "0"),
+        ("--target-size", "-1"),
+        ("--target-size", "KB"),
+        ("--target-size", "4TB"),
+        ("--target-size", ""),
+        ("--target-bpp", "0"),
+        ("--target-bpp", "nan"),
+        ("--target-psnr", "x"),
+        ("--target-psnr", "1000"),
+    ],
+)
+def test_senseless_targets_are_one_line(flag: str, text: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(cam), f"{flag}={text}"]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith(f"gargalo: {flag}") and err.count("\n") == 1
+
+
+def test_the_command_takes_targets(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(cam), "--target-size", "1KB", "-f"]) == 0
+    assert 0 < cam.with_suffix(".gar").stat().st_size <= 1000
+    capfd.readouterr()
+    assert main([str(cam), "--target-size", "9", "-f"]) == 1
+    err = capfd.readouterr().err
+    assert str(cam) in err and "smallest stream" in err and err.count("\n") == 1
+
+
+def test_one_aim_at_a_time(cam: Path) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([str(cam), "-q", "50", "--target-bpp", "0.3"])
+    assert caught.value.code == 2
