@@ -86,7 +86,7 @@ class Config:
     levels: int = 5
     """wavelet levels with details; one more where z is split again"""
     planes: int = 12
-    """thresholds are 2^13, 2^12, ... each half of the one before"""
+    """thresholds are 2^13, 2^12, ... 2^(14 - planes)"""
     shortest: int = 8
     """training codes at least so many planes"""
     rates_bpp: tuple[float, float] = (0.03, 6.0)
