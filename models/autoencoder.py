@@ -21,6 +21,7 @@ sees of one: sign * log(1 + |latent / step|) / 2.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -205,6 +206,7 @@ class Codec(nn.Module):
         super().__init__()
         self.config = c = config
         self.levels = c.levels
+        self.bf16 = False  # whether networks may compute in bf16, on their way to 8 bits
         forward, back = lapped_weights()
         self.linear_analysis, self.linear_synthesis = Linear(forward), Linear(back)
         self.analysis = _analysis(c) if c.nets else None
@@ -268,6 +270,11 @@ class Codec(nn.Module):
             found.append(-self.weighted_squares(functions).log2() / 2)
         return torch.cat(found)
 
+    def run(self, network: nn.Module, *inputs: Tensor) -> Any:
+        """What a network makes of its inputs; the rest of the codec keeps float32."""
+        with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=self.bf16):
+            return network(*inputs)
+
     # -- transforms ----------------------------------------------------------------------------------------------------
 
     def analyse(self, x: Tensor, net: bool = True) -> tuple[Tensor, Tensor]:
@@ -276,7 +283,7 @@ class Codec(nn.Module):
         y = self.linear_analysis(F.pixel_unshuffle(mirrored_pixels(colours), BLOCK))
         if net and self.analysis is not None:
             shown = self.analysis.source(F.pixel_unshuffle(colours / PIXEL_RANGE, BLOCK))
-            y = y + self.analysis(shown) * self.log2_unit.exp2()[:, None, None]
+            y = y + self.run(self.analysis, shown) * self.log2_unit.exp2()[:, None, None]
         return colours, y
 
     def synthesise(self, y: Tensor, hats: Tensor, net: bool = True) -> Tensor:
@@ -286,7 +293,7 @@ class Codec(nn.Module):
             normalised = y / self.log2_unit.exp2()[:, None, None]
             planes = F.pad(hats, (0, 2 * LEVEL_PLANES - hats.shape[1]))[:, :, None, None]
             shown = torch.cat([normalised, planes.expand(-1, -1, *y.shape[-2:])], 1)
-            pixels = pixels + CORRECTION_RANGE * self.synthesis(self.synthesis.source(shown))
+            pixels = pixels + CORRECTION_RANGE * self.run(self.synthesis, self.synthesis.source(shown))
         return F.pixel_shuffle(pixels, BLOCK)
 
     # -- coding --------------------------------------------------------------------------------------------------------
@@ -323,23 +330,23 @@ class Codec(nn.Module):
 
         ac, *details, z = (values / step for values, step in zip(split(y), steps, strict=True))
         z_hat = code(z, torch.zeros_like(torch.cat([z, z], 1)), bases[-1])
-        state, said = self.start(seen(z_hat, SEEN_START))
+        state, said = self.run(self.start, seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
         for detail, base in zip(details, bases[1:-1], strict=True):
             if decoded:
-                state, said = self.first(state, seen(decoded[-1][:, LUMA:], SEEN_FIRST))
+                state, said = self.run(self.first, state, seen(decoded[-1][:, LUMA:], SEEN_FIRST))
             even, odd = halves(detail)
             half_1 = code(detail[:, :LUMA], said, base[:, :LUMA], even)
-            state, said = self.second(state, seen(half_1 * ("second" not in off), SEEN_LUMA))
+            state, said = self.run(self.second, state, seen(half_1 * ("second" not in off), SEEN_LUMA))
             half_2 = code(detail[:, :LUMA], said, base[:, :LUMA], odd)
-            state, said = self.third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
+            state, said = self.run(self.third, state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             decoded.append(torch.cat([half_1 + half_2, code(detail[:, LUMA:], said, base[:, LUMA:])], 1))
 
         ac, base = (values.unflatten(1, (COLOURS, BANDS - 1)) for values in (ac, bases[0]))
         shown, parts = decoded[-1][:, LUMA:], []
         for number, (colours, (low, high), mask) in enumerate(fine_parts(y)):
             step = self.fine[number]
-            state, said = step(state, seen(shown, step.update.weight.shape[1]))
+            state, said = self.run(step, state, seen(shown, step.update.weight.shape[1]))
             select = (slice(None), colours, slice(low - 1, high - 1))
             shown = code(ac[select].flatten(1, 2), said, base[select].flatten(1, 2), mask)
             parts.append(shown)
@@ -356,6 +363,11 @@ class Codec(nn.Module):
         """Rate plus lambda times weighed distortion of each picture: of latents where only the prior learns, else of
         pixels.
         """
+        self.bf16 = torch.is_autocast_enabled(x.device.type)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._loss(x, level, phase)
+
+    def _loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
         px = x.shape[-2] * x.shape[-1]
         price = (self.hats(level) @ self.lambdas().to(x.device).log()).exp()
         if phase == "prior":
@@ -385,6 +397,7 @@ class Codec(nn.Module):
 
     def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
         """What a decoder shows of pictures, and bits in all."""
+        self.bf16 = False
         levels = torch.full((len(x),), level, device=x.device)
         y_hat, rate, _ = self.quantise(self.analyse(x, "analysis" not in off)[1], levels, off)
         return wavelet.from_colours(self.synthesise(y_hat, self.hats(levels), "synthesis" not in off)), rate.sum()
