@@ -125,7 +125,8 @@ def shares(codecs: dict[str, Codec], pixels: Pixels, rounds: int, tick: Tick) ->
     found = []
     for name, codec in codecs.items():
         data = codec.encode(pixels, QUALITY)
-        calls = {"encode": lambda c=codec: c.encode(pixels, QUALITY), "decode": lambda c=codec, d=data: c.decode(d)}
+        calls: dict[str, Callable[[], object]]
+        calls = {"encode": partial(codec.encode, pixels, QUALITY), "decode": partial(codec.decode, data)}
         for direction, call in calls.items():
             found.append(Share(name, direction, 100 * timing.share_outside_graphs(codec, call, rounds)))
             tick()

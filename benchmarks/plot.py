@@ -1,6 +1,6 @@
 """The plots: quality over bits a pixel, one line a codec; and bytes over time, one point a codec."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class Place:
     """Against the anchor."""
 
 
-def draw_speed(panels: dict[str, Sequence[Place]], anchor: str, title: str, stem: Path) -> list[Path]:
+def draw_speed(panels: Mapping[str, Sequence[Place]], anchor: str, title: str, stem: Path) -> list[Path]:
     """Write `stem`.png and `stem`.svg, a panel a direction with BD-rate over time, and return their paths.
 
     Down and left is better. Time is on a log scale.

@@ -190,7 +190,7 @@ def _inside(out: Path, codecs: dict[str, Codec], pixels: Pixels, plan: Plan, not
     for name, codec in codecs.items():
         folder = codec.bundle.folder
         with _progress("graphs", (len(graphs.names(folder)) + 1) * plan.rounds) as tick:
-            found = graphs.speeds(folder, *pixels.shape[:2], plan.rounds, tick)
+            found = graphs.speeds(folder, pixels.shape[0], pixels.shape[1], plan.rounds, tick)
         lines += [
             [
                 f"{name} {each.name}",

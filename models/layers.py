@@ -35,12 +35,12 @@ class Relu(torch.autograd.Function):
     LEAK = 0.01
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         return x.relu()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return torch.ops.aten.leaky_relu_backward(gradient, x, Relu.LEAK, False)
 
@@ -76,7 +76,7 @@ class Scale(nn.Module):
         if self.fixed is not None:
             return F.hardtanh(x, self.low * self.fixed, self.high * self.fixed)  # as clamp, with a faster gradient
         if not self.signed:
-            x = Relu.apply(x)
+            x = Relu.apply(x)  # type: ignore[no-untyped-call]
         if self.mode == "observe":
             sample = x.detach().abs().flatten()
             sample = sample[torch.randint(len(sample), (200_000,))] if len(sample) > 200_000 else sample
@@ -149,7 +149,7 @@ class Conv(nn.Module):
                 return total * (self.source.value.detach() * self.weight_scale()).double()[:, None, None]
             scaled = total.float() * self.multiplier()[:, None, None]
             return scaled.round().clamp(self.out.low, self.out.high).double()
-        weight = self.weight
+        weight: Tensor = self.weight
         if mode == "quant" and self.out is not None:
             scale = self.weight_scale()[:, None, None, None]
             weight = round_ste((weight / scale).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)) * scale
@@ -206,7 +206,7 @@ class Chain(nn.Sequential):
 
     @property
     def out(self) -> Scale | None:
-        return self[-1].out if len(self) else self.source  # type: ignore[union-attr,return-value]
+        return self[-1].out if len(self) else self.source  # type: ignore[return-value]
 
     def convolutions(self) -> Iterator[Conv]:
         return (m for m in self.modules() if isinstance(m, Conv))

@@ -229,7 +229,7 @@ class Codec(nn.Module):
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis net learns."""
+        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis learns."""
         px = x.shape[-2] * x.shape[-1]
         if phase == "synthesis":
             with torch.no_grad():
@@ -269,7 +269,7 @@ class Codec(nn.Module):
     def networks(self, level: int) -> tuple[Step, Step, Step]:
         """first, second and third of a wavelet level."""
         name = "fine" if level == 1 else "coarse"
-        return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))  # type: ignore[return-value]
+        return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))
 
     def split(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """z (B, 12, H/64, W/64) and the packed details (B, 36, H/2^(l+1), W/2^(l+1)) of levels 1 to 5."""

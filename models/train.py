@@ -18,6 +18,7 @@ import math
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,10 @@ REVIVES_UNTIL = 0.9
 """Dead channels start anew, at every report, in so much of a phase in float."""
 
 
-OPTIMISERS = {"soap": Soap, "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True)}
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "soap": Soap,
+    "adamw": functools.partial(torch.optim.AdamW, betas=(0.9, 0.98), fused=True),
+}
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
@@ -118,15 +122,16 @@ class Trainer:
 
     def run(self, name: str) -> None:
         phase = self.phases[name]
-        crops = Crops(self.images, phase.crop_px, phase.batch, seed=int(time.time()), device=self.device)
-        step, minutes_before = 0, 0.0
+        going_on = self.start.get("phase") == name
+        step, minutes_before = (self.start["step"], self.start["minutes"]) if going_on else (0, 0.0)
+        seed = self.args.seed + step  # a run that goes on sees other crops
+        crops = Crops(self.images, phase.crop_px, phase.batch, seed, device=self.device)
         learning = parameters(self.model.parts(name))
         optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
         if phase.quantised:
             self.calibrate(name, crops)
-        if self.start.get("phase") == name:
+        if going_on:
             optimiser.load_state_dict(self.start["optimiser"])
-            step, minutes_before = self.start["step"], self.start["minutes"]
         else:
             self.norm = torch.zeros_like(self.norm)
             if not phase.quantised:
@@ -154,8 +159,8 @@ class Trainer:
                 step += 1
                 bar.update()
                 if step % 50 == 0 or step == 1:
-                    stats |= {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
-                    self.log(stats | {"loss": loss.item(), "gradient": gradient.item()})
+                    row = {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
+                    self.log(row | stats | {"loss": loss.item(), "gradient": gradient.item()})
                     bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 finished = progress >= 1 or step >= phase.steps
                 now = time.monotonic()
@@ -229,7 +234,7 @@ class Trainer:
         path = self.out / "log.csv"
         new = not path.exists()
         with path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, self.row_fields)
+            writer = csv.DictWriter(file, self.row_fields, extrasaction="ignore")
             if new:
                 writer.writeheader()
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
