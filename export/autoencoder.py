@@ -18,6 +18,7 @@ from export import graphs
 from export.graphs import Graph
 from models import wavelet
 from models.autoencoder import (
+    ANALYSIS_RANGE,
     BLOCK,
     COLOURS,
     CORRECTION_PX,
@@ -204,8 +205,7 @@ def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
         z = g.chain(shown, Chain(net.source, *list(net)[:-1]), "analysis")
         if quantised:
             z = g.node("DequantizeLinear", [z, *g.grid(last.source)], "analysis.float")
-        unit = model.log2_unit.exp2()
-        weights = (last.weight.detach() * unit[:, None, None, None], last.bias.detach() * unit)
+        weights = (last.weight.detach() * ANALYSIS_RANGE, last.bias.detach() * ANALYSIS_RANGE)
         names = [g.constant(f"analysis.last.{n}", w.numpy()) for n, w in zip(("weight", "bias"), weights, strict=True)]
         g.node("Add", [y, g.node("Conv", [z, *names], "analysis.last")], "latents")
     return g.finish()

@@ -69,6 +69,8 @@ LATENT_GRID = 1 / 32
 """Grid of normalised latents, as the synthesis net sees them: +-4 units in 8 bits."""
 PIXEL_RANGE = 64.0
 """The analysis net sees colours / range."""
+ANALYSIS_RANGE = 4.0
+"""What the output of the analysis net is multiplied with: small, so that latents move slowly."""
 CORRECTION_PX, CORRECTION_RANGE = 0.25, 32.0
 """Grid of the synthesis net's output in pixel levels, and what it is multiplied with: +-32 levels in 8 bits."""
 LINEAR_RATE = 0.03
@@ -335,7 +337,7 @@ class Codec(nn.Module):
         y = self.linear_analysis(F.pixel_unshuffle(mirrored_pixels(colours), BLOCK))
         if net and self.analysis is not None:
             shown = self.analysis.source(F.pixel_unshuffle(colours / PIXEL_RANGE, BLOCK))
-            y = y + self.run(self.analysis, shown) * self.log2_unit.exp2()[:, None, None]
+            y = y + ANALYSIS_RANGE * self.run(self.analysis, shown)
         return colours, y
 
     def synthesise(self, y: Tensor, hats: Tensor, net: bool = True) -> Tensor:
