@@ -100,7 +100,7 @@ class Codes(nn.Module):
             chance, bins = torch.sigmoid(visit.a + self.fewer[a])[coded], a[coded]
             slope = torch.bincount(bins, (k != 0)[coded].float() - chance, minlength=BINS)
             curvature = torch.bincount(bins, chance * (1 - chance), minlength=BINS)
-            self.fewer += memory * slope / (curvature + 10)
+            self.fewer.add_(memory * slope / (curvature + 10))
 
     @torch.no_grad()
     def error(self, visit: Visit) -> Tensor:

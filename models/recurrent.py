@@ -250,7 +250,7 @@ class Codec(nn.Module):
                 above = self.seen(known[index - 1], PACKED, index - 1, 1, octave)
                 parent = torch.cat([states[index - 1], above.to(states[index - 1].dtype)], 1)
                 if window and index == c.levels:
-                    parent = parent[..., *parent_window]
+                    parent = parent[..., parent_window[0], parent_window[1]]
             state = states[own] * ("state" not in off)
             shown = self.seen(known[index], 18 * half, index, half, octave)
             states[own], said = self.iteration(state, shown, parent)
@@ -337,7 +337,7 @@ class Codec(nn.Module):
             for visit in self.unroll(x):
                 bpp[visit.plane] += float(visit.bits) / (x.shape[-1] * x.shape[-2])
                 self.codes.learn(visit, memory=0.2)
-            self.usual_bpp += bpp / len(pictures[:32])
+            self.usual_bpp.add_(bpp / len(pictures[:32]))
 
     @torch.no_grad()
     def exercise(self, x: Tensor) -> None:

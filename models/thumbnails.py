@@ -30,7 +30,8 @@ def parts(image: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
         for _ in range(count):
             share = random.uniform(LEAST_SHARE, 1)
             width, height = (max(1, round(n * share)) for n in whole.size)
-            left, top = random.integers(whole.width - width + 1), random.integers(whole.height - height + 1)
+            left = int(random.integers(whole.width - width + 1))
+            top = int(random.integers(whole.height - height + 1))
             scale = side / min(width, height)
             size = (max(side, round(width * scale)), max(side, round(height * scale)))
             box = (left, top, left + width, top + height)
