@@ -42,7 +42,7 @@ class Relu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return torch.where(x > 0, gradient, gradient * Relu.LEAK)
+        return torch.ops.aten.leaky_relu_backward(gradient, x, Relu.LEAK, False)
 
 
 class Scale(nn.Module):
@@ -74,7 +74,7 @@ class Scale(nn.Module):
             s = self.value
             return round_ste((x / s).clamp(self.low, self.high)) * s
         if self.fixed is not None:
-            return x.clamp(self.low * self.fixed, self.high * self.fixed)
+            return F.hardtanh(x, self.low * self.fixed, self.high * self.fixed)  # as clamp, with a faster gradient
         if not self.signed:
             x = Relu.apply(x)  # type: ignore[no-untyped-call]
         if self.mode == "observe":

@@ -101,7 +101,8 @@ class Trainer:
             return each.mean(), stats
         spread = torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)
         level = spread * (levels - 1) / len(x)
-        each, stats = self.model.loss(x, level, phase)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.args.bf16):
+            each, stats = self.model.loss(x, level, phase)
         anchors = torch.arange(levels, device=self.device)
         hats = (1 - (level[:, None] - anchors).abs()).clamp_min(0)
         with torch.no_grad():
@@ -314,6 +315,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
     parser.add_argument("--threads", type=int, help="torch threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--bf16", action="store_true", help="train networks in bf16: faster where the CPU or GPU has it")
     parser.add_argument("--limit", type=int, help="use the first N pictures")
     parser.add_argument("--save-minutes", type=float, default=10)
     parser.add_argument("--eval-minutes", type=float, default=10)
