@@ -298,9 +298,7 @@ class Codec(nn.Module):
 
     # -- coding --------------------------------------------------------------------------------------------------------
 
-    def quantise(
-        self, y: Tensor, level: Tensor, off: frozenset[str] = frozenset()
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def quantise(self, y: Tensor, level: Tensor, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor, Tensor]:
         """Latents (B, 192, h, w) as a decoder would have them, bits per picture (B,), and the squared error per picture
         (B,), weighed, with a gradient to the means alone.
         """

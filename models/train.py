@@ -315,7 +315,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
     parser.add_argument("--threads", type=int, help="torch threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--bf16", action="store_true", help="train networks in bf16: faster where the CPU or GPU has it")
+    parser.add_argument(
+        "--bf16", action="store_true", help="train networks in bf16: faster where the CPU or GPU has it"
+    )
     parser.add_argument("--limit", type=int, help="use the first N pictures")
     parser.add_argument("--save-minutes", type=float, default=10)
     parser.add_argument("--eval-minutes", type=float, default=10)

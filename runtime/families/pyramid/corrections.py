@@ -18,7 +18,7 @@ from runtime.arrays import F32, F64, I64, U8
 from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
 from runtime.errors import StreamError
 from runtime.families.pyramid import spec
-from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP
+from runtime.latents.values import BITS_PER_SQUARED_STEP
 
 BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
 """The number of each part's bands; a band has as many channels as the others of its part."""
