@@ -1,7 +1,7 @@
 """A convolutional autoencoder: pixels to 192 latents a block of 8 x 8 and back, with a prior by parts.
 
     x ── colours ─ space to depth 8 ─┬─ linear (3 x 3, lapped) ─┬─ y ─┬─ AC (189, H/8)
-                                     └─ analysis net ───────────┘     └─ DC (3, H/8) ─ wavelet ─ details, and z (3, H/64)
+                                     └─ analysis net ───────────┘     └─ DC (3, H/8) ─ wavelet ─ details, z (3, H/64)
     z ─ start ─ state ─┬─ means, scales ─ first half of the luma details at H/64
                  second ─┬─ means, scales ─ second half of them
                    third ─┬─ means, scales ─ chroma details
@@ -117,7 +117,7 @@ class Linear(nn.Module):
 
 
 def lapped_weights() -> tuple[np.ndarray, np.ndarray]:
-    """Weights (64, 64, 3, 3) of the linear analysis, from pixels (8 x 8) to bands, and synthesis, from bands to pixels."""
+    """Weights (64, 64, 3, 3) of the linear analysis, from 8 x 8 pixels to bands, and synthesis, the other way."""
     analysis, synthesis = lapped.bases()
     margin = BLOCK - lapped.OVERLAP
     bands = np.array(frequencies())
@@ -147,7 +147,7 @@ def mirrored_latents(y: Tensor) -> Tensor:
 
 def split(y: Tensor) -> list[Tensor]:
     """The values of latents (B, 192, h, w): AC (B, 189, h, w), details of the DC from coarse to fine, z."""
-    low, details = y[:, ::BANDS], []
+    low, details = y[:, ::BANDS], list[Tensor]()
     for _ in range(DC_LEVELS):
         low, detail = wavelet.split_2d(low)
         details.insert(0, detail)
@@ -170,7 +170,7 @@ def halves(like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fine_parts(like: Tensor) -> list[tuple[slice, tuple[int, int], Tensor | float]]:
-    """The parts at H/8 in coding order: colours, first and last frequency by rank, and the mask (h, w) of what is coded."""
+    """The parts at H/8 in coding order: colours, the range of frequencies by rank, and the mask of what is coded."""
     luma = [(slice(0, 1), group, mask) for group in LUMA_GROUPS for mask in halves(like)]
     return luma + [(slice(1, COLOURS), group, 1.0) for group in CHROMA_GROUPS]
 
@@ -259,7 +259,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def _octaves(self) -> Tensor:
-        """log2 of steps (219,) in plain ones, such that errors of all values weigh alike, in the order of log2_scale."""
+        """log2 of steps (219,) in plain ones, such that errors of all values weigh alike, as log2_scale."""
         found = []
         for number, count in enumerate(PARTS):
             side = 4 << DC_LEVELS if number else 1 << DC_LEVELS  # at H/8; functions end far from the edges
@@ -269,6 +269,10 @@ class Codec(nn.Module):
             functions = F.pixel_shuffle(self.linear_synthesis(mirrored_latents(joined(*values))), BLOCK)
             found.append(-self.weighted_squares(functions).log2() / 2)
         return torch.cat(found)
+
+    def fine_steps(self) -> list[Step]:
+        """The networks of the parts at H/8 in coding order."""
+        return [step for step in self.fine if isinstance(step, Step)]
 
     def run(self, network: nn.Module, *inputs: Tensor) -> Any:
         """What a network makes of its inputs; the rest of the codec keeps float32."""
@@ -340,10 +344,9 @@ class Codec(nn.Module):
             state, said = self.run(self.third, state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             decoded.append(torch.cat([half_1 + half_2, code(detail[:, LUMA:], said, base[:, LUMA:])], 1))
 
-        ac, base = (values.unflatten(1, (COLOURS, BANDS - 1)) for values in (ac, bases[0]))
-        shown, parts = decoded[-1][:, LUMA:], []
-        for number, (colours, (low, high), mask) in enumerate(fine_parts(y)):
-            step = self.fine[number]
+        ac, base = ac.unflatten(1, (COLOURS, BANDS - 1)), bases[0].unflatten(1, (COLOURS, BANDS - 1))
+        shown, parts = decoded[-1][:, LUMA:], list[Tensor]()
+        for step, (colours, (low, high), mask) in zip(self.fine_steps(), fine_parts(y), strict=True):
             state, said = self.run(step, state, seen(shown, step.update.weight.shape[1]))
             select = (slice(None), colours, slice(low - 1, high - 1))
             shown = code(ac[select].flatten(1, 2), said, base[select].flatten(1, 2), mask)
@@ -372,21 +375,24 @@ class Codec(nn.Module):
             with torch.no_grad():
                 _, y = self.analyse(x)
             _, rate, squares = self.quantise(y, level)
-            mse = squares / (3 * px)
-            return rate / px + price * mse, {"bpp": rate.mean().item() / px, "mse": mse.mean().item()}
+            weighed = squares / (3 * px)
+            return rate / px + price * weighed, {"bpp": rate.mean().item() / px, "mse": weighed.mean().item()}
         colours, y = self.analyse(x)
-        y_hat, rate, squares = self.quantise(y, level)
+        y_hat, rate, _ = self.quantise(y, level)
         error = self.synthesise(y_hat, self.hats(level)) - colours
-        weighed = self.weighted_squares(error) + (squares - squares.detach())
+        weighed = self.weighted_squares(error) / (3 * px)
         mse = error.detach().square().mean().item()
-        return rate / px + price * weighed / (3 * px), {"bpp": rate.mean().item() / px, "mse": mse}
+        return rate / px + price * weighed, {"bpp": rate.mean().item() / px, "mse": mse}
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
         """The prior in its phase, everything in joint, all but the linear paths in qat."""
-        prior = [self.log2_scale, self.start, self.first, self.second, self.third, self.fine]
-        nets = [net for net in (self.analysis, self.synthesis) if net is not None]
-        linear = [self.linear_analysis, self.linear_synthesis]
-        return prior + {"prior": [], "joint": nets + linear, "qat": nets}[phase]
+        learning: list[nn.Module | nn.Parameter] = [self.log2_scale, self.start, self.first, self.second, self.third]
+        learning.append(self.fine)
+        if phase != "prior":
+            learning += [net for net in (self.analysis, self.synthesis) if net is not None]
+        if phase == "joint":
+            learning += [self.linear_analysis, self.linear_synthesis]
+        return learning
 
     def exercise(self, x: Tensor) -> None:
         """Let all networks work on a batch, at all levels."""
@@ -406,11 +412,11 @@ class Codec(nn.Module):
 
     def kmacs_per_px(self) -> dict[str, float]:
         """Thousands of multiplications per pixel of each network by formula, padding left out."""
-        parts = {"start": self.start.macs() / 64**2}
+        parts: dict[str, float] = {"start": self.start.macs() / 64**2}
         parts["first"] = sum(self.first.macs() / side**2 for side in (16, 32))
         for name in ("second", "third"):
             parts[name] = sum(getattr(self, name).macs() / side**2 for side in (16, 32, 64))
-        parts["fine"] = sum(step.macs() / BLOCK**2 for step in self.fine)
+        parts["fine"] = sum(step.macs() / BLOCK**2 for step in self.fine_steps())
         prior = sum(parts.values())
         for name in ("analysis", "synthesis"):
             net = getattr(self, name)

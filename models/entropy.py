@@ -23,7 +23,7 @@ class _Bits(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, residual: Tensor, log2_sigma: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, residual: Tensor, log2_sigma: Tensor) -> Tensor:
         r, scale = residual.abs(), torch.exp2(-log2_sigma.clamp(LOG2_SIGMA_MIN, LOG2_SIGMA_MAX)).mul_(0.5**0.5)
         near, far = (r - 0.5).mul_(scale), (r + 0.5).mul_(scale)
         mass = torch.erfc(near).sub_(torch.erfc(far)).mul_((1 - TAIL_WEIGHT) / 2)
@@ -33,7 +33,7 @@ class _Bits(torch.autograd.Function):
         return torch.where(log2_sigma > LOG2_SIGMA_MIN, -torch.log2(mass), 0.0)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         residual, log2_sigma, scale, near, far, mass = ctx.saved_tensors
         known = (log2_sigma > LOG2_SIGMA_MIN) & (mass > LEAST_MASS)
         of_mass = torch.where(known, gradient / mass, 0.0).mul_(-1 / (math.pi**0.5 * math.log(2)))
@@ -52,7 +52,8 @@ def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
 
     0 where the scale is the narrowest one.
     """
-    return _Bits.apply(*torch.broadcast_tensors(residual, log2_sigma))  # type: ignore[no-any-return]
+    found: Tensor = _Bits.apply(*torch.broadcast_tensors(residual, log2_sigma))  # type: ignore[no-untyped-call]
+    return found
 
 
 def chosen(residual: Tensor, log2_sigma: Tensor) -> Tensor:

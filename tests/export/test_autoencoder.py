@@ -1,0 +1,127 @@
+"""An autoencoder's graphs: ONNX Runtime computes the same integers as torch, and the encoder what torch computes."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+import onnxruntime  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from export import autoencoder as export  # noqa: E402
+from models import autoencoder  # noqa: E402
+from models.autoencoder import BLOCK, LATENT_GRID, LATENTS, Codec, Config  # noqa: E402
+from models.layers import set_mode  # noqa: E402
+
+EXACT_OPERATORS = {
+    "QLinearConv", "QLinearAdd", "Conv", "Mul", "Add", "Sub", "Round", "Clip", "Max", "Min", "Cast",
+    "Slice", "Concat", "Expand", "Shape", "DepthToSpace",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def picture(photo: np.ndarray) -> "torch.Tensor":
+    """(1, 3, 64, 128) uint8."""
+    return torch.from_numpy(photo[:64, :128].transpose(2, 0, 1).copy())[None]
+
+
+@pytest.fixture(scope="module")
+def model(picture: "torch.Tensor") -> Codec:
+    torch.manual_seed(0)
+    model = Codec(Config(state=16, nets=16))
+    model.start_from_pictures([picture])
+    for net in (model.analysis, model.synthesis):
+        net[-1].weight.data.normal_(0, 0.03)
+        net[1].project.weight.data.normal_(0, 0.1)
+    for linear in (model.linear_analysis, model.linear_synthesis):
+        linear.moved.data.normal_(0, 0.02)
+    set_mode(model, "observe")
+    with torch.no_grad():
+        model.exercise(picture)
+    set_mode(model, "float")
+    return model.eval()
+
+
+def run(graph: "onnx.ModelProto", **inputs: np.ndarray) -> np.ndarray:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, inputs)[0]
+
+
+def decoded(model: Codec, latents: "torch.Tensor", rate: "torch.Tensor") -> np.ndarray:
+    """Pixels (1, 3, H, W) in float64, where all that is whole stays exact: what decoder.onnx must compute."""
+    fixed = export.Fixed(model)
+    limits, bits = (torch.from_numpy(v)[:, None, None] for v in (fixed.limits, fixed.latent_bits))
+    whole = (latents.double() * bits.exp2()).round()
+    whole = torch.minimum(torch.maximum(whole, -limits), limits)
+    total = F.conv2d(autoencoder.mirrored_latents(whole), torch.from_numpy(fixed.weight), groups=3)
+    assert total.abs().max() < export.EXACT
+    shown = (whole * (-bits - model.log2_unit.double()[:, None, None]).exp2() / LATENT_GRID).round().clamp(-128, 127)
+    set_mode(model, "integer")
+    net = model.synthesis(torch.cat([shown, rate.double().expand(-1, -1, *shown.shape[-2:])], 1))
+    set_mode(model, "float")
+    total = total + net * autoencoder.CORRECTION_PX * 2.0**fixed.fraction_bits
+    limit = export.COLOUR_LIMIT * 2**export.COLOUR_BITS
+    colours = (total * 2.0 ** (export.COLOUR_BITS - fixed.fraction_bits)).round().clamp(-limit, limit)
+    rgb = F.conv2d(F.pixel_shuffle(colours, BLOCK), torch.from_numpy(export.matrix())[:, :, None, None])
+    return ((rgb * 2.0 ** -(export.COLOUR_BITS + export.MATRIX_BITS)).round() + 128).clamp(0, 255).numpy()
+
+
+@torch.no_grad()
+def test_the_decoder_computes_the_same_pixels_as_torch_in_integers(model: Codec) -> None:
+    graph = export.decoder(model, quantised=True)
+    assert {node.op_type for node in graph.graph.node} <= EXACT_OPERATORS
+    random = np.random.default_rng(0)
+    for spread in (0.5, 2.0, 30.0):
+        latents = random.normal(0, spread, (1, LATENTS, 3, 5)) * 2.0 ** model.log2_unit.numpy()[:, None, None]
+        rate = np.zeros((1, 16, 1, 1), np.uint8) + 128
+        rate[0, 3] += 32
+        latents = latents.astype(np.float32)
+        ours = run(graph, latents=latents, rate=rate)
+        theirs = decoded(model, torch.from_numpy(latents), torch.from_numpy(rate).short() - 128)
+        assert ours.dtype == np.uint8 and np.array_equal(ours, theirs)
+        assert len(np.unique(ours)) > 100
+
+
+def test_no_latents_lead_to_sums_that_float32_cannot_hold(model: Codec) -> None:
+    """At the worst picture of latents, all at their limits with the signs of their weights, the sum stays exact."""
+    fixed = export.Fixed(model)
+    worst = np.abs(fixed.weight).reshape(3, 64, 64, 9).sum(3) * fixed.limits.reshape(3, 1, 64)
+    assert fixed.largest_sum > worst.sum(2).max() > export.EXACT / 64
+    assert fixed.largest_sum < export.EXACT
+    limit = export.COLOUR_LIMIT * 2**export.COLOUR_BITS
+    assert limit * np.abs(export.matrix()).sum(1).max() < export.EXACT
+
+
+@torch.no_grad()
+def test_the_encoder_computes_the_latents_of_torch(model: Codec, picture: "torch.Tensor") -> None:
+    exact = model.analyse(picture)[1].numpy()
+    for quantised, mean in ((False, 0.05), (True, 0.1)):  # the net sees colours in steps of 2 pixel levels
+        found = run(export.encoder(model, quantised), pixels=picture.numpy())
+        assert found.shape == exact.shape
+        assert np.abs(found - exact).mean() < mean
+    linear = model.analyse(picture, net=False)[1].numpy()
+    assert np.abs(linear - exact).mean() > 0.5  # the net does something here
+
+
+@torch.no_grad()
+def test_float_decoder_and_int8_decoder_show_nearly_the_same(model: Codec, picture: "torch.Tensor") -> None:
+    latents, rate = model.analyse(picture)[1].numpy(), np.full((1, 16, 1, 1), 128, np.uint8)
+    shown = [run(export.decoder(model, q), latents=latents, rate=rate).astype(int) for q in (False, True)]
+    assert np.abs(shown[0] - shown[1]).mean() < 1
+
+
+def test_all_graphs_of_the_prior_are_written_and_fit_together(model: Codec) -> None:
+    found = export.build(model, quantised=True)
+    assert [*found][:2] == ["encoder", "start"] and [*found][-1] == "decoder"
+    random = np.random.default_rng(0)
+    seen = random.integers(0, 256, (1, 16, 1, 2), np.uint8)
+    state = run(found["start"], seen=seen)
+    for name, module in [("second", model.second), ("third", model.third), ("first", model.first), *(
+        (f"fine_{number}", step) for number, step in enumerate(model.fine)
+    )]:  # fmt: skip
+        seen = random.integers(0, 256, (1, module.update.weight.shape[1], *state.shape[1:3]), np.uint8)
+        state = run(found[name], state=state, seen=seen)
+    assert state.shape == (1, 4, 8, 16)
