@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import BundleError, InputError
@@ -70,7 +69,7 @@ class Networks:
                 self._sessions[name] = self._load(name, self.provider if movable else CPU)
             return self._sessions[name]
 
-    def run(self, name: str, *inputs: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
         named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}

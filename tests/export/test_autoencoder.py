@@ -10,14 +10,12 @@ import onnxruntime  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 from export import autoencoder as export  # noqa: E402
-from models import autoencoder  # noqa: E402
+from export import verify  # noqa: E402
+from export.prior import Refused  # noqa: E402
+from models import autoencoder, wavelet  # noqa: E402
 from models.autoencoder import BLOCK, LATENT_GRID, LATENTS, Codec, Config  # noqa: E402
 from models.layers import set_mode  # noqa: E402
-
-EXACT_OPERATORS = {
-    "QLinearConv", "QLinearAdd", "Conv", "Mul", "Add", "Sub", "Round", "Clip", "Max", "Min", "Cast",
-    "Slice", "Concat", "Expand", "Shape", "DepthToSpace",
-}  # fmt: skip
+from runtime.latents import spec  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +70,7 @@ def decoded(model: Codec, latents: "torch.Tensor", rate: "torch.Tensor") -> np.n
 @torch.no_grad()
 def test_the_decoder_computes_the_same_pixels_as_torch_in_integers(model: Codec) -> None:
     graph = export.decoder(model, quantised=True)
-    assert {node.op_type for node in graph.graph.node} <= EXACT_OPERATORS
+    verify.rules(graph, export.FLOAT_OPERATORS["decoder"])
     random = np.random.default_rng(0)
     for spread in (0.5, 2.0, 30.0):
         latents = random.normal(0, spread, (1, LATENTS, 3, 5)) * 2.0 ** model.log2_unit.numpy()[:, None, None]
@@ -86,11 +84,10 @@ def test_the_decoder_computes_the_same_pixels_as_torch_in_integers(model: Codec)
 
 
 def test_no_latents_lead_to_sums_that_float32_cannot_hold(model: Codec) -> None:
-    """At the worst picture of latents, all at their limits with the signs of their weights, the sum stays exact."""
+    """At the worst picture of latents, all at their limits with the signs of their weights, each sum stays exact."""
     fixed = export.Fixed(model)
     worst = np.abs(fixed.weight).reshape(3, 64, 64, 9).sum(3) * fixed.limits.reshape(3, 1, 64)
-    assert fixed.largest_sum > worst.sum(2).max() > export.EXACT / 64
-    assert fixed.largest_sum < export.EXACT
+    assert export.EXACT > fixed.largest_sum == worst.reshape(3, 64, export.SUMS, -1).sum(3).max() > export.EXACT / 4
     limit = export.COLOUR_LIMIT * 2**export.COLOUR_BITS
     assert limit * np.abs(export.matrix()).sum(1).max() < export.EXACT
 
@@ -116,12 +113,34 @@ def test_float_decoder_and_int8_decoder_show_nearly_the_same(model: Codec, pictu
 def test_all_graphs_of_the_prior_are_written_and_fit_together(model: Codec) -> None:
     found = export.build(model, quantised=True)
     assert [*found][:2] == ["encoder", "start"] and [*found][-1] == "decoder"
-    random = np.random.default_rng(0)
-    seen = random.integers(0, 256, (1, 16, 1, 2), np.uint8)
-    state = run(found["start"], seen=seen)
-    for name, module in [("second", model.second), ("third", model.third), ("first", model.first), *(
-        (f"fine_{number}", step) for number, step in enumerate(model.fine)
-    )]:  # fmt: skip
-        seen = random.integers(0, 256, (1, module.update.weight.shape[1], *state.shape[1:3]), np.uint8)
-        state = run(found[name], state=state, seen=seen)
-    assert state.shape == (1, 4, 8, 16)
+    verify.exact(export.modules(model), found)
+    assert [*found] == [network.name for network in export.NETWORKS]
+    assert [output.name for output in found["fine_7"].graph.output] == ["parameters"]
+
+
+def test_gains_are_between_the_wavelet_with_and_without_norms(model: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = torch.from_numpy(np.random.default_rng(0).normal(0, 30, (1, LATENTS, 8, 16))).float()
+    orthonormal = autoencoder.split(y)
+    monkeypatch.setattr(wavelet, "NORM", 1.0)
+    raw = autoencoder.split(y)
+    monkeypatch.undo()
+    gains = np.split(export.gains(), np.cumsum(autoencoder.PARTS)[:-1])
+    for ours, theirs, gain in zip(raw, orthonormal, gains, strict=True):
+        assert np.allclose(ours * gain[:, None, None], theirs, rtol=1e-3, atol=2e-3)
+
+
+def test_steps_and_scales_are_the_model_s(model: Codec) -> None:
+    arrays = export.integers(model)
+    assert arrays["log2_step"].shape == arrays["scale_base"].shape == (8, sum(autoencoder.PARTS))
+    steps = 2.0 ** (arrays["log2_step"] / spec.STEP_FRACTION - spec.STEP_BITS) * export.gains()
+    expected = (model.log2_plain_step()[:, None] + model.octaves).exp2().numpy()
+    assert np.abs(steps / expected - 1).max() < 0.006
+    index = (arrays["scale_base"] >> spec.INDEX_BITS) / spec.INDEX_PER_OCTAVE + spec.INDEX_ZERO_LOG2
+    assert np.abs(index - model.log2_scale.detach().numpy()).max() < 0.13
+    assert all(0 < share < 1 for share in export.bounds(model, arrays).values())
+
+
+def test_weights_that_are_too_large_are_refused_by_name(model: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model.linear_synthesis, "start", 1e3 * model.linear_synthesis.start)
+    with pytest.raises(Refused, match="linear_synthesis"):
+        export.Fixed(model)
