@@ -248,7 +248,7 @@ def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
 
 def modules(model: Codec) -> dict[str, nn.Module]:
     """The torch module of each of the prior's graphs by name, in the order in which a decoder needs them."""
-    found: dict[str, nn.Module] = {name: getattr(model, name) for name in ("start", "first", "second", "third")}
+    found: dict[str, nn.Module] = {name: getattr(model, name) for name in ("start", "second", "third", "first")}
     return found | {f"fine_{number}": step for number, step in enumerate(model.fine)}
 
 

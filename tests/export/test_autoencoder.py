@@ -126,7 +126,7 @@ def test_gains_are_between_the_wavelet_with_and_without_norms(model: Codec, monk
     monkeypatch.undo()
     gains = np.split(export.gains(), np.cumsum(autoencoder.PARTS)[:-1])
     for ours, theirs, gain in zip(raw, orthonormal, gains, strict=True):
-        assert np.allclose(ours * gain[:, None, None], theirs, rtol=1e-3, atol=2e-3)
+        assert np.allclose(ours.numpy() * gain[:, None, None], theirs.numpy(), rtol=1e-3, atol=2e-3)
 
 
 def test_steps_and_scales_are_the_model_s(model: Codec) -> None:
