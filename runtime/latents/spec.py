@@ -27,6 +27,8 @@ INDEX_BITS = 6
 """Fractional bits of scale indexes before they are floored."""
 INDEX_UNIT = 32
 """What one unit of a network's scale adds to an index in 2 ** -INDEX_BITS: an eighth of an octave."""
+SHIFTS = range(-8, 8)
+"""What a tile's stream may add to the scale indexes of a band."""
 
 COLOUR_COUNT, BANDS = 3, 3
 """Colours, and details of each that the wavelet splits off."""

@@ -23,8 +23,9 @@ from runtime.codec import Codec  # noqa: E402
 from runtime.entropy.costs import Costs  # noqa: E402
 from runtime.entropy.tables import Tables  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from runtime.families.pyramid import corrections, spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 from runtime.families.pyramid.levels import Prior  # noqa: E402
+from runtime.latents import corrections  # noqa: E402
 
 NAMES = [network.name for network in spec.NETWORKS]
 

@@ -22,17 +22,18 @@ from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import colours, corrections, spec
-from runtime.families.pyramid.corrections import Corrections
+from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
-from runtime.latents import values
+from runtime.latents import corrections, values
+from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
 from runtime.networks.sessions import Networks
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
+NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
 ROWS: tuple[list[int] | slice, ...] = (
     *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
     slice(spec.BANDS * spec.PHASES, spec.PACKED),
@@ -49,7 +50,7 @@ class Latents:
     values: tuple[I16, ...]
     """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
     where chroma is subsampled"""
-    corrections: Corrections = corrections.NONE
+    corrections: Corrections = NO_CORRECTIONS
     """what is corrected of the scale indexes that networks tell"""
 
 
@@ -115,7 +116,7 @@ class Pyramid(Family):
         """Return the latents of a tile of a picture; without one, of the whole picture taken for a tile."""
         level = self.prior.at_level(level_byte, coefficients.subsampled)
         tile, top = tile or coefficients.area, self.prior.top_index
-        least, shifts = list(corrections.NONE.least), list(corrections.NONE.shifts)
+        least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             wavelet_level, part = CODING_ORDER[number]
@@ -131,7 +132,7 @@ class Pyramid(Family):
                 beyond = exact.reshape(mean.shape)
                 beyond[:, max(0, last_row - rows.start) :] = 0
                 beyond[:, :, max(0, last_column - columns.start) :] = 0
-            least[number], shifts[number] = corrections.best(exact, index, corrections.BANDS[number], self.costs)
+            least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
             return quantise_part(self.costs, exact, index)
 
@@ -143,7 +144,7 @@ class Pyramid(Family):
     def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
         """Return the latents of a tile; raises StreamError."""
         level, top = self.level(header), self.prior.top_index
-        corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top)
+        corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top, spec.PART_BANDS)
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top))

@@ -19,6 +19,7 @@ from runtime.latents.spec import LEVEL_PLANES as LEVEL_PLANES
 from runtime.latents.spec import LEVEL_STEPS as LEVEL_STEPS
 from runtime.latents.spec import LIFTING as LIFTING
 from runtime.latents.spec import ONE as ONE
+from runtime.latents.spec import SHIFTS as SHIFTS
 from runtime.latents.spec import STEP_BITS as STEP_BITS
 from runtime.latents.spec import STEP_FRACTION as STEP_FRACTION
 from runtime.latents.spec import VALUE_STEPS as VALUE_STEPS
@@ -63,5 +64,5 @@ GAINS = tuple(
     round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
 )
 """Gain, the values that a symbol stands for, for each eighth of an octave of masking, in 2 ** -GAIN_BITS."""
-SHIFTS = range(-8, 8)
-"""What a tile's stream may add to the scale indexes of a band."""
+PART_BANDS = (Z, *(BANDS, BANDS, (COLOUR_COUNT - 1) * BANDS) * LEVELS)
+"""The number of each part's bands, whose scale indexes may be corrected: wavelet bands of a colour, channels of z."""
