@@ -11,20 +11,21 @@ docs/format/autoencoder.md tells all of it in whole numbers.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 
 from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
-from runtime.arrays import F32, I16, U8
+from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.latents import rates, spec, values, wavelet
+from runtime.latents import corrections, rates, spec, values, wavelet
+from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.rates import Rates
 from runtime.latents.spread import spread
@@ -68,6 +69,8 @@ class Coding:
     grid: int
     """which of GRIDS it is of"""
     channels: tuple[int, ...]
+    bands: int
+    """into how many bands its channels are divided where scale indexes are corrected"""
     half: int | None = None
     """which half of the checkerboard alone is coded, the other values being 0: the remainder of row + column by 2"""
 
@@ -76,25 +79,33 @@ class Coding:
         """The columns of its channels in the arrays of the bundle."""
         return [FIRST_COLUMN[self.grid] + channel for channel in self.channels]
 
+    def positions(self, shape: tuple[int, ...]) -> Bool:
+        """Return where it is coded of a grid of a shape (h, w)."""
+        row, column = np.ogrid[: shape[0], : shape[1]]
+        return (row + column) % 2 == self.half if self.half is not None else np.ones(shape, np.bool_)
+
 
 def _coding_order() -> Iterator[Coding]:
     luma, chroma = (tuple(range(spec.BANDS)), tuple(range(spec.BANDS, DETAILS)))
-    yield Coding("", 0, 0, tuple(range(spec.COLOUR_COUNT)))
+    yield Coding("", 0, 0, tuple(range(spec.COLOUR_COUNT)), spec.COLOUR_COUNT)
     for grid in (1, 2, 3):
-        yield Coding("start" if grid == 1 else "first", 16, grid, luma, 0)
-        yield Coding("second", 16, grid, luma, 1)
-        yield Coding("third", 16, grid, chroma)
+        yield Coding("start" if grid == 1 else "first", 16, grid, luma, len(luma), 0)
+        yield Coding("second", 16, grid, luma, len(luma), 1)
+        yield Coding("third", 16, grid, chroma, len(chroma))
     fine: list[tuple[tuple[int, ...], int | None]]
     fine = [(tuple(range(low - 1, high - 1)), half) for low, high in LUMA_GROUPS for half in (0, 1)]
     chroma_rows = (range(BANDS - 1, 2 * (BANDS - 1)), range(2 * (BANDS - 1), AC))
     fine += [(tuple(c for rows in chroma_rows for c in rows[low - 1 : high - 1]), None) for low, high in CHROMA_GROUPS]
     seen = 16
     for number, (channels, half) in enumerate(fine):
-        yield Coding(f"fine_{number}", seen, len(GRIDS) - 1, channels, half)
+        bands = next(count for count in (4, 3, 2, 1) if len(channels) % count == 0)
+        yield Coding(f"fine_{number}", seen, len(GRIDS) - 1, channels, bands, half)
         seen = -(-len(channels) // 8) * 8
 
 
 CODING_ORDER = tuple(_coding_order())
+PART_BANDS = tuple(part.bands for part in CODING_ORDER)
+NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
 
 class Prior(rates.Prior):
@@ -115,13 +126,17 @@ class Latents:
     """in coding order"""
     grids: tuple[I16, ...]
     """values (n, h, w) of each of GRIDS"""
+    corrections: Corrections = NO_CORRECTIONS
+    """what is corrected of the scale indexes that networks tell"""
 
 
 class PartCoder(Protocol):
     """Codes the next part: quantises it, reads it, or guesses it."""
 
-    def __call__(self, number: int, mean: U8, index: U8) -> Part:
-        """Return a part, of its number in coding order, means (n, h, w) as a network says them, and scale indexes."""
+    def __call__(self, number: int, mean: U8, index: U8, where: Bool) -> Part:
+        """Return a part, of its number in coding order, means (n, h, w) as a network says them, scale indexes
+        (n, h, w), which it may correct, and positions (h, w) where it is coded: elsewhere its scale indexes are 0.
+        """
         ...
 
 
@@ -135,6 +150,7 @@ class Autoencoder(Family):
             Network("decoder", "decode"),
         ),
         stride_px=STRIDE_PX,
+        tile_flags=corrections.LEAST_FLAG | corrections.SHIFTS_FLAG,
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
@@ -148,7 +164,7 @@ class Autoencoder(Family):
     @cached_property
     def costs(self) -> Costs:
         """What symbols cost the encoder."""
-        return Costs(self.bundle.tables)
+        return Costs(self.bundle.tables, spec.SHIFTS)
 
     @property
     def top_level(self) -> int:
@@ -187,24 +203,33 @@ class Autoencoder(Family):
     def quantise(self, latents: list[F32], level: Rates, tile: Area) -> Latents:
         """Return what is coded of a tile of a picture, of its latents as `transform` has them."""
 
-        def code(number: int, mean: U8, index: U8) -> Part:
+        least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
+
+        def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
             found = latents[part.grid][part.channels, rows, columns]
             exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
-            return quantise_part(self.costs, exact, index)
+            coded = exact.reshape(mean.shape)[:, where], index[:, where, None]
+            least[number], shifts[number] = corrections.best(*coded, part.bands, self.costs)
+            index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
+            return quantise_part(self.costs, exact, index * where)
 
-        return self.predict(level, tile.shape(STRIDE_PX), code)
+        found = self.predict(level, tile.shape(STRIDE_PX), code)
+        return replace(found, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
         """Return the latents of a tile; raises StreamError."""
+        top = self.prior.top_index
+        corrected = corrections.unpack(reader.flags, reader.side, len(CODING_ORDER), top, PART_BANDS)
 
-        def code(number: int, mean: U8, index: U8) -> Part:
-            return read_part(self.bundle.tables, reader, index)
+        def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
+            return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
 
-        return self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+        found = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+        return replace(found, corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
@@ -213,8 +238,8 @@ class Autoencoder(Family):
         z = spread(there, (spec.COLOUR_COUNT, *shape))
 
         def guessed(tile: Area) -> Latents:
-            def code(number: int, mean: U8, index: U8) -> Part:
-                return guess_part(self.bundle.tables, index, None if number else z[:, *tile.on(STRIDE_PX)])
+            def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
+                return guess_part(self.bundle.tables, index * where, None if number else z[:, *tile.on(STRIDE_PX)])
 
             return self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
 
@@ -271,11 +296,9 @@ class Autoencoder(Family):
                 index = level.index_said(bases, scale)
             else:
                 mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
-            if part.half is not None:
-                row, column = np.ogrid[: mean.shape[1], : mean.shape[2]]
-                coded = (row + column) % 2 == part.half
-                mean, index = np.where(coded, mean, np.uint8(spec.GRID_ZERO)), index * coded
-            parts.append(code(number, mean, index))
+            where = part.positions(mean.shape[1:])
+            mean = np.where(where, mean, np.uint8(spec.GRID_ZERO))
+            parts.append(code(number, mean, index, where))
             found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
             grids[part.grid][part.channels, :, :] += found
         return Latents(tuple(parts), tuple(grids))
@@ -297,4 +320,4 @@ class AutoencoderAnalysis:
     def code(self, level: int, tile: Area) -> Coded:
         """Return what is coded of a tile at a level."""
         latents = self._family.quantise(self._latents, self._family.prior.at_level(level), tile)
-        return Coded([(part.order, part.coded) for part in latents.parts])
+        return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))

@@ -83,6 +83,23 @@ def test_the_decoder_computes_the_same_pixels_as_torch_in_integers(model: Codec)
         assert len(np.unique(ours)) > 100
 
 
+def test_pixels_are_the_same_in_whatever_way_a_graph_is_run(model: Codec) -> None:
+    """With and without all that ONNX Runtime fuses and arranges anew, also of latents that no encoder makes."""
+    graph = export.decoder(model, quantised=True).SerializeToString()
+    random = np.random.default_rng(1)
+    levels = (onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL, onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    for spread in (10.0, 1e3, 1e6):
+        latents = random.normal(0, spread, (1, LATENTS, 5, 9)).astype(np.float32)
+        given = {"latents": latents, "rate": np.full((1, 16, 1, 1), 128, np.uint8)}
+        found = []
+        for level in levels:
+            options = onnxruntime.SessionOptions()
+            options.graph_optimization_level, options.intra_op_num_threads = level, 1
+            session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            found.append(session.run(None, given)[0])
+        assert np.array_equal(*found)
+
+
 def test_no_latents_lead_to_sums_that_float32_cannot_hold(model: Codec) -> None:
     """At the worst picture of latents, all at their limits with the signs of their weights, each sum stays exact."""
     fixed = export.Fixed(model)

@@ -21,6 +21,7 @@ from runtime.container import LATENTS  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families import autoencoder as family  # noqa: E402
 from runtime.families.autoencoder import CODING_ORDER, GRIDS, STRIDE_PX, Latents  # noqa: E402
+from runtime.latents import corrections  # noqa: E402
 from runtime.search import Target  # noqa: E402
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def test_symbols_are_those_of_torch_in_integers(
 @torch.no_grad()
 @pytest.mark.parametrize("level", [60, 130, 224])
 def test_rate_and_distortion_are_those_of_the_model(
-    tiny: Codec, model: "Model", picture: np.ndarray, level: int
+    tiny: Codec, model: "Model", picture: np.ndarray, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Which knows nothing of corrections."""
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
     ((found_bits, found_db),) = verify.bits_and_psnr(tiny, picture, [level])
     set_mode(model, "quant")
     shown, bits = model.code(tensor(picture), level / 32)
@@ -166,6 +169,15 @@ def test_a_size_and_a_psnr_can_be_asked_for(tiny: Codec, picture: np.ndarray) ->
     assert limit * 0.95 < len(search.encode(tiny, picture, Target(size_bytes=limit))) <= limit
     decoded = tiny.decode(search.encode(tiny, picture, Target(psnr_db=36)))
     assert abs(search.psnr(picture, decoded) - 36) < 0.5
+
+
+def test_pictures_unlike_photographs_keep_their_details(tiny: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that expects nothing somewhere would lose all that is there."""
+    fine = (np.indices((64, 128)).sum(0) % 2 * 255).astype(np.uint8)  # a checkerboard
+    data = tiny.encode(fine, 30)
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
+    plain = tiny.encode(fine, 30)
+    assert error(tiny.decode(data), fine) < 200 < error(tiny.decode(plain), fine) / 10
 
 
 # -- tiles and windows -------------------------------------------------------------------------------------------------
@@ -269,6 +281,8 @@ def test_flags_that_mean_nothing_are_refused(tiny: Codec, picture: np.ndarray) -
         tiny.decode(parts.but(level=225))
     with pytest.raises(StreamError, match="means nothing to bundle tiny"):
         tiny.decode(parts.but(flags=4))
-    with pytest.raises(StreamError, match="flags 0x1"):
-        tiny.decode(parts.with_section(LATENTS, bytes([body[0] | 0x10]) + body[1:]))
+    with pytest.raises(StreamError, match="flags 0x4"):
+        tiny.decode(parts.with_section(LATENTS, bytes([body[0] & 15 | 0x40]) + body[1:]))
+    with pytest.raises(StreamError, match="corrections of parts 0x40000, there are 18"):
+        tiny.decode(parts.with_section(LATENTS, bytes([body[0] & 15 | 0x10, 0, 0, 4]) + body[1:]))
     assert tiny.family.traits.stride_px == STRIDE_PX
