@@ -1,5 +1,7 @@
 """An autoencoder's graphs: ONNX Runtime computes the same integers as torch, and the encoder what torch computes."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,18 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
 import onnxruntime  # noqa: E402
+from PIL import Image  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from export import __main__ as command  # noqa: E402
 from export import autoencoder as export  # noqa: E402
 from export import verify  # noqa: E402
 from export.prior import Refused  # noqa: E402
-from models import autoencoder, wavelet  # noqa: E402
+from models import autoencoder, checkpoint, wavelet  # noqa: E402
 from models.autoencoder import BLOCK, LATENT_GRID, LATENTS, Codec, Config  # noqa: E402
 from models.layers import set_mode  # noqa: E402
+from runtime.bundle import bundle_id  # noqa: E402
+from runtime.codec import Codec as Runtime  # noqa: E402
 from runtime.latents import spec  # noqa: E402
 
 
@@ -155,6 +161,22 @@ def test_steps_and_scales_are_the_model_s(model: Codec) -> None:
     index = (arrays["scale_base"] >> spec.INDEX_BITS) / spec.INDEX_PER_OCTAVE + spec.INDEX_ZERO_LOG2
     assert np.abs(index - model.log2_scale.detach().numpy()).max() < 0.13
     assert all(0 < share < 1 for share in export.bounds(model, arrays).values())
+
+
+def test_the_command_makes_a_bundle_that_decodes_what_it_encodes(
+    model: Codec, photo: np.ndarray, tmp_path: Path
+) -> None:
+    checkpoint.save_slim(tmp_path / "tiny.pt", model, {"phases": []})
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(photo).save(tmp_path / "pictures" / "photo.png")
+    words = [str(tmp_path / "tiny.pt"), str(tmp_path / "tiny"), "--pictures", str(tmp_path / "pictures")]
+    assert command.main([*words, "--threads", "1"]) == 0
+    codec = Runtime(tmp_path / "tiny", threads=1)
+    codec.bundle.verify()
+    assert codec.bundle.family == "autoencoder" and codec.bundle.id == bundle_id(tmp_path / "tiny", export.NETWORKS)
+    assert all(0 < share < 1 for share in codec.bundle.manifest["exactness_bounds"].values())
+    errors = [np.mean((codec.decode(codec.encode(photo, q)).astype(float) - photo) ** 2) for q in (1, 50, 100)]
+    assert errors[2] < errors[1] < errors[0] and errors[2] < 12
 
 
 def test_weights_that_are_too_large_are_refused_by_name(model: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
