@@ -54,6 +54,8 @@ REACH = Reach(STRIDE_PX, STRIDE_PX)
 """What encoder and decoder may see beyond a window."""
 DC_REACH = Reach(256, 256)
 """What the wavelet of the DC sees beyond a window (28 blocks)."""
+MUCH = 2.5
+"""How many times as much leaving out must cost as coding does: a net may leave in latents what no pixel shows."""
 RATE_PLANES = 16
 """Values that tell the decoder the level: the level planes, then zero points."""
 
@@ -211,7 +213,7 @@ class Autoencoder(Family):
             found = latents[part.grid][part.channels, rows, columns]
             exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
             coded = exact.reshape(mean.shape)[:, where], index[:, where, None]
-            least[number], shifts[number] = corrections.best(*coded, part.bands, self.costs)
+            least[number], shifts[number] = corrections.best(*coded, part.bands, self.costs, MUCH)
             index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
             return quantise_part(self.costs, exact, index * where)
 

@@ -31,8 +31,6 @@ _MASK_BITS = 16
 _SHIFT_BITS = 4
 _POSITIONS = 1024
 """About so many positions of a part tell the encoder what pays: every so many-th row."""
-_MUCH = 1.5
-"""How many times as much leaving out must cost as coding does, or else photographs gain little and take more time."""
 _ROUNDED_UP = 0.33
 """Magnitudes from so much below a whole number on become that, roughly; chosen on validation pictures."""
 _BITS_OF_ERRORS = np.maximum(BITS_PER_SQUARED_STEP * BIN_MAGNITUDES**2 - 4.5, 0)
@@ -129,13 +127,16 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
 # -- the encoder's choice ----------------------------------------------------------------------------------------------
 
 
-def best(exact: F32, index: U8, bands: int, costs: Costs) -> tuple[int, tuple[int, ...]]:
+def best(exact: F32, index: U8, bands: int, costs: Costs, much: float = 1.5) -> tuple[int, tuple[int, ...]]:
     """Return the least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the
     scale indexes (n, h, w) that a network tells; 0 where they do not save the bits that they take themselves.
+
+    For a least scale index leaving out must cost `much` times what coding does: photographs else gain little and take
+    more time.
     """
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
     counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(costs.binned_bits))
-    least = _best_least(counts, costs.binned_bits)
+    least = _best_least(counts, costs.binned_bits, much)
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
@@ -165,7 +166,7 @@ def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
     return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
 
 
-def _best_least(by_band: I64, bits: F64) -> int:
+def _best_least(by_band: I64, bits: F64, much: float) -> int:
     """Return the least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of
     magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
@@ -178,4 +179,4 @@ def _best_least(by_band: I64, bits: F64) -> int:
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
     after = (costs * counts[0]).sum(axis=1) + np.append(0, harm.clip(0))
     which = int(after.argmin())
-    return which + 1 if before > _MUCH * after[which] + price else 0
+    return which + 1 if before > much * after[which] + price else 0
