@@ -10,6 +10,8 @@ from broken_streams import Parts
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnxruntime  # noqa: E402
+
 from export import verify  # noqa: E402
 from models.layers import set_mode  # noqa: E402
 from models.wavelet import NORM  # noqa: E402
@@ -22,6 +24,8 @@ from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families import autoencoder as family  # noqa: E402
 from runtime.families.autoencoder import CODING_ORDER, GRIDS, STRIDE_PX, Latents  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
+from runtime.networks.float_twin import float_twin  # noqa: E402
+from runtime.networks.providers import CPU  # noqa: E402
 from runtime.search import Target  # noqa: E402
 
 if TYPE_CHECKING:
@@ -178,6 +182,26 @@ def test_pictures_unlike_photographs_keep_their_details(tiny: Codec, monkeypatch
     monkeypatch.setattr(corrections, "best", lambda exact, index, bands, *others: (0, (0,) * bands))
     plain = tiny.encode(fine, 30)
     assert error(tiny.decode(data), fine) < 200 < error(tiny.decode(plain), fine) / 10
+
+
+def test_float_twins_of_encoder_and_decoder_show_nearly_the_same(
+    tiny: Codec, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another provider than the CPU runs."""
+    decoded = tiny.decode(tiny.encode(picture, 80)).astype(int)
+    sessions = {name: tiny.networks.session(name) for name in ("encoder", "decoder")}
+    for name in sessions:
+        model = float_twin((tiny.bundle.folder / f"{name}.onnx").read_bytes())
+        sessions[name] = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    monkeypatch.setattr(tiny.networks, "_sessions", tiny.networks._sessions | sessions)
+    from_twins = tiny.decode(tiny.encode(picture, 80)).astype(int)
+    assert abs(error(from_twins, picture) / error(decoded, picture) - 1) < 0.02
+    monkeypatch.setattr(
+        tiny.networks, "_sessions", tiny.networks._sessions | {"encoder": tiny.networks._load("encoder", CPU)}
+    )
+    data = tiny.encode(picture, 80)
+    difference = np.abs(tiny.decode(data).astype(int) - decoded)
+    assert difference.max() <= 1 and difference.mean() < 0.01
 
 
 # -- tiles and windows -------------------------------------------------------------------------------------------------
