@@ -83,7 +83,7 @@ def conv(x: np.ndarray, weight: np.ndarray, group: int = 1, **_: Any) -> np.ndar
 
 def sliced(x: np.ndarray, start: np.ndarray, end: np.ndarray, *axis_and_step: np.ndarray) -> np.ndarray:
     """Slice along one axis; an end far below 0 is that of going backwards."""
-    axis, step = [each.item() for each in axis_and_step] or (0, 1)
+    axis, step, *_ = *(each.item() for each in axis_and_step), *(0, 1)[len(axis_and_step) :]
     return x[(slice(None),) * axis + (slice(start.item(), None if end < -(1 << 40) else end.item(), step),)]
 
 
