@@ -35,7 +35,7 @@ from models.autoencoder import (
 )
 from models.layers import Chain, Conv
 from models.pyramid import LEVEL_PLANES, Start, Step
-from runtime.families.autoencoder import FAMILY
+from runtime.families.autoencoder import FAMILY, REACH
 
 NETWORKS = FAMILY.traits.networks
 FLOAT_OPERATORS = {
@@ -285,6 +285,10 @@ def integers(model: Codec) -> Arrays:
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Proven bounds, each a share of what its integers hold: those of export/prior.py, and the sums of the decoder's
-    linear path.
+    linear path. Raises Refused also where encoder or decoder see farther than windows are grown.
     """
+    for name, net in (("analysis", model.analysis), ("synthesis", model.synthesis)):
+        seen_px = BLOCK * max(1, sum(conv.padding for conv in net.convolutions()) if net is not None else 0)
+        if seen_px > min(REACH):
+            raise Refused(f"{name}: sees {seen_px} pixels beyond a window, at most {min(REACH)} are there")
     return prior.bounds(model, arrays) | {"linear_sums": Fixed(model).largest_sum / EXACT}

@@ -50,8 +50,8 @@ LUMA_GROUPS, CHROMA_GROUPS = ((1, 9), (9, 25), (25, 64)), ((1, 13), (13, 64))
 """The frequencies of the AC that are coded at a time."""
 LAYER_ENDS = (10, 14, 18)
 """Parts up to the end of each layer: the DC, low frequencies of luma, all others."""
-REACH = Reach(STRIDE_PX, STRIDE_PX)
-"""What encoder and decoder may see beyond a window."""
+REACH = Reach(48, 48)
+"""What encoder and decoder may see beyond a window: 6 blocks."""
 DC_REACH = Reach(256, 256)
 """What the wavelet of the DC sees beyond a window (28 blocks)."""
 MUCH = 2.5
@@ -189,7 +189,7 @@ class Autoencoder(Family):
         ac = np.empty((AC, *whole.shape(BLOCK_PX)), np.float32)
         low = np.empty((spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
         for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
-            seen = part.grown(REACH, STRIDE_PX, whole)
+            seen = part.grown(REACH, BLOCK_PX, whole)
             pixels = np.ascontiguousarray(cropped(rgb, seen).transpose(2, 0, 1))
             (latents,) = self.networks.run("encoder", pixels)
             blocks = latents[:, *part.within(seen, BLOCK_PX)].reshape(spec.COLOUR_COUNT, BANDS, *part.shape(BLOCK_PX))
@@ -212,8 +212,9 @@ class Autoencoder(Family):
             rows, columns = tile.on(GRIDS[part.grid][1])
             found = latents[part.grid][part.channels, rows, columns]
             exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
-            coded = exact.reshape(mean.shape)[:, where], index[:, where, None]
-            least[number], shifts[number] = corrections.best(*coded, part.bands, self.costs, MUCH)
+            some, (n, h, w) = np.flatnonzero(where), mean.shape
+            coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
+            least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, MUCH)
             index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
             return quantise_part(self.costs, exact, index * where)
 
@@ -256,9 +257,9 @@ class Autoencoder(Family):
         blocks = Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
         height, width = even_sides(wanted, self.window_px, STRIDE_PX)
         for strip in cut(wanted, (height, wanted.right)):
-            blocks.forget(strip.grown(REACH, STRIDE_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
+            blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
             for part in cut(strip, (height, width)):
-                seen = part.grown(REACH, STRIDE_PX, whole)
+                seen = part.grown(REACH, BLOCK_PX, whole)
                 yield part, self.synthesise(level, blocks, seen, whole)[part.within(seen, 1)]
 
     def synthesise(self, level: Rates, blocks: Blocks, seen: Area, whole: Area) -> U8:

@@ -105,8 +105,8 @@ class _Twin:
                 moved = self.grid(node.outputs[0], zero)
                 self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
             elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
-                zero = self.constant(f"{node.inputs[0]}.zero", self.zero[node.inputs[0]])
-                self.node("Add", [f"{node.inputs[0]}.centred", zero], node.outputs[0])
+                name = node.inputs[0]
+                self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
             elif node.kind == "Round":
                 self.floored(node.inputs[0], node.outputs[0])
             elif any(name in self.zero for name in node.inputs):

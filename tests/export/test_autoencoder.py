@@ -186,6 +186,12 @@ def test_the_command_makes_a_bundle_that_shows_what_the_model_does(
         assert verify.psnr(found, rgb) == pytest.approx(verify.psnr(expected, rgb), abs=0.3)
 
 
+def test_a_net_that_sees_too_far_is_refused_by_name() -> None:
+    model = Codec(Config(state=8, nets=8, net_blocks=4))
+    with pytest.raises(Refused, match="analysis: sees 64 pixels beyond a window, at most 48"):
+        export.bounds(model, export.integers(model))
+
+
 def test_weights_that_are_too_large_are_refused_by_name(model: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model.linear_synthesis, "start", 1e3 * model.linear_synthesis.start)
     with pytest.raises(Refused, match="linear_synthesis"):
