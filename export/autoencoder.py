@@ -1,7 +1,7 @@
 """The graphs of an autoencoder: encoder, decoder and those of the prior; and the proof that the decoder is exact.
 
-encoder  pixels u8 (1, 3, H, W) -> latents float (1, 192, H/8, W/8), in pixel levels. Not exact: only encoders run it.
-decoder  latents, rate u8 (1, 16, 1, 1) -> pixels u8 (1, 3, H, W). The same on every CPU: latents are rounded to whole
+encoder  pixels u8 (N, 3, H, W) -> latents float (N, 192, H/8, W/8), in pixel levels. Not exact: only encoders run it.
+decoder  latents, rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, H, W). The same on every CPU: latents are rounded to whole
          units of 2^-latent_bits, the linear path is float convolutions of whole numbers by whole numbers whose sums
          stay below 2^24 (so that their order does not matter) and that are then added one by one, and the net is
          made of QLinearConv and QLinearAdd.
@@ -100,6 +100,10 @@ def _float(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
 
+def _u8(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, shape)
+
+
 def _per_channel(g: Graph, name: str, values: np.ndarray) -> str:
     return g.constant(name, values.astype(np.float32).reshape(1, -1, 1, 1))
 
@@ -139,18 +143,18 @@ def _on_grid(g: Graph, x: str, name: str) -> str:
 
 
 def decoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """latents (1, 192, h, w), rate u8 (1, 16, 1, 1) -> pixels u8 (1, 3, 8 h, 8 w)."""
+    """latents (N, 192, h, w), rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, 8 h, 8 w)."""
     fixed = Fixed(model)
     g = Graph("decoder", quantised)
-    g.inputs.append(_float("latents", [1, LATENTS, "height", "width"]))
-    g.outputs.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, COLOURS, "rows", "columns"]))
+    g.inputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
+    g.outputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
     x = g.node("Mul", ["latents", _per_channel(g, "latent_units", 2.0**fixed.latent_bits)], "latents.scaled")
     x = g.node("Round", [x], "latents.whole")
     limit = [_per_channel(g, f"limit_{name}", sign * fixed.limits) for name, sign in (("low", -1), ("high", 1))]
     x = g.node("Min", [g.node("Max", [x, limit[0]], "latents.low"), limit[1]], "latents.fixed")
 
     y = _linear(g, x, fixed)
-    g.inputs.append(helper.make_tensor_value_info("rate", TensorProto.UINT8, [1, 2 * LEVEL_PLANES, 1, 1]))
+    g.inputs.append(_u8("rate", ["pictures", 2 * LEVEL_PLANES, 1, 1]))
     if model.synthesis is not None:
         y = g.node("Add", [y, _correction(g, model.synthesis, model, x, fixed)], "corrected")
 
@@ -209,10 +213,10 @@ def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str
 
 
 def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """pixels u8 (1, 3, H, W), sides multiples of 64 -> latents (1, 192, H/8, W/8), in pixel levels."""
+    """pixels u8 (N, 3, H, W), sides multiples of 8 -> latents (N, 192, H/8, W/8), in pixel levels."""
     g = Graph("encoder", quantised)
-    g.inputs.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, COLOURS, "rows", "columns"]))
-    g.outputs.append(_float("latents", [1, LATENTS, "height", "width"]))
+    g.inputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
+    g.outputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
     x = g.node("Cast", ["pixels"], "pixels.float", to=TensorProto.FLOAT)
     x = g.node("Sub", [x, g.constant(f"float_{HALF:g}", np.float32(HALF))], "pixels.centred")
     colours = (np.array(wavelet.COLOURS) / wavelet.ONE).astype(np.float32)

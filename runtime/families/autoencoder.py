@@ -10,7 +10,7 @@ other tiles; encoder, wavelet and decoder see the whole picture, in windows that
 docs/format/autoencoder.md tells all of it in whole numbers.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
-from runtime.families.base import Coded, Family, Traits
+from runtime.families.base import Coded, Family, Stacks, Traits
 from runtime.latents import corrections, rates, spec, values, wavelet
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
@@ -142,7 +142,7 @@ class PartCoder(Protocol):
         ...
 
 
-class Autoencoder(Family):
+class Autoencoder(Family, Stacks):
     """Encodes and decodes with the weights of one bundle."""
 
     traits = Traits(
@@ -181,26 +181,29 @@ class Autoencoder(Family):
 
     def analyse(self, rgb: U8, options: Mapping[str, Any]) -> "AutoencoderAnalysis":
         """Return what no level changes of a picture (H, W, 3)."""
-        return AutoencoderAnalysis(self, self.transform(rgb), rgb.shape[:2])
+        (analysis,) = self.analyse_stack(rgb[None], options)
+        return analysis
 
-    def transform(self, rgb: U8) -> list[F32]:
-        """Return the latents of a picture (H, W, 3) in 1/16 pixel level: z, details of the DC, AC, as GRIDS tells."""
-        whole = padded(rgb.shape[0], rgb.shape[1], STRIDE_PX)
-        ac = np.empty((AC, *whole.shape(BLOCK_PX)), np.float32)
-        low = np.empty((spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
+    def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> list["AutoencoderAnalysis"]:
+        """Return what no level changes of pictures (N, H, W, 3)."""
+        return [AutoencoderAnalysis(self, latents) for latents in self.transform(rgb)]
+
+    def transform(self, rgb: U8) -> list[list[F32]]:
+        """Return the latents of each of pictures (N, H, W, 3) in 1/16 pixel level: z, details of the DC, AC, as GRIDS
+        tells.
+        """
+        whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
+        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
+        low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
         for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
             seen = part.grown(REACH, BLOCK_PX, whole)
-            pixels = np.ascontiguousarray(cropped(rgb, seen).transpose(2, 0, 1))
-            (latents,) = self.networks.run("encoder", pixels)
-            blocks = latents[:, *part.within(seen, BLOCK_PX)].reshape(spec.COLOUR_COUNT, BANDS, *part.shape(BLOCK_PX))
-            np.multiply(blocks[:, 0], 1 << spec.COEFFICIENT_BITS, out=low[:, *part.on(BLOCK_PX)])
-            into = ac.reshape(spec.COLOUR_COUNT, BANDS - 1, *ac.shape[1:])[:, :, *part.on(BLOCK_PX)]
-            np.multiply(blocks[:, 1:], 1 << spec.COEFFICIENT_BITS, out=into)
-        grids = [ac]
-        for _ in range(DC_LEVELS):
-            low, details = wavelet.split(low)
-            grids.insert(0, details)
-        return [low, *grids]
+            pixels = np.stack([cropped(picture, seen) for picture in rgb]).transpose(0, 3, 1, 2)
+            (latents,) = self.networks.run_stack("encoder", np.ascontiguousarray(pixels))
+            blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
+            blocks = blocks[..., *part.within(seen, BLOCK_PX)]
+            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *part.on(BLOCK_PX)])
+            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *part.on(BLOCK_PX)])
+        return [_grids(*each) for each in zip(low, ac, strict=True)]
 
     def quantise(self, latents: list[F32], level: Rates, tile: Area) -> Latents:
         """Return what is coded of a tile of a picture, of its latents as `transform` has them."""
@@ -252,18 +255,34 @@ class Autoencoder(Family):
         self, header: Header, tiles: Callable[[Area], Latents], wanted: Area, enhance: bool
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
-        level, whole = self.prior.at_level(header.level), padded(header.height, header.width, STRIDE_PX)
-        sides = header.tile_px, header.tile_px
-        blocks = Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
+        for part, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
+            yield part, rgb
+
+    def render_stack(
+        self, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Latents]], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, in pixels, and the RGB (N, h, w, 3) of each."""
+        levels = [self.prior.at_level(header.level) for header in headers]
+        whole, sides = padded(headers[0].height, headers[0].width, STRIDE_PX), (headers[0].tile_px,) * 2
+
+        def blocks_of(tiles: Callable[[Area], Latents]) -> Blocks:
+            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
+
+        stack = [blocks_of(each) for each in tiles]
+        rates = np.full((len(levels), RATE_PLANES, 1, 1), spec.GRID_ZERO, np.uint8)
+        rates[:, : spec.LEVEL_PLANES, 0, 0] = [level.planes for level in levels]
         height, width = even_sides(wanted, self.window_px, STRIDE_PX)
         for strip in cut(wanted, (height, wanted.right)):
-            blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
+            for blocks in stack:
+                blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
             for part in cut(strip, (height, width)):
                 seen = part.grown(REACH, BLOCK_PX, whole)
-                yield part, self.synthesise(level, blocks, seen, whole)[part.within(seen, 1)]
+                latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
+                (pixels,) = self.networks.run_stack("decoder", np.stack(latents), rates)
+                yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
 
-    def synthesise(self, level: Rates, blocks: Blocks, seen: Area, whole: Area) -> U8:
-        """Return RGB (h, w, 3) of an area of the whole, right but for what lies within REACH of its edges."""
+    def latents(self, level: Rates, blocks: Blocks, seen: Area, whole: Area) -> F32:
+        """Return the latents (192, h, w) in pixel levels of an area of the whole."""
         wide = seen.grown(DC_REACH, STRIDE_PX, whole)
         low, *details = (self.dequantise(level, blocks.take(wide, grid), grid) for grid in range(1 + DC_LEVELS))
         for detail in details:
@@ -272,10 +291,7 @@ class Autoencoder(Family):
         latents[:, 0] = low[:, *seen.within(wide, BLOCK_PX)]
         ac = self.dequantise(level, blocks.take(seen, len(GRIDS) - 1), len(GRIDS) - 1)
         latents[:, 1:] = ac.reshape(spec.COLOUR_COUNT, BANDS - 1, *ac.shape[1:])
-        rate = np.full((RATE_PLANES, 1, 1), spec.GRID_ZERO, np.uint8)
-        rate[: spec.LEVEL_PLANES, 0, 0] = level.planes
-        (pixels,) = self.networks.run("decoder", latents.reshape(-1, *latents.shape[2:]), rate)
-        return pixels.transpose(1, 2, 0)
+        return latents.reshape(-1, *latents.shape[2:])
 
     def dequantise(self, level: Rates, found: I16, grid: int) -> F32:
         """Return the latents (n, h, w) in pixel levels of values of one of GRIDS."""
@@ -313,8 +329,8 @@ FAMILY = Autoencoder
 class AutoencoderAnalysis:
     """The latents of a picture."""
 
-    def __init__(self, family: Autoencoder, latents: list[F32], size: tuple[int, int]):
-        self._family, self._latents, self._size = family, latents, size
+    def __init__(self, family: Autoencoder, latents: list[F32]):
+        self._family, self._latents = family, latents
 
     def flag(self, level: int) -> bool:
         """Return False: the family has no flag."""
@@ -324,3 +340,12 @@ class AutoencoderAnalysis:
         """Return what is coded of a tile at a level."""
         latents = self._family.quantise(self._latents, self._family.prior.at_level(level), tile)
         return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+
+
+def _grids(low: F32, ac: F32) -> list[F32]:
+    """Return z, details of the DC and AC of the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
+    grids = [ac.reshape(-1, *ac.shape[2:])]
+    for _ in range(DC_LEVELS):
+        low, details = wavelet.split(low)
+        grids.insert(0, details)
+    return [low, *grids]

@@ -25,7 +25,7 @@ _registered: set[str] = set()
 class Networks:
     """Runs the networks of a bundle folder; `networks` says which may run elsewhere than on the CPU.
 
-    Arrays have no batch axis. Sessions may be shared by threads. Raises InputError for a provider that is not there and
+    Sessions may be shared by threads. Raises InputError for a provider that is not there and
     BundleError where a graph does not load.
     """
 
@@ -71,9 +71,14 @@ class Networks:
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
+        return [output[0] for output in self.run_stack(name, *(x[None] for x in inputs))]
+
+    def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the network's outputs for its inputs, both in graph order and with the batch axis, which only encoder
+        and decoder of an autoencoder have longer than 1.
+        """
         session = self.session(name)
-        named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
-        return [output[0] for output in session.run(None, named)]
+        return session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)})
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
