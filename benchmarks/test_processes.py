@@ -7,7 +7,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import processes
 from benchmarks.measures import enlarge
-from runtime import container, pixels
+from runtime import container
+from runtime.pictures.read import read
 
 ROUNDS = 5
 MEGAPIXELS = 6
@@ -37,7 +38,7 @@ def test_compress(benchmark: BenchmarkFixture, picture_file: Path, tmp_path: Pat
         warmup_rounds=1,
     )
     header, _ = container.unpack(stream.read_bytes())
-    assert (header.height, header.width) == pixels.read(picture_file).pixels.shape[:2]
+    assert (header.height, header.width) == read(picture_file).pixels.shape[:2]
 
 
 @pytest.mark.benchmark(group="cold start")
@@ -51,7 +52,7 @@ def test_decompress(benchmark: BenchmarkFixture, picture_file: Path, tmp_path: P
         rounds=ROUNDS,
         warmup_rounds=1,
     )
-    assert pixels.read(decoded).pixels.shape == pixels.read(picture_file).pixels.shape
+    assert read(decoded).pixels.shape == read(picture_file).pixels.shape
 
 
 @pytest.mark.benchmark(group="memory")

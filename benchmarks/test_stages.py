@@ -13,11 +13,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
-from runtime import alpha, container, pixels
+from runtime import alpha, container
 from runtime.codec import Codec, pack_tile, read_tile
 from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
 from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 
 COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
 """So many of a tile's values, z first, make the low band that the finer ones are joined to."""
@@ -50,8 +52,8 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
 @pytest.mark.benchmark(group="pixels")
 def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
-    pixels.write(path, picture)
-    assert np.array_equal(benchmark(pixels.read, path).pixels, picture)
+    write(path, picture)
+    assert np.array_equal(benchmark(read, path).pixels, picture)
 
 
 @pytest.mark.benchmark(group="pixels")

@@ -7,22 +7,30 @@ import argparse
 import glob
 import json
 import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from enum import Enum
+from functools import cache, partial
 from pathlib import Path
-from types import FrameType
 
-from runtime.commands import STREAM, complain, parse_threads, reason, say, size, stderr_ours
-from runtime.errors import CodecError, InputError
+from runtime.atomic import make_folder
+from runtime.commands import parse_threads
+from runtime.console import STREAM, complain, reason, say, shown, size, trace
+from runtime.errors import InputError
 
 _MOST_PROCESSES = 61
 """Windows cannot wait for more."""
+
+
+class Existing(Enum):
+    """What becomes of a target that exists."""
+
+    KEEP = "it is kept, and the job fails"
+    SKIP = "it is kept, and the job is left out"
+    OVERWRITE = "it is replaced"
 
 
 @dataclass(frozen=True)
@@ -31,15 +39,21 @@ class Job:
 
     source: Path
     target: Path
+    existing: Existing
     make_folder: bool = False
     """The target's folder is to be made if it is not there."""
-    error: CodecError | OSError | None = None
+    error: Exception | None = None
     """Why it cannot even begin."""
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether a target that exists is replaced."""
+        return self.existing is Existing.OVERWRITE
 
 
 @dataclass(frozen=True)
 class Done:
-    """What one job came to."""
+    """What a job came to that went well."""
 
     bytes_in: int
     bytes_out: int
@@ -53,8 +67,24 @@ class Done:
     damaged: bool = False
 
 
+@dataclass(frozen=True)
+class Failed:
+    """What a job came to that did not."""
+
+    reason: str
+    """One line."""
+    trace: str = ""
+    """Where it failed, for developers."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A job that was left out, as its target exists."""
+
+
+Outcome = Done | Failed | Skipped
 Work = Callable[[Job], Done]
-"""Does one job; raises CodecError, OSError or MemoryError."""
+"""Does one job, and raises whatever its libraries raise."""
 
 
 # --- which files ------------------------------------------------------------------------------------------------------
@@ -64,7 +94,7 @@ _Entry = tuple[Path, Path | None]
 
 
 def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tuple[list[Job], list[Path]]:
-    """Returns a job for each input, once the cheap checks hold: inputs there, outputs free; and the files left out.
+    """Return a job for each input, once the cheap checks hold: inputs there, outputs free; and the files left out.
 
     Outputs get the suffix; accepted are the suffixes that count in a folder, whose other files are left out. A check
     that fails is the job's error. Raises InputError where the arguments do not go together.
@@ -73,6 +103,7 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tu
         raise InputError(f"{args.input[1]} is given as a second input; for an output give -o {args.input[1]}")
     entries = dict.fromkeys(entry for text in args.input for entry in _expand(text, accepted, args.recursive))
     found = [(source, below) for source, below in entries if below is not None]
+    existing = Existing.OVERWRITE if args.force else Existing.SKIP if args.skip_existing else Existing.KEEP
     several = len(found) > 1 or any(Path(text).is_dir() for text in args.input)
     if several and args.output == "-":
         raise InputError("-o - takes one file; give a folder to -o")
@@ -92,24 +123,24 @@ def plan(args: argparse.Namespace, suffix: str, accepted: Collection[str]) -> tu
                 raise InputError(f"{source} is a {suffix} file already")
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
-            _check(source, target, args.force, into_folder)
+            _check(source, target, into_folder)
             taker = takers.setdefault(os.path.abspath(target), source)
             if taker != source:
                 raise InputError(f"{source}: its output {target} is also that of {taker}; name another with -o")
-        except (CodecError, OSError) as error:
-            jobs.append(Job(source, target, error=error))
+        except Exception as error:
+            jobs.append(Job(source, target, existing, error=error))
         else:
-            jobs.append(Job(source, target, into_folder))
+            jobs.append(Job(source, target, existing, into_folder))
     return jobs, [source for source, below in entries if below is None]
 
 
 def _renamed(path: Path, suffix: str) -> Path:
-    """Returns the path with another suffix; `.` and `/`, folders that have no name, as they are."""
+    """Return the path with another suffix; `.` and `/`, folders that have no name, as they are."""
     return path.with_suffix(suffix) if path.name else path
 
 
 def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_Entry]:
-    """Yields each file that an input stands for."""
+    """Yield each file that an input stands for."""
     path = Path(text)
     if text == "-":
         yield STREAM, Path("stdin")
@@ -130,7 +161,7 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_
 
 
 def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
-    """Yields the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
     cannot be read, which _check refuses.
     """
     unread: list[OSError] = []
@@ -141,8 +172,8 @@ def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
     yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
 
 
-def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
-    """Raises InputError or OSError unless source is a file and target may be written."""
+def _check(source: Path, target: Path, into_folder: bool) -> None:
+    """Raise InputError or OSError unless source is a file and target may be written."""
     if source != STREAM:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
@@ -154,10 +185,8 @@ def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
         raise InputError(f"{target} is a directory; give a file name to -o")
     if target.exists() and source != STREAM and target.samefile(source):
         raise InputError(f"{source} is input and output at once; name another output with -o")
-    if not make_folder and not target.parent.is_dir():
+    if not into_folder and not target.parent.is_dir():
         raise InputError(f"{target.parent} is not a folder; create it first")
-    if target.is_file() and not force:
-        raise InputError(f"{target} exists; use -f to overwrite it or -o to name another")
 
 
 # --- doing it ---------------------------------------------------------------------------------------------------------
@@ -166,7 +195,7 @@ def _check(source: Path, target: Path, force: bool, make_folder: bool) -> None:
 def run(
     jobs: list[Job], prepare: Callable[[], Work], line: Callable[[Job, Done], str], args: argparse.Namespace
 ) -> tuple[int, list[Done]]:
-    """Runs the work that prepare returns on each job and returns the exit status, and what the good ones came to.
+    """Run the work that prepare returns on each job and return the exit status, and what the good ones came to.
 
     Prints the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
     With several at a time `prepare` runs in each of their processes too, so it must be one that can be pickled.
@@ -174,118 +203,101 @@ def run(
     at_a_time, _ = parse_threads(args)
     several, start = len(jobs) > 1, time.perf_counter()
     good: list[Done] = []
+    skipped = 0
 
-    def tell(job: Job, outcome: Done | Exception) -> None:
-        if isinstance(outcome, Done):
+    def tell(job: Job, outcome: Outcome) -> None:
+        nonlocal skipped
+        if isinstance(outcome, Failed):
+            message = outcome.reason
+            named = several and str(job.source) not in message
+            complain(f"{job.source}: {message}" if named else message, outcome.trace)
+        elif isinstance(outcome, Skipped):
+            skipped += 1
+            if not (args.quiet or args.json):
+                say(job.target, f"{shown(job.source)} skipped: {shown(job.target)} exists")
+        else:
             good.append(outcome)
             for note in [] if args.quiet else outcome.notes:
                 complain(f"warning: {job.source}: {note}")
             if not (args.quiet or args.json):
                 say(job.target, line(job, outcome))
-        else:
-            message = reason(outcome)
-            complain(f"{job.source}: {message}" if several and str(job.source) not in message else message)
         if args.json:
             say(job.target, _json(job, outcome))
 
-    with _outcomes(prepare, jobs, at_a_time) as outcomes, _progress(len(jobs), args.quiet) as step:
+    with closing(_outcomes(prepare, jobs, at_a_time)) as outcomes, _progress(len(jobs), args.quiet) as step:
         for job, outcome in zip(jobs, outcomes, strict=True):
             with step():
                 tell(job, outcome)
     if several and not (args.quiet or args.json):
         total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
         seconds = time.perf_counter() - start
-        say(jobs[0].target, f"{len(good)} of {len(jobs)} files, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
-    return 0 if len(good) == len(jobs) else 1, good
+        files = f"{len(good)} of {len(jobs)} files" + (f", {skipped} skipped" if skipped else "")
+        say(jobs[0].target, f"{files}, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
+    return 0 if len(good) + skipped == len(jobs) else 1, good
 
 
-def _attempt(work: Work, job: Job) -> Done | Exception:
+def _outcomes(prepare: Callable[[], Work], jobs: list[Job], at_a_time: int) -> Generator[Outcome, None, None]:
+    """Yield the outcomes in the order of the jobs; what has not begun when this is closed is given up."""
+    here = cache(partial(_ready, prepare))  # not before there is something to do
+    sent = [number for number, job in enumerate(jobs) if job.source != STREAM and _settled(job) is None]
+    processes = min(at_a_time, len(sent), _MOST_PROCESSES)
+    if processes < 2:
+        yield from (_settled(job) or here()(job) for job in jobs)
+        return
+    here()  # fails in one line, where it fails
+    # in one process numpy's many small calls would wait for each other
+    from runtime.workers import results  # 30 ms that one file does not need
+
+    elsewhere, known = set(sent), dict[int, Outcome]()
+    with closing(results(partial(_ready, prepare), [jobs[number] for number in sent], processes, Failed)) as found:
+        for number, job in enumerate(jobs):
+            while number in elsewhere and number not in known and (more := next(found, None)):
+                known[sent[more[0]]] = more[1]
+            outcome = known.pop(number) if number in known else _settled(job)
+            yield outcome or here()(job)
+
+
+def _ready(prepare: Callable[[], Work]) -> Callable[[Job], Outcome]:
+    """Return what attempts a job."""
+    return partial(_attempt, prepare())
+
+
+def _attempt(work: Work, job: Job) -> Outcome:
+    """Return what a job comes to, whatever its libraries raise."""
+    settled = _settled(job)
+    if settled:
+        return settled
     try:
         if job.make_folder:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(job.target.parent)
         return work(job)
-    except BrokenPipeError:  # nobody reads on: nothing is wrong with this file
-        raise
-    except (CodecError, OSError, MemoryError) as error:
-        return error
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) and job.target == STREAM:
+            raise  # nobody reads on: nothing is wrong with this file
+        appeared = isinstance(error, FileExistsError) and _settled(job)
+        return appeared or Failed(reason(error), trace(error))
 
 
-@contextmanager
-def _outcomes(prepare: Callable[[], Work], jobs: list[Job], at_a_time: int) -> Iterator[Iterator[Done | Exception]]:
-    """Yields the outcomes in the order of the jobs; what has not begun when it ends is given up."""
-    here = cache(prepare)  # not before there is something to do
-    if at_a_time == 1 or len(jobs) == 1:
-        yield (job.error or _attempt(here(), job) for job in jobs)
-        return
-    if any(job.error is None for job in jobs):
-        here()  # fails in one line, where it fails
-    # in one process numpy's many small calls would wait for each other
-    from concurrent.futures import ProcessPoolExecutor  # 20 ms that one file does not need
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    workers = min(at_a_time, len(jobs), _MOST_PROCESSES)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (prepare,))
+def _settled(job: Job) -> Outcome | None:
+    """Return what a job comes to that cannot or need not begin, None for others."""
+    if job.error:
+        return Failed(reason(job.error), trace(job.error))
+    if job.overwrite or job.target == STREAM:
+        return None
     try:
-        with _ctrl_c_put_off():
-            given = [None if job.error or job.source == STREAM else pool.submit(_next, job) for job in jobs]
-        yield (
-            job.error or (_attempt(here(), job) if future is None else future.result())
-            for job, future in zip(jobs, given, strict=True)
-        )
-    except BrokenProcessPool:
-        raise InputError("one of the processes was ended from outside, perhaps for its memory; use fewer -j") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _ctrl_c_put_off() -> Iterator[None]:
-    """Lets Ctrl-C wait, and never reach processes that are started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_work: Work
-"""Of a process that does jobs for another."""
-
-
-def _begin(prepare: Callable[[], Work]) -> None:
-    """Makes this process ready to do jobs for another, which alone speaks and hears Ctrl-C; it ends with the other."""
-    from multiprocessing import parent_process
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise InputError(f"its process was ended by {signal.Signals(number).name}")
-
-    def end_with_parent() -> None:
-        parent = parent_process()
-        assert parent is not None
-        parent.join()
-        os._exit(1)
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
-            signal.signal(getattr(signal, name), end)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    sys.stderr = open(os.devnull, "w")
-    global _work
-    _work = prepare()
-
-
-def _next(job: Job) -> Done | Exception:
-    return _attempt(_work, job)
+        if not job.target.is_file():
+            return None
+        empty = job.target.stat().st_size == 0
+    except OSError as error:
+        return Failed(reason(error), trace(error))
+    if job.existing is Existing.KEEP:
+        return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
+    return Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped()
 
 
 @contextmanager
 def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Yields the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
+    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
     if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
         yield nullcontext
         return
@@ -298,24 +310,22 @@ def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextM
 
         @contextmanager
         def step() -> Iterator[None]:
-            with stderr_ours():
-                bar.clear()
+            bar.clear()
             yield
             bar.n += 1
-            with stderr_ours():
-                bar.refresh()
+            bar.refresh()
 
         yield step
 
 
-def _json(job: Job, outcome: Done | Exception) -> str:
-    """Returns a job and its outcome as one line of JSON; what a failed one has not is null."""
+def _json(job: Job, outcome: Outcome) -> str:
+    """Return a job and its outcome as one line of JSON; what one has not that failed or was skipped is null."""
     found: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
     if isinstance(outcome, Done):
         found |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
         found |= {"height": outcome.shape[0], "width": outcome.shape[1]}
-        found |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes, "error": None}
+        found |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
     else:
-        missing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms")
-        found |= dict.fromkeys(missing) | {"warnings": [], "error": reason(outcome)}
-    return json.dumps(found)
+        found |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
+    error = outcome.reason if isinstance(outcome, Failed) else None
+    return json.dumps(found | {"skipped": isinstance(outcome, Skipped), "error": error})

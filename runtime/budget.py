@@ -17,10 +17,13 @@ _SPENT = 8
 _ATTEMPTS = 6
 
 
-def seconds(text: str, option: str) -> float:
-    """Returns a duration such as 500ms, 10s, 5min, 1h or day in seconds; InputError for anything else and for 0."""
+def seconds(text: str, option: str, or_zero: bool = False) -> float:
+    """Return a duration such as 500ms, 10s, 5min, 1h or day in seconds; InputError for anything else.
+
+    0 is one only with or_zero.
+    """
     found = _DURATION.fullmatch(text.strip().lower())
-    if found is None or found[2] not in _SECONDS or text.strip() == "" or float(found[1] or 1) == 0:
+    if found is None or found[2] not in _SECONDS or text.strip() == "" or float(found[1] or 1) == 0 and not or_zero:
         raise InputError(f"{option} {text} is no length of time; give a number with ms, s, min, h or d")
     return float(found[1] or 1) * _SECONDS[found[2]]
 

@@ -1,6 +1,6 @@
-"""What the commands share: their options, their words on stdout and stderr, their exit status.
+"""What the commands share: their options, how they read and write, their exit status.
 
-Which files they take is told in `batch.py`.
+What they say is in `console.py`, which files they take in `batch.py`.
 """
 
 import argparse
@@ -14,17 +14,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from runtime.atomic import write_whole
+from runtime.console import STREAM, complain, reason, trace
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
-from runtime.errors import CodecError, InputError
+from runtime.errors import InputError
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
-# numpy, when it is loaded, would start threads for products of matrices, of which there are none here
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-STREAM = Path("-")
-"""stdin as an input, stdout as an output."""
+os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
 _INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128
@@ -33,7 +31,9 @@ its number, to what another signal ended."""
 
 
 def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """Returns the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
+    """Return the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
+    # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
     return argparse.ArgumentParser(
         prog=f"{called}{name}",
@@ -44,11 +44,15 @@ def parser(name: str, description: str, examples: str) -> argparse.ArgumentParse
 
 
 def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
-    """Adds the arguments that compress and decompress have in common."""
+    """Add the arguments that compress and decompress have in common."""
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
-    add("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    existing = to.add_mutually_exclusive_group()
+    existing.add_argument("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="leave out inputs whose outputs exist, as after half of a folder"
+    )
     add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
@@ -61,7 +65,7 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
 
 
 def exit_status(work: Callable[[], int | None]) -> int:
-    """Runs work and returns its status or 0, or 1 after one line on stderr that says what went wrong.
+    """Run work and return its status or 0, or 1 after one line on stderr that says what went wrong.
 
     SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
     """
@@ -71,15 +75,15 @@ def exit_status(work: Callable[[], int | None]) -> int:
     except BrokenPipeError:  # as with `| head`: nothing to complain of, and nowhere to print on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
-    except (CodecError, OSError, MemoryError) as error:
-        complain(reason(error))
     except _Ended as end:
         complain(signal.Signals(end.number).name)
         return _KILLED + end.number
     except KeyboardInterrupt:
         complain("interrupted")
         return _INTERRUPTED
-    return 1
+    except Exception as error:
+        complain(reason(error), trace(error))
+        return 1
 
 
 class _Ended(KeyboardInterrupt):
@@ -91,7 +95,7 @@ class _Ended(KeyboardInterrupt):
 
 @contextmanager
 def _endable() -> Iterator[None]:
-    """Lets the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
+    """Let the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
 
     def end(number: int, frame: FrameType | None) -> None:
         for one in before:
@@ -115,7 +119,7 @@ def _endable() -> Iterator[None]:
 
 
 def number(text: str, option: str, low: float, high: float) -> float:
-    """Returns the number in an option's text; InputError unless it is from low to high."""
+    """Return the number in an option's text; InputError unless it is from low to high."""
     try:
         value = float(text)
     except ValueError:
@@ -126,23 +130,23 @@ def number(text: str, option: str, low: float, high: float) -> float:
 
 
 def parse_max_pixels(args: argparse.Namespace) -> int:
-    """Returns the most pixels that a picture may have."""
+    """Return the most pixels that a picture may have."""
     return MAX_PIXELS if args.max_pixels is None else int(number(args.max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2))
 
 
 def parse_threads(args: argparse.Namespace) -> tuple[int, int | None]:
-    """Returns the files at a time and the threads of each, None for the default; a fraction is rounded down."""
+    """Return the files at a time and the threads of each, None for the default; a fraction is rounded down."""
     jobs, threads = int(number(args.jobs, "-j", 1, _MOST_THREADS)), thread_count(args.threads)
     return jobs, 1 if threads is None and jobs > 1 else threads
 
 
 def thread_count(text: str | None) -> int | None:
-    """Returns the number in --threads, None without one; a fraction is rounded down."""
+    """Return the number in --threads, None without one; a fraction is rounded down."""
     return None if text is None else int(number(text, "--threads", 1, _MOST_THREADS))
 
 
 def open_codec(args: argparse.Namespace) -> "Codec":
-    """Returns the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
+    """Return the codec that the options ask for, after a line on stderr on a provider other than the CPU."""
     from runtime.codec import Codec  # loads the heavy modules
 
     _, threads = parse_threads(args)
@@ -154,66 +158,18 @@ def open_codec(args: argparse.Namespace) -> "Codec":
     return codec
 
 
-# --- words ------------------------------------------------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------------------------------
 
 
-def deliver(target: Path, data: bytes) -> None:
-    """Writes data to the file, or to stdout when the target is -."""
+def take(source: Path) -> bytes:
+    """Return all bytes of a file, or of stdin when the source is -."""
+    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
+
+
+def deliver(target: Path, data: bytes, overwrite: bool) -> None:
+    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
     if target == STREAM:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        from runtime.pixels import write_whole
-
-        write_whole(target, data)
-
-
-def take(source: Path) -> bytes:
-    """Returns all bytes of a file, or of stdin when the source is -."""
-    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
-
-
-def reason(error: BaseException) -> str:
-    """Returns what went wrong, in one line."""
-    if isinstance(error, MemoryError):
-        return "not enough memory; take fewer files at a time or smaller pictures"
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
-
-
-def complain(message: str) -> None:
-    """Prints one line on stderr."""
-    with stderr_ours():
-        print("gargalo:", shown(" ".join(message.split())), file=sys.stderr)
-
-
-def say(target: Path, line: str) -> None:
-    """Prints a line of results, on stderr when stdout carries the data."""
-    with stderr_ours():
-        print(line, file=sys.stderr if target == STREAM else sys.stdout)
-
-
-@contextmanager
-def stderr_ours() -> Iterator[None]:
-    """Keeps threads that read pictures from taking stderr away meanwhile, if any can be there."""
-    pixels = sys.modules.get("runtime.pixels")
-    if pixels is None:
-        yield
-    else:
-        with pixels.stderr_lock:
-            yield
-
-
-def shown(name: str | Path) -> str:
-    """Returns a file name as text that any terminal encoding of ours can print."""
-    return str(name).encode(errors="replace").decode()
-
-
-def size(length_bytes: int) -> str:
-    """Returns a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB."""
-    if length_bytes < 1 << 10:
-        return f"{length_bytes} B"
-    if length_bytes < 10 << 20:
-        return f"{length_bytes / 2**10:.{0 if length_bytes >= 10 << 10 else 1}f} KiB"
-    return f"{length_bytes / 2**20:.1f} MiB"
+        write_whole(target, data, overwrite)

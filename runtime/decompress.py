@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from runtime.batch import Done, Job, Work, plan, run
 from runtime.commands import (
-    STREAM,
     add_arguments,
     deliver,
     exit_status,
     open_codec,
     parse_max_pixels,
     parser,
-    shown,
-    size,
     take,
 )
+from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ DAMAGED = 3
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
     arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
     add_arguments(arguments, "a .gar file", "IN with the suffix .png")
     add = arguments.add_argument
@@ -65,10 +63,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def decompress(args: argparse.Namespace) -> int:
-    """Decompresses the files as the arguments of the command say and returns the exit status."""
+    """Decompress the files as the arguments of the command say and return the exit status."""
     max_pixels = parse_max_pixels(args)
     region = _region(args.region)
-    from runtime.structure import SUFFIXES
+    from runtime.pictures.suffixes import SUFFIXES
 
     wanted = "." + (args.suffix or "png").lower().removeprefix(".")
     if wanted not in SUFFIXES:
@@ -79,15 +77,16 @@ def decompress(args: argparse.Namespace) -> int:
 
 
 def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
-    """Returns what decompresses one file, to a suffix."""
+    """Return what decompresses one file, to a suffix."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, pixels
+    from runtime import container
     from runtime import incomplete as partial
+    from runtime.pictures import metadata, write
 
     codec = open_codec(args)
 
     def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else pixels.suffix_of(job.target)
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
         if args.suffix and suffix != wanted:
             raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
         data = take(job.source)
@@ -101,6 +100,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
                 saved = partial.salvage(codec, data, region, max_pixels)
                 picture, sections = saved.pixels, saved.metadata
                 notes += saved.damage
+                del saved
             elif args.layer is not None:
                 picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
             else:
@@ -113,9 +113,12 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
         except StreamError as error:
             hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
             raise StreamError(f"{job.source}: {error}{hint}") from error
-        height, width = picture.shape[:2]
-        made = pixels.encode(picture, suffix, sections, notes, spoil=True)
-        deliver(job.target, made)
+        (height, width), given = picture.shape[:2], [picture]
+        del picture
+        if (width, height) != (header.width, header.height):
+            sections = metadata.of_region(sections, notes)
+        made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
+        deliver(job.target, made, job.overwrite)
         bpp = 8 * len(data) / (header.width * header.height)
         return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
 
@@ -123,14 +126,14 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
 
 
 def line(job: Job, done: Done) -> str:
-    """Returns what is printed of a file."""
+    """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
     height, width = done.shape
     return f"{before} -> {after}, {width}x{height} px, {done.ms:.0f} ms"
 
 
 def _region(text: str | None) -> tuple[int, int, int, int] | None:
-    """Returns the numbers of --region; InputError unless they are four."""
+    """Return the numbers of --region; InputError unless they are four."""
     if text is None:
         return None
     words = text.split(",")

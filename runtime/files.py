@@ -1,4 +1,4 @@
-"""Picture files in one call: `imread` and `imwrite`, for .gar and for every format that `pixels.py` knows.
+"""Picture files in one call: `imread` and `imwrite`, for .gar and for every format that `pictures` knows.
 
 A Codec costs its sessions, so these share one; who wants other weights or threads makes a Codec.
 """
@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime import pixels
+from runtime.atomic import write_whole
 from runtime.codec import Codec
 from runtime.container import MAGIC
+from runtime.pictures import read, write
 
 Pixels = NDArray[np.uint8]
 SUFFIX = ".gar"
@@ -23,24 +24,28 @@ def imread(path: str | Path) -> Pixels:
     Raises StreamError for a damaged .gar file, InputError for another file that is no picture, OSError.
     """
     data = Path(path).read_bytes()
-    return decode(data) if data.startswith(MAGIC) else pixels.decode(data, str(path)).pixels
+    return decode(data) if data.startswith(MAGIC) else read.decode(data, str(path)).pixels
 
 
 def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
     """Writes what imread returns; quality, 1 to 100, is that of a .gar file. Raises InputError and OSError."""
     path = Path(path)
     if path.suffix.lower() == SUFFIX:
-        pixels.write_whole(path, shared_codec().encode(picture, quality))
+        write_whole(path, shared_codec().encode(picture, quality))
     else:
-        pixels.write(path, picture)
+        write.write(path, picture)
 
 
-def decode(data: bytes) -> Pixels:
-    """Returns the picture of a .gar stream, made with whichever shipped bundle. Raises StreamError."""
-    return shared_codec().decode(data)
+def decode(data: bytes, bundle: str | Path | None = None) -> Pixels:
+    """Return the picture of a .gar stream, made with this bundle or any that ships. Raise StreamError, BundleError."""
+    return shared_codec(bundle).decode(data)
+
+
+def shared_codec(bundle: str | Path | None = None) -> Codec:
+    """Return the process's Codec for a bundle, which encodes with that and decodes streams of all that ship, too."""
+    return _opened(bundle)
 
 
 @cache
-def shared_codec() -> Codec:
-    """Returns the process's Codec, which encodes with the default bundle and decodes streams of all that ship."""
-    return Codec()
+def _opened(bundle: str | Path | None) -> Codec:
+    return Codec(bundle)

@@ -4,7 +4,8 @@ import math
 import sys
 from pathlib import Path
 
-from runtime.commands import exit_status, parser, shown, take
+from runtime.commands import exit_status, parser, take
+from runtime.console import complain, reason, shown, trace
 from runtime.errors import StreamError
 
 _EXAMPLES = """\
@@ -15,19 +16,27 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
     arguments = parser("info", "Show the header of .gar files and the bytes of each section.", _EXAMPLES)
     arguments.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file, or - for stdin")
     args = arguments.parse_args(argv)
+    return exit_status(lambda: max([_show(path) for path in args.input]))
 
-    def show(path: Path) -> int:
-        return exit_status(lambda: print(table(path)))
 
-    return max([show(path) for path in args.input])
+def _show(path: Path) -> int:
+    """Print the table of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
+    try:
+        print(table(path))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        complain(reason(error), trace(error))
+        return 1
+    return 0
 
 
 def table(path: Path) -> str:
-    """Returns the header of one file as lines of text; raises StreamError or OSError."""
+    """Return the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.container import SECTION_NAMES, unpack
 
     data = take(path)

@@ -3,23 +3,27 @@
     Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
     picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35;
                                              subsampling="4:4:4" or 0, "4:2:0" or 2, "auto" or -1 (the default);
-                                             exif, icc_profile and xmp as for other formats
+                                             exif, icc_profile and xmp as for other formats; bundle, other weights
 
-Pillow is no dependency of gargalo: only who imports this module needs it.
+What cannot be kept is a warning, any other option a ValueError. GarImageFile.bundle holds the weights with which files
+are opened that no shipped ones made.
 """
 
-from io import BytesIO
+import warnings
 from numbers import Real
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from runtime import container, metadata, spec, tiff
-from runtime.errors import CodecError, InputError, StreamError
+from runtime import container, spec
+from runtime.errors import BundleError, CodecError, InputError, StreamError
+from runtime.pictures import exif, metadata
 
 _INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
 _TARGETS = ("target_size", "target_bpp", "target_psnr")
+_OPTIONS = ("quality", *_TARGETS, "subsampling", *_INFO, "bundle")
 _EXIF_MARK = b"Exif\0\0"
 _QUALITY = 75
 _SUBSAMPLING: dict[str | int | None, str] = {name: name for name in spec.SUBSAMPLING}
@@ -39,6 +43,8 @@ class GarImageFile(ImageFile.ImageFile):
 
     format = "GAR"
     format_description = "gargalo learned image"
+    bundle: str | Path | None = None
+    """The weights for a file that needs others than the shipped ones."""
 
     def _open(self) -> None:
         assert self.fp is not None
@@ -52,6 +58,10 @@ class GarImageFile(ImageFile.ImageFile):
         self._size = header.width, header.height
         self._mode = "L" if header.gray else "RGBA" if header.alpha else "RGB"
         self.info.update({key: sections[kind] for key, kind in _INFO.items() if kind in sections})
+        if "exif" in self.info:
+            if density := exif.density(self.info["exif"]):
+                self.info["dpi"] = density
+            self.info["exif"] = _EXIF_MARK + self.info["exif"]
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
 
     def load(self) -> Any:
@@ -59,71 +69,87 @@ class GarImageFile(ImageFile.ImageFile):
             from runtime.files import decode
 
             try:
-                pixels = decode(self._stream)
+                decoded = Image.fromarray(decode(self._stream, self.bundle))
             except CodecError as error:
                 raise OSError(str(error)) from error
             if self.fp and self._exclusive_fp:
                 self.fp.close()
-            self.fp, self._stream = BytesIO(pixels.tobytes()), b""
+            self.im, self.readonly = decoded.im, decoded.readonly
+            self.fp, self.tile, self._stream = None, [], b""
         return super().load()
-
-    def load_seek(self, pos: int) -> None:
-        """The pixels are one tile at place 0."""
 
 
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    """Writes a picture: L, RGB and RGBA as they are, other modes of 8 bits as the nearest of these.
+    """Write a picture: L, RGB and RGBA as they are, other modes of 8 bits as the nearest of these.
 
-    Raises ValueError for options that make no sense or cannot be met, OSError for a mode of more than 8 bits.
+    Raise ValueError for options that we do not have, make no sense or cannot be met, OSError for a mode of more than 8
+    bits.
     """
     given = im.encoderinfo
-    quality, subsampling = _quality(given.get("quality")), _subsampling(given.get("subsampling"))
-    payloads = _payloads(given, im.info)
-    pixels = _pixels(im)
-    if container.EXIF in payloads:  # a .gar file is upright
-        from runtime.pixels import upright
+    _check_frames(1 + len(given.get("append_images") or ()))
+    if unknown := given.keys() - {*_OPTIONS, "append_images"}:
+        raise ValueError(f"a .gar file is not saved with {', '.join(sorted(unknown))}; it takes {', '.join(_OPTIONS)}")
+    from runtime.pictures.read import upright
 
-        turn = tiff.numbers(payloads[container.EXIF]).get(tiff.ORIENTATION, 1)
-        pixels = np.ascontiguousarray(upright(pixels, turn))
-    kept = metadata.fitting(payloads, pixels.ndim == 2, [])
+    quality, subsampling = _quality(given.get("quality")), _subsampling(given.get("subsampling"))
+    bundle = given.get("bundle")
+    if not isinstance(bundle, str | Path | None):
+        raise ValueError(f"bundle={bundle!r} is no name of a bundle and no folder")
+    wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
+    payloads = _payloads(given, im.info)
+    pixels = np.ascontiguousarray(upright(_pixels(im), metadata.orientation(payloads)))
+    notes: list[str] = []
+    kept = metadata.fitting(payloads, pixels.ndim == 2, notes, pixels.shape[1::-1])
+    for note in notes:
+        warnings.warn(note, stacklevel=3)
     from runtime import search as targets
     from runtime.files import shared_codec
 
-    codec = shared_codec()
-    wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
     try:
-        if sum(text is not None for text in wanted) > 1:
-            raise InputError(f"give one of {', '.join(_TARGETS)}")
+        if sum(text is not None for text in [*wanted, given.get("quality")]) > 1:
+            raise InputError(f"give one of quality, {', '.join(_TARGETS)}")
+        codec = shared_codec(bundle)
         target = targets.parse(*wanted)
         if target is None:
             data = codec.encode(pixels, quality, kept, subsampling)
         else:
             data = targets.encode(codec, pixels, target, kept, subsampling)
-    except InputError as error:
+    except (InputError, BundleError) as error:
         raise ValueError(str(error)) from error
     except CodecError as error:
         raise OSError(str(error)) from error
     fp.write(data)
 
 
+def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    """Write the only picture there is; ValueError where there are several."""
+    _check_frames(sum(getattr(each, "n_frames", 1) for each in (im, *im.encoderinfo.get("append_images", ()))))
+    _save(im, fp, filename)
+
+
+def _check_frames(count: int) -> None:
+    if count > 1:
+        raise ValueError(f"a .gar file holds one picture, these are {count}; save each to a file of its own")
+
+
 def _quality(given: object) -> float:
-    """Returns a quality, the default one for None; ValueError for what is no number."""
+    """Return a quality, the default one for None; ValueError for what is no number."""
     if given is None:
         return _QUALITY
-    if not isinstance(given, Real):
+    if not isinstance(given, Real) or isinstance(given, bool):
         raise ValueError(f"quality={given!r} is no number; give 1 to 100")
     return float(given)
 
 
 def _subsampling(given: object) -> str:
-    """Returns codec's name of a subsampling; ValueError for one that it has not."""
+    """Return codec's name of a subsampling; ValueError for one that it has not."""
     if not isinstance(given, str | int | None) or given not in _SUBSAMPLING:
         raise ValueError(f"subsampling={given!r} is not possible; give 4:4:4 or 0, 4:2:0 or 2, auto or -1")
     return _SUBSAMPLING[given]
 
 
 def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Returns a picture as Codec.encode takes it: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
+    """Return a picture as Codec.encode takes it: uint8 (H, W), (H, W, 3) or (H, W, 4)."""
     if im.mode == "La":  # Pillow turns it into nothing else
         im = im.convert("LA")
     if im.mode in _GRAY and not im.has_transparency_data:
@@ -134,9 +160,9 @@ def _pixels(im: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def _payloads(given: dict[str, Any], info: dict[str | tuple[int, int], Any]) -> dict[int, bytes]:
-    """Returns the metadata to be written: EXIF and XMP where save was given them, the profile also from the picture.
+    """Return the metadata to be written: EXIF and XMP where save was given them, the profile also from the picture.
 
-    What is empty is left out. Raises ValueError for what is of a wrong type.
+    What is empty is left out. Raise ValueError for what is of a wrong type.
     """
     found: dict[str, Any] = {key: given.get(key) for key in _INFO}
     found["icc_profile"] = given.get("icc_profile", info.get("icc_profile"))
@@ -156,5 +182,6 @@ def _payloads(given: dict[str, Any], info: dict[str | tuple[int, int], Any]) -> 
 
 Image.register_open(GarImageFile.format, GarImageFile, _accept)
 Image.register_save(GarImageFile.format, _save)
+Image.register_save_all(GarImageFile.format, _save_all)
 Image.register_extension(GarImageFile.format, ".gar")
 Image.register_mime(GarImageFile.format, "image/x-gargalo")

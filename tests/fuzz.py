@@ -31,10 +31,13 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 import run_vectors  # noqa: E402
 from broken_streams import Parts, chunks_of, flipped, joined  # noqa: E402
 
-from runtime import container, metadata, pixels  # noqa: E402
+from runtime import container  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.errors import CodecError, InputError  # noqa: E402
-from runtime.structure import SUFFIXES  # noqa: E402
+from runtime.pictures import metadata  # noqa: E402
+from runtime.pictures.read import decode as decode_file  # noqa: E402
+from runtime.pictures.suffixes import SUFFIXES  # noqa: E402
+from runtime.pictures.write import encode as encode_file  # noqa: E402
 
 SEED_PIXELS = 100 * 100
 LARGEST_PX = 512
@@ -48,7 +51,8 @@ METADATA = {
     container.EXIF: b"II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\x25\x88\x04\0\x01\0\0\0\x26\0\0\0\0\0\0\0"
     b"\x01\0\x01\0\x02\0\x02\0\0\0N\0\0\0\0\0\0\0",
     container.ICC: struct.pack(">I4sI12s16x4s88xI", 132, b"\0" * 4, 0x04300000, b"mntrRGB XYZ ", b"acsp", 0),
-    container.XMP: b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>',
+    container.XMP: b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/">'
+    b'<a tiff:Orientation="6"/></x:xmpmeta>',
 }
 
 Random = random.Random
@@ -160,7 +164,7 @@ def decode(codec: Codec, data: bytes, dice: Random) -> None:
     payloads = {kind: body for kind, body in sections.items() if kind in METADATA}
     if payloads:
         alpha = picture.ndim == 3 and picture.shape[2] == 4
-        pixels.encode(picture, dice.choice((".png", ".webp", ".tif") if alpha else (".png", ".jpg", ".tif")), payloads)
+        encode_file(picture, dice.choice((".png", ".webp", ".tif") if alpha else (".png", ".jpg", ".tif")), payloads)
 
 
 # --- picture files ----------------------------------------------------------------------------------------------------
@@ -173,7 +177,7 @@ def picture_files() -> list[bytes]:
     for suffix in SUFFIXES:
         for picture in (noise[:, :, :3], noise[:, :, 0], noise):
             with suppress(InputError):  # formats without alpha, and those that this OpenCV cannot write
-                files.append(pixels.encode(np.ascontiguousarray(picture), suffix, METADATA))
+                files.append(encode_file(np.ascontiguousarray(picture), suffix, METADATA))
     return files
 
 
@@ -197,7 +201,7 @@ def checked_png(data: bytes) -> bytes:
 
 def read(data: bytes, dice: Random) -> None:
     """What the command compress does with a picture file, but for the coding."""
-    picture = pixels.decode(data, "mutant")
+    picture = decode_file(data, "mutant")
     metadata.reduced(picture.metadata, dice.random() < 0.3, dice.random() < 0.5, [])
 
 

@@ -4,17 +4,27 @@ import errno
 import io
 import json
 import os
+import signal
+import struct
 import subprocess
 import sys
+import threading
+import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from runtime import batch, pixels
+from runtime import batch, workers
+from runtime import compress as compress_module
 from runtime.codec import Codec
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
+from runtime.pictures import read as reading
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 
 Capture = pytest.CaptureFixture[str]
 
@@ -25,7 +35,7 @@ def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "in"
     (folder / "sub" / "deep").mkdir(parents=True)
     for name in ("a.png", "b.jpg", ".hidden.png", "sub/c.PNG", "sub/deep/d.webp"):
-        pixels.write(folder / name, np.full((8, 8, 3), len(name), np.uint8))
+        write(folder / name, np.full((8, 8, 3), len(name), np.uint8))
     (folder / "notes.txt").write_text("dear diary")
     return folder
 
@@ -61,7 +71,7 @@ def test_r_mirrors_the_tree_in_the_output(jobs: str, tree: Path, codec: Codec) -
     assert run([tree, "-r", "-o", out, "-j", jobs]) == 0
     assert files(out) == ["a.gar", "b.gar", "sub/c.gar", "sub/deep/d.gar"]
     assert files(tree) == []
-    assert (out / "sub" / "c.gar").read_bytes() == codec.encode(pixels.read(tree / "sub" / "c.PNG").pixels)
+    assert (out / "sub" / "c.gar").read_bytes() == codec.encode(read(tree / "sub" / "c.PNG").pixels)
 
 
 def test_r_without_output_writes_beside_each(tree: Path) -> None:
@@ -85,11 +95,11 @@ def test_a_folder_that_cannot_be_read_is_told_of(tree: Path, capfd: Capture, mon
 
 
 def test_r_says_what_it_leaves_out_but_not_its_own_streams(tree: Path, capfd: Capture) -> None:
-    others = [tree / "notes.txt", tree / "sub" / "phone.HEIC", tree / "sub" / "deep" / "other.heic", tree / "README"]
+    others = [tree / "notes.txt", tree / "sub" / "logo.SVG", tree / "sub" / "deep" / "other.svg", tree / "README"]
     for path in others:
         path.write_text("?")
     assert run([tree, tree, "-r", "--json"]) == 0
-    assert capfd.readouterr().err == "gargalo: warning: left out with -r: 2 .heic, 1 without a suffix, 1 .txt\n"
+    assert capfd.readouterr().err == "gargalo: warning: left out with -r: 2 .svg, 1 without a suffix, 1 .txt\n"
     assert run([tree, "-r", "-f", "--quiet"]) == 0
     for path in others:
         path.unlink()
@@ -157,10 +167,10 @@ def test_stdin_is_read_and_stdout_written(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(picture)))
     assert run(["-"]) == 0
     stream = capfdbinary.readouterr().out
-    assert stream == codec.encode(pixels.read(tree / "a.png").pixels)
+    assert stream == codec.encode(read(tree / "a.png").pixels)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stream)))
     assert decompress(["-", "-o", str(tree / "back.png")]) == 0
-    assert np.array_equal(pixels.read(tree / "back.png").pixels, codec.decode(stream))
+    assert np.array_equal(read(tree / "back.png").pixels, codec.decode(stream))
 
 
 def test_an_empty_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
@@ -193,7 +203,7 @@ def test_bad_files_are_named_and_do_not_stop_the_rest(jobs: str, tree: Path, cap
 
 
 def test_two_pictures_never_share_an_output(tree: Path, capfd: Capture) -> None:
-    pixels.write(tree / "a.bmp", np.zeros((8, 8, 3), np.uint8))
+    write(tree / "a.bmp", np.zeros((8, 8, 3), np.uint8))
     assert run([tree / "a.bmp", tree / "a.png", tree / "b.jpg", "-f"]) == 1
     err = capfd.readouterr().err
     assert err.count("\n") == 1 and "a.bmp" in err and "a.png" in err
@@ -226,7 +236,7 @@ def test_ctrl_c_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.Monk
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pixels, "decode", interrupt)
+    monkeypatch.setattr("runtime.pictures.read.decode", interrupt)
     assert run([tree / "a.png", tree / "b.jpg"]) == 130
     assert capfd.readouterr() == ("", "gargalo: interrupted\n")
 
@@ -235,20 +245,181 @@ def test_a_lack_of_memory_is_one_line(tree: Path, capfd: Capture, monkeypatch: p
     def exhaust(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(pixels, "decode", exhaust)
+    monkeypatch.setattr("runtime.pictures.read.decode", exhaust)
     assert run([tree / "a.png"]) == 1
     assert "memory" in capfd.readouterr().err
 
 
-def end_process(_: object) -> None:
-    os._exit(9)
+class Unpicklable(Exception):
+    """Like some of C extensions': it cannot be sent to another process."""
+
+    def __init__(self, one: str, two: str):
+        super().__init__(f"{one} {two}")
+        self.lock = threading.Lock()
 
 
-def test_a_process_that_is_ended_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "_next", end_process)
-    assert run([tree / "a.png", tree / "b.jpg", "-j", "2"]) == 1
+ODD: dict[str, BaseException] = {
+    "struct": struct.error("unpack requires a buffer of 4 bytes"),
+    "cv2": cv2.error("OpenCV(5.0.0) bad\nargument"),
+    "value": ValueError("not enough values to unpack"),
+    "recursion": RecursionError("maximum recursion depth exceeded"),
+    "zlib": zlib.error("Error -3 while decompressing data"),
+    "index": IndexError(),
+    "assert": AssertionError("ours"),
+    "unpicklable": Unpicklable("one", "two"),
+    "unicode": UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+}
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make reading a file whose bytes are a name in ODD raise that error."""
+    decode = reading.decode
+
+    def odd(data: bytes, *rest: object) -> object:
+        error = ODD.get(data.decode("latin-1"))
+        if error is not None:
+            raise error
+        return decode(data, *rest)
+
+    monkeypatch.setattr(reading, "decode", odd)
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_whatever_a_library_raises_is_one_line_that_names_the_file(
+    debug: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ODD:
+        (tree / f"{name}.png").write_text(name)
+    spoil(monkeypatch)
+    monkeypatch.setenv("GARGALO_DEBUG", debug)
+    assert run([tree / "a.png", *(tree / f"{name}.png" for name in ODD), tree / "b.jpg", "--json"]) == 1
     out, err = capfd.readouterr()
-    assert out == "" and err.count("\n") == 1 and "use fewer -j" in err and files(tree) == []
+    lines = [line for line in err.splitlines() if line.startswith("gargalo: ")]
+    assert files(tree) == ["a.gar", "b.gar"] and len(lines) == len(ODD)
+    told = [json.loads(line) for line in out.splitlines()]
+    assert [Path(each["input"]).stem for each in told] == ["a", *ODD, "b"]
+    for name, line, each in zip(ODD, lines, told[1:-1], strict=True):
+        assert line.startswith(f"gargalo: {tree / name}.png: unexpected ") and line.endswith(each["error"])
+    assert "unexpected struct.error: unpack requires" in lines[0] and "unexpected cv2.error: OpenCV" in lines[1]
+    assert (err.count("Traceback") == len(ODD)) if debug else (len(err.splitlines()) == len(ODD))
+
+
+def odd_work(args: object, *rest: object) -> object:
+    """In place of compress.prepare, in other processes: files are done as they say."""
+    work = REAL_PREPARE(args, *rest)
+
+    def attempt(job: batch.Job) -> object:
+        text = job.source.read_text("latin-1")
+        if text == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if text in ODD:
+            raise ODD[text]
+        return work(job)
+
+    return attempt
+
+
+REAL_PREPARE = compress_module.prepare
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_processes_that_are_killed_and_errors_of_all_kinds_cost_one_file_each(
+    tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["kill-1", *ODD, "kill-2", "fine-1", "kill-3", "fine-2"]
+    for name in names:
+        text = name.split("-")[0]
+        (tree / f"{name}.png").write_bytes((tree / "a.png").read_bytes() if text == "fine" else text.encode())
+    monkeypatch.setattr(compress_module, "prepare", odd_work)
+    assert run([*(tree / f"{name}.png" for name in names), "-j", "2", "--json"]) == 1
+    out, err = capfd.readouterr()
+    told = {Path(each["input"]).stem: each for each in map(json.loads, out.splitlines())}
+    assert list(told) == names and files(tree) == ["fine-1.gar", "fine-2.gar"]
+    assert [line.split(".png: ")[0] for line in err.splitlines()] == [
+        f"gargalo: {tree / name}" for name in names if "fine" not in name
+    ]
+    assert all("ended by SIGKILL" in told[name]["error"] for name in ("kill-1", "kill-2", "kill-3"))
+    assert all(told[name]["error"] is None and told[name]["bytes_out"] for name in ("fine-1", "fine-2"))
+
+
+def test_where_no_process_can_be_started_files_are_done_one_by_one(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_started", lambda prepare: None)
+    assert run([tree, "-r", "-j", "3"]) == 0
+    assert files(tree) == ["a.gar", "b.gar", "sub/c.gar", "sub/deep/d.gar"]
+
+
+# --- outputs that exist -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+def test_a_half_done_folder_is_finished_with_skip_existing(jobs: str, tree: Path, capfd: Capture) -> None:
+    out = tree.parent / "out"
+    assert run([tree / "a.png", tree / "b.jpg", "-o", f"{out}/"]) == 0
+    (out / "b.gar").write_bytes(b"as it was")
+    capfd.readouterr()
+    assert run([tree, "-r", "-o", out, "-j", jobs, "--skip-existing"]) == 0
+    assert files(out) == ["a.gar", "b.gar", "sub/c.gar", "sub/deep/d.gar"]
+    assert (out / "b.gar").read_bytes() == b"as it was"
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0] == f"{tree / 'a.png'} skipped: {out / 'a.gar'} exists"
+    assert lines[1] == f"{tree / 'b.jpg'} skipped: {out / 'b.gar'} exists"
+    assert lines[-1].startswith("2 of 4 files, 2 skipped, ")
+
+
+def test_what_is_all_done_loads_nothing_and_ends_with_0(
+    tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gar, back = tree.parent / "gar", tree.parent / "back"
+    there, again = [str(tree), "-r", "-o", str(gar)], [str(gar), "-r", "-s", "ppm", "-o", str(back)]
+    assert compress(there) == decompress(again) == 0
+    capfd.readouterr()
+    monkeypatch.setattr(Codec, "__init__", None)
+    more = ["--skip-existing", "--json", "-j", "2"]
+    assert compress(there + more) == decompress(again + more) == 0
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert len(told) == 8 and all(each["skipped"] and each["error"] is each["bytes_out"] is None for each in told)
+
+
+def test_skip_existing_still_ends_with_1_where_a_file_fails(tree: Path) -> None:
+    assert run([tree / "a.png"]) == 0
+    assert run([tree / "a.png", tree / "notes.txt", tree / "b.jpg", "--skip-existing"]) == 1
+    assert files(tree) == ["a.gar", "b.gar"]
+
+
+def test_an_empty_output_is_not_taken_for_a_finished_one(tree: Path, capfd: Capture) -> None:
+    """As a power cut left them before files were synced."""
+    (tree / "a.gar").touch()
+    assert run([tree / "a.png", "--skip-existing"]) == 1
+    assert capfd.readouterr().err == f"gargalo: {tree / 'a.gar'} exists, but it is empty; remove it\n"
+    assert (tree / "a.gar").stat().st_size == 0
+
+
+def test_skip_existing_and_f_do_not_go_together(tree: Path, capfd: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run([tree / "a.png", "-f", "--skip-existing"])
+    assert ended.value.code == 2 and "not allowed with" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flags, status", [([], 1), (["--skip-existing"], 0)])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_output_that_appears_meanwhile_is_kept(
+    flags: list[str], status: int, when: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two commands on one folder: a job of cron that still runs when the next one starts."""
+    decode = reading.decode
+
+    def late(data: bytes, name: str, *rest: object) -> object:
+        if "a.png" in name:
+            (tree / ("b.gar" if when == "before" else "a.gar")).write_bytes(b"of another")
+        return decode(data, name, *rest)
+
+    monkeypatch.setattr(reading, "decode", late)
+    assert run([tree / "a.png", tree / "b.jpg", *flags]) == status
+    kept = "b" if when == "before" else "a"
+    assert (tree / f"{kept}.gar").read_bytes() == b"of another" and files(tree) == ["a.gar", "b.gar"]
+    out, err = capfd.readouterr()
+    assert "1 of 2 files" in out and ("skipped" in out) == bool(flags)
+    assert ("use -f to overwrite it" in err and f"{kept}.gar exists" in err) == (not flags)
 
 
 def test_a_bundle_that_is_not_there_is_one_line_whatever_the_jobs(tree: Path, capfd: Capture) -> None:
@@ -274,6 +445,7 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
         "warnings": [],
         "bpp": round(8 * length / 64, 4),
         "ms": 0,
+        "skipped": False,
         "error": None,
     }
     assert good.keys() == bad.keys() and "No such file" in bad["error"] and bad["bytes_out"] is None
@@ -319,15 +491,14 @@ def test_without_tqdm_there_is_no_bar(tree: Path, monkeypatch: pytest.MonkeyPatc
 def test_many_jobs_keep_stderr_and_the_order_of_the_lines(tmp_path: Path, capfd: Capture) -> None:
     names = [f"{i:02}.jpg" for i in range(24)]
     for name in names:
-        pixels.write(tmp_path / name, np.full((8, 8, 3), 9, np.uint8))
+        write(tmp_path / name, np.full((8, 8, 3), 9, np.uint8))
     (tmp_path / "05.jpg").write_bytes(b"text")
-    damaged = (tmp_path / "07.jpg").read_bytes()
-    (tmp_path / "07.jpg").write_bytes(damaged[:20] + b"\0\0\0" + damaged[20:])
+    Image.new("I;16", (8, 8)).save(tmp_path / "07.jpg", "PNG")
     assert run([tmp_path, "-r", "-j", "8"]) == 1
     out, err = capfd.readouterr()
     assert [Path(line.split()[0]).name for line in out.splitlines()[:-1]] == [n for n in names if n != "05.jpg"]
     bad, warning = err.splitlines()
-    assert "05.jpg" in bad and "07.jpg" in warning and "damaged" in warning
+    assert "05.jpg" in bad and "07.jpg" in warning and "16-bit" in warning
 
 
 # --- back -------------------------------------------------------------------------------------------------------------
@@ -337,4 +508,4 @@ def test_decompress_mirrors_a_tree_in_the_format_asked_for(tree: Path) -> None:
     assert run([tree, "-r", "-o", tree.parent / "gar"]) == 0
     assert decompress([str(tree.parent / "gar"), "-r", "-s", "jpg", "-o", str(tree.parent / "out"), "-j", "2"]) == 0
     assert files(tree.parent / "out", ".jpg") == ["a.jpg", "b.jpg", "sub/c.jpg", "sub/deep/d.jpg"]
-    assert pixels.read(tree.parent / "out" / "sub" / "c.jpg").pixels.shape == (8, 8, 3)
+    assert read(tree.parent / "out" / "sub" / "c.jpg").pixels.shape == (8, 8, 3)

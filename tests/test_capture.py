@@ -1,25 +1,34 @@
-"""Time-lapses: from a video made here, and from cameras that drop, stop, or do not exist."""
+"""Time-lapses: from a video made here, from servers on loopback, and from cameras that drop, stop, or do not exist."""
 
+import itertools
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import cv2
+import loopback
 import numpy as np
 import pytest
+from loopback import Handler, send, serving
 
-from runtime import capture
+from runtime import container, feeds, source
 from runtime.capture import main
 from runtime.codec import Codec
+from runtime.errors import InputError
 
 Capture = pytest.CaptureFixture[str]
 COLOURS = [(200, 30, 40), (20, 180, 60), (30, 60, 220), (220, 220, 30)]
 """RGB, one a second of the video."""
+_EXIF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x0f\x00\x02\x00\x00\x00\x04cam\x00\x00\x00\x00\x00"
+"""The maker, "cam", and nothing else."""
 
 
 def frame(colour: tuple[int, int, int]) -> np.ndarray:
@@ -44,13 +53,11 @@ class Camera:
     """What cv2.VideoCapture is, with a fixed number of frames before it drops."""
 
     def __init__(self, frames: int, opens: bool = True, at_frame: dict[int, int] | None = None, good: bool = True):
-        self.left, self.opens, self.at_frame, self.released = frames, opens, at_frame or {}, False
-        self.good = good
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return self.opens
+        self.left, self.opens, self.at_frame, self.good = frames, opens, at_frame or {}, good
+        self.released = not opens
 
     def grab(self) -> bool:
+        time.sleep(0.015)
         self.left -= 1
         if self.left in self.at_frame:
             os.kill(os.getpid(), self.at_frame[self.left])
@@ -68,14 +75,21 @@ def cameras(monkeypatch: pytest.MonkeyPatch) -> list[Camera]:
     """The cameras that are found one after the other, each time the source is opened; waits are short."""
     found: list[Camera] = []
     waiting = iter(found)
-    monkeypatch.setattr(capture, "_open", lambda name: next(waiting))
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", 0.001)
-    monkeypatch.setattr(capture, "_LONGEST_WAIT_S", 0.002)
+
+    def opening(name: str) -> Camera:
+        camera = next(waiting)
+        if not camera.opens:
+            raise InputError("does it exist, and is it free?")
+        return camera
+
+    monkeypatch.setattr(feeds, "_open", opening)
+    monkeypatch.setattr(source, "_FIRST_WAIT_S", 0.001)
+    monkeypatch.setattr(source, "_LONGEST_WAIT_S", 0.002)
     return found
 
 
 def run(*words: object) -> int:
-    return main([str(word) for word in words])
+    return main(["--warm-up", "0s", *(str(word) for word in words)])
 
 
 def names(folder: Path) -> list[str]:
@@ -175,29 +189,19 @@ def test_a_signal_finishes_the_picture_at_hand_and_ends_with_0(
     number: int, cameras: list[Camera], tmp_path: Path
 ) -> None:
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    cameras.append(Camera(1000, at_frame={997: number}))
+    cameras.append(Camera(10**4, at_frame={10**4 - 3: number}))
     assert run("--source", 0, "--every", "1h", "-o", tmp_path) == 0
-    assert len(names(tmp_path)) == 1 and cameras[0].left > 900 and cameras[0].released
+    assert len(names(tmp_path)) == 1 and cameras[0].left > 9000 and cameras[0].released
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
 
 
 def test_a_signal_ends_the_wait_for_a_dropped_camera(
     cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capture, "_FIRST_WAIT_S", 3600.0)
+    monkeypatch.setattr(source, "_FIRST_WAIT_S", 3600.0)
     cameras.append(Camera(1, at_frame={-1: signal.SIGTERM}))
     assert run("--source", 0, "--every", "1s", "-o", tmp_path) == 0
     assert len(names(tmp_path)) == 1
-
-
-def test_pictures_that_we_are_too_slow_for_are_left_out_and_told_of_once(
-    cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Capture
-) -> None:
-    clock = iter(range(100))
-    monkeypatch.setattr(capture.Source, "_at_s", lambda self: float(next(clock)))
-    cameras.append(Camera(10**6))
-    assert run("--source", 0, "--every", "400ms", "--count", 3, "-o", tmp_path) == 0
-    assert capfd.readouterr().err.count("missed") == 1
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -209,6 +213,7 @@ def test_pictures_that_we_are_too_slow_for_are_left_out_and_told_of_once(
         (("--every", "0s"), "--every 0s is no length of time"),
         (("--every", "soon"), "give a number with ms, s, min, h or d"),
         (("--every", "1s", "--count", "0"), "--count 0 is out of range"),
+        (("--every", "1s", "--warm-up", "soon"), "--warm-up soon is no length of time"),
         (("--every", "1s", "--budget", "50MB"), "give 50MB/day"),
         (("--every", "1s", "--budget", "lots/day"), "is no size"),
         (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is no length of time"),
@@ -235,25 +240,182 @@ def test_a_source_that_is_none_is_one_line(source: str, tmp_path: Path, capfd: C
     assert not (tmp_path / "out").exists()
 
 
-def test_sigterm_ends_the_process_with_0(video: Path, tmp_path: Path) -> None:
-    """As systemd stops it: the picture at hand is finished, nothing is left half-written."""
-    script = f"""
-import sys, time
-from runtime import capture
+def test_a_url_that_is_none_is_one_line(tmp_path: Path, capfd: Capture) -> None:
+    """Also one that is longer than any file's name may be."""
+    for url in ("http://", "http://[cam/", "http://cam:port/", "foo://cam/", f"http://127.0.0.1:9/{'x' * 5000}"):
+        assert run("--source", url, "--every", "1s", "-o", tmp_path) == 1
+        err = capfd.readouterr().err
+        assert "does not open" in err and err.count("\n") == 1 and len(err) < 200
+
+
+# --- servers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy stands between us and the servers here, nor in processes that we start."""
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.mark.usefixtures("direct")
+@pytest.mark.parametrize("how", ["stream", "snapshot"])
+def test_a_picture_shows_the_time_it_is_named_after_however_long_encoding_takes(
+    how: str, tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each took the next frame of 25 a second, so with encodings of 0.5 s the sixth picture was 2.3 s late."""
+    encoder = Codec.encoder
+
+    def slow(*words: Any) -> Any:
+        time.sleep(0.5)
+        return encoder(*words)
+
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
+        if how == "stream":
+            loopback.stream(handler, camera, itertools.repeat(128))
+        else:
+            send(handler, loopback.jpeg())
+
+    monkeypatch.setattr(Codec, "encoder", slow)
+    with serving(answer) as camera:
+        assert run("--source", camera.url("/"), "--every", "200ms", "--count", 6, "-o", tmp_path) == 0
+    late_s = [loopback.lag_s(name[:-4], codec.decode((tmp_path / name).read_bytes())) for name in names(tmp_path)]
+    assert len(late_s) == 6 and max(map(abs, late_s)) < 1
+
+
+@pytest.mark.usefixtures("direct")
+def test_what_a_snapshot_s_file_tells_is_kept(tmp_path: Path, capfd: Capture) -> None:
+    whole, segment = loopback.jpeg(), b"Exif\x00\x00" + _EXIF
+    picture = whole[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2, "big") + segment + whole[2:]
+    with serving(lambda handler, camera: send(handler, picture)) as camera:
+        assert run("--source", camera.url("/snapshot.jpg"), "--every", "50ms", "--count", 2, "-o", tmp_path) == 0
+    for name in names(tmp_path):
+        _, sections = container.unpack((tmp_path / name).read_bytes())
+        assert b"cam" in sections[container.EXIF]
+
+
+@pytest.mark.usefixtures("direct")
+@pytest.mark.parametrize("status", [None, 401, 500, 200])
+def test_no_user_password_or_token_is_ever_printed(status: int | None, tmp_path: Path, capfd: Capture) -> None:
+    """Neither where nobody answers, nor of an answer that is refused, bad, or good and then bad."""
+
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
+        good = status == 200 and len(camera.paths) != 2
+        send(handler, loopback.jpeg() if good else b"no picture", status=status or 200)
+
+    with serving(answer) as camera:
+        words = ("--every", "10ms", "--count", 2, "--json", "-o", tmp_path)
+        url = camera.url("/Geheim1.jpg?token=Geheim2&a=b", "Geheim3:Geheim4")
+        urls = [url, url.replace("http:", "rtsp:")] if status else ["rtsp://Geheim1:Geheim2@127.0.0.1:9/Geheim3"]
+        statuses = [run("--source", url, *words) for url in urls]
+    out, err = capfd.readouterr()
+    assert statuses[0] == (status != 200) and "Geheim" not in out + err and "127.0.0.1" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--source", "0", "--every", "http://u:Geheim@cam/"),
+        ("--source", "0", "--every", "1s", "--budget", "rtsp://u:Geheim@cam/"),
+        ("--source", "http://u:Geheim pass@cam:x/", "--every", "1s"),
+        ("--source", "0", "--every", "1s", "rtsp://u:Geheim@cam/"),
+        ("http://u:Geheim@cam/", "--every", "1s"),
+    ],
+)
+def test_nor_where_an_argument_is_out_of_place(words: tuple[str, ...], tmp_path: Path, capfd: Capture) -> None:
+    with pytest.raises(SystemExit):
+        sys.exit(run(*words, "-o", tmp_path / "out"))
+    out, err = capfd.readouterr()
+    assert "Geheim" not in out + err and err
+
+
+# --- signals ----------------------------------------------------------------------------------------------------------
+
+
+def started(*words: object, script: str = "") -> subprocess.Popen[bytes]:
+    """Capture in a process of its own, after a script that may change it."""
+    code = f"import sys\nfrom runtime import capture\n{script}\nsys.exit(capture.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *(str(word) for word in words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.usefixtures("direct")
+@pytest.mark.parametrize(
+    "frames, number", [(None, signal.SIGTERM), (None, signal.SIGINT), (0, signal.SIGTERM), (20, signal.SIGTERM)]
+)
+def test_a_signal_is_heard_at_once_while_a_source_hangs(frames: int | None, number: int, tmp_path: Path) -> None:
+    """A server that never answers, that sends no frame, or no more; what waits there has a limit of 10 s."""
+
+    def hangs(handler: Handler, camera: loopback.Camera) -> None:
+        if frames is not None:
+            loopback.stream(handler, camera, [128] * frames)
+        asked.set()
+        camera.over.wait(60)
+
+    asked = threading.Event()
+    with serving(hangs) as camera, started("--source", camera.url("/"), "--every", "1h", "-o", tmp_path) as process:
+        assert asked.wait(60)
+        time.sleep(0.5)
+        process.send_signal(number)
+        began_s = time.monotonic()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - began_s < 5
+    assert process.returncode == 0 and err == b""
+    assert not [name for name in names(tmp_path) if not name.endswith(".gar")]
+
+
+_SLOW_CAMERA = """
+import numpy, time
+from runtime import feeds
 class Slow:
-    isOpened = grab = lambda self: True
+    def grab(self):
+        time.sleep(0.02)
+        return True
     def retrieve(self):
-        import numpy
-        time.sleep(0.05)
-        print("seen", flush=True)
         return True, numpy.zeros((16, 16, 3), numpy.uint8)
     def release(self): pass
-capture._open = lambda name: Slow()
-sys.exit(capture.main(["--source", "0", "--every", "100ms", "-o", {str(tmp_path)!r}, "--quiet"]))
+feeds._open = lambda name: Slow()
 """
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdout.readline() == b"seen\n"
+
+
+def test_sigterm_ends_the_process_with_0(tmp_path: Path) -> None:
+    """As systemd stops it: the picture at hand is finished, nothing is left half-written."""
+    with started("--source", "0", "--every", "1h", "-o", tmp_path, script=_SLOW_CAMERA) as process:
+        assert process.stdout is not None and process.stdout.readline()
         process.terminate()
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0 and err == b""
     assert names(tmp_path) and not [name for name in names(tmp_path) if not name.endswith(".gar")]
+
+
+@pytest.mark.usefixtures("direct")
+def test_a_thread_that_is_still_in_opencv_does_not_spoil_the_end(tmp_path: Path) -> None:
+    """It comes back from there while Python ends, which made C++ abort: "terminate called", status -6."""
+
+    def answer(handler: Handler, camera: loopback.Camera) -> None:
+        loopback.stream(handler, camera, itertools.repeat(128), rate=200)
+
+    script = "from runtime.source import _Reader; _Reader.close = lambda self: None  # as if it hung"
+    with serving(answer) as camera:
+        words = ("--source", camera.url("/"), "--every", "1h", "--count", 1, "--warm-up", "0s", "-o", tmp_path)
+        with started(*words, script=script) as process:
+            out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and err == b"" and out.count(b"\n") == 1
+
+
+def test_the_first_signal_lets_a_long_encoding_end_and_the_second_does_not(tmp_path: Path) -> None:
+    encoding = """
+from runtime.codec import Codec
+def forever(*words):
+    print("encoding", flush=True)
+    for _ in range(1200): time.sleep(0.05)
+Codec.encoder = forever
+"""
+    with started("--source", "0", "--every", "1s", "-o", tmp_path, script=_SLOW_CAMERA + encoding) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"encoding\n"
+        process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM and err == b"gargalo: SIGTERM\n"
+    assert names(tmp_path) == []

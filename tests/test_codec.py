@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, pixels, spec
+from runtime import container, spec
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError, StreamError
+from runtime.pictures.read import read
 
 PROJECT = Path(__file__).parents[1]
 
@@ -17,7 +18,7 @@ PROJECT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def cam() -> np.ndarray:
     """A part of a photograph, RGB (256, 384, 3)."""
-    return np.ascontiguousarray(pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
+    return np.ascontiguousarray(read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

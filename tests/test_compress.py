@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import container, pixels
+from runtime import container
 from runtime.codec import Codec
-from runtime.commands import size
 from runtime.compress import main
+from runtime.console import size
+from runtime.pictures.read import read
+from runtime.pictures.write import encode, write
 
 LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), \d+\.\d\d bpp, \d+ ms\n")
 
@@ -26,7 +28,7 @@ def soft_noise(*shape: int) -> np.ndarray:
 @pytest.fixture
 def cam(tmp_path: Path) -> Path:
     path = tmp_path / "cam.png"
-    pixels.write(path, soft_noise(48, 64, 3))
+    write(path, soft_noise(48, 64, 3))
     return path
 
 
@@ -44,7 +46,7 @@ def test_it_writes_the_stream_beside_the_picture_and_prints_one_line(
 ) -> None:
     assert main([str(cam)]) == 0
     written = cam.with_suffix(".gar")
-    assert written.read_bytes() == codec.encode(pixels.read(cam).pixels, 75)
+    assert written.read_bytes() == codec.encode(read(cam).pixels, 75)
     out, err = capfd.readouterr()
     match = LINE.fullmatch(out)
     assert match is not None and match[1] == str(cam) and match[3] == str(written)
@@ -57,7 +59,7 @@ def test_it_writes_the_stream_beside_the_picture_and_prints_one_line(
 def test_the_quality_reaches_the_codec(quality: str, cam: Path, codec: Codec) -> None:
     output = cam.parent / "other.gar"
     assert main([str(cam), "-q", quality, "-o", str(output)]) == 0
-    assert output.read_bytes() == codec.encode(pixels.read(cam).pixels, float(quality))
+    assert output.read_bytes() == codec.encode(read(cam).pixels, float(quality))
 
 
 @pytest.mark.parametrize("aim", [["-q", "90"], ["--target-bpp", "2"]])
@@ -70,7 +72,7 @@ def test_subsampling_reaches_the_codec(subsampling: str, aim: list[str], cam: Pa
 
 @pytest.mark.parametrize("shape", [(40, 24), (40, 24, 4), (1, 1, 3), (3, 500, 3)])
 def test_gray_alpha_and_odd_sizes_come_back_in_shape(shape: tuple[int, ...], tmp_path: Path, codec: Codec) -> None:
-    pixels.write(tmp_path / "p.png", soft_noise(*shape))
+    write(tmp_path / "p.png", soft_noise(*shape))
     assert main([str(tmp_path / "p.png")]) == 0
     assert codec.decode((tmp_path / "p.gar").read_bytes()).shape == shape
 
@@ -91,7 +93,7 @@ def test_dash_writes_the_stream_to_stdout_and_the_line_to_stderr(
 ) -> None:
     assert main([str(cam), "-o", "-"]) == 0
     out, err = capfdbinary.readouterr()
-    assert out == codec.encode(pixels.read(cam).pixels, 75)
+    assert out == codec.encode(read(cam).pixels, 75)
     assert b" bpp, " in err
     assert list(cam.parent.iterdir()) == [cam]
 
@@ -119,7 +121,7 @@ def test_a_senseless_number_of_threads_is_refused(threads: str, cam: Path, capfd
 
 def bad_inputs(cam: Path) -> dict[str, tuple[bytes | None, str]]:
     png = cam.read_bytes()
-    jpeg = pixels.encode(soft_noise(48, 64, 3), ".jpg")
+    jpeg = encode(soft_noise(48, 64, 3), ".jpg")
     return {
         "missing.jpg": (None, "No such file"),
         "empty.jpg": (b"", "is empty"),
@@ -157,9 +159,30 @@ def test_a_folder_in_the_place_of_the_output_is_refused(cam: Path, capfd: pytest
 
 
 def test_the_input_is_never_the_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    before = cam.read_bytes()
+    before, cam = cam.read_bytes(), cam.rename(cam.with_suffix(""))
     assert "input and output" in failure([cam, "-o", cam, "-f"], capfd)
     assert cam.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "name", ["x.jpg", "X.PNG", "x.webp", "x.tif", "x.heic", "x.jxl", "x.svg", "x.cr2", "a.b/x.gif"]
+)
+def test_a_stream_under_a_picture_s_name_is_refused(name: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    line = failure([cam, "-f", "-o", cam.parent / name], capfd)
+    assert f"give -o {cam.parent / name}"[:-4] in line and line.endswith(".gar\n")
+    assert sorted(path.name for path in cam.parent.iterdir()) == ["cam.png"]
+
+
+@pytest.mark.parametrize("name", ["x.gar", "x", "x.bin", "x.v2.gar"])
+def test_other_names_are_the_user_s_choice(name: str, cam: Path) -> None:
+    assert main([str(cam), "-o", str(cam.parent / name)]) == 0
+    assert (cam.parent / name).read_bytes().startswith(container.MAGIC)
+
+
+def test_a_folder_may_have_any_name(cam: Path) -> None:
+    (cam.parent / "best.jpg").mkdir()
+    assert main([str(cam), "-o", str(cam.parent / "best.jpg")]) == 0
+    assert (cam.parent / "best.jpg" / "cam.gar").exists()
 
 
 def test_a_folder_that_is_not_there_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -183,7 +206,7 @@ def test_a_write_that_fails_is_one_line_and_leaves_nothing(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "replace", refuse)
-    line = failure([cam], capfd)
+    line = failure([cam, "-f"], capfd)
     assert "Permission denied" in line and "cam.gar" in line
     assert list(cam.parent.iterdir()) == [cam]
 
@@ -243,7 +266,7 @@ def test_sizes_are_for_people(length_bytes: int, text: str) -> None:
 def test_max_pixels_and_tile_are_taken(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
     image = np.random.default_rng(3).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     path = tmp_path / "p.png"
-    pixels.write(path, image)
+    write(path, image)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "256000000")  # put back afterwards
         assert main([str(path), "--max-pixels", "1199"]) == 1

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from runtime import incomplete as partial
-from runtime import pixels
 from runtime.codec import Codec
 from runtime.decompress import main
+from runtime.pictures.read import read
+from runtime.pictures.write import encode
 
 LINE = re.compile(r"(\S+) \S+ (B|KiB|MiB) -> (\S+) \S+ (B|KiB|MiB), 64x48 px, \d+ ms\n")
 
@@ -39,7 +40,7 @@ def test_it_writes_a_png_beside_the_stream_and_prints_one_line(
 ) -> None:
     assert main([str(cam)]) == 0
     written = cam.with_suffix(".png")
-    assert np.array_equal(pixels.read(written).pixels, codec.decode(cam.read_bytes()))
+    assert np.array_equal(read(written).pixels, codec.decode(cam.read_bytes()))
     out, err = capfd.readouterr()
     match = LINE.fullmatch(out)
     assert match is not None and match[1] == str(cam) and match[3] == str(written)
@@ -62,7 +63,7 @@ def test_the_suffix_decides_the_format(suffix: str, start: bytes, cam: Path) -> 
     output = cam.parent / f"out{suffix}"
     assert main([str(cam), "-o", str(output), "--threads", "1"]) == 0
     assert output.read_bytes().startswith(start)
-    assert pixels.read(output).pixels.shape == (48, 64, 3)
+    assert read(output).pixels.shape == (48, 64, 3)
 
 
 def test_dash_writes_a_png_to_stdout(cam: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -101,7 +102,7 @@ def test_a_stream_with_a_flipped_bit_is_one_line(cam: Path, capfd: pytest.Captur
 
 @pytest.mark.parametrize("name", ["cam.jpg", "cam.txt", "empty.gar", "missing.gar"])
 def test_what_is_no_stream_is_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    picture = pixels.encode(np.zeros((8, 8, 3), np.uint8), ".jpg")
+    picture = encode(np.zeros((8, 8, 3), np.uint8), ".jpg")
     data = {"cam.jpg": picture, "cam.txt": b"dear diary\n", "empty.gar": b""}.get(name)
     if data is not None:
         (tmp_path / name).write_bytes(data)
@@ -142,7 +143,7 @@ def test_alpha_survives_in_png_and_is_refused_for_jpeg(
     path.write_bytes(codec.encode(image))
     assert "alpha" in failure([path, "-o", tmp_path / "logo.jpg"], capfd)
     assert main([str(path)]) == 0
-    assert np.array_equal(pixels.read(tmp_path / "logo.png").pixels[..., 3], image[..., 3])
+    assert np.array_equal(read(tmp_path / "logo.png").pixels[..., 3], image[..., 3])
 
 
 @pytest.mark.parametrize("argv", [[], ["--no-such-flag", "x"], ["a", "-s"]])
@@ -166,7 +167,7 @@ def test_a_region_is_written_alone(cam: Path, codec: Codec, capfd: pytest.Captur
     assert main([str(cam), "--region", "8,4,20,30", "--tile", "64"]) == 0
     assert "20x30 px" in capfd.readouterr().out
     whole = codec.decode(cam.read_bytes())
-    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
+    assert np.array_equal(read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
 
 
 def test_bits_per_pixel_of_a_region_are_the_file_s(cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
@@ -187,14 +188,14 @@ def test_enhance_corrects_pixels(cam: Path, tiled: Path, codec: Codec) -> None:
     data, layers = cam.read_bytes(), tiled.read_bytes()
     whole = corrected.decode(data)
     assert main([str(cam), "--enhance", "-f"]) == 0
-    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole)
+    assert np.array_equal(read(cam.with_suffix(".png")).pixels, whole)
     assert not np.array_equal(whole, codec.decode(data))
     assert main([str(cam), "--enhance", "--region", "8,4,20,30", "-f"]) == 0
-    assert np.array_equal(pixels.read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
+    assert np.array_equal(read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
     for layer in (0, 1, 2):
         assert main([str(tiled), "--enhance", "--layer", str(layer), "-f"]) == 0
         preview = partial.preview(corrected, layers, layer + 1)
-        assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, preview)
+        assert np.array_equal(read(tiled.with_suffix(".png")).pixels, preview)
         assert not np.array_equal(preview, partial.preview(codec, layers, layer + 1))
 
 
@@ -208,12 +209,12 @@ def test_a_layer_of_a_file_that_has_not_all_come(tiled: Path, codec: Codec, capf
     data = tiled.read_bytes()
     tiled.write_bytes(data[: len(data) // 2])
     assert main([str(tiled), "--layer", "0"]) == 0
-    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, partial.preview(codec, data, 1))
+    assert np.array_equal(read(tiled.with_suffix(".png")).pixels, partial.preview(codec, data, 1))
     capfd.readouterr()
     failure([tiled, "--layer", "2", "-f"], capfd)
     tiled.write_bytes(data)
     assert main([str(tiled), "--layer", "2", "-f"]) == 0
-    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, codec.decode(data))
+    assert np.array_equal(read(tiled.with_suffix(".png")).pixels, codec.decode(data))
 
 
 def test_salvage_writes_what_is_left_names_the_rest_and_exits_with_3(
@@ -223,12 +224,12 @@ def test_salvage_writes_what_is_left_names_the_rest_and_exits_with_3(
     whole = codec.decode(data)
     assert main([str(tiled), "--salvage"]) == 0
     assert capfd.readouterr().err == ""
-    assert np.array_equal(pixels.read(tiled.with_suffix(".png")).pixels, whole)
+    assert np.array_equal(read(tiled.with_suffix(".png")).pixels, whole)
     tiled.write_bytes(data[:-10] + bytes([data[-10] ^ 1]) + data[-9:])
     assert main([str(tiled), str(cam), "--salvage", "-f"]) == 3
     err = capfd.readouterr().err
     assert err.count("\n") == 1 and "tiled.gar: tile 1 of 64x64 pixels at 0,64: all but its finest details" in err
-    assert pixels.read(tiled.with_suffix(".png")).pixels.shape == (128, 64, 3)
+    assert read(tiled.with_suffix(".png")).pixels.shape == (128, 64, 3)
     tiled.write_bytes(data[:12])
     failure([tiled, "--salvage", "-f"], capfd)
 

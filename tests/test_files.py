@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import files, pixels
+from runtime import files
 from runtime.codec import Codec
 from runtime.errors import InputError, StreamError
+from runtime.pictures.read import read
 
 
 def test_a_gar_file_is_what_the_codec_makes(photo: np.ndarray, codec: Codec, tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_a_gar_file_is_what_the_codec_makes(photo: np.ndarray, codec: Codec, tmp
 def test_other_suffixes_are_other_formats(photo: np.ndarray, tmp_path: Path) -> None:
     files.imwrite(tmp_path / "cam.png", photo)
     assert np.array_equal(files.imread(tmp_path / "cam.png"), photo)
-    assert np.array_equal(pixels.read(tmp_path / "cam.png").pixels, photo)
+    assert np.array_equal(read(tmp_path / "cam.png").pixels, photo)
     with pytest.raises(InputError, match="suffix"):
         files.imwrite(tmp_path / "cam.xyz", photo)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import __version__, pixels
+from runtime import __version__
 from runtime.__main__ import COMMANDS, main
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 
 Capture = pytest.CaptureFixture[str]
 PROJECT = Path(__file__).parents[1]
@@ -21,11 +23,11 @@ def test_every_command_is_a_module_with_a_main() -> None:
 
 
 def test_a_picture_goes_there_and_back(tmp_path: Path, capfd: Capture) -> None:
-    pixels.write(tmp_path / "cam.png", np.full((16, 16, 3), 90, np.uint8))
+    write(tmp_path / "cam.png", np.full((16, 16, 3), 90, np.uint8))
     assert main(["compress", str(tmp_path / "cam.png"), "-q", "60"]) == 0
     assert main(["info", str(tmp_path / "cam.gar")]) == 0
     assert main(["decompress", str(tmp_path / "cam.gar"), "-o", str(tmp_path / "back.png")]) == 0
-    assert np.abs(pixels.read(tmp_path / "back.png").pixels.astype(int) - 90).max() < 8
+    assert np.abs(read(tmp_path / "back.png").pixels.astype(int) - 90).max() < 8
     assert "16 x 16 px" in capfd.readouterr().out
 
 
@@ -73,7 +75,7 @@ def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     """As `| head -1` does: no complaint, and the status that shells give to a broken pipe."""
     for number in range(3):
-        pixels.write(tmp_path / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
+        write(tmp_path / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
     command = f"{sys.executable} -m runtime compress {tmp_path}/*.png | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=PROJECT)
     assert done.returncode == 141 and done.stderr == b""

@@ -8,7 +8,6 @@ import random
 import resource
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime.pictures.write import write
 
 PROJECT = Path(__file__).parents[1]
 OLD = b"what was here before"
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits o
 def folder(tmp_path: Path) -> Path:
     """A folder with a picture to compress and an output that exists."""
     noise = np.random.default_rng(5).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    pixels.write(tmp_path / "cam.png", noise)
+    write(tmp_path / "cam.png", noise)
     (tmp_path / "cam.gar").write_bytes(OLD)
     return tmp_path
 
@@ -74,7 +73,7 @@ import sys
 from pathlib import Path
 from runtime.commands import deliver, exit_status
 {code}
-sys.exit(exit_status(lambda: deliver(Path(sys.argv[1]), bytes(100_000))))
+sys.exit(exit_status(lambda: deliver(Path(sys.argv[1]), bytes(100_000), True)))
 """
     return start(folder, script, str(target), **options)
 
@@ -159,6 +158,44 @@ def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Path,
         status = status_of(process)
         assert (folder / "cam.gar").read_bytes() in ([new] if status == 0 else [OLD, new])  # new: just before the end
         assert names(folder) == ["cam.gar", "cam.png"]
+
+
+LOADING = """
+import time
+from runtime.networks import sessions
+def load(*_): print("loading", flush=True); time.sleep(60)
+sessions.Networks._load = load
+"""
+UNPACKING = """
+import time
+from runtime import container
+def unpack(*_): print("loading", flush=True); time.sleep(60)
+container.unpack = unpack
+"""
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    "code, command",
+    [
+        (LOADING, "compress cam.png whole.png -o out/"),
+        (LOADING, "decompress whole.gar cam.gar -o out/"),
+        (LOADING, "compress - cam.png whole.png -o out/ -j 2"),
+        (UNPACKING, "info whole.gar cam.gar"),
+    ],
+)
+def test_a_signal_is_heard_while_networks_load_and_ends_all(
+    folder: Path, code: str, command: str, number: signal.Signals, status: int
+) -> None:
+    shutil.copy(folder / "cam.png", folder / "whole.png")
+    assert status_of(start(folder, COMMAND, "whole.png", "--threads", "1")) == 0
+    name, *words = command.split()
+    script = f"{code}import sys; from runtime.{name} import main; sys.exit(main(sys.argv[1:]))"
+    with (folder / "cam.png").open("rb") as given:
+        process = start(folder, script, *words, stdin=given)
+    assert process.stdout and process.stdout.readline() == "loading\n"
+    process.send_signal(number)
+    line_of(process, status)
 
 
 @pytest.fixture
@@ -264,40 +301,10 @@ def test_stdout_on_a_full_device_is_one_line(folder: Path) -> None:
 import sys
 from pathlib import Path
 from runtime.commands import deliver, exit_status
-sys.exit(exit_status(lambda: deliver(Path("-"), bytes(100))))
+sys.exit(exit_status(lambda: deliver(Path("-"), bytes(100), False)))
 """
     with open("/dev/full", "wb") as full:
         words = [sys.executable, "-c", script]
         done = subprocess.run(words, cwd=PROJECT, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("gargalo: ") and "No space left" in done.stderr and done.stderr.count("\n") == 1
-
-
-def test_an_output_keeps_its_permissions(tmp_path: Path) -> None:
-    path = tmp_path / "cam.gar"
-    path.write_bytes(OLD)
-    path.chmod(0o600)
-    pixels.write_whole(path, b"new")
-    assert path.read_bytes() == b"new" and stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_link_stays_a_link_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "far").mkdir()
-    (tmp_path / "far" / "real.gar").write_bytes(OLD)
-    (tmp_path / "cam.gar").symlink_to("far/real.gar")
-    pixels.write_whole(tmp_path / "cam.gar", b"new")
-    assert (tmp_path / "cam.gar").is_symlink()
-    assert names(tmp_path / "far") == ["real.gar"] and (tmp_path / "far" / "real.gar").read_bytes() == b"new"
-
-
-def test_a_file_system_without_permissions_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera's card may refuse chmod."""
-
-    def refuse(path: Path, mode: int) -> None:
-        raise PermissionError(1, "Operation not permitted", str(path))
-
-    path = tmp_path / "cam.gar"
-    path.write_bytes(OLD)
-    monkeypatch.setattr(Path, "chmod", refuse)
-    pixels.write_whole(path, b"new")
-    assert path.read_bytes() == b"new" and names(tmp_path) == ["cam.gar"]

@@ -1,5 +1,6 @@
 """The Pillow plugin, tested as Pillow tests its own: opened lazily, saved with options, damage as OSError."""
 
+import shutil
 import subprocess
 import sys
 import warnings
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_payloads import OWNER, SECRET, THUMBNAIL, camera
+from PIL import Image, ImageSequence
+from PIL.PngImagePlugin import PngInfo
 
-Image = pytest.importorskip("PIL.Image")
-ImageFile = pytest.importorskip("PIL.ImageFile")
-
-from runtime import container, pillow  # noqa: E402
-from runtime.codec import Codec  # noqa: E402
+from runtime import container, pillow
+from runtime.bundle import WEIGHTS
+from runtime.codec import Codec
+from runtime.compress import main as compress
 
 ICC = (132).to_bytes(4, "big") + b"\0" * 12 + b"RGB XYZ " + b"\0" * 12 + b"acsp" + b"\0" * 92
 XMP = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -130,6 +133,18 @@ def test_targets_are_met(picture) -> None:  # type: ignore[no-untyped-def]
         ({"target_size": 10}, "as small as 10 bytes"),
         ({"target_size": "many"}, "is no size"),
         ({"target_size": 3000, "target_psnr": 30}, "give one of"),
+        ({"quality": 80, "target_psnr": 30}, "give one of"),
+        ({"quality": "high"}, "quality='high' is no number; give 1 to 100"),
+        ({"quality": "web_high"}, "is no number"),
+        ({"quality": True}, "is no number"),
+        ({"lossless": True}, "is not saved with lossless; it takes quality, target_size"),
+        ({"qualty": 50, "progressive": True}, "is not saved with progressive, qualty"),
+        ({"optimize": True}, "is not saved with optimize"),
+        ({"dpi": (300, 300)}, "is not saved with dpi"),
+        ({"Quality": 50}, "is not saved with Quality"),
+        ({"bundle": "no-such-bundle"}, "no-such-bundle"),
+        ({"bundle": ["lite"]}, "is no name of a bundle"),
+        ({"save_all": False, "append_images": [None]}, "one picture, these are 2"),
     ],
 )
 def test_options_that_make_no_sense_are_a_value_error(picture, options: dict[str, object], told: str) -> None:  # type: ignore[no-untyped-def]
@@ -170,15 +185,48 @@ def test_modes_of_more_bits_are_refused(mode: str, tmp_path: Path) -> None:
     assert not (tmp_path / "cam.gar").exists()
 
 
+def test_an_option_that_pillow_or_another_frame_gives_is_checked_too(picture, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    picture.encoderinfo = {"lossless": True}  # how Pillow lets a frame have options of its own
+    with pytest.raises(ValueError, match="lossless"):
+        picture.save(tmp_path / "cam.gar")
+    assert not (tmp_path / "cam.gar").exists()
+
+
+def test_other_weights_are_taken_and_given(picture, codec: Codec, photo: np.ndarray, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    data = saved(picture, quality=50, bundle="lite")
+    assert data == Codec("lite", threads=1).encode(photo, 50) != codec.encode(photo, 50)
+    own = tmp_path / "own"
+    shutil.copytree(WEIGHTS / "lite", own)
+    assert saved(picture, quality=50, bundle=own) == saved(picture, quality=50, bundle=str(own)) == data
+    with Image.open(BytesIO(data)) as im:
+        im.bundle = own
+        assert np.array_equal(np.asarray(im), codec.decode(data))
+
+
+def test_one_picture_is_saved_and_several_are_refused(picture, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    alone = saved(picture)
+    assert saved(picture, save_all=True) == saved(picture, save_all=True, append_images=[]) == alone
+    assert saved(picture, save_all=False) == saved(picture, append_images=[]) == alone
+    with pytest.raises(ValueError, match="holds one picture, these are 3"):
+        picture.save(tmp_path / "cam.gar", append_images=[picture, picture])
+    animation = BytesIO()
+    picture.save(animation, "GIF", save_all=True, append_images=[picture.rotate(90), picture.rotate(180)])
+    with Image.open(animation) as frames, pytest.raises(ValueError, match="these are 3"):
+        frames.save(tmp_path / "cam.gar", save_all=True)
+    assert not (tmp_path / "cam.gar").exists()
+    with Image.open(animation) as frames:
+        assert len([saved(frame) for frame in ImageSequence.Iterator(frames)]) == 3
+
+
 # --- metadata ---------------------------------------------------------------------------------------------------------
 
 
 def test_metadata_comes_back(picture) -> None:  # type: ignore[no-untyped-def]
     exif = Image.Exif()
     exif[271] = "Gargalo"
-    for given in (exif, exif.tobytes()):
+    for given in (exif, exif.tobytes(), exif.tobytes()[6:]):
         with Image.open(BytesIO(saved(picture, exif=given, icc_profile=ICC, xmp=XMP.decode()))) as im:
-            assert im.getexif()[271] == "Gargalo"
+            assert im.getexif()[271] == "Gargalo" and im.info["exif"] == exif.tobytes()
             assert (im.info["icc_profile"], im.info["xmp"]) == (ICC, XMP)
 
 
@@ -207,6 +255,64 @@ def test_a_file_of_the_command_has_its_metadata(codec: Codec) -> None:
     data = codec.encode(np.zeros((8, 8, 3), np.uint8), metadata={container.ICC: ICC})
     with Image.open(BytesIO(data)) as im:
         assert im.info == {"icc_profile": ICC}
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GAR"])
+def test_exif_goes_on_to_other_formats_by_the_usual_line(form: str, picture) -> None:  # type: ignore[no-untyped-def]
+    """info["exif"] begins with Exif and two zeros, as that of Pillow's own plugins."""
+    with Image.open(BytesIO(saved(picture, exif=camera()))) as im:
+        assert (
+            im.info["dpi"] == (300, 300)
+            and im.info["exif"].startswith(b"Exif\0\0II*\0")
+            and im.getexif().get_ifd(34853)[28].endswith(SECRET)
+        )
+        again = BytesIO()
+        im.save(again, form, exif=im.info["exif"])
+    with Image.open(again) as seen:
+        assert seen.getexif()[272] == "Canon EOS 5D" and seen.getexif().get_ifd(34665)[34855] == 200
+
+
+def packet(orientation: int) -> str:
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{orientation}"/>'
+        "</rdf:RDF></x:xmpmeta>"
+    )
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pixels_are_turned_as_the_command_turns_them(orientation: int, picture, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """By EXIF, and by XMP where EXIF is silent."""
+    stored = picture.crop((0, 0, 64, 48))
+    stored.save(tmp_path / "exif.png", exif=camera(orientation=orientation))
+    silent = Image.Exif()
+    silent[271] = "Gargalo"
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", packet(orientation))
+    stored.save(tmp_path / "xmp.png", pnginfo=text, exif=silent)
+    for name, options in {
+        "exif": {"exif": camera(orientation=orientation)},
+        "xmp": {"exif": silent, "xmp": packet(orientation)},
+    }.items():
+        assert compress([str(tmp_path / f"{name}.png")]) == 0
+        assert saved(stored, **options) == (tmp_path / f"{name}.gar").read_bytes()
+        with Image.open(tmp_path / f"{name}.gar") as im:
+            assert im.size == ((64, 48) if orientation < 5 else (48, 64))
+            assert (
+                im.getexif().get(274, 1) == 1 and 'Orientation="1"' in im.info.get("xmp", b'Orientation="1"').decode()
+            )
+            if name == "exif":
+                sizes = im.getexif().get_ifd(34665)
+                assert (sizes[40962], sizes[40963]) == im.size and OWNER in im.info["exif"]
+                assert (THUMBNAIL in im.info["exif"]) == (orientation == 1)
+
+
+def test_what_is_lost_is_a_warning(picture) -> None:  # type: ignore[no-untyped-def]
+    with pytest.warns(UserWarning, match="ICC is left out .*CMYK"):
+        plain = saved(picture, icc_profile=ICC.replace(b"RGB ", b"CMYK"))
+    assert plain == saved(picture)
+    with pytest.warns(UserWarning, match="XMP is left out"):
+        assert saved(picture, xmp=b"rubbish") == plain
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import pixels
+from runtime.pictures.read import read
+from runtime.pictures.write import write
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -51,9 +52,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "docs").mkdir()
     (folder / "photos" / "trip").mkdir(parents=True)
     shutil.copy(PROJECT / "docs" / "cam.jpg", folder / "docs" / "cam.jpg")
-    small = pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:260, 200:440]
+    small = read(PROJECT / "docs" / "cam.jpg").pixels[100:260, 200:440]
     for name in ("cam.jpg", "scan.png", "photos/a.jpg", "photos/trip/b.png"):
-        pixels.write(folder / name, small)
+        write(folder / name, small)
     video = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 1, (64, 48))
     for level in range(30):
         video.write(np.full((48, 64, 3), 8 * level, np.uint8))

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, pixels, search
+from runtime import container, search
 from runtime.codec import Codec
 from runtime.compress import main
 from runtime.errors import InputError
+from runtime.pictures.write import write
 from runtime.search import Target
 
 
@@ -20,7 +21,7 @@ def small(photo: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("targets") / "cam.png"
-    pixels.write(path, small)
+    write(path, small)
     return path
 
 

@@ -22,14 +22,17 @@ def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
 
 
 def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
-    found = loaded_by("import runtime.commands, runtime.batch, runtime.pixels, runtime.codec")
-    assert not found & {
-        "concurrent.futures",
-        "logging",
-        "secrets",
-        "importlib.resources",
-        "runtime.networks.float_twin",
-    }
+    found = loaded_by("import runtime.commands, runtime.batch, runtime.pictures.read, runtime.codec")
+    heavy = {"concurrent.futures", "multiprocessing", "logging", "secrets", "importlib.resources", "traceback"}
+    assert not found & {*heavy, "runtime.networks.float_twin", "runtime.workers"}
+
+
+def test_opencv_the_colour_engine_and_other_formats_are_loaded_when_they_are_used(tmp_path: Path) -> None:
+    picture = Path(__file__).parents[1] / "docs" / "cam.jpg"
+    words = [str(picture), "-o", str(tmp_path / "cam.gar"), "--quiet"]
+    found = loaded_by(f"from runtime.compress import main\nassert main({words!r}) == 0")
+    assert "PIL.JpegImagePlugin" in found
+    assert not found & {"cv2", "PIL.ImageCms", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "pillow_heif"}
 
 
 def test_one_thread_means_one_thread() -> None:
@@ -49,11 +52,19 @@ print(time.process_time() - time.thread_time() - started[0], time.thread_time() 
     assert others < 0.05 * main
 
 
-def test_numpy_starts_no_threads_in_commands() -> None:
-    """It must be told before it is loaded."""
-    code = "import os, runtime.compress; print(os.environ['OPENBLAS_NUM_THREADS'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "1"
+def test_numpy_starts_no_threads_in_commands(tmp_path: Path) -> None:
+    """It must be told before it is loaded; a program that uses the library decides that for itself."""
+    code = """
+import os, sys
+from runtime import compress
+before = os.environ.get("OPENBLAS_NUM_THREADS"), "numpy" in sys.modules
+compress.main([sys.argv[1]])
+print(*before, os.environ["OPENBLAS_NUM_THREADS"])
+"""
+    environment = {name: text for name, text in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    words = [sys.executable, "-c", code, str(tmp_path / "none.jpg")]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None False 1"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where it would be kept differs")

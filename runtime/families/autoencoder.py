@@ -29,7 +29,8 @@ from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.rates import Rates
 from runtime.latents.spread import spread
-from runtime.networks import Network
+from runtime.networks import Network, strips
+from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
 BLOCK_PX, BANDS = 8, 64
@@ -198,12 +199,30 @@ class Autoencoder(Family, Stacks):
         for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
             seen = part.grown(REACH, BLOCK_PX, whole)
             pixels = np.stack([cropped(picture, seen) for picture in rgb]).transpose(0, 3, 1, 2)
-            (latents,) = self.networks.run_stack("encoder", np.ascontiguousarray(pixels))
+            latents = self.encoded(pixels)
             blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
             blocks = blocks[..., *part.within(seen, BLOCK_PX)]
             np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *part.on(BLOCK_PX)])
             np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *part.on(BLOCK_PX)])
         return [_grids(*each) for each in zip(low, ac, strict=True)]
+
+    def encoded(self, pixels: U8) -> F32:
+        """Return what encoder.onnx makes of pixels (N, 3, H, W): latents (N, 192, H/8, W/8)."""
+        n, _, height, width = pixels.shape
+        rows = pixels.reshape(n, spec.COLOUR_COUNT, height // BLOCK_PX, BLOCK_PX, width)
+
+        def run(inputs: Sequence[U8]) -> list[F32]:
+            (strip,) = inputs
+            return self.networks.run_stack("encoder", strip.reshape(n, spec.COLOUR_COUNT, -1, width))
+
+        return self._in_strips(run, rows)
+
+    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
+        """Return what `run` gives of a grid with rows of blocks along axis 2, in a thread for each of some strips."""
+        count = 1
+        if self.networks.provider is CPU:
+            count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
+        return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(self, latents: list[F32], level: Rates, tile: Area) -> Latents:
         """Return what is coded of a tile of a picture, of its latents as `transform` has them."""
@@ -278,8 +297,13 @@ class Autoencoder(Family, Stacks):
             for part in cut(strip, (height, width)):
                 seen = part.grown(REACH, BLOCK_PX, whole)
                 latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
-                (pixels,) = self.networks.run_stack("decoder", np.stack(latents), rates)
+                pixels = self.decoded(np.stack(latents), rates)
                 yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
+
+    def decoded(self, latents: F32, rates: U8) -> U8:
+        """Return what decoder.onnx makes of latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
+        pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
+        return pixels
 
     def latents(self, level: Rates, blocks: Blocks, seen: Area, whole: Area) -> F32:
         """Return the latents (192, h, w) in pixel levels of an area of the whole."""

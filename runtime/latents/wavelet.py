@@ -7,9 +7,7 @@ account for them.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-import cv2
 import numpy as np
 
 from runtime.areas import strips
@@ -33,8 +31,7 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
     count, height, width = x.shape
     low = np.empty((count, height // 2, width // 2), np.float32)
     details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
-    halves: Sequence[Any] = cv2.split(x.reshape(-1, width // 2, 2))
-    left, right = (half.reshape(count, height, -1) for half in halves)
+    left, right = x[:, :, 0::2].copy(), x[:, :, 1::2].copy()
     _lift(left, right, 2, _LIFTING)
     unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
     _split_columns(left[:colours], low[:colours], details[:, 0])
@@ -91,6 +88,8 @@ def join(low: F32, details: F32) -> F32:
     right[colours:] = 0
     _lift(left[:colours], right[:colours], 2, _JOINING)
     _lift(left[colours:], right[colours:], 2, _JOINING[1:])
+    import cv2  # only to decode: numpy would take twice as long
+
     x = np.empty((count, 2 * height, 2 * width), np.float32)
     cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
     return x

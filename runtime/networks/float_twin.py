@@ -10,7 +10,8 @@ A twin holds whole numbers in float32 and does what FORMAT.md, section 7, says o
 
 so it differs from its original only where a processor rounds a sum differently, and in ties: these are rounded up,
 since WebGPU has a Floor but no Round. It is made of the bundle's own graph when it is needed, so there is nothing more
-to ship. ONNX files are protocol buffers; as much of these as that takes is at the end.
+to ship. How far a graph sees is told here too. ONNX files are protocol buffers; as much of these as all that takes is
+at the end.
 """
 
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ Array = NDArray[Any]
 _MODEL_GRAPH = 7
 _GRAPH_NODE, _GRAPH_NAME, _GRAPH_CONSTANT, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 2, 5, 11, 12
 _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_KIND, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TYPE = 1, 3, 20
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_INTS, _ATTRIBUTE_TYPE = 1, 3, 8, 20
 _TENSOR_DIMENSION, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_BYTES = 1, 2, 8, 9
 _VALUE_NAME = 1
 _TYPES = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8"}
@@ -39,6 +40,9 @@ _VARINT, _LENGTH = 0, 2
 _FIXED_BYTES = {1: 8, 5: 4}
 _MOVES = {"DepthToSpace", "Reshape", "Transpose"}
 """What may happen to grid values between operators that know their zero point."""
+
+_LOCAL = {"QLinearConv", "QLinearAdd", "Transpose", "Reshape", "DepthToSpace"}
+"""Operators that see no further than the side of a kernel."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,20 @@ def float_twin(model: bytes) -> bytes:
             value = _Twin(value).graph()
         parts.append(_field(number, value))
     return b"".join(parts)
+
+
+def reach(model: bytes) -> int | None:
+    """Return how many rows beyond its own each output of an ONNX file depends on, at most.
+
+    None where that is not known: with an operator of which FORMAT.md, section 7, does not speak.
+    """
+    graph = b"".join(value for number, value in _fields(model) if number == _MODEL_GRAPH and isinstance(value, bytes))
+    nodes = [_node(value) for number, value in _fields(graph) if number == _GRAPH_NODE and isinstance(value, bytes)]
+    if not all(node.kind in _LOCAL and _in_place(node) for node in nodes):
+        return None
+    stored = (value for number, value in _fields(graph) if number == _GRAPH_CONSTANT and isinstance(value, bytes))
+    constants = dict(map(_tensor, stored))
+    return sum(constants[node.inputs[3]].shape[2] // 2 for node in nodes if node.kind == "QLinearConv")
 
 
 class _Twin:
@@ -245,6 +263,13 @@ def _texts(message: bytes, number: int) -> list[str]:
 def _node(message: bytes) -> Node:
     attributes = [value for n, value in _fields(message) if n == _NODE_ATTRIBUTE and isinstance(value, bytes)]
     return Node(_texts(message, _NODE_INPUT), _texts(message, _NODE_OUTPUT), _texts(message, _NODE_KIND)[0], attributes)
+
+
+def _in_place(node: Node) -> bool:
+    """Whether a kernel moves by single positions and sees neighbours alone: all its strides and dilations are 1."""
+    steps = [a for a in node.attributes if _texts(a, _ATTRIBUTE_NAME)[0] in ("strides", "dilations")]
+    values = [value for step in steps for number, value in _fields(step) if number == _ATTRIBUTE_INTS]
+    return all(value == 1 if isinstance(value, int) else set(value) == {1} for value in values)
 
 
 def _to(kind: int) -> bytes:

@@ -1,7 +1,7 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever is asked for; another provider
-(`providers.py`) takes the other networks, as the float twins of `float_twin.py`.
+(`providers.py`) takes the other networks, as the float twins of `float_twin.py`. Threads are those of `strips.py`.
 """
 
 import threading
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from runtime.errors import BundleError, InputError
-from runtime.networks import Network
+from runtime.errors import BundleError, InputError, out_of_memory
+from runtime.networks import Network, strips
 from runtime.networks.providers import CPU, PROVIDERS, Provider
 
 if TYPE_CHECKING:
     import onnxruntime
+
+_STRICT: dict[str, Any] = {"enable_fallback": 0}
+"""Otherwise ONNX Runtime tries the CPU where a session cannot be made, and prints that on stdout."""
 
 _registered: set[str] = set()
 """Plugins that this process has loaded: onnxruntime takes each only once."""
@@ -40,11 +43,12 @@ class Networks:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, threads
+        self.folder, self.threads = folder, strips.most_threads(threads)
         self._networks = networks
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._reaches: dict[str, int | None] = {}
         self._making = threading.Lock()
 
     def note(self, enhance: bool) -> str | None:
@@ -65,20 +69,41 @@ class Networks:
         """Return the session of a network, made on the first call."""
         with self._making:
             if name not in self._sessions:
-                movable = any(network.movable for network in self._networks if network.name == name)
-                self._sessions[name] = self._load(name, self.provider if movable else CPU)
+                self._sessions[name] = self._load(name, self._provider(name))
             return self._sessions[name]
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
-        return [output[0] for output in self.run_stack(name, *(x[None] for x in inputs))]
+        session = self.session(name)
+        axes = [_rows_axis(grid) for grid in session.get_inputs()]
+        sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
+        alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
+        count = strips.worth(self.threads, *sides.pop()) if alike else 1
+        reach = self._reach(name) if count > 1 else None
+        if reach is None:
+            return _run(session, inputs)
+        axes_out = [_rows_axis(grid) for grid in session.get_outputs()]
+        return strips.run(lambda grids: _run(session, grids), inputs, axes, axes_out, reach, count)
 
     def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the network's outputs for its inputs, both in graph order and with the batch axis, which only encoder
-        and decoder of an autoencoder have longer than 1.
+        """Return the network's outputs for its inputs, both in graph order and with a batch axis, which only some
+        networks have longer than 1.
         """
-        session = self.session(name)
-        return session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)})
+        return _run_stack(self.session(name), inputs)
+
+    def _provider(self, name: str) -> Provider:
+        movable = any(network.movable for network in self._networks if network.name == name)
+        return self.provider if movable else CPU
+
+    def _reach(self, name: str) -> int | None:
+        """Return how many rows beyond its own an output of a network depends on, None where strips would be wrong."""
+        if self._provider(name) is not CPU:
+            return None
+        if name not in self._reaches:
+            from runtime.networks.float_twin import reach
+
+            self._reaches[name] = reach((self.folder / f"{name}.onnx").read_bytes())
+        return self._reaches[name]
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
@@ -87,6 +112,8 @@ class Networks:
                 return self._on_cpu(path)
             session = self._on_other(path, provider)
         except Exception as error:  # onnxruntime raises its own, undocumented classes
+            if out_of_memory(error):
+                raise MemoryError(f"{path.name} needs more memory than there is") from error
             if provider is CPU:
                 raise BundleError(f"{path}: does not load as an ONNX graph ({error}); reinstall the bundle") from error
             text = f"{path.name} does not load on {provider.name} ({error}); use --provider cpu"
@@ -97,7 +124,7 @@ class Networks:
     def _on_cpu(self, path: Path) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name])
+        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name], **_STRICT)
 
     def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
         import onnxruntime
@@ -107,22 +134,38 @@ class Networks:
         options, model = self._options(), float_twin(path.read_bytes())
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         if not self._devices:
-            return onnxruntime.InferenceSession(model, options, providers=[(provider.name, provider.options)])
+            chosen = [(provider.name, provider.options)]
+            return onnxruntime.InferenceSession(model, options, providers=chosen, **_STRICT)
         options.add_provider_for_devices(self._devices, provider.plugin_options)
-        return onnxruntime.InferenceSession(model, options)
+        return onnxruntime.InferenceSession(model, options, **_STRICT)
 
     def _options(self) -> "onnxruntime.SessionOptions":
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        options.inter_op_num_threads = 1
-        # waiting threads would otherwise spin, half as much CPU time again, taken from numpy and whatever else runs
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
-        if self.threads:
-            options.intra_op_num_threads = self.threads
         return options
+
+
+def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    return [output[0] for output in _run_stack(session, [x[None] for x in inputs])]
+
+
+def _run_stack(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    named = {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)}
+    try:
+        return session.run(None, named)
+    except Exception as error:  # onnxruntime raises its own, undocumented classes
+        if out_of_memory(error):
+            raise MemoryError("a network needs more memory than there is") from error
+        raise
+
+
+def _rows_axis(grid: Any) -> int:
+    """Return the axis of rows, without the batch, of an input or output, whose channels stand before or behind."""
+    return 0 if isinstance(grid.shape[-1], int) else 1
 
 
 def _devices(option: str, provider: Provider) -> list[Any]:

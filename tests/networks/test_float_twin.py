@@ -6,7 +6,7 @@ import pytest
 
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
-from runtime.networks.float_twin import float_twin
+from runtime.networks.float_twin import float_twin, reach
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
@@ -97,3 +97,12 @@ def test_a_graph_of_floats_keeps_its_operators() -> None:
     model = model_of(("Identity", ["x"], "y", {}), constants={})
     x = np.arange(4, dtype=np.uint8).reshape(1, 1, 2, 2)
     assert np.array_equal(session(float_twin(model)).run(None, {"x": x})[0], x)
+
+
+def test_a_graph_of_other_operators_or_steps_is_never_cut_into_strips() -> None:
+    model = (Bundle.open().folder / "fine_third.onnx").read_bytes()
+    assert reach(model) == 1
+    assert reach(model.replace(b"QLinearAdd", b"QLinearMul")) is None
+    strides = b"strides" + bytes([0x40, 1, 0x40, 1])
+    assert strides in model
+    assert reach(model.replace(strides, b"strides" + bytes([0x40, 2, 0x40, 2]))) is None

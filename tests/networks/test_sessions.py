@@ -1,20 +1,25 @@
 """Which provider runs what: nothing falls back in silence, and what must be exact stays on the CPU."""
 
+import inspect
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from runtime import compress, decompress, pixels
+from runtime import compress, decompress
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
 from runtime.networks import Network, sessions
 from runtime.networks.providers import CPU, PROVIDERS, Provider
 from runtime.networks.sessions import Networks
+from runtime.pictures.write import write
 
 OTHERS = [name for name, provider in PROVIDERS.items() if provider is not CPU]
+NAMES = [network.name for network in spec.NETWORKS]
 FEW = 0.01
 """Share of samples that may be off by a level where a float twin decodes."""
 
@@ -181,7 +186,7 @@ def test_the_command_takes_the_provider_and_refuses_in_one_line(tmp_path, capsys
 
 
 def test_commands_say_whether_the_provider_is_used(twin_codec: Codec, tmp_path, capsys, photo: np.ndarray) -> None:
-    pixels.write(tmp_path / "cam.png", photo)
+    write(tmp_path / "cam.png", photo)
     assert compress.main([str(tmp_path / "cam.png"), "--provider", "twin"]) == 0
     assert "is not used" in capsys.readouterr().err
     assert decompress.main([str(tmp_path / "cam.gar"), "--provider", "twin", "-f"]) == 0
@@ -203,7 +208,53 @@ def test_a_graph_that_is_not_there_is_named(tmp_path) -> None:
         Networks(tmp_path).session("coarse_first")
 
 
-@pytest.mark.parametrize("name", [network.name for network in spec.NETWORKS])
+def test_onnx_runtime_prints_nothing_where_it_fails(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It has a banner for stdout, where a picture may go."""
+    import onnxruntime
+
+    if "enable_fallback" not in inspect.signature(onnxruntime.InferenceSession.__base__.__init__).parameters:
+        pytest.skip(f"onnxruntime {onnxruntime.__version__} cannot be kept from it")
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", fail)
+    with pytest.raises(BundleError, match="odd"):
+        Networks(codec.bundle.folder).session("start")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("words", ["std::bad_alloc", "Failed to allocate memory for requested buffer of size 9"])
+def test_a_lack_of_memory_is_a_memory_error_and_no_fault_of_the_bundle(
+    words: str, codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(words)
+
+    mine, given = Networks(codec.bundle.folder, threads=1), np.zeros((spec.SEEN_START, 2, 2), np.uint8)
+    monkeypatch.setattr(onnxruntime.InferenceSession, "run", fail)
+    with pytest.raises(MemoryError):
+        mine.run("start", given)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(MemoryError, match="fine_first.onnx"):
+        mine.session("fine_first")
+
+
+def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
+    """It has one pool a session, and never returns where it gets some threads of a pool but not all."""
+    if not Path("/proc/self/task").exists():
+        pytest.skip("reads Linux's /proc")
+    before = len(os.listdir("/proc/self/task"))
+    several = Codec(threads=8)
+    sessions = [several.networks.session(name) for name in NAMES]
+    assert len(sessions) == len(NAMES) and len(os.listdir("/proc/self/task")) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_network_takes_and_gives_what_the_format_says(name: str, codec: Codec) -> None:
     """Channels of inputs and outputs, the state's being the bundle's own; a first network doubles rows and columns."""
     state = codec.networks.session("start").get_outputs()[0].shape[3]

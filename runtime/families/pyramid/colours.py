@@ -5,7 +5,6 @@ What the way back computes is FORMAT.md, section 7: IEEE float32, each operation
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +31,7 @@ def to_colours(pixels: U8) -> F32:
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
-        red, green, blue = (plane.astype(np.int16) for plane in cv2.split(np.ascontiguousarray(pixels[rows])))
+        red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
         for signal, factor, colour in zip(signals, factors, found, strict=True):
@@ -66,8 +65,8 @@ def _chroma_energy(pixels: U8, every: int) -> I32:
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
     rows = rows[rows < height]
-    pairs = [cv2.split(pixels[np.minimum(rows + below, height - 1)]) for below in (0, 1)]
-    red, green, blue = np.stack(pairs, axis=1).astype(np.int16)  # (2, h, W) each
+    pairs = np.stack([pixels[np.minimum(rows + below, height - 1)] for below in (0, 1)])
+    red, green, blue = (pairs[..., colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))  # (2, h, W) each
     energy = np.zeros((len(rows), width), np.int32)
     for signal, factor in ((red - blue, 3), (red + blue - 2 * green, 1)):  # of squared norms 2 and 6
         square, total = np.square(signal, dtype=np.int32).sum(axis=0), signal[0] + signal[1]
@@ -85,6 +84,8 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """
+    import cv2
+
     _, height, width = signals.shape
     pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
     to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import container, pixels
+from runtime import container
 from runtime.areas import Area, padded, squares
 from runtime.codec import Codec, pack_tile, read_tile, tiles_of
 from runtime.container import Header
@@ -20,6 +20,7 @@ from runtime.families.pyramid.transform import Coefficients, packed_stride
 from runtime.latents import corrections, wavelet
 from runtime.latents.corrections import Corrections
 from runtime.networks.sessions import Networks
+from runtime.pictures.read import read
 
 PROJECT = Path(__file__).parents[3]
 
@@ -27,7 +28,7 @@ PROJECT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def cam() -> np.ndarray:
     """A part of a photograph, RGB (256, 384, 3)."""
-    return np.ascontiguousarray(pixels.read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
+    return np.ascontiguousarray(read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:

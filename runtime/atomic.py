@@ -1,0 +1,117 @@
+"""Whole files: what bears a name is complete and on the disk, and without leave nothing that exists is replaced.
+
+A draft beside the target is written and synced first; then it gets the name in one step, and the folder is synced.
+"""
+
+import errno
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EACCES}
+"""What file systems without hard links, as on a camera's card, answer to one."""
+_NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
+"""Of Linux's renameat2."""
+
+
+def write_whole(path: Path, data: bytes, overwrite: bool = True) -> None:
+    """Write all of data to path, on the disk when this returns, or leave path as it was.
+
+    What is overwritten keeps its permissions, and a link to it stays one. Raises OSError, which names path:
+    FileExistsError for a file that exists, whenever it appeared, unless overwrite is set.
+    """
+    if path.exists() and not path.is_file():  # a device such as /dev/null must stay one
+        path.write_bytes(data)
+        return
+    place = Path(os.path.realpath(path))
+    draft = place.with_name(f".gargalo-{os.urandom(4).hex()}.part")
+    try:
+        with draft.open("xb") as file:
+            file.write(data)
+            if overwrite and place.exists():
+                with suppress(OSError):  # some cards' file systems have no permissions
+                    draft.chmod(stat.S_IMODE(place.stat().st_mode))
+            file.flush()
+            _sync(file.fileno())
+        if overwrite:
+            draft.replace(place)
+        else:
+            _name(draft, place)
+        _sync_folder(place.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, on the disk when this returns."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        _sync_folder(folder.parent)
+
+
+def _name(draft: Path, place: Path) -> None:
+    """Give a draft its name in one step; FileExistsError where that is taken."""
+    if os.name == "nt":
+        draft.rename(place)  # which replaces nothing there
+        return
+    try:
+        os.link(draft, place)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not _renamed(draft, place):
+            _claimed(draft, place)
+
+
+def _renamed(draft: Path, place: Path) -> bool:
+    """Rename a draft where the system can do that without replacing anything, and return whether it can."""
+    if sys.platform != "linux":
+        return False
+    import ctypes  # 5 ms that a file system with links does not need
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(draft), _AT_FDCWD, os.fsencode(place), _RENAME_NOREPLACE) == 0:
+        return True
+    if ctypes.get_errno() == errno.EEXIST:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+    return False
+
+
+def _claimed(draft: Path, place: Path) -> None:
+    """Take the name with an empty file, which is left there for as long as replacing that takes."""
+    place.open("xb").close()
+    try:
+        draft.replace(place)
+    finally:
+        if draft.exists():
+            place.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    if os.name == "nt":  # has no way to ask for that
+        return
+    with suppress(OSError):  # a folder that one may write but not list
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            _sync(opened)
+        finally:
+            os.close(opened)
+
+
+def _sync(descriptor: int) -> None:
+    """Wait until a file is on the disk, unless its file system cannot tell."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise

@@ -1,0 +1,61 @@
+"""What the commands say: lines on stdout and stderr, and what went wrong in the words of a user."""
+
+import os
+import sys
+from pathlib import Path
+
+from runtime.errors import CodecError, out_of_memory, told
+
+STREAM = Path("-")
+"""stdin as an input, stdout as an output."""
+_NO_THREADS = ("can't start new thread", "pthread_create failed")
+"""How Python and ONNX Runtime say that there are too many threads."""
+
+
+def complain(message: str, details: str = "") -> None:
+    """Print one line on stderr, after details where there are any."""
+    print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
+
+
+def say(target: Path, line: str) -> None:
+    """Print a line of results, on stderr when stdout carries the data."""
+    print(line, file=sys.stderr if target == STREAM else sys.stdout)
+
+
+def reason(error: BaseException) -> str:
+    """Return what went wrong, in one line."""
+    if out_of_memory(error):
+        return "not enough memory; use fewer -j, a smaller --tile or smaller pictures"
+    if told(error, _NO_THREADS):
+        return "no more threads can be started; use --threads 1 and fewer -j, or raise the limit (ulimit -u, pids.max)"
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    text = " ".join(str(error).split())
+    if isinstance(error, CodecError | OSError):
+        return text
+    package, name = type(error).__module__.split(".")[0], type(error).__qualname__
+    name = name if package == "builtins" else f"{package}.{name}"
+    return f"unexpected {name}: {text or 'no details'} (GARGALO_DEBUG=1 tells where)"
+
+
+def trace(error: BaseException) -> str:
+    """Return where it went wrong, for developers: Python's traceback if GARGALO_DEBUG is set, else nothing."""
+    if not os.environ.get("GARGALO_DEBUG"):
+        return ""
+    from traceback import format_exception
+
+    return "".join(format_exception(error))
+
+
+def shown(name: str | Path) -> str:
+    """Return a file name as text that any terminal encoding of ours can print."""
+    return str(name).encode(errors="replace").decode()
+
+
+def size(length_bytes: int) -> str:
+    """Return a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB."""
+    if length_bytes < 1 << 10:
+        return f"{length_bytes} B"
+    if length_bytes < 10 << 20:
+        return f"{length_bytes / 2**10:.{0 if length_bytes >= 10 << 10 else 1}f} KiB"
+    return f"{length_bytes / 2**20:.1f} MiB"

@@ -1,0 +1,104 @@
+"""Threads for a network: its grids are cut into strips of rows, which overlap by what it sees beyond them.
+
+They are ours and not ONNX Runtime's, which has a pool for each session: making one never returns where a limit of the
+system lets it have some threads but not all. The pool that its sessions can share belongs to the whole process, and
+the threads of that spin while they wait.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+T = TypeVar("T")
+
+_LEAST_ROWS, _LEAST_POSITIONS = 32, 1 << 13
+"""Of a strip: then it takes several times as long as starting a thread, and overlaps by little."""
+
+
+def most_threads(wanted: int | None) -> int:
+    """Return how many threads there may be: all cores unless a number is wanted, but one alone under ulimit -v, where
+    a new thread that gets no memory for the variables of libraries would abort the process.
+    """
+    if os.name != "nt":
+        import resource
+
+        if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+            return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return wanted or cores or 1
+
+
+def worth(threads: int, rows: int, columns: int) -> int:
+    """Return into how many strips a grid is best cut, at most as many as threads."""
+    return max(1, min(threads, rows // _LEAST_ROWS, rows * columns // _LEAST_POSITIONS))
+
+
+def run(
+    network: Callable[[Sequence[Array]], list[Array]],
+    grids: Sequence[Array],
+    axes: Sequence[int],
+    axes_out: Sequence[int],
+    reach: int,
+    count: int,
+) -> list[Array]:
+    """Return what the network gives for grids of as many rows each, computed in so many strips.
+
+    axes are those of the rows, axes_out those of what it gives, which may have several rows for each of the grids'.
+    Outputs depend on nothing further than reach rows away.
+    """
+    rows = grids[0].shape[axes[0]]
+    edges = [rows * strip // count for strip in range(count + 1)]
+
+    def work(strip: int) -> list[Array]:
+        first, last = max(0, edges[strip] - reach), min(rows, edges[strip + 1] + reach)
+        outputs = network([grid[_rows(axis, first, last)] for grid, axis in zip(grids, axes, strict=True)])
+        kept = []
+        for output, axis in zip(outputs, axes_out, strict=True):
+            scale = output.shape[axis] // (last - first)
+            kept.append(output[_rows(axis, scale * (edges[strip] - first), scale * (edges[strip + 1] - first))])
+        return kept
+
+    strips = together(work, count)
+    return [np.concatenate(parts, axis) for parts, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
+
+
+def _rows(axis: int, start: int, end: int) -> tuple[slice, ...]:
+    return (*[slice(None)] * axis, slice(start, end))
+
+
+def together(work: Callable[[int], T], count: int) -> list[T]:
+    """Return what work gives for 0, 1, ... count - 1: the first in this thread, the others in threads of their own.
+
+    Where the system gives no more threads, this one does what is left.
+    """
+    results: dict[int, T] = {}
+    errors: list[Exception] = []
+
+    def note(number: int) -> None:
+        try:
+            results[number] = work(number)
+        except Exception as error:
+            errors.append(error)
+
+    started: list[threading.Thread] = []
+    try:
+        for number in range(1, count):
+            thread = threading.Thread(target=note, args=(number,))
+            try:
+                thread.start()
+            except RuntimeError:  # "can't start new thread"
+                break
+            started.append(thread)
+        for number in (0, *range(1 + len(started), count)):
+            note(number)
+    finally:
+        for thread in started:
+            thread.join()
+    if errors:
+        raise errors[0]
+    return [results[number] for number in range(count)]

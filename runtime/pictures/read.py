@@ -1,0 +1,149 @@
+"""Picture files to uint8 pixels: `decode` is the story, one line a stage; `write.py` is its mirror.
+
+Samples come out as the file means them, upright. What cannot be kept is told in notes, what is not understood refused.
+Nothing of the process is changed meanwhile: threads may read as they like.
+"""
+
+import re
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from runtime.container import EXIF, ICC, MAX_PIXELS
+from runtime.errors import InputError
+from runtime.pictures import colour, containers, deep, hdr, metadata, opening, payloads, samples, scaling
+
+Pixels = NDArray[np.uint8]
+
+_PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright, and what was lost on the way in."""
+
+    pixels: Pixels
+    """uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user; empty when nothing was lost."""
+    metadata: dict[int, bytes] = field(default_factory=dict)
+    """EXIF, ICC and XMP payloads by section kind, for Codec.encode; the orientation is already 1."""
+
+
+def read(path: str | Path) -> Picture:
+    """Return the picture in a file, as `decode` does. Raise OSError for a file that cannot be opened."""
+    return decode(Path(path).read_bytes(), str(path))
+
+
+def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = False) -> Picture:
+    """Return the picture in a file's bytes, turned upright as its metadata ask; name stands for it in messages.
+
+    Gray stays gray, gray with alpha becomes RGBA, palettes, CMYK and CIELab become RGB, finer samples are rounded to 8
+    bits. With sdr PQ and HLG are mapped to SDR, as hdr.to_sdr tells; else they are refused.
+
+    Raise InputError, which names the file, for anything that is not a whole picture that we understand, and, before its
+    memory is taken, for more than max_pixels; MemoryError.
+    """
+    try:
+        if not data:
+            raise InputError("is empty (0 bytes); give a picture file")
+        return _decoded(data, opening.kind_of(data, name), max_pixels, sdr)
+    except MemoryError:
+        raise
+    except InputError as error:
+        raise InputError(f"{name} {error}") from error
+    except Exception as error:  # whatever a library raises for one file
+        reason = " ".join(str(error).split())
+        if "out of memory" in reason:
+            raise MemoryError(reason) from error
+        if isinstance(error, Image.DecompressionBombError):
+            raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
+        if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
+            raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
+        reason = reason if re.search("[a-z] [a-z]", reason) else "its layout or compression is unknown"
+        raise InputError(f"{name} cannot be read ({reason}); if another program can, save it as PNG there") from error
+
+
+def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
+    notes: list[str] = []
+    parts: dict[bytes, bytes] = {}
+    if kind == "PNG":
+        parts = containers.png_chunks(data)
+    elif kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
+        parts = containers.iso_parts(data)
+    image, found = _loaded(data, kind, parts, max_pixels, notes)
+    told = payloads.found(image, kind, data, parts, notes)
+    if image.mode in ("CMYK", "LAB"):
+        told.pop(ICC, None)
+    notes += payloads.lost(image, kind, data, parts)
+    numbers = payloads.colours(image, kind, parts)
+    del image  # its memory, 4 bytes a pixel
+
+    if numbers.hdr:
+        if not sdr:
+            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
+        found = deep.finer(found, kind, data, samples.iso_depth(parts))
+    if kind == "AVIF" and b"clap" in parts:
+        found = scaling.cropped(found, parts[b"clap"])
+    if numbers.narrow:
+        found = scaling.widened(found)
+    if numbers.hdr:
+        found, numbers = hdr.to_sdr(found, numbers), hdr.sdr(numbers)
+        told.pop(ICC, None)
+        notes.append("HDR is mapped to SDR")
+    pixels = scaling.to_8_bits(found, notes)
+    if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):
+        told[ICC] = profile
+    upright_already = kind in ("TIFF", "HEIC")  # by their libraries
+    turn = metadata.orientation({EXIF: told.get(EXIF, b"")} if kind == "AVIF" else told)  # Pillow puts its turn there
+    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, turn))
+    more: list[str] = []
+    kept = metadata.fitting(told, pixels.ndim == 2, more, (pixels.shape[1], pixels.shape[0]))
+    if payloads.GAIN_MAP in notes or payloads.VIDEO in notes:  # of which XMP tells too, where it does
+        more = [note for note in more if "its XMP says" not in note]
+    notes += more
+    return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
+
+
+def _loaded(
+    data: bytes, kind: str, parts: dict[bytes, bytes], max_pixels: int, notes: list[str]
+) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
+    """Return a loaded picture and its samples; without an animation, and without metadata that are damaged so
+    that the plugin does not go on.
+    """
+
+    def load(data: bytes) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
+        image = opening.opened(data, kind)
+        if image.width * image.height > max_pixels:
+            raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
+        return image, samples.taken(image, kind, data, parts, notes)
+
+    if kind == "PNG" and b"acTL" in parts:
+        data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
+    try:
+        return load(data)
+    except (InputError, MemoryError):
+        raise
+    except Exception:
+        if kind not in ("PNG", "AVIF"):
+            raise
+    plain = containers.png_with(data, _PNG_WITHOUT_TEXTS) if kind == "PNG" else containers.avif_without_exif(data)
+    found = load(plain)
+    notes.append("its texts, profile or EXIF are damaged or too long: they are left out")
+    return found
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Return the pixels as they should be seen; orientation is EXIF tag 274, 1 to 8, else 1."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

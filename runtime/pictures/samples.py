@@ -1,0 +1,262 @@
+"""A loaded Pillow picture to uint8 samples of what its file says, 0 for none and 255 for all.
+
+What Pillow makes of them is taken as it is, put right, or refused, format by format. `deep.py` gets those of 16 bits.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import PIL
+from PIL import Image, ImageFile
+
+from runtime.errors import InputError
+from runtime.pictures import colour, containers, deep, scaling, tiff
+from runtime.pictures.scaling import Samples
+
+Parts = dict[bytes, bytes]
+"""Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
+
+PAGES = "it has further pages or pictures: only the first one is used"
+
+_FAINT = "a TIFF with alpha: colours are rounded where it is nearly transparent"
+
+_STRIP_PX = 1 << 18
+_GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of the passes of an interlaced PNG: the first column and row, and the steps to the next ones."""
+_FACTS = {"aspect", "chromaticity", "dpi", "exif", "gamma", "icc_profile", "interlace", "srgb", "transparency", "xmp"}
+"""Where Pillow keeps what the chunks of a PNG say, and the texts of that name too."""
+_RLE4 = 2
+_SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
+"""Enumerated colour spaces of JPEG 2000."""
+
+
+def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> Samples:
+    """Load a picture and return its samples: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
+
+    Raise InputError for samples of which we cannot be sure what they mean, and what Pillow raises for damaged ones.
+    """
+    if kind == "PNM" and data[:2] not in (b"P1", b"P4"):
+        return _pnm(image, data, notes)
+    if kind == "TIFF":  # else Pillow would check the size by the limit of the whole process
+        image.im = Image.new(image.mode, _tiff_size(image), None).im
+    extents = image.tile[0].extents if kind == "GIF" else None
+    image.load()
+    if kind == "PNG":
+        return _png(image, data, notes)
+    if kind == "TIFF":
+        return _tiff(image, data, notes)
+    if kind == "JPEG 2000":
+        return _jpeg_2000(image, data, parts, notes)
+    if kind == "BMP":
+        _check_bmp(image, data)
+    if kind == "GIF":
+        return _gif(image, extents, notes)
+    found = _array(image, notes)
+    if kind in ("AVIF", "HEIC"):
+        depth = iso_depth(parts)
+        notes += [scaling.rounded_note((1 << depth) - 1)] * (depth > 8)
+        if len(parts.get(b"pixi", b"")) == 6 and found.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
+            found = found[:, :, 0]
+    return found
+
+
+def iso_depth(parts: Parts) -> int:
+    """Return the bits of a sample of an AVIF or HEIC."""
+    return max(parts.get(b"pixi", bytes(5))[5:], default=8)
+
+
+def _array(image: Image.Image, notes: list[str]) -> Samples:
+    """Return the samples of a picture of any mode, its colours as RGB; a strip at a time, since numpy's own way would
+    hold the picture three times.
+    """
+    convert: Callable[[Image.Image], Image.Image]
+    if image.mode in ("CMYK", "LAB"):
+        convert = colour.to_srgb(image, image.info.get("icc_profile"), notes)
+    elif image.mode in ("1", "L", "RGB", "RGBA", *_GRAY_16) and not image.has_transparency_data:
+        mode = "L" if image.mode == "1" else image.mode
+        convert = lambda part: part.convert(mode) if part.mode != mode else part  # noqa: E731
+    elif image.mode in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
+        mode = "RGBA" if image.has_transparency_data else "RGB"
+        convert = lambda part: (part.convert("LA") if part.mode == "La" else part).convert(mode)  # noqa: E731
+    else:
+        raise InputError(f"has samples of Pillow's mode {image.mode}; convert it to 8 or 16 bits a sample")
+    width, height = image.size
+    rows = max(1, _STRIP_PX // width)
+    found = np.empty(0)
+    for top in range(0, height, rows):
+        part = np.asarray(convert(image.crop((0, top, width, min(top + rows, height)))))
+        if top == 0:
+            found = np.empty((height, *part.shape[1:]), part.dtype.newbyteorder("="))
+        found[top : top + rows] = part
+    return found
+
+
+# --- GIF and BMP ------------------------------------------------------------------------------------------------------
+
+
+def _gif(image: Image.Image, extents: tuple[int, int, int, int] | None, notes: list[str]) -> Samples:
+    """Return the first frame, transparent where it leaves parts of the screen empty; Pillow has colour 0 there."""
+    found = _array(image, notes)
+    if extents in (None, (0, 0, *image.size)) or found.shape[2:] == (4,):
+        return found
+    left, top, right, bottom = extents
+    alpha = np.zeros((image.height, image.width), np.uint8)
+    alpha[top:bottom, left:right] = 255
+    return np.dstack([found] * (3 if found.ndim == 2 else 1) + [alpha])
+
+
+def _check_bmp(image: Image.Image, data: bytes) -> None:
+    """Raise InputError for palettes that Pillow takes for the samples' own meaning, and alpha that it does not see."""
+    head = int.from_bytes(data[14:18], "little")
+    bits = int.from_bytes(data[28:30] if head >= 40 else data[24:26], "little")
+    if bits != {"1": 1, "L": 8}.get(image.mode, bits) or bits == 16 and head >= 56 and any(data[66:70]):
+        raise InputError(f"is a BMP of {bits} bits in a layout that is not read; save it as PNG")
+    if image.info["compression"] == _RLE4 and int(PIL.__version__.split(".")[0]) < 13:
+        raise InputError(f"is a BMP that Pillow {PIL.__version__} reads wrongly; save it as PNG, or install Pillow 13")
+
+
+# --- PNG --------------------------------------------------------------------------------------------------------------
+
+
+def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
+    if texts := _FACTS & image.text.keys():
+        raise ValueError(f"a text is named {min(texts)}")
+    depth, palette = data[24], data[25] == 3
+    _check_rows(image, data)
+    clear = None if palette else image.info.pop("transparency", None)
+    found = _array(image, notes)
+    if depth == 16 and image.mode in ("RGB", "RGBA"):
+        found = deep.colours(containers.png_with(data), found)
+    if clear is None:
+        return found
+    if depth in (2, 4):
+        clear *= 255 // (2**depth - 1)
+    alpha = np.where((found == clear).reshape(*found.shape[:2], -1).all(axis=2), 0, np.iinfo(found.dtype).max)
+    colours = (found, found, found) if found.ndim == 2 else (found,)
+    return np.dstack([*colours, alpha.astype(found.dtype)])
+
+
+def _check_rows(image: Image.Image, data: bytes) -> None:
+    """Raise InputError for samples that end too early, which Pillow leaves at 0; looked for where a last row is 0."""
+    width, height = image.size
+    last = np.asarray(image.crop((0, max(0, height - 2), width, height)))
+    if last.reshape(len(last), -1).any(axis=1).all():
+        return
+    bits = data[24] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
+    passes = _ADAM7 if data[28] else ((0, 0, 1, 1),)
+    sides = [(-(-(width - left) // right), -(-(height - top) // down)) for left, top, right, down in passes]
+    wanted = sum(rows * (1 + -(-columns * bits // 8)) for columns, rows in sides if columns)  # 1 tells the filter
+    if containers.png_rows_bytes(data) < wanted:
+        raise InputError("lacks parts of its picture; get another copy of it")
+
+
+# --- TIFF -------------------------------------------------------------------------------------------------------------
+
+
+def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
+    told = tiff.tags(data)
+    bits, extra = told.get(tiff.BITS, [1])[0], told.get(tiff.EXTRA, [])
+    if extra and extra not in ([tiff.ASSOCIATED], [tiff.UNASSOCIATED]):
+        notes.append("an extra channel is left out")
+    if image.mode == "P" and max(told.get(tiff.COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
+        image.putpalette(np.array(told[tiff.COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
+    if image.mode in _GRAY_16:
+        found = _array(image, notes)
+        found = scaling.to_8_bits(found, notes, 4095) if bits == 12 else found
+        inverted = told.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
+        return np.iinfo(found.dtype).max - found if inverted else found
+    if bits == 16 and image.mode in ("RGB", "RGBA") and 0 not in extra:
+        if told.get(tiff.COMPRESSION, [1])[0] in tiff.RARE:
+            raise InputError("has 16-bit colours in a compression that OpenCV may not have; save it with LZW")
+        if extra == [tiff.ASSOCIATED]:
+            return _unmultiplied(deep.colours(data, _array(image, []), slice(3, 4)), notes)
+        return deep.colours(data, _array(image, []))
+    if bits == 16:
+        notes.append("of samples of 16 bits the upper 8 are used")
+    found = _array(image, notes)
+    if extra[:1] == [tiff.ASSOCIATED] and found[..., 3].min() < 255:
+        notes.append(_FAINT)
+    return found
+
+
+def _unmultiplied(samples: Samples, notes: list[str]) -> Samples:
+    """Return straight-alpha samples of 16 bits from those whose colours were multiplied by alpha."""
+    alpha = samples[:, :, 3:].astype(np.float32)
+    notes += [_FAINT] * bool(alpha.min() < 65535)
+    colours = samples[:, :, :3].astype(np.float32) * (65535 / np.maximum(alpha, 1))
+    return np.dstack([np.minimum(colours + 0.5, 65535).astype(np.uint16), samples[:, :, 3]])
+
+
+def _tiff_size(image: Any) -> tuple[int, int]:
+    """Return width and height as they are stored, before Pillow turns the picture upright."""
+    return image.tag_v2[tiff.WIDTH], image.tag_v2[tiff.HEIGHT]
+
+
+# --- JPEG 2000 --------------------------------------------------------------------------------------------------------
+
+
+def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) -> Samples:
+    depths = _jpeg_2000_depths(data)
+    depth, colours = depths[0], int.from_bytes(parts.get(b"enum", bytes([_SRGB]))[:4])
+    told = [struct.unpack_from(">HHH", parts[b"cdef"], at) for at in range(2, len(parts.get(b"cdef", b"")) - 5, 6)]
+    if any((place, belongs) not in ((place, place + 1), (place, 0)) or kind > 1 for place, kind, belongs in told):
+        raise InputError("has channels in another order, or colours that are multiplied by alpha; convert it")
+    if image.mode in ("LA", "RGBA") and not any(kind == 1 for _, kind, _ in told):
+        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; convert it")
+    if set(depths) != {depth} or not 1 <= depth <= 16:
+        raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
+    if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
+        raise InputError(f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; convert it")
+    top = (1 << depth) - 1
+    if depth > 8 and image.mode not in _GRAY_16:
+        coarse = _array(image, [])
+        found = scaling.to_8_bits(deep.decoded(data, coarse.shape), notes, top)
+        apart = (found - coarse).astype(np.uint8)  # Pillow's largest ones overflow to 0
+        if np.minimum(apart, 256 - apart.astype(np.int16)).max() > 1:
+            raise deep.unread()
+        return found
+    found = _array(image, notes)
+    if depth == 8:
+        return found
+    if image.mode in ("P", "PA"):
+        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; convert it")
+    return scaling.to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
+
+
+def _jpeg_2000_depths(data: bytes) -> list[int]:
+    """Return the bits of each component, -1 for signed ones, from the SIZ segment of the codestream."""
+    at = data.index(b"\xff\x4f\xff\x51") + 4
+    count = int.from_bytes(data[at + 36 : at + 38])
+    told = data[at + 38 : at + 38 + 3 * count : 3]
+    return [-1 if byte & 0x80 else byte + 1 for byte in told]
+
+
+# --- PNM --------------------------------------------------------------------------------------------------------------
+
+
+def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
+    """Return samples of whichever range the header tells; Pillow would scale binary ones in Python, one by one."""
+    _, _, start, args = image.tile[0]
+    top = args[1] if isinstance(args, tuple) else 65535 if args == "I;16B" else 255
+    if data[:2] in (b"P2", b"P3"):
+        image.load()
+        if image.mode != "I":
+            notes += [scaling.rounded_note(top)] * (top > 255)
+            return np.array(image)
+        found = (np.asarray(image).astype(np.int64) * top + 32767) // 65535  # Pillow's scaling undone
+        return scaling.to_8_bits(found, notes, top)
+    shape = (image.height, image.width, 3)[: 3 if data[:2] == b"P6" else 2]
+    dtype = np.dtype(">u2" if top > 255 else np.uint8)
+    stop = start + math.prod(shape) * dtype.itemsize
+    if stop > len(data):
+        raise containers.cut_off(data)
+    if re.match(rb"\s*P[1-6]\s", data[stop : stop + 8]):
+        notes.append(PAGES)
+    found = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
+    return found.copy() if top == 255 else scaling.to_8_bits(found, notes, top)

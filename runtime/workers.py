@@ -1,0 +1,167 @@
+"""Tasks in several processes, where one that dies costs the task that it had, and no other.
+
+A process that dies takes the whole of Python's own pool with it. Here each has a pipe of its own and shares nothing, so
+that its end is seen, and a new one takes its place.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_PATIENCE_S = 10
+"""For a process that has closed its pipe to end."""
+
+
+@dataclass
+class _Worker:
+    """A process, our end of its pipe, and the number of the task that it is at."""
+
+    process: SpawnProcess
+    pipe: Connection
+    task: int | None = None
+    ready: bool = False
+
+    def end(self) -> str:
+        """Wait for its end and return a sentence on it."""
+        self.pipe.close()
+        self.process.join(_PATIENCE_S)
+        self.process.kill()
+        self.process.join()
+        status = self.process.exitcode or 0
+        names = {-number: number.name for number in signal.Signals}
+        how = f"was ended by {names.get(status, f'signal {-status}')}" if status < 0 else f"ended with status {status}"
+        return f"its process {how}, perhaps for lack of memory; use fewer -j"
+
+
+def results(
+    prepare: Callable[[], Callable[[Task], Result]],
+    tasks: Sequence[Task],
+    processes: int,
+    lost: Callable[[str], Result],
+) -> Generator[tuple[int, Result], None, None]:
+    """Yield the number and the result of each task as they come; `lost` makes that of a task whose process died from a
+    sentence on its end.
+
+    `prepare` runs once in each process and returns what does a task; it, tasks and results must be picklable. Where no
+    process can be started and prepared, or none is left, the tasks that remain are not yielded.
+    """
+    todo = deque(range(len(tasks)))
+    workers: dict[Any, _Worker] = {}
+
+    def begin() -> bool:
+        worker = _started(prepare)
+        if worker is not None:
+            workers[worker.pipe] = worker
+        return worker is not None
+
+    try:
+        while len(workers) < min(processes, len(tasks)) and begin():
+            pass
+        while workers and (todo or any(worker.task is not None for worker in workers.values())):
+            for pipe in wait(list(workers)):
+                worker = workers[pipe]
+                done, worker.task = worker.task, None
+                try:
+                    result = worker.pipe.recv()
+                except (EOFError, OSError):
+                    del workers[pipe]
+                    result = lost(worker.end())
+                    if todo and worker.ready:
+                        begin()
+                else:
+                    worker.ready = True
+                    if todo:
+                        with suppress(OSError):  # it has died since, which is heard next
+                            worker.pipe.send(tasks[todo[0]])
+                            worker.task = todo.popleft()
+                if done is not None:
+                    yield done, result
+    finally:
+        for worker in workers.values():
+            worker.pipe.close()  # it ends when it has done what it is at
+        for worker in workers.values():
+            worker.process.join()
+
+
+def _started(prepare: Callable[[], Callable[[Task], Result]]) -> _Worker | None:
+    """Return a new process, None where the system gives none."""
+    context = get_context("spawn")  # numpy's and OpenCV's threads do not outlive a fork
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, prepare), daemon=True)
+    try:
+        with _ctrl_c_put_off():
+            process.start()
+    except (OSError, MemoryError):
+        ours.close()
+        return None
+    finally:
+        theirs.close()  # so that its end closes the pipe
+    return _Worker(process, ours)
+
+
+@contextmanager
+def _ctrl_c_put_off() -> Iterator[None]:
+    """Let Ctrl-C wait, and never reach processes that are started meanwhile."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# --- in the process ---------------------------------------------------------------------------------------------------
+
+
+class _Ended(BaseException):
+    """A signal asked this process to end: what is half done is taken back first."""
+
+    def __init__(self, number: int):
+        self.number = number
+
+
+def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) -> None:
+    """Do one task after the other for the process that started this one, which alone speaks and hears Ctrl-C."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    sys.stderr = open(os.devnull, "w")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), end)
+    with suppress(RuntimeError):  # without a thread it ends too, after its task
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        work = prepare()
+        pipe.send("ready")
+        while True:
+            pipe.send(work(pipe.recv()))
+    except (EOFError, OSError):  # the other has closed its end
+        pass
+    except _Ended as ended:
+        signal.signal(ended.number, signal.SIG_DFL)
+        os.kill(os.getpid(), ended.number)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

@@ -1,0 +1,142 @@
+"""Tasks in several processes: every one is answered, whatever becomes of the processes."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from runtime import workers
+from runtime.workers import results
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def squares() -> Callable[[int], int]:
+    return square
+
+
+def all_of(prepare: Callable[[], Callable[[int], object]], count: int, processes: int) -> dict[int, object]:
+    """The answers by task; a process that died is a sentence."""
+    found = list(results(prepare, range(count), processes, str))
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_each_task_is_done_once(processes: int) -> None:
+    assert all_of(squares, 20, processes) == {number: number * number for number in range(20)}
+
+
+def test_no_tasks_are_no_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "_started", None)
+    assert all_of(squares, 0, 4) == {}
+
+
+def killer(how: str, at: int, number: int) -> int:
+    if number == at:
+        if how == "exit":
+            os._exit(9)
+        os.kill(os.getpid(), getattr(signal, how))
+        time.sleep(60)
+    return number
+
+
+def killers(how: str, at: int) -> Callable[[int], int]:
+    return partial(killer, how, at)
+
+
+@posix
+@pytest.mark.parametrize(
+    "how, at, processes, told",
+    [
+        ("SIGKILL", 0, 1, "its process was ended by SIGKILL"),
+        ("SIGKILL", 5, 2, "its process was ended by SIGKILL"),
+        ("SIGTERM", 3, 2, "its process was ended by SIGTERM"),
+        ("SIGSEGV", 3, 1, "its process was ended by SIGSEGV"),
+        ("exit", 3, 2, "its process ended with status 9"),
+    ],
+)
+def test_a_process_that_dies_costs_its_task_alone(how: str, at: int, processes: int, told: str) -> None:
+    found = all_of(partial(killers, how, at), 6, processes)
+    lost = str(found.pop(at))
+    assert lost.startswith(told) and "fewer -j" in lost
+    assert found == {number: number for number in range(6) if number != at}
+
+
+def always_die(number: int) -> None:
+    os._exit(9)
+
+
+def dying() -> Callable[[int], None]:
+    return always_die
+
+
+def test_processes_that_always_die_come_to_an_end() -> None:
+    found = all_of(dying, 5, 2)
+    assert sorted(found) == [0, 1, 2, 3, 4] and all("status 9" in str(end) for end in found.values())
+
+
+def unready() -> Callable[[int], int]:
+    raise MemoryError
+
+
+def test_what_cannot_be_made_ready_leaves_the_tasks_to_the_caller() -> None:
+    assert all_of(unready, 5, 2) == {}
+
+
+def test_a_system_that_gives_no_processes_leaves_the_tasks_to_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(workers.SpawnProcess, "start", refuse)
+    assert all_of(squares, 5, 2) == {}
+
+
+def test_fewer_processes_than_wanted_do_all_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin, left = workers._started, [1]
+
+    def scarce(prepare: Callable[[], Callable[[int], int]]) -> object:
+        left[0] -= 1
+        return begin(prepare) if left[0] >= 0 else None
+
+    monkeypatch.setattr(workers, "_started", scarce)
+    assert all_of(squares, 5, 4) == {number: number * number for number in range(5)}
+
+
+def marked(folder: Path, number: int) -> int:
+    """A task that another one can see."""
+    (folder / str(number)).touch()
+    time.sleep(0.05)
+    return number
+
+
+def marking(folder: Path) -> Callable[[int], int]:
+    return partial(marked, folder)
+
+
+def test_what_has_not_begun_is_given_up_when_the_caller_leaves(tmp_path: Path) -> None:
+    found = results(partial(marking, tmp_path), range(500), 2, str)
+    next(found)
+    found.close()
+    begun = len(list(tmp_path.iterdir()))
+    time.sleep(0.3)
+    assert len(list(tmp_path.iterdir())) == begun < 500
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
+def test_nothing_is_left_of_processes_that_are_done() -> None:
+    all_of(squares, 2, 2)  # starts what Python keeps for good
+    before = len(os.listdir("/proc/self/fd"))
+    all_of(partial(killers, "SIGKILL", 3), 6, 2)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert not multiprocessing.active_children()
