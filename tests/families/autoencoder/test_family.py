@@ -201,6 +201,38 @@ def test_float_twins_of_encoder_and_decoder_show_nearly_the_same(
     assert difference.max() <= 1 and difference.mean() < 0.01
 
 
+def test_a_batch_is_computed_together_and_gives_the_same_pictures(
+    tiny: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Encoders may differ by what a sum of floats does; pixels of a stream may not."""
+    pictures = np.stack([np.roll(photo, 20 * turn, 1) for turn in range(3)])
+    sizes: list[int] = []
+    run = tiny.networks.run_stack
+
+    def watched(name: str, *inputs: np.ndarray) -> list[np.ndarray]:
+        sizes.append(len(inputs[0]))
+        return run(name, *inputs)
+
+    monkeypatch.setattr(tiny.networks, "run_stack", watched)
+    streams = tiny.encode_batch(pictures, 70)
+    decoded = tiny.decode_batch(streams)
+    assert sizes == [3, 3] and decoded.shape == pictures.shape
+    for picture, stream, pixels in zip(pictures, streams, decoded, strict=True):
+        assert np.array_equal(pixels, tiny.decode(stream))
+        assert abs(len(stream) / len(tiny.encode(picture, 70)) - 1) < 0.01
+    levels = [tiny.encode(pictures[0], quality) for quality in (20, 90)]
+    for stream, pixels in zip(levels, tiny.decode_batch(levels), strict=True):
+        assert np.array_equal(pixels, tiny.decode(stream))
+
+
+def test_strips_in_threads_change_no_pixel(folder: Path, tiny: Codec, photo: np.ndarray) -> None:
+    picture = np.tile(photo, (5, 3, 1))[:700, :600]
+    data = tiny.encode(picture, 60)
+    threaded = Codec(folder, threads=3)
+    assert np.array_equal(threaded.decode(data), tiny.decode(data))
+    assert abs(len(threaded.encode(picture, 60)) / len(data) - 1) < 0.001
+
+
 # -- tiles and windows -------------------------------------------------------------------------------------------------
 
 
