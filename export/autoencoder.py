@@ -21,8 +21,10 @@ from export.graphs import Graph
 from export.prior import Arrays, Refused
 from models import wavelet
 from models.autoencoder import (
+    ANALYSIS_RANGE,
     BANDS,
     BLOCK,
+    CHROMA_GATES,
     COLOURS,
     CORRECTION_PX,
     DC_LEVELS,
@@ -30,14 +32,17 @@ from models.autoencoder import (
     LATENTS,
     PARTS,
     PIXEL_RANGE,
+    RIDGE,
+    SLOPE_LIMIT,
     Codec,
     frequencies,
 )
 from models.layers import Chain, Conv
 from models.pyramid import LEVEL_PLANES, Start, Step
-from runtime.families.autoencoder import FAMILY, REACH
+from runtime.families.autoencoder import spec
+from runtime.families.autoencoder.spec import REACH
 
-NETWORKS = FAMILY.traits.networks
+NETWORKS = spec.NETWORKS
 FLOAT_OPERATORS = {
     "decoder": frozenset(
         ("Conv", "Mul", "Add", "Sub", "Round", "Clip", "Max", "Min", "Cast")
@@ -243,8 +248,7 @@ def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
         z = g.chain(shown, Chain(net.source, *list(net)[:-1]), "analysis")
         if quantised:
             z = g.node("DequantizeLinear", [z, *g.grid(last.source)], "analysis.float")
-        unit = model.log2_unit.exp2()
-        weights = (last.weight.detach() * unit[:, None, None, None], last.bias.detach() * unit)
+        weights = (last.weight.detach() * ANALYSIS_RANGE, last.bias.detach() * ANALYSIS_RANGE)
         names = [g.constant(f"analysis.last.{n}", w.numpy()) for n, w in zip(("weight", "bias"), weights, strict=True)]
         g.node("Add", [y, g.node("Conv", [z, *names], "analysis.last")], "latents")
     return g.finish()
@@ -282,15 +286,21 @@ def gains() -> np.ndarray:
 
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
-    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 219), and thresholds (127,)."""
-    log2_step = (model.log2_plain_step()[:, None] + model.octaves).double().numpy() - np.log2(gains())
-    return prior.rate_scale(log2_step, model.log2_scale.double().numpy()) | {"thresholds": prior.thresholds()}
+    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 219), log2_plain_step (levels,)
+    int16, and thresholds (127,).
+    """
+    plain = model.log2_plain_step().double().numpy()
+    log2_step = plain[:, None] + model.octaves.double().numpy() - np.log2(gains())
+    scale = prior.rate_scale(log2_step, model.log2_scale.double().numpy())
+    return scale | {"log2_plain_step": prior.log2_steps(plain), "thresholds": prior.thresholds()}
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Proven bounds, each a share of what its integers hold: those of export/prior.py, and the sums of the decoder's
     linear path. Raises Refused also where encoder or decoder see farther than windows are grown.
     """
+    if (RIDGE, SLOPE_LIMIT, CHROMA_GATES) != (spec.RIDGE, spec.SLOPE_LIMIT, spec.CHROMA_GATES):
+        raise Refused("chroma from luma: the model and the runtime have other constants")
     for name, net in (("analysis", model.analysis), ("synthesis", model.synthesis)):
         seen_px = BLOCK * max(1, sum(conv.padding for conv in net.convolutions()) if net is not None else 0)
         if seen_px > min(REACH):

@@ -36,14 +36,19 @@ def rate_scale(log2_step: NDArray[np.float64], log2_scale: NDArray[np.float64]) 
     """
     per_octave = spec.INDEX_PER_OCTAVE << spec.INDEX_BITS
     half = 1 << (spec.INDEX_BITS - 1)  # indexes are floored, so half of one is added here
-    exact = {
-        "log2_step": np.round(spec.STEP_FRACTION * (log2_step + spec.STEP_BITS)),
-        "scale_base": np.round((log2_scale - spec.INDEX_ZERO_LOG2) * per_octave) + half,
-    }
-    for name, values in exact.items():
-        if not np.isfinite(values).all() or np.abs(values).max() >= INT16:
-            raise Refused(f"{name}: a value does not fit int16")
-    return {name: values.astype(np.int16) for name, values in exact.items()}
+    base = np.round((log2_scale - spec.INDEX_ZERO_LOG2) * per_octave) + half
+    return {"log2_step": log2_steps(log2_step), "scale_base": _int16("scale_base", base)}
+
+
+def log2_steps(log2_step: NDArray[np.float64]) -> NDArray[np.int16]:
+    """Return log2 of steps in pixel levels as bundles hold it."""
+    return _int16("log2_step", np.round(spec.STEP_FRACTION * (log2_step + spec.STEP_BITS)))
+
+
+def _int16(name: str, values: NDArray[np.float64]) -> NDArray[np.int16]:
+    if not np.isfinite(values).all() or np.abs(values).max() >= INT16:
+        raise Refused(f"{name}: a value does not fit int16")
+    return values.astype(np.int16)
 
 
 @torch.no_grad()

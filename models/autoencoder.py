@@ -55,12 +55,22 @@ LUMA_GROUPS = ((1, 9), (9, 25), (25, 64))
 """Luma frequencies (by rank) of the parts at H/8, each coded in two halves of a checkerboard."""
 CHROMA_GROUPS = ((1, 13), (13, 64))
 """The same of chroma, both colours together and not in halves."""
+CHROMA_GATES = (2 * 12, 2)
+"""How many gates the networks of chroma parts say: how much of what luma lets one guess is added to means, for each
+value and for each colour.
+"""
+RIDGE = 3.0
+"""Keeps slopes small where luma is flat, in squared plain steps."""
+SLOPE_LIMIT = 2.0
+"""Slopes are between plus and minus this."""
 SEEN_START, SEEN_FIRST, SEEN_LUMA = 16, 16, 16
 """Input channels of the networks of coarse levels beside the state: values, level planes, zeros."""
 LATENT_GRID = 1 / 32
 """Grid of normalised latents, as the synthesis net sees them: +-4 units in 8 bits."""
 PIXEL_RANGE = 64.0
 """The analysis net sees colours / range."""
+ANALYSIS_RANGE = 4.0
+"""What the output of the analysis net is multiplied with: small, so that latents move slowly."""
 CORRECTION_PX, CORRECTION_RANGE = 0.25, 32.0
 """Grid of the synthesis net's output in pixel levels, and what it is multiplied with: +-32 levels in 8 bits."""
 LINEAR_RATE = 0.03
@@ -154,12 +164,44 @@ def split(y: Tensor) -> list[Tensor]:
     return [y.unflatten(1, (COLOURS, BANDS))[:, :, 1:].flatten(1, 2), *details, low]
 
 
-def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
-    """The inverse of split."""
+def dc_of(*details_and_z: Tensor) -> Tensor:
+    """The DC latents (B, 3, h, w) of their details and z."""
     *details, low = details_and_z
     for detail in details:
         low = wavelet.join_2d(low, detail)
+    return low
+
+
+def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
+    """The inverse of split."""
+    low = dc_of(*details_and_z)
     return torch.cat([low[:, :, None], ac.unflatten(1, (COLOURS, BANDS - 1))], 2).flatten(1, 2)
+
+
+def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
+    """How much chroma there is for luma, by least squares: (B, 2, 1, h, w) of sums of their products (B, 2, h, w), of
+    luma's squares (B, 1, h, w) and of what keeps the slopes small (B, 1, 1, 1).
+
+    Chroma from luma (Trudeau, Egge and Barr 2018, arXiv 1711.03951), its slopes told by what is decoded already.
+    """
+    return (products / (squares + ridge)).clamp(-SLOPE_LIMIT, SLOPE_LIMIT)[:, :, None]
+
+
+def slopes_of_dc(dc: Tensor, ridge: Tensor) -> Tensor:
+    """Slopes as the DC (B, 3, h, w) varies around each position."""
+    luma, mean = dc[:, :1], around(dc) / 9
+    covariance = around(luma * dc) - 9 * mean[:, :1] * mean
+    return slopes(covariance[:, 1:], covariance[:, :1], ridge)
+
+
+def slopes_of_ac(luma: Tensor, chroma: Tensor, ridge: Tensor) -> Tensor:
+    """Slopes of AC latents around each position: luma (B, n, h, w), chroma (B, 2, n, h, w)."""
+    return slopes(around((luma[:, None] * chroma).sum(2)), around(luma.square().sum(1, keepdim=True)), ridge)
+
+
+def around(x: Tensor) -> Tensor:
+    """Sums over 3 x 3 positions (B, n, h, w), edges repeated."""
+    return 9 * F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def halves(like: Tensor) -> tuple[Tensor, Tensor]:
@@ -173,6 +215,12 @@ def fine_parts(like: Tensor) -> list[tuple[slice, tuple[int, int], Tensor | floa
     """The parts at H/8 in coding order: colours, the range of frequencies by rank, and the mask of what is coded."""
     luma = [(slice(0, 1), group, mask) for group in LUMA_GROUPS for mask in halves(like)]
     return luma + [(slice(1, COLOURS), group, 1.0) for group in CHROMA_GROUPS]
+
+
+def luma_of(parts: list[Tensor]) -> Tensor:
+    """Luma AC values (B, 63, h, w) of the parts at H/8, each half 0 where the other is."""
+    luma = parts[: 2 * len(LUMA_GROUPS)]
+    return torch.cat([a + b for a, b in zip(luma[::2], luma[1::2], strict=True)], 1)
 
 
 def _analysis(c: Config) -> Chain:
@@ -225,6 +273,8 @@ class Codec(nn.Module):
         told = [high - low for low, high in LUMA_GROUPS for _ in range(2)]
         told += [2 * (high - low) for low, high in CHROMA_GROUPS]
         shown = [SEEN_FIRST, *(-(-n // 8) * 8 for n in told[:-1])]
+        for number, gates in enumerate(CHROMA_GATES, len(told) - len(CHROMA_GATES)):
+            told[number] += gates // 2
         self.fine = nn.ModuleList(
             Step(c.state, n, says, blocks, enlarge=i == 0)
             for i, (n, says, blocks) in enumerate(zip(shown, told, c.fine_blocks, strict=True))
@@ -287,7 +337,7 @@ class Codec(nn.Module):
         y = self.linear_analysis(F.pixel_unshuffle(mirrored_pixels(colours), BLOCK))
         if net and self.analysis is not None:
             shown = self.analysis.source(F.pixel_unshuffle(colours / PIXEL_RANGE, BLOCK))
-            y = y + self.run(self.analysis, shown) * self.log2_unit.exp2()[:, None, None]
+            y = y + ANALYSIS_RANGE * self.run(self.analysis, shown)
         return colours, y
 
     def synthesise(self, y: Tensor, hats: Tensor, net: bool = True) -> Tensor:
@@ -320,10 +370,17 @@ class Codec(nn.Module):
             spare = shown.new_zeros(b, max(0, channels - n - LEVEL_PLANES), h, w)
             return self.start.grid(torch.cat([shown, planes.expand(-1, -1, h, w), spare], 1)[:, :channels])
 
-        def code(target: Tensor, said: Tensor, base: Tensor, mask: Tensor | float = 1.0) -> Tensor:
-            """Values of a part in steps, where the target is in steps too; 0 where the mask is."""
-            mean, log2_sigma = (PARAMETER_GAIN * said).chunk(2, 1)
-            log2_sigma = log2_sigma + base
+        def code(
+            target: Tensor, said: Tensor, base: Tensor, mask: Tensor | float = 1.0, guess: Tensor | None = None
+        ) -> Tensor:
+            """Values of a part in steps, where the target is in steps too; 0 where the mask is. Where there is a guess
+            as well, the network says how much of it counts.
+            """
+            n = target.shape[1]
+            mean, log2_sigma = PARAMETER_GAIN * said[:, :n], PARAMETER_GAIN * said[:, n : 2 * n] + base
+            if guess is not None:
+                gates = said[:, 2 * n :]
+                mean = mean + gates.repeat_interleave(n // gates.shape[1], 1) * guess
             symbols = chosen(target - mean, log2_sigma)
             rates.append((bits(symbols, log2_sigma) * mask).sum((1, 2, 3)))
             errors.append(((symbols.detach() - target.detach() + mean) ** 2 * mask).sum((1, 2, 3)))
@@ -344,16 +401,24 @@ class Codec(nn.Module):
             state, said = self.run(self.third, state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             decoded.append(torch.cat([half_1 + half_2, code(detail[:, LUMA:], said, base[:, LUMA:])], 1))
 
-        ac, base = ac.unflatten(1, (COLOURS, BANDS - 1)), bases[0].unflatten(1, (COLOURS, BANDS - 1))
+        ridge = RIDGE * (2 * plain).exp2()
+        slope = slopes_of_dc(dc_of(*(v * step for v, step in zip([*decoded, z_hat], steps[1:], strict=True))), ridge)
+        ac, base, step_ac = (v.unflatten(1, (COLOURS, BANDS - 1)) for v in (ac, bases[0], steps[0]))
         shown, parts = decoded[-1][:, LUMA:], list[Tensor]()
         for step, (colours, (low, high), mask) in zip(self.fine_steps(), fine_parts(y), strict=True):
             state, said = self.run(step, state, seen(shown, step.update.weight.shape[1]))
-            select = (slice(None), colours, slice(low - 1, high - 1))
-            shown = code(ac[select].flatten(1, 2), said, base[select].flatten(1, 2), mask)
+            bands = (slice(None), colours, slice(low - 1, high - 1))
+            guess = None
+            if colours.start:
+                pixels = luma_of(parts)[:, None] * step_ac[:, :1]  # (B, 1, 63, h, w)
+                guess = (slope * pixels[:, :, bands[2]] / step_ac[bands]).flatten(1, 2)
+            shown = code(ac[bands].flatten(1, 2), said, base[bands].flatten(1, 2), mask, guess)
+            if colours.start:
+                chroma = shown.unflatten(1, (COLOURS - 1, -1))
+                slope = slopes_of_ac(pixels[:, 0, bands[2]], chroma * step_ac[bands], ridge)
             parts.append(shown)
-        luma = [a + b for a, b in zip(parts[0:-2:2], parts[1:-2:2], strict=True)]
-        chroma = torch.cat([part.unflatten(1, (COLOURS - 1, -1)) for part in parts[-2:]], 2)
-        ac_hat = torch.cat([*luma, chroma.flatten(1, 2)], 1)
+        chroma = torch.cat([part.unflatten(1, (COLOURS - 1, -1)) for part in parts[-len(CHROMA_GROUPS) :]], 2)
+        ac_hat = torch.cat([luma_of(parts), chroma.flatten(1, 2)], 1)
         y_hat = joined(*(v * step for v, step in zip([ac_hat, *decoded, z_hat], steps, strict=True)))
         squares = torch.stack(errors, 1).sum(1) * (2 * plain[:, 0, 0, 0]).exp2()
         return y_hat, torch.stack(rates, 1).sum(1), squares

@@ -73,18 +73,19 @@ class Prior:
     def rates(self, level: int) -> tuple[I32, I32, U8]:
         """Return steps, bases and planes of a `Rates` at one level 0 .. top_level."""
         anchor, fraction = divmod(level, spec.LEVEL_STEPS)
-        following = min(anchor + 1, len(self.log2_step) - 1)
-
-        def between(rows: NDArray[np.integer]) -> I32:
-            low, high = rows[anchor].astype(np.int32), rows[following].astype(np.int32)
-            return (low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2) // spec.LEVEL_STEPS
-
         planes = np.zeros(spec.LEVEL_PLANES, np.uint8)
         planes[anchor] = spec.LEVEL_STEPS - fraction
         if fraction:
-            planes[following] = fraction
+            planes[anchor + 1] = fraction
         planes += np.uint8(spec.GRID_ZERO)
-        return exp2(between(self.log2_step)), between(self.scale_base), planes
+        return exp2(self.between(self.log2_step, level)), self.between(self.scale_base, level), planes
+
+    def between(self, rows: NDArray[np.integer], level: int) -> I32:
+        """Return the row of an array (levels, ...) at one level."""
+        anchor, fraction = divmod(level, spec.LEVEL_STEPS)
+        low, high = (rows[min(row, len(rows) - 1)].astype(np.int32) for row in (anchor, anchor + 1))
+        found: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
+        return found // spec.LEVEL_STEPS
 
 
 @dataclass(frozen=True)

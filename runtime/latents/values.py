@@ -55,7 +55,7 @@ def _dead_zone(savings: F32) -> F32:
     return np.minimum(0.5 + savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
 
 
-def residuals(coefficients: NDArray[Any], steps: I32, mean: U8, gain: I32) -> F32:
+def residuals(coefficients: NDArray[Any], steps: I32, mean: U8 | I16, gain: I32) -> F32:
     """Return unrounded symbols (n h w,): (coefficient / step - mean) / gain, the inverse of values and dequantise.
 
     Coefficients (n, h, w) are in 1/16 pixel level, steps (n,) those of their channels, means (n, h, w) as networks say
@@ -69,7 +69,7 @@ def residuals(coefficients: NDArray[Any], steps: I32, mean: U8, gain: I32) -> F3
     return exact.ravel()
 
 
-def values(mean: U8, places: Intp, symbols: I32, gain: I32) -> I16:
+def values(mean: U8 | I16, places: Intp, symbols: I32, gain: I32) -> I16:
     """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (m,) at places (m,) times the gains
     (h, w) there.
     """

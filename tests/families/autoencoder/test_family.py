@@ -17,12 +17,13 @@ from models.layers import set_mode  # noqa: E402
 from models.wavelet import NORM  # noqa: E402
 from runtime import codec as shared  # noqa: E402
 from runtime import container, incomplete, search  # noqa: E402
-from runtime.areas import Area  # noqa: E402
+from runtime.areas import Area, Reach  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.container import LATENTS  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
-from runtime.families import autoencoder as family  # noqa: E402
-from runtime.families.autoencoder import CODING_ORDER, GRIDS, STRIDE_PX, Latents  # noqa: E402
+from runtime.families.autoencoder import family  # noqa: E402
+from runtime.families.autoencoder.family import Latents  # noqa: E402
+from runtime.families.autoencoder.spec import CODING_ORDER, GRIDS, LAYER_ENDS, STRIDE_PX  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
 from runtime.networks.float_twin import float_twin  # noqa: E402
 from runtime.networks.providers import CPU  # noqa: E402
@@ -85,7 +86,7 @@ def test_every_latent_is_coded_once() -> None:
                 counts[part.grid][channel, row, column] += part.half in (None, (row + column) % 2)
     assert all((count == 1).all() for count in counts)
     columns = {column for part in CODING_ORDER for column in part.columns}
-    assert columns == set(range(family.Prior.columns)) and len(CODING_ORDER) == family.LAYER_ENDS[-1]
+    assert columns == set(range(family.Prior.columns)) and len(CODING_ORDER) == LAYER_ENDS[-1]
 
 
 # -- what the model computes -------------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ def test_rate_and_distortion_are_those_of_the_model(
     shown, bits = model.code(tensor(picture), level / 32)
     set_mode(model, "float")
     expected = shown[0].clamp(0, 255).round().permute(1, 2, 0).numpy()
-    assert found_bits == pytest.approx(bits.item(), rel=0.06)
+    assert found_bits == pytest.approx(bits.item(), rel=0.08)
     assert found_db == pytest.approx(verify.psnr(expected, picture), abs=0.2)
 
 
@@ -258,7 +259,7 @@ def test_what_is_seen_beyond_a_window_is_needed(
     whole = tiny.decode(data)
     for name in ("REACH", "DC_REACH"):
         with monkeypatch.context() as patch:
-            patch.setattr(family, name, family.Reach(0, 0))
+            patch.setattr(family, name, Reach(0, 0))
             assert not np.array_equal(tiny.decode(data, (512, 64, 64, 64)), whole[64:128, 512:576])
 
 
@@ -275,7 +276,7 @@ def test_a_region_reads_only_the_tiles_it_sees(
         return read(self, header, tile, reader)
 
     monkeypatch.setattr(family.Autoencoder, "read", watched)
-    monkeypatch.setattr(family, "DC_REACH", family.Reach(0, 0))
+    monkeypatch.setattr(family, "DC_REACH", Reach(0, 0))
     tiny.decode(six, (0, 0, 60, 60))
     assert len(tiles) == 4  # those within 64 pixels
     monkeypatch.undo()

@@ -3,6 +3,7 @@
 What is as in FORMAT.md is taken from its own reference decoder.
 """
 
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,9 @@ def read_tile(
 ) -> None:
     """2. Fills the values of a tile's grids."""
     base, anchors = page.interpolate(prior["scale_base"], level), len(prior["log2_step"])
+    step = page.steps(page.interpolate(prior["log2_step"], level))
+    plain = np.float32(page.steps(page.interpolate(prior["log2_plain_step"][:, None], level)).item()) / np.float32(64)
+    ridge = np.float32(3) * (plain * plain)
     state: list[np.ndarray] = []
     seen = np.zeros(0)
     for network, name, channels, half, width, _ in PARTS:
@@ -59,14 +63,58 @@ def read_tile(
             previous = np.concatenate([seen, np.zeros((max(0, 8 + width - len(seen)), *seen.shape[1:]), int)])
             shown = page.with_level(seen, len(previous), level, anchors)[:width]
             *state, said = page.execute(bundle / f"{network}.onnx", *state, shown)
-            mean, scale = np.split(said, 2)
+            mean, scale, gates = np.split(said, [len(channels), 2 * len(channels)])
+            if len(gates):
+                luma = np.array(channels[: len(channels) // 2]) - 63
+                if network == "fine_6":
+                    slope = slopes_of_dc(dc_of(grids, step), ridge)
+                units = step[luma].astype(np.float32) / step[channels].reshape(2, len(luma), 1, 1).astype(np.float32)
+                guess = slope[:, None] * grids[name][luma].astype(np.float32) * units
+                share = (gates - 128).astype(np.float32).repeat(len(channels) // len(gates), 0)
+                mean = mean + np.clip(np.rint(guess.reshape(share.shape) * share / np.float32(32)), -32639, 32639)
         index = np.clip((base[FIRST_COLUMN[name] + np.array(channels)] + 32 * (scale - 128)) >> 6, 0, None)
         coded = np.ones(shape, bool) if half is None else np.indices(shape).sum(0) % 2 == half
         index = stream.correct(np.minimum(index, len(stream.tables) - 1)) * coded
         symbols = stream.read_part(index)
         v = np.clip(8 * np.clip(symbols, -(2**15), 2**15) + (mean - 128) * coded, -(2**15), 2**15 - 1)
-        grids[name][channels] += v
+        grids[name][channels] += v.astype(int)
+        if network == "fine_6":
+            pixels = page.dequantise(grids[name][luma], step[luma])
+            colours = page.dequantise(v, step[channels]).reshape(2, *pixels.shape)
+            slope = slopes(around(summed(pixels * colours)), around(summed(pixels * pixels[None]))[0], ridge)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
+
+
+def around(x: np.ndarray) -> np.ndarray:
+    """2. S(x) of (n, h, w)."""
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1)), "edge")
+    x = (x[:, :-2] + x[:, 1:-1]) + x[:, 2:]
+    return (x[..., :-2] + x[..., 1:-1]) + x[..., 2:]
+
+
+def summed(x: np.ndarray) -> np.ndarray:
+    """2. The sums (c, h, w) over frequencies of (c, n, h, w), from low to high."""
+    return functools.reduce(np.add, x.swapaxes(0, 1))
+
+
+def slopes(p: np.ndarray, q: np.ndarray, ridge: np.float32) -> np.ndarray:
+    """2. Slopes (2, h, w)."""
+    return np.clip(p / (np.maximum(q, 0) + ridge), -2, 2)
+
+
+def slopes_of_dc(d: np.ndarray, ridge: np.float32) -> np.ndarray:
+    """2. Slopes (2, h, w) of the DC."""
+    p = around(d[0] * d) - around(d[:1]) * around(d) / np.float32(9)
+    return slopes(p[1:], p[0], ridge)
+
+
+def dc_of(grids: dict[str, np.ndarray], step: np.ndarray) -> np.ndarray:
+    """3. The DC (3, h, w) in pixel levels."""
+    z, *details = (
+        page.dequantise(grids[name], step[FIRST_COLUMN[name] :][: CHANNELS[name]])
+        for name in ("z", "details 3", "details 2", "details 1")
+    )
+    return functools.reduce(page.join, details, z)
 
 
 def conv(x: np.ndarray, weight: np.ndarray, group: int = 1, **_: Any) -> np.ndarray:
@@ -125,11 +173,8 @@ def decode(data: bytes, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> np.nda
         }
         read_tile(stream, bundle, prior, head["level"], tile)
     step = page.steps(page.interpolate(prior["log2_step"], head["level"]))
-    found = {name: page.dequantise(v, step[FIRST_COLUMN[name] :][: len(v)]) for name, v in grids.items()}
-    low = found["z"]
-    for level in (3, 2, 1):
-        low = page.join(low, found[f"details {level}"])
-    ac = found["AC"].reshape(3, 63, *low.shape[1:])
+    low, ac = dc_of(grids, step), page.dequantise(grids["AC"], step[:189])
+    ac = ac.reshape(3, 63, *low.shape[1:])
     latents = np.concatenate([low[:, None], ac], 1).reshape(192, *low.shape[1:])
     rate = page.with_level(np.zeros((0, 1, 1), int), 16, head["level"], len(prior["log2_step"]))
     monkeypatch.setattr(page, "OPERATORS", page.OPERATORS | DECODER)

@@ -17,108 +17,85 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
+from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
+from runtime.families.autoencoder import chroma
+from runtime.families.autoencoder.spec import (
+    AC,
+    BANDS,
+    BLOCK_PX,
+    CODING_ORDER,
+    DC_LEVELS,
+    DC_REACH,
+    DETAILS,
+    FIRST_COLUMN,
+    GRIDS,
+    LAYER_ENDS,
+    NETWORKS,
+    PART_BANDS,
+    RATE_PLANES,
+    REACH,
+    RIDGE,
+    STRIDE_PX,
+)
 from runtime.families.base import Coded, Family, Stacks, Traits
 from runtime.latents import corrections, rates, spec, values, wavelet
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.rates import Rates
 from runtime.latents.spread import spread
-from runtime.networks import Network, strips
+from runtime.networks import strips
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
-BLOCK_PX, BANDS = 8, 64
-"""Side of the blocks that latents are of, and latents of each colour in a block, by frequency from low to high."""
-AC = spec.COLOUR_COUNT * (BANDS - 1)
-"""Latents of a block but the lowest of each colour, the DC: ordered (colour, frequency)."""
-DC_LEVELS = 3
-"""Wavelet levels of the DC: details at H/64, H/32 and H/16, and z at H/64."""
-STRIDE_PX = BLOCK_PX << DC_LEVELS
-"""Pixels per position of z."""
-DETAILS = spec.COLOUR_COUNT * spec.BANDS
-"""Channels of a wavelet level's details: ordered (colour, band)."""
-GRIDS = ((spec.COLOUR_COUNT, 64), *((DETAILS, side_px) for side_px in (64, 32, 16)), (AC, BLOCK_PX))
-"""Channels of z, of the details from coarse to fine, of the AC, and pixels per position of each."""
-FIRST_COLUMN = (AC + DC_LEVELS * DETAILS, *(AC + level * DETAILS for level in range(DC_LEVELS)), 0)
-"""Column of each grid's first channel in the arrays of the bundle."""
-LUMA_GROUPS, CHROMA_GROUPS = ((1, 9), (9, 25), (25, 64)), ((1, 13), (13, 64))
-"""The frequencies of the AC that are coded at a time."""
-LAYER_ENDS = (10, 14, 18)
-"""Parts up to the end of each layer: the DC, low frequencies of luma, all others."""
-REACH = Reach(48, 48)
-"""What encoder and decoder may see beyond a window: 6 blocks."""
-DC_REACH = Reach(256, 256)
-"""What the wavelet of the DC sees beyond a window (28 blocks)."""
 MUCH = 2.5
 """How many times as much leaving out must cost as coding does: a net may leave in latents what no pixel shows."""
-RATE_PLANES = 16
-"""Values that tell the decoder the level: the level planes, then zero points."""
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How a part is coded."""
-
-    network: str
-    """what tells its means and scales, from the state and the part before; none for z"""
-    seen: int
-    """channels of the part before, as the network sees them"""
-    grid: int
-    """which of GRIDS it is of"""
-    channels: tuple[int, ...]
-    bands: int
-    """into how many bands its channels are divided where scale indexes are corrected"""
-    half: int | None = None
-    """which half of the checkerboard alone is coded, the other values being 0: the remainder of row + column by 2"""
-
-    @property
-    def columns(self) -> list[int]:
-        """The columns of its channels in the arrays of the bundle."""
-        return [FIRST_COLUMN[self.grid] + channel for channel in self.channels]
-
-    def positions(self, shape: tuple[int, ...]) -> Bool:
-        """Return where it is coded of a grid of a shape (h, w)."""
-        row, column = np.ogrid[: shape[0], : shape[1]]
-        return (row + column) % 2 == self.half if self.half is not None else np.ones(shape, np.bool_)
-
-
-def _coding_order() -> Iterator[Coding]:
-    luma, chroma = (tuple(range(spec.BANDS)), tuple(range(spec.BANDS, DETAILS)))
-    yield Coding("", 0, 0, tuple(range(spec.COLOUR_COUNT)), spec.COLOUR_COUNT)
-    for grid in (1, 2, 3):
-        yield Coding("start" if grid == 1 else "first", 16, grid, luma, len(luma), 0)
-        yield Coding("second", 16, grid, luma, len(luma), 1)
-        yield Coding("third", 16, grid, chroma, len(chroma))
-    fine: list[tuple[tuple[int, ...], int | None]]
-    fine = [(tuple(range(low - 1, high - 1)), half) for low, high in LUMA_GROUPS for half in (0, 1)]
-    chroma_rows = (range(BANDS - 1, 2 * (BANDS - 1)), range(2 * (BANDS - 1), AC))
-    fine += [(tuple(c for rows in chroma_rows for c in rows[low - 1 : high - 1]), None) for low, high in CHROMA_GROUPS]
-    seen = 16
-    for number, (channels, half) in enumerate(fine):
-        bands = next(count for count in (4, 3, 2, 1) if len(channels) % count == 0)
-        yield Coding(f"fine_{number}", seen, len(GRIDS) - 1, channels, bands, half)
-        seen = -(-len(channels) // 8) * 8
-
-
-CODING_ORDER = tuple(_coding_order())
-PART_BANDS = tuple(part.bands for part in CODING_ORDER)
 NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Prior(rates.Prior):
     """The integers of an autoencoder's bundle. Columns are the AC, details of the DC from coarse to fine, z."""
 
     columns = AC + DC_LEVELS * DETAILS + spec.COLOUR_COUNT
 
-    def at_level(self, level: int) -> Rates:
+    log2_plain_step: I16
+    """(levels,) steps that slopes are reckoned with, log2 in 1/64 octave of 1/64 pixel level"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        plain = self.log2_plain_step
+        if plain.shape != self.log2_step.shape[:1] or plain.min() < 0 or plain.max() >= rates.MOST_LOG2_STEP:
+            raise rates.unusable(f"log2_plain_step of shape {plain.shape}, from {plain.min()} to {plain.max()}")
+
+    def at_level(self, level: int) -> "Level":
         """Return what holds at one level 0 .. top_level."""
-        return Rates(self, *self.rates(level))
+        plain_px = np.float32(rates.exp2(self.between(self.log2_plain_step, level)) / (1 << spec.STEP_BITS))
+        return Level(self, *self.rates(level), np.float32(RIDGE) * (plain_px * plain_px))
+
+
+@dataclass(frozen=True)
+class Level(Rates):
+    """The prior at one level of the rate scale."""
+
+    ridge: np.float32
+    """what keeps slopes of chroma small, in squared pixel levels"""
+
+    def dequantise(self, found: I16, grid: int) -> F32:
+        """Return the latents (n, h, w) in pixel levels of values of one of GRIDS."""
+        first = FIRST_COLUMN[grid]
+        return values.dequantise(found, self.steps[first : first + GRIDS[grid][0]])
+
+    def dc(self, grids: Sequence[I16]) -> F32:
+        """Return the DC (3, h, w) in pixel levels of values of z and of its details."""
+        low, *details = (self.dequantise(found, grid) for grid, found in enumerate(grids))
+        for detail in details:
+            low = wavelet.join(low, detail)
+        return low
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +113,8 @@ class Latents:
 class PartCoder(Protocol):
     """Codes the next part: quantises it, reads it, or guesses it."""
 
-    def __call__(self, number: int, mean: U8, index: U8, where: Bool) -> Part:
-        """Return a part, of its number in coding order, means (n, h, w) as a network says them, scale indexes
+    def __call__(self, number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
+        """Return a part, of its number in coding order, means (n, h, w) in 1/8 step and 128, scale indexes
         (n, h, w), which it may correct, and positions (h, w) where it is coded: elsewhere its scale indexes are 0.
         """
         ...
@@ -147,11 +124,7 @@ class Autoencoder(Family, Stacks):
     """Encodes and decodes with the weights of one bundle."""
 
     traits = Traits(
-        networks=(
-            Network("encoder", "encode"),
-            *(Network(name, "both") for name in dict.fromkeys(part.network for part in CODING_ORDER[1:])),
-            Network("decoder", "decode"),
-        ),
+        networks=NETWORKS,
         stride_px=STRIDE_PX,
         tile_flags=corrections.LEAST_FLAG | corrections.SHIFTS_FLAG,
     )
@@ -224,12 +197,12 @@ class Autoencoder(Family, Stacks):
             count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
-    def quantise(self, latents: list[F32], level: Rates, tile: Area) -> Latents:
+    def quantise(self, latents: list[F32], level: Level, tile: Area) -> Latents:
         """Return what is coded of a tile of a picture, of its latents as `transform` has them."""
 
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
-        def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
+        def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
             found = latents[part.grid][part.channels, rows, columns]
@@ -250,7 +223,7 @@ class Autoencoder(Family, Stacks):
         top = self.prior.top_index
         corrected = corrections.unpack(reader.flags, reader.side, len(CODING_ORDER), top, PART_BANDS)
 
-        def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
+        def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
 
         found = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
@@ -263,7 +236,7 @@ class Autoencoder(Family, Stacks):
         z = spread(there, (spec.COLOUR_COUNT, *shape))
 
         def guessed(tile: Area) -> Latents:
-            def code(number: int, mean: U8, index: U8, where: Bool) -> Part:
+            def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
                 return guess_part(self.bundle.tables, index * where, None if number else z[:, *tile.on(STRIDE_PX)])
 
             return self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
@@ -305,45 +278,47 @@ class Autoencoder(Family, Stacks):
         pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
         return pixels
 
-    def latents(self, level: Rates, blocks: Blocks, seen: Area, whole: Area) -> F32:
+    def latents(self, level: Level, blocks: Blocks, seen: Area, whole: Area) -> F32:
         """Return the latents (192, h, w) in pixel levels of an area of the whole."""
         wide = seen.grown(DC_REACH, STRIDE_PX, whole)
-        low, *details = (self.dequantise(level, blocks.take(wide, grid), grid) for grid in range(1 + DC_LEVELS))
-        for detail in details:
-            low = wavelet.join(low, detail)
+        low = level.dc([blocks.take(wide, grid) for grid in range(1 + DC_LEVELS)])
         latents = np.empty((spec.COLOUR_COUNT, BANDS, *seen.shape(BLOCK_PX)), np.float32)
         latents[:, 0] = low[:, *seen.within(wide, BLOCK_PX)]
-        ac = self.dequantise(level, blocks.take(seen, len(GRIDS) - 1), len(GRIDS) - 1)
+        ac = level.dequantise(blocks.take(seen, 1 + DC_LEVELS), 1 + DC_LEVELS)
         latents[:, 1:] = ac.reshape(spec.COLOUR_COUNT, BANDS - 1, *ac.shape[1:])
         return latents.reshape(-1, *latents.shape[2:])
 
-    def dequantise(self, level: Rates, found: I16, grid: int) -> F32:
-        """Return the latents (n, h, w) in pixel levels of values of one of GRIDS."""
-        first = FIRST_COLUMN[grid]
-        return values.dequantise(found, level.steps[first : first + GRIDS[grid][0]])
-
     # -- both sides ------------------------------------------------------------------------------------------------
 
-    def predict(self, level: Rates, shape: tuple[int, int], code: PartCoder) -> Latents:
+    def predict(self, level: Level, shape: tuple[int, int], code: PartCoder) -> Latents:
         """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
         parts: list[Part] = []
         sides = ((channels, *(side * STRIDE_PX // side_px for side in shape)) for channels, side_px in GRIDS)
         grids = [np.zeros(side, np.int16) for side in sides]
         state: list[U8] = []
         found: I16 = grids[0]
+        slopes: F32 | None = None
+        mean: U8 | I16
         for number, part in enumerate(CODING_ORDER):
-            bases = level.bases.take(part.columns)
+            bases, n, luma = level.bases.take(part.columns), len(part.channels), part.luma
             if number:
                 *state, said = self.networks.run(part.network, *state, level.see(found, part.seen))
-                mean, scale = said.reshape(2, -1, *said.shape[1:])
-                index = level.index_said(bases, scale)
+                mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
             else:
                 mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
+            if part.gates:
+                if slopes is None:
+                    slopes = chroma.slopes_of_dc(level.dc(grids[: 1 + DC_LEVELS]), level.ridge)
+                steps = level.steps.take(luma), level.steps.take(part.columns)
+                mean = chroma.means(said[:n], said[2 * n :], slopes, grids[-1][luma], *steps)
             where = part.positions(mean.shape[1:])
-            mean = np.where(where, mean, np.uint8(spec.GRID_ZERO))
+            mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
             found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
             grids[part.grid][part.channels, :, :] += found
+            if part.gates and number < len(CODING_ORDER) - 1:
+                pixels = [values.dequantise(*each) for each in zip((grids[-1][luma], found), steps, strict=True)]
+                slopes = chroma.slopes_of_ac(pixels[0], pixels[1].reshape(2, *pixels[0].shape), level.ridge)
         return Latents(tuple(parts), tuple(grids))
 
 
