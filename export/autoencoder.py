@@ -24,7 +24,6 @@ from models.autoencoder import (
     ANALYSIS_RANGE,
     BANDS,
     BLOCK,
-    CHROMA_GATES,
     COLOURS,
     CORRECTION_PX,
     DC_LEVELS,
@@ -299,7 +298,7 @@ def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Proven bounds, each a share of what its integers hold: those of export/prior.py, and the sums of the decoder's
     linear path. Raises Refused also where encoder or decoder see farther than windows are grown.
     """
-    if (RIDGE, SLOPE_LIMIT, CHROMA_GATES) != (spec.RIDGE, spec.SLOPE_LIMIT, spec.CHROMA_GATES):
+    if (RIDGE, SLOPE_LIMIT) != (spec.RIDGE, spec.SLOPE_LIMIT):
         raise Refused("chroma from luma: the model and the runtime have other constants")
     for name, net in (("analysis", model.analysis), ("synthesis", model.synthesis)):
         seen_px = BLOCK * max(1, sum(conv.padding for conv in net.convolutions()) if net is not None else 0)

@@ -46,7 +46,7 @@ def around(x: F32) -> F32:
     return x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
 
 
-def means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, chroma_steps: I32) -> I16:
+def guessed_means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, chroma_steps: I32) -> I16:
     """Return means (2 n, h, w) of both colours with what luma lets one guess: as a network says them, in 1/8 step more
     than 128.
 

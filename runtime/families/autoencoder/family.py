@@ -23,7 +23,7 @@ from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
-from runtime.families.autoencoder import chroma
+from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
 from runtime.families.autoencoder.spec import (
     AC,
     BANDS,
@@ -297,32 +297,46 @@ class Autoencoder(Family, Stacks):
         grids = [np.zeros(side, np.int16) for side in sides]
         state: list[U8] = []
         found: I16 = grids[0]
-        slopes: F32 | None = None
+        dc = np.zeros(0, np.float32)
         mean: U8 | I16
         for number, part in enumerate(CODING_ORDER):
-            bases, n, luma = level.bases.take(part.columns), len(part.channels), part.luma
+            bases, n = level.bases.take(part.columns), len(part.channels)
             if number:
                 *state, said = self.networks.run(part.network, *state, level.see(found, part.seen))
                 mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
+                if len(said) > 2 * n:
+                    mean = with_guess(level, number, said, grids[part.grid], dc)
             else:
                 mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
-            if part.gates:
-                if slopes is None:
-                    slopes = chroma.slopes_of_dc(level.dc(grids[: 1 + DC_LEVELS]), level.ridge)
-                steps = level.steps.take(luma), level.steps.take(part.columns)
-                mean = chroma.means(said[:n], said[2 * n :], slopes, grids[-1][luma], *steps)
             where = part.positions(mean.shape[1:])
             mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
             found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
             grids[part.grid][part.channels, :, :] += found
-            if part.gates and number < len(CODING_ORDER) - 1:
-                pixels = [values.dequantise(*each) for each in zip((grids[-1][luma], found), steps, strict=True)]
-                slopes = chroma.slopes_of_ac(pixels[0], pixels[1].reshape(2, *pixels[0].shape), level.ridge)
+            if number == 0:
+                dc = level.dequantise(found, 0)
+            elif part.luma and part.grid <= DC_LEVELS:
+                dc = wavelet.join(dc, level.dequantise(grids[part.grid], part.grid))
         return Latents(tuple(parts), tuple(grids))
 
 
 FAMILY = Autoencoder
+
+
+def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
+    """Return the means (n, h, w) of a part of chroma by its number, as a network says them, with what luma of the same
+    grid lets one guess; dc (3, h, w) is the low band there.
+    """
+    part, before, n = CODING_ORDER[number], CODING_ORDER[number - 1], len(CODING_ORDER[number].channels)
+    if before.luma:  # lower frequencies of chroma
+        luma, chroma = (grid[list(channels)] for channels in (before.luma, before.channels))
+        luma_px = values.dequantise(luma, level.steps.take(before.luma_columns))
+        chroma_px = values.dequantise(chroma, level.steps.take(before.columns))
+        slopes = slopes_of_ac(luma_px, chroma_px.reshape(2, *luma_px.shape), level.ridge)
+    else:
+        slopes = slopes_of_dc(dc, level.ridge)
+    steps = level.steps.take(part.luma_columns), level.steps.take(part.columns)
+    return guessed_means(said[:n], said[2 * n :], slopes, grid[list(part.luma)], *steps)
 
 
 class AutoencoderAnalysis:

@@ -3,6 +3,7 @@
 Everything here is part of docs/format/autoencoder.md.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,8 +31,6 @@ FIRST_COLUMN = (AC + DC_LEVELS * DETAILS, *(AC + level * DETAILS for level in ra
 """Column of each grid's first channel in the arrays of the bundle."""
 LUMA_GROUPS, CHROMA_GROUPS = ((1, 9), (9, 25), (25, 64)), ((1, 13), (13, 64))
 """The frequencies of the AC that are coded at a time."""
-CHROMA_GATES = (24, 2)
-"""Gates of the parts of chroma: one for each value, one for each colour."""
 RIDGE = 3
 """Keeps slopes small where luma is flat, in squared plain steps."""
 SLOPE_LIMIT = 2
@@ -59,9 +58,8 @@ class Coding:
     channels: tuple[int, ...]
     bands: int
     """into how many bands its channels are divided where scale indexes are corrected"""
-    gates: int = 0
-    """how many gates the network says, after means and scales: how much of what luma lets one guess is added to means
-    """
+    luma: tuple[int, ...] = ()
+    """the channels of luma that a network may guess those of chroma from: of the same bands or frequencies"""
     half: int | None = None
     """which half of the checkerboard alone is coded, the other values being 0: the remainder of row + column by 2"""
 
@@ -71,9 +69,9 @@ class Coding:
         return [FIRST_COLUMN[self.grid] + channel for channel in self.channels]
 
     @property
-    def luma(self) -> list[int]:
-        """The channels of luma that have the frequencies of a part with gates, which are their columns, too."""
-        return [channel - (BANDS - 1) for channel in self.channels[: len(self.channels) // 2]] if self.gates else []
+    def luma_columns(self) -> list[int]:
+        """The columns of those of luma."""
+        return [FIRST_COLUMN[self.grid] + channel for channel in self.luma]
 
     def positions(self, shape: tuple[int, ...]) -> Bool:
         """Return where it is coded of a grid of a shape (h, w)."""
@@ -87,17 +85,22 @@ def _coding_order() -> Iterator[Coding]:
     for grid in (1, 2, 3):
         yield Coding("start" if grid == 1 else "first", 16, grid, luma, len(luma), half=0)
         yield Coding("second", 16, grid, luma, len(luma), half=1)
-        yield Coding("third", 16, grid, chroma, len(chroma))
-    fine: list[tuple[tuple[int, ...], int, int | None]]
-    fine = [(tuple(range(low - 1, high - 1)), 0, half) for low, high in LUMA_GROUPS for half in (0, 1)]
-    for (low, high), gates in zip(CHROMA_GROUPS, CHROMA_GATES, strict=True):
-        channels = [colour * (BANDS - 1) + f - 1 for colour in range(1, COLOUR_COUNT) for f in range(low, high)]
-        fine.append((tuple(channels), gates, None))
-    seen = 16
-    for number, (rows, gates, half) in enumerate(fine):
-        bands = next(count for count in (4, 3, 2, 1) if len(rows) % count == 0)
-        yield Coding(f"fine_{number}", seen, len(GRIDS) - 1, rows, bands, gates, half)
+        yield Coding("third", 16, grid, chroma, len(chroma), luma)
+    seen, number = 16, itertools.count()
+    for low, high in LUMA_GROUPS:
+        rows = tuple(range(low - 1, high - 1))
+        for half in (0, 1):
+            yield Coding(f"fine_{next(number)}", seen, len(GRIDS) - 1, rows, _bands(rows), half=half)
+            seen = -(-len(rows) // 8) * 8
+    for low, high in CHROMA_GROUPS:
+        luma = tuple(range(low - 1, high - 1))
+        rows = tuple(colour * (BANDS - 1) + row for colour in range(1, COLOUR_COUNT) for row in luma)
+        yield Coding(f"fine_{next(number)}", seen, len(GRIDS) - 1, rows, _bands(rows), luma)
         seen = -(-len(rows) // 8) * 8
+
+
+def _bands(channels: tuple[int, ...]) -> int:
+    return next(count for count in (4, 3, 2, 1) if len(channels) % count == 0)
 
 
 CODING_ORDER = tuple(_coding_order())

@@ -65,10 +65,15 @@ def read_tile(
             *state, said = page.execute(bundle / f"{network}.onnx", *state, shown)
             mean, scale, gates = np.split(said, [len(channels), 2 * len(channels)])
             if len(gates):
-                luma = np.array(channels[: len(channels) // 2]) - 63
-                if network == "fine_6":
-                    slope = slopes_of_dc(dc_of(grids, step), ridge)
-                units = step[luma].astype(np.float32) / step[channels].reshape(2, len(luma), 1, 1).astype(np.float32)
+                luma = np.array(channels[: len(channels) // 2]) - (63 if name == "AC" else 3)
+                if network != "fine_7":
+                    known = {key: grid for key, grid in grids.items() if SIDE_PX[key] > SIDE_PX[name] or key == "z"}
+                    slope = slopes_of_dc(dc_of({k: v for k, v in known.items() if k != name}, step), ridge)
+                first = FIRST_COLUMN[name]
+                columns = first + np.array(channels)
+                units = step[first + luma].astype(np.float32) / step[columns].reshape(2, len(luma), 1, 1).astype(
+                    np.float32
+                )
                 guess = slope[:, None] * grids[name][luma].astype(np.float32) * units
                 share = (gates - 128).astype(np.float32).repeat(len(channels) // len(gates), 0)
                 mean = mean + np.clip(np.rint(guess.reshape(share.shape) * share / np.float32(32)), -32639, 32639)
@@ -78,7 +83,7 @@ def read_tile(
         symbols = stream.read_part(index)
         v = np.clip(8 * np.clip(symbols, -(2**15), 2**15) + (mean - 128) * coded, -(2**15), 2**15 - 1)
         grids[name][channels] += v.astype(int)
-        if network == "fine_6":
+        if network == "fine_6" and len(gates):
             pixels = page.dequantise(grids[name][luma], step[luma])
             colours = page.dequantise(v, step[channels]).reshape(2, *pixels.shape)
             slope = slopes(around(summed(pixels * colours)), around(summed(pixels * pixels[None]))[0], ridge)
@@ -109,11 +114,9 @@ def slopes_of_dc(d: np.ndarray, ridge: np.float32) -> np.ndarray:
 
 
 def dc_of(grids: dict[str, np.ndarray], step: np.ndarray) -> np.ndarray:
-    """3. The DC (3, h, w) in pixel levels."""
-    z, *details = (
-        page.dequantise(grids[name], step[FIRST_COLUMN[name] :][: CHANNELS[name]])
-        for name in ("z", "details 3", "details 2", "details 1")
-    )
+    """3. The low band (3, h, w) in pixel levels, of z and the details that there are; of all it is the DC."""
+    names = [name for name in ("z", "details 3", "details 2", "details 1") if name in grids]
+    z, *details = (page.dequantise(grids[name], step[FIRST_COLUMN[name] :][: CHANNELS[name]]) for name in names)
     return functools.reduce(page.join, details, z)
 
 
