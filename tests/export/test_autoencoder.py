@@ -185,7 +185,7 @@ def test_the_command_makes_a_bundle_that_shows_what_the_model_does(
         shown, _ = slim.code(torch.from_numpy(rgb.transpose(2, 0, 1).copy())[None], level / 32)
         expected = shown[0].clamp(0, 255).permute(1, 2, 0).numpy()
         found = codec.decode(codec.encoder(rgb)(level))
-        assert verify.psnr(found, rgb) == pytest.approx(verify.psnr(expected, rgb), abs=0.3)
+        assert verify.psnr(found, rgb) == pytest.approx(verify.psnr(expected, rgb), abs=0.5)
 
 
 def test_a_net_that_sees_too_far_is_refused_by_name() -> None:

@@ -15,7 +15,7 @@ POSITIONS = np.float32(9)
 """Of a square around one of them."""
 GATE_UNITS = np.float32(32)
 """A gate of so many units adds all of a guess."""
-MOST = LARGEST_VALUE - GRID_ZERO
+MOST = LARGEST_VALUE - 255
 """Guesses are between plus and minus this: then 16 bits hold the means."""
 
 

@@ -76,7 +76,7 @@ def read_tile(
                 )
                 guess = slope[:, None] * grids[name][luma].astype(np.float32) * units
                 share = (gates - 128).astype(np.float32).repeat(len(channels) // len(gates), 0)
-                mean = mean + np.clip(np.rint(guess.reshape(share.shape) * share / np.float32(32)), -32639, 32639)
+                mean = mean + np.clip(np.rint(guess.reshape(share.shape) * share / np.float32(32)), -32512, 32512)
         index = np.clip((base[FIRST_COLUMN[name] + np.array(channels)] + 32 * (scale - 128)) >> 6, 0, None)
         coded = np.ones(shape, bool) if half is None else np.indices(shape).sum(0) % 2 == half
         index = stream.correct(np.minimum(index, len(stream.tables) - 1)) * coded
