@@ -164,18 +164,17 @@ def split(y: Tensor) -> list[Tensor]:
     return [y.unflatten(1, (COLOURS, BANDS))[:, :, 1:].flatten(1, 2), *details, low]
 
 
-def dc_of(*details_and_z: Tensor) -> Tensor:
-    """The DC latents (B, 3, h, w) of their details and z."""
-    *details, low = details_and_z
-    for detail in details:
-        low = wavelet.join_2d(low, detail)
-    return low
+def with_dc(ac: Tensor, dc: Tensor) -> Tensor:
+    """Latents (B, 192, h, w) of AC and DC."""
+    return torch.cat([dc[:, :, None], ac.unflatten(1, (COLOURS, BANDS - 1))], 2).flatten(1, 2)
 
 
 def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
     """The inverse of split."""
-    low = dc_of(*details_and_z)
-    return torch.cat([low[:, :, None], ac.unflatten(1, (COLOURS, BANDS - 1))], 2).flatten(1, 2)
+    *details, low = details_and_z
+    for detail in details:
+        low = wavelet.join_2d(low, detail)
+    return with_dc(ac, low)
 
 
 def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
@@ -269,7 +268,7 @@ class Codec(nn.Module):
         first, second, third = c.coarse_blocks
         self.first = Step(c.state, SEEN_FIRST, LUMA, first, enlarge=True)
         self.second = Step(c.state, SEEN_LUMA, LUMA, second)
-        self.third = Step(c.state, SEEN_LUMA, CHROMA, third)
+        self.third = Step(c.state, SEEN_LUMA, CHROMA + CHROMA // 2, third)
         told = [high - low for low, high in LUMA_GROUPS for _ in range(2)]
         told += [2 * (high - low) for low, high in CHROMA_GROUPS]
         shown = [SEEN_FIRST, *(-(-n // 8) * 8 for n in told[:-1])]
@@ -384,14 +383,16 @@ class Codec(nn.Module):
             symbols = chosen(target - mean, log2_sigma)
             rates.append((bits(symbols, log2_sigma) * mask).sum((1, 2, 3)))
             errors.append(((symbols.detach() - target.detach() + mean) ** 2 * mask).sum((1, 2, 3)))
-            value = mean + symbols.detach()
-            return (value + (target - target.detach())) * mask
+            # where nothing is coded, no change of the latent changes anything: a gradient there makes latents run away
+            followed = torch.where(symbols != 0, target - target.detach(), 0.0)
+            return (mean + symbols.detach() + followed) * mask
 
         ac, *details, z = (values / step for values, step in zip(split(y), steps, strict=True))
         z_hat = code(z, torch.zeros_like(torch.cat([z, z], 1)), bases[-1])
         state, said = self.run(self.start, seen(z_hat, SEEN_START))
-        decoded: list[Tensor] = []
-        for detail, base in zip(details, bases[1:-1], strict=True):
+        ridge = RIDGE * (2 * plain).exp2()
+        dc, decoded = z_hat * steps[-1], list[Tensor]()
+        for detail, base, step in zip(details, bases[1:-1], steps[1:-1], strict=True):
             if decoded:
                 state, said = self.run(self.first, state, seen(decoded[-1][:, LUMA:], SEEN_FIRST))
             even, odd = halves(detail)
@@ -399,10 +400,13 @@ class Codec(nn.Module):
             state, said = self.run(self.second, state, seen(half_1 * ("second" not in off), SEEN_LUMA))
             half_2 = code(detail[:, :LUMA], said, base[:, :LUMA], odd)
             state, said = self.run(self.third, state, seen(half_2 * ("third" not in off), SEEN_LUMA))
-            decoded.append(torch.cat([half_1 + half_2, code(detail[:, LUMA:], said, base[:, LUMA:])], 1))
+            luma, step_chroma = half_1 + half_2, step[:, LUMA:].unflatten(1, (COLOURS - 1, LUMA))
+            guess = slopes_of_dc(dc, ridge) * (luma * step[:, :LUMA])[:, None] / step_chroma
+            chroma = code(detail[:, LUMA:], said, base[:, LUMA:], guess=guess.flatten(1, 2))
+            decoded.append(torch.cat([luma, chroma], 1))
+            dc = wavelet.join_2d(dc, decoded[-1] * step)
 
-        ridge = RIDGE * (2 * plain).exp2()
-        slope = slopes_of_dc(dc_of(*(v * step for v, step in zip([*decoded, z_hat], steps[1:], strict=True))), ridge)
+        slope = slopes_of_dc(dc, ridge)
         ac, base, step_ac = (v.unflatten(1, (COLOURS, BANDS - 1)) for v in (ac, bases[0], steps[0]))
         shown, parts = decoded[-1][:, LUMA:], list[Tensor]()
         for step, (colours, (low, high), mask) in zip(self.fine_steps(), fine_parts(y), strict=True):
@@ -419,7 +423,7 @@ class Codec(nn.Module):
             parts.append(shown)
         chroma = torch.cat([part.unflatten(1, (COLOURS - 1, -1)) for part in parts[-len(CHROMA_GROUPS) :]], 2)
         ac_hat = torch.cat([luma_of(parts), chroma.flatten(1, 2)], 1)
-        y_hat = joined(*(v * step for v, step in zip([ac_hat, *decoded, z_hat], steps, strict=True)))
+        y_hat = with_dc(ac_hat * steps[0], dc)
         squares = torch.stack(errors, 1).sum(1) * (2 * plain[:, 0, 0, 0]).exp2()
         return y_hat, torch.stack(rates, 1).sum(1), squares
 
