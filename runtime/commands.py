@@ -22,7 +22,6 @@ from runtime.errors import InputError
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
-os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
 _INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128
@@ -34,6 +33,7 @@ def parser(name: str, description: str, examples: str) -> argparse.ArgumentParse
     """Return the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
     # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
     called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
     return argparse.ArgumentParser(
         prog=f"{called}{name}",

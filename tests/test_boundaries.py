@@ -14,7 +14,11 @@ COMMANDS = {
     f"runtime.{name}"
     for name in ("batch", "budget", "capture", "commands", "compress", "console", "decompress", "info", "workers")
 }
-PICTURES = {f"runtime.{name}" for name in ("avif", "files", "metadata", "pillow", "pixels", "structure", "tiff")}
+PICTURES = {
+    "runtime.files",
+    "runtime.pillow",
+    *(f"runtime.pictures.{p.stem}" for p in (PROJECT / "runtime" / "pictures").glob("*.py")),
+}
 
 
 def imports(path: Path) -> set[str]:

@@ -62,7 +62,7 @@ def run(words: list[str], folder: Path, before: list[str], **options: object) ->
         "compress in -r -o out --threads 4",
         "decompress gar -r -o out --threads 4",
         "compress in -r -o out -j 3 --threads 4",
-        "compress in/a.jpg -o a.gar --target-size 4KB --threads 64",
+        "compress in/a.jpg -o a.gar --target-size 8KB --threads 64",
     ],
 )
 def test_a_command_ends_under_any_limit_of_threads_and_processes(command: str, tasks: int, folder: Path) -> None:

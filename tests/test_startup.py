@@ -23,7 +23,7 @@ def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
 
 def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
     found = loaded_by("import runtime.commands, runtime.batch, runtime.pictures.read, runtime.codec")
-    heavy = {"concurrent.futures", "multiprocessing", "logging", "secrets", "importlib.resources", "traceback"}
+    heavy = {"concurrent.futures", "multiprocessing", "secrets", "importlib.resources"}
     assert not found & {*heavy, "runtime.networks.float_twin", "runtime.workers"}
 
 
