@@ -10,6 +10,7 @@ other tiles; encoder, wavelet and decoder see the whole picture, in windows that
 docs/format/autoencoder.md tells all of it in whole numbers.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -52,8 +53,6 @@ from runtime.networks import strips
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
-MUCH = 2.5
-"""How many times as much leaving out must cost as coding does: a net may leave in latents what no pixel shows."""
 NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
 
@@ -160,7 +159,8 @@ class Autoencoder(Family, Stacks):
 
     def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> list["AutoencoderAnalysis"]:
         """Return what no level changes of pictures (N, H, W, 3)."""
-        return [AutoencoderAnalysis(self, latents) for latents in self.transform(rgb)]
+        each = zip(rgb, self.transform(rgb), strict=True)
+        return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
     def transform(self, rgb: U8) -> list[list[F32]]:
         """Return the latents of each of pictures (N, H, W, 3) in 1/16 pixel level: z, details of the DC, AC, as GRIDS
@@ -197,8 +197,11 @@ class Autoencoder(Family, Stacks):
             count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
-    def quantise(self, latents: list[F32], level: Level, tile: Area) -> Latents:
-        """Return what is coded of a tile of a picture, of its latents as `transform` has them."""
+    def quantise(self, latents: list[F32], level: Level, tile: Area, raising: bool = True) -> Latents:
+        """Return what is coded of a tile of a picture, of its latents as `transform` has them; `raising` says whether
+        parts may get a least scale index.
+        """
+        much = 1.5 if raising else math.inf
 
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
@@ -209,7 +212,7 @@ class Autoencoder(Family, Stacks):
             exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
-            least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, MUCH)
+            least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
             index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
             return quantise_part(self.costs, exact, index * where)
 
@@ -340,10 +343,10 @@ def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
 
 
 class AutoencoderAnalysis:
-    """The latents of a picture."""
+    """A picture (H, W, 3) and its latents."""
 
-    def __init__(self, family: Autoencoder, latents: list[F32]):
-        self._family, self._latents = family, latents
+    def __init__(self, family: Autoencoder, rgb: U8, latents: list[F32]):
+        self._family, self._rgb, self._latents = family, rgb, latents
 
     def flag(self, level: int) -> bool:
         """Return False: the family has no flag."""
@@ -351,8 +354,23 @@ class AutoencoderAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return what is coded of a tile at a level."""
-        latents = self._family.quantise(self._latents, self._family.prior.at_level(level), tile)
+        at_level = self._family.prior.at_level(level)
+        latents = self._family.quantise(self._latents, at_level, tile)
+        if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
+            plain = self._family.quantise(self._latents, at_level, tile, raising=False)
+            latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
         return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+
+    def _cost(self, latents: Latents, level: int, tile: Area) -> float:
+        """Return the bits of a tile, and the bits that the squared error of its pixels is worth."""
+        family, shown = self._family, self._rgb[tile.on(1)].astype(np.int32)
+        height, width = shown.shape[:2]
+        header = Header(width, height, level, family.bundle.id, 1 << 20, False, False)
+        squares = 0
+        for part, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
+            squares += int(np.square(rgb - shown[part.on(1)]).sum(dtype=np.int64))
+        price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
+        return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
 
 
 def _grids(low: F32, ac: F32) -> list[F32]:

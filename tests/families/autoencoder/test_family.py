@@ -234,6 +234,20 @@ def test_strips_in_threads_change_no_pixel(folder: Path, tiny: Codec, photo: np.
     assert abs(len(threaded.encode(picture, 60)) / len(data) - 1) < 0.001
 
 
+def test_scale_indexes_are_not_raised_where_pixels_gain_nothing(
+    tiny: Codec, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever latents promise."""
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, *others: (0, (0,) * bands))
+    plain = tiny.encode(picture, 60)
+
+    def raised(exact: np.ndarray, index: np.ndarray, bands: int, costs: Any, much: float) -> tuple[int, Any]:
+        return 30 if much < np.inf else 0, (0,) * bands
+
+    monkeypatch.setattr(corrections, "best", raised)
+    assert tiny.encode(picture, 60) == plain
+
+
 # -- tiles and windows -------------------------------------------------------------------------------------------------
 
 
