@@ -206,6 +206,7 @@ def test_a_batch_is_computed_together_and_gives_the_same_pictures(
     tiny: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Encoders may differ by what a sum of floats does; pixels of a stream may not."""
+    monkeypatch.setattr(corrections, "best", lambda exact, index, bands, *others: (0, (0,) * bands))
     pictures = np.stack([np.roll(photo, 20 * turn, 1) for turn in range(3)])
     sizes: list[int] = []
     run = tiny.networks.run_stack
