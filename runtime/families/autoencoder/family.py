@@ -7,7 +7,8 @@ decode   the same line from right to left, ending in decoder ─ RGB
 The networks of the prior tell means and scales of one part of a tile after the other, from all that is known by then:
 18 parts, coarse to fine, of luma each in two halves of a checkerboard. A tile's symbols are coded without knowledge of
 other tiles; encoder, wavelet and decoder see the whole picture, in windows that are grown by what they see beyond.
-docs/format/autoencoder.md tells all of it in whole numbers.
+What luma lets one guess of chroma (`chroma.py`) is added to means as far as a network says. docs/format/autoencoder.md
+tells what every byte of a stream means.
 """
 
 import math
@@ -202,7 +203,6 @@ class Autoencoder(Family, Stacks):
         parts may get a least scale index.
         """
         much = 1.5 if raising else math.inf
-
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
         def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
