@@ -36,8 +36,8 @@ from models.layers import revive, set_mode
 from models.phase import Phase
 from models.soap import Soap
 
-AVERAGE_STEPS = 500
-"""Memory of the moving average of the weights."""
+AVERAGE_STEPS, AVERAGE_SHARE = 500, 0.1
+"""Memory of the moving average of the weights: so many steps, at first this share of all steps so far."""
 FLOAT = Phase(steps=0)
 """Stands for a phase of a checkpoint that its family no longer has."""
 REVIVES_UNTIL = 0.9
@@ -114,7 +114,7 @@ class Trainer:
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
-        weight = max(1 / AVERAGE_STEPS, 1 / (step + 2))
+        weight = 1 / min(AVERAGE_STEPS, 1 + AVERAGE_SHARE * step)
         for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mine.lerp_(theirs, weight)
 
