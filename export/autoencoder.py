@@ -1,9 +1,10 @@
 """The graphs of an autoencoder: encoder, decoder and those of the prior; and the proof that the decoder is exact.
 
-encoder  pixels u8 (1, 3, H, W) -> latents float (1, 192, H/8, W/8), in pixel levels. Not exact: only encoders run it.
-decoder  latents, rate u8 (1, 16, 1, 1) -> pixels u8 (1, 3, H, W). The same on every CPU: latents are rounded to whole
-         units of 2^-latent_bits, the linear path is a float convolution of whole numbers by whole numbers whose sums
-         stay below 2^24 (so that their order does not matter), and the net is made of QLinearConv and QLinearAdd.
+encoder  pixels u8 (N, 3, H, W) -> latents float (N, 192, H/8, W/8), in pixel levels. Not exact: only encoders run it.
+decoder  latents, rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, H, W). The same on every CPU: latents are rounded to whole
+         units of 2^-latent_bits, the linear path is float convolutions of whole numbers by whole numbers whose sums
+         stay below 2^24 (so that their order does not matter) and that are then added one by one, and the net is
+         made of QLinearConv and QLinearAdd.
 prior    as in export/graphs.py: a start and steps.
 """
 
@@ -13,26 +14,47 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
+from torch import nn
 
-from export import graphs
+from export import graphs, prior
 from export.graphs import Graph
+from export.prior import Arrays, Refused
 from models import wavelet
 from models.autoencoder import (
     ANALYSIS_RANGE,
+    BANDS,
     BLOCK,
     COLOURS,
     CORRECTION_PX,
+    DC_LEVELS,
     LATENT_GRID,
     LATENTS,
+    PARTS,
     PIXEL_RANGE,
+    RIDGE,
+    SLOPE_LIMIT,
     Codec,
     frequencies,
 )
 from models.layers import Chain, Conv
-from models.pyramid import LEVEL_PLANES
+from models.pyramid import LEVEL_PLANES, Start, Step
+from runtime.families.autoencoder import spec
+from runtime.families.autoencoder.spec import REACH
 
+NETWORKS = spec.NETWORKS
+FLOAT_OPERATORS = {
+    "decoder": frozenset(
+        ("Conv", "Mul", "Add", "Sub", "Round", "Clip", "Max", "Min", "Cast")
+        + ("Gather", "Slice", "Concat", "Expand", "Shape", "DepthToSpace")
+    )
+}
+"""Operators of the decoder that are exact there: sums are of whole numbers below 2^24, or of two numbers alone."""
 EXACT = float(1 << 24)
 """Sums of whole numbers below this are exact in float32, in any order."""
+SUMS = 8
+"""The linear path of the decoder is so many sums that are exact by themselves: more would allow finer units, and take
+longer.
+"""
 COLOUR_BITS, MATRIX_BITS = 4, 11
 """Fractional bits of decoded colours, and of the matrix that makes pixels of them."""
 COLOUR_LIMIT = 256.0
@@ -48,6 +70,7 @@ class Fixed:
     limits (192,)        latents are between plus and minus so many units
     weight               (192, 64, 3, 3), whole
     fraction_bits        of the sums: those of a latent and of its weights together
+    largest_sum          that may be, of those that must be exact
     """
 
     def __init__(self, model: Codec):
@@ -56,19 +79,20 @@ class Fixed:
         largest = HALF * np.abs(np.array(wavelet.COLOURS)).sum(1) / wavelet.ONE  # of each colour
         reach = 1.25 * sizes * np.repeat(largest, LATENTS // COLOURS)  # a net and quantisation may lead beyond
         unit = model.log2_unit.double().numpy()
+        shape = (COLOURS, 1, LATENTS // COLOURS, 1, 1)
         for self.fraction_bits in range(14, 5, -1):
             # errors of a latent's rounding and of its weights' rounding weigh alike
             bits = np.round((self.fraction_bits - unit - np.log2(3 * BLOCK)) / 2)
             self.latent_bits, self.limits = bits, np.ceil(reach * 2.0**bits)
-            grouped = weight.reshape(COLOURS, -1, *weight.shape[1:])
-            scale = 2.0 ** (self.fraction_bits - bits).reshape(COLOURS, 1, -1, 1, 1)
-            self.weight = np.round(grouped * scale)
-            sums = (np.abs(self.weight) * self.limits.reshape(COLOURS, 1, -1, 1, 1)).sum((2, 3, 4))
-            self.largest_sum = float(sums.max()) + CORRECTION_PX * HALF * 2.0**self.fraction_bits
-            self.weight = self.weight.reshape(weight.shape)
+            whole = np.round(
+                weight.reshape(COLOURS, -1, *weight.shape[1:]) * (2.0 ** (self.fraction_bits - bits)).reshape(shape)
+            )
+            sums = (np.abs(whole) * self.limits.reshape(shape)).sum((3, 4))
+            self.largest_sum = float(sums.reshape(COLOURS, -1, SUMS, BANDS // SUMS).sum(3).max())
+            self.weight = whole.reshape(weight.shape)
             if self.largest_sum < EXACT:
                 return
-        raise ValueError("linear_synthesis: weights are too large for exact sums")
+        raise Refused("linear_synthesis: weights are too large for exact sums")
 
 
 def matrix() -> np.ndarray:
@@ -78,6 +102,10 @@ def matrix() -> np.ndarray:
 
 def _float(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _u8(name: str, shape: list[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.UINT8, shape)
 
 
 def _per_channel(g: Graph, name: str, values: np.ndarray) -> str:
@@ -119,25 +147,19 @@ def _on_grid(g: Graph, x: str, name: str) -> str:
 
 
 def decoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """latents (1, 192, h, w), rate u8 (1, 16, 1, 1) -> pixels u8 (1, 3, 8 h, 8 w)."""
+    """latents (N, 192, h, w), rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, 8 h, 8 w)."""
     fixed = Fixed(model)
     g = Graph("decoder", quantised)
-    g.inputs.append(_float("latents", [1, LATENTS, "height", "width"]))
-    g.outputs.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, COLOURS, "rows", "columns"]))
+    g.inputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
+    g.outputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
     x = g.node("Mul", ["latents", _per_channel(g, "latent_units", 2.0**fixed.latent_bits)], "latents.scaled")
     x = g.node("Round", [x], "latents.whole")
     limit = [_per_channel(g, f"limit_{name}", sign * fixed.limits) for name, sign in (("low", -1), ("high", 1))]
     x = g.node("Min", [g.node("Max", [x, limit[0]], "latents.low"), limit[1]], "latents.fixed")
 
-    signs = 1.0 - 2.0 * (np.tile(np.array(frequencies()), (COLOURS, 1)) % 2)
-    y = x
-    for axis, name in ((2, "rows"), (3, "columns")):
-        y = _beyond_edges(g, y, axis, 1, _per_channel(g, f"sign_{name}", signs[:, axis - 2]), name)
-    weight = g.constant("linear.weight", fixed.weight.astype(np.float32))
-    y = g.node("Conv", [y, weight], "linear", group=COLOURS, kernel_shape=[3, 3])
-
+    y = _linear(g, x, fixed)
+    g.inputs.append(_u8("rate", ["pictures", 2 * LEVEL_PLANES, 1, 1]))
     if model.synthesis is not None:
-        g.inputs.append(helper.make_tensor_value_info("rate", TensorProto.UINT8, [1, 2 * LEVEL_PLANES, 1, 1]))
         y = g.node("Add", [y, _correction(g, model.synthesis, model, x, fixed)], "corrected")
 
     y = g.node("Round", [_scaled(g, y, 2.0 ** (COLOUR_BITS - fixed.fraction_bits), "colours.scaled")], "colours.whole")
@@ -149,6 +171,26 @@ def decoder(model: Codec, quantised: bool) -> onnx.ModelProto:
     y = g.node("Add", [y, g.constant(f"float_{HALF:g}", np.float32(HALF))], "rgb.shifted")
     g.node("Cast", [_clipped(g, y, 0, 255, "rgb.limited")], "pixels", to=TensorProto.UINT8)
     return g.finish()
+
+
+def _linear(g: Graph, x: str, fixed: Fixed) -> str:
+    """The sums of the linear path: SUMS of them, each of some frequencies and exact, then added one by one."""
+    apart = np.arange(LATENTS).reshape(COLOURS, SUMS, -1).swapaxes(0, 1).ravel()  # (sum, colour, frequency)
+    x = g.node("Gather", [x, g.constant("sums", apart)], "latents.apart", axis=1)
+    signs = 1.0 - 2.0 * (np.tile(np.array(frequencies()), (COLOURS, 1))[apart] % 2)
+    for axis, name in ((2, "rows"), (3, "columns")):
+        x = _beyond_edges(g, x, axis, 1, _per_channel(g, f"sign_{name}", signs[:, axis - 2]), name)
+    count = LATENTS // SUMS
+    one = g.constant("one", np.array([1]))
+    total = ""
+    for number, weight in enumerate(np.split(fixed.weight, SUMS, axis=1)):
+        limits = [g.constant(f"channel_{c}", np.array([c])) for c in (number * count, (number + 1) * count)]
+        y = g.node("Slice", [x, *limits, one], f"linear.{number}.latents")
+        kernel = g.constant(f"linear.{number}.weight", weight.astype(np.float32))
+        y = g.node("Conv", [y, kernel], f"linear.{number}", group=COLOURS, kernel_shape=[3, 3])
+        y = g.node("Round", [y], f"linear.{number}.whole")  # which changes nothing, but keeps Conv and Add apart
+        total = g.node("Add", [total, y], f"linear.{number}.total") if total else y
+    return total
 
 
 def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str:
@@ -175,10 +217,10 @@ def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str
 
 
 def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """pixels u8 (1, 3, H, W), sides multiples of 64 -> latents (1, 192, H/8, W/8), in pixel levels."""
+    """pixels u8 (N, 3, H, W), sides multiples of 8 -> latents (N, 192, H/8, W/8), in pixel levels."""
     g = Graph("encoder", quantised)
-    g.inputs.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, [1, COLOURS, "rows", "columns"]))
-    g.outputs.append(_float("latents", [1, LATENTS, "height", "width"]))
+    g.inputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
+    g.outputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
     x = g.node("Cast", ["pixels"], "pixels.float", to=TensorProto.FLOAT)
     x = g.node("Sub", [x, g.constant(f"float_{HALF:g}", np.float32(HALF))], "pixels.centred")
     colours = (np.array(wavelet.COLOURS) / wavelet.ONE).astype(np.float32)
@@ -211,12 +253,55 @@ def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
     return g.finish()
 
 
+def modules(model: Codec) -> dict[str, nn.Module]:
+    """The torch module of each of the prior's graphs by name, in the order in which a decoder needs them."""
+    found: dict[str, nn.Module] = {name: getattr(model, name) for name in ("start", "second", "third", "first")}
+    return found | {f"fine_{number}": step for number, step in enumerate(model.fine)}
+
+
 @torch.no_grad()
 def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
-    """All graphs of a model by name, in the order in which a decoder needs them."""
-    found = {"encoder": encoder(model, quantised), "start": graphs.start("start", model.start, quantised)}
-    steps = {name: getattr(model, name) for name in ("first", "second", "third")}
-    steps |= {f"fine_{number}": step for number, step in enumerate(model.fine)}
-    for name, step in steps.items():
-        found[name] = graphs.step(name, step, quantised)
+    """All graphs of a model by name, in the order of NETWORKS."""
+    found = {"encoder": encoder(model, quantised)}
+    *_, last = modules(model)
+    for name, module in modules(model).items():
+        if isinstance(module, Start):
+            found[name] = graphs.start(name, module, quantised)
+        else:
+            assert isinstance(module, Step)
+            found[name] = graphs.step(name, module, quantised, last=name == last)
     return found | {"decoder": decoder(model, quantised)}
+
+
+# -- integers ----------------------------------------------------------------------------------------------------------
+
+
+def gains() -> np.ndarray:
+    """What latents are short of by column, float64 (219,): orthonormal / as the wavelet without norms has them."""
+    bands = np.array([1, 1, wavelet.NORM**-2])
+    details = [np.tile(wavelet.NORM ** (2 * level) * bands, COLOURS) for level in reversed(range(DC_LEVELS))]
+    return np.concatenate([np.ones(PARTS[0]), *details, np.full(COLOURS, wavelet.NORM ** (2 * DC_LEVELS))])
+
+
+@torch.no_grad()
+def integers(model: Codec) -> Arrays:
+    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 219), log2_plain_step (levels,)
+    int16, and thresholds (127,).
+    """
+    plain = model.log2_plain_step().double().numpy()
+    log2_step = plain[:, None] + model.octaves.double().numpy() - np.log2(gains())
+    scale = prior.rate_scale(log2_step, model.log2_scale.double().numpy())
+    return scale | {"log2_plain_step": prior.log2_steps(plain), "thresholds": prior.thresholds()}
+
+
+def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
+    """Proven bounds, each a share of what its integers hold: those of export/prior.py, and the sums of the decoder's
+    linear path. Raises Refused also where encoder or decoder see farther than windows are grown.
+    """
+    if (RIDGE, SLOPE_LIMIT) != (spec.RIDGE, spec.SLOPE_LIMIT):
+        raise Refused("chroma from luma: the model and the runtime have other constants")
+    for name, net in (("analysis", model.analysis), ("synthesis", model.synthesis)):
+        seen_px = BLOCK * max(1, sum(conv.padding for conv in net.convolutions()) if net is not None else 0)
+        if seen_px > min(REACH):
+            raise Refused(f"{name}: sees {seen_px} pixels beyond a window, at most {min(REACH)} are there")
+    return prior.bounds(model, arrays) | {"linear_sums": Fixed(model).largest_sum / EXACT}

@@ -14,7 +14,7 @@ LEAST_MASS = 1e-9
 TAIL_WEIGHT, TAIL_WIDTH = 0.15, 2.5
 """Each table is a mixture of two zero-mean Gaussians; the second, wider one gives the tails of real residuals."""
 BITS_PER_SQUARED_STEP = 10.0
-"""Bits that a squared error of one step is worth to the encoder (runtime.families.pyramid.values has the same)."""
+"""Bits that a squared error of one step is worth to the encoder (runtime.latents.values has the same)."""
 
 
 class _Bits(torch.autograd.Function):
