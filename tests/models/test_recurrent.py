@@ -10,6 +10,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from PIL import Image  # noqa: E402
+
 from models import codes, recurrent, thumbnails, train  # noqa: E402
 from models.data import pictures  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
@@ -198,8 +200,13 @@ def test_every_parameter_learns(model: Codec, picture: "torch.Tensor") -> None:
     assert stats["bpp"] > 0 and stats["mse"] > 0
 
 
-def test_training_saves_bits(model: Codec, picture: "torch.Tensor") -> None:
+def test_training_saves_bits_of_a_photograph() -> None:
+    with Image.open(Path(__file__).parents[2] / "docs" / "cam.jpg") as image:
+        pixels = np.asarray(image.convert("RGB").crop((300, 200, 428, 296)))
+    picture = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None]
     torch.manual_seed(0)
+    model = Codec(TINY)
+    model.start_from_pictures([picture])
     with torch.no_grad():
         before = sum(float(v.bits) for v in model.unroll(picture))
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
@@ -209,7 +216,7 @@ def test_training_saves_bits(model: Codec, picture: "torch.Tensor") -> None:
         each.mean().backward()
         optimiser.step()
     with torch.no_grad():
-        assert sum(float(v.bits) for v in model.unroll(picture)) < 0.99 * before
+        assert sum(float(v.bits) for v in model.unroll(picture)) < 0.95 * before
 
 
 def test_a_window_of_the_finest_level_stands_for_all_of_it(model: Codec) -> None:
