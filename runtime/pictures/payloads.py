@@ -23,6 +23,7 @@ _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
 _IPTC, _TIFF_IPTC, _TIFF_PHOTOSHOP = 0x0404, 33723, 34377
 _CREDENTIALS = "its content credentials (C2PA) are left out: they are those of the file as it was"
 _ANIMATION = "an animation: only its first frame is used"
+DAMAGE = "the file seems damaged: parts of the picture may be gray, shifted or of wrong colours"
 _SCREEN_DPI = (72, 96)
 """What programs write that know no resolution."""
 _UUIDS = {XMP: bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), EXIF: b"JpgTiffExif->JP2"}
@@ -154,7 +155,7 @@ def _animated(image: ImageFile.ImageFile) -> bool:
 def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     segments: list[tuple[str, bytes]] = _of(image, "applist")
     heads = b"".join(body for name, body in segments if name in ("APP1", "APP2"))
-    notes = []
+    notes = [DAMAGE] * _of(image, "damaged")
     if any(mark in heads for mark in _GAIN_MAPS[:-1]) or b"HDRGainMap" in data:
         notes.append(GAIN_MAP)
     elif _further_pictures(image):
