@@ -122,6 +122,9 @@ SPACES = {
     "OpCamera": "http://ns.oplus.com/photos/1.0/camera/",
     "MiCamera": "http://ns.xiaomi.com/photos/1.0/camera/",
     "xmpNote": "http://ns.adobe.com/xmp/note/",
+    "acdsee-rs": "http://ns.acdsee.com/regions/",
+    "apple-fi": "http://ns.apple.com/faceinfo/1.0/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
     "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
     "MP": "http://ns.microsoft.com/photo/1.2/",
     "drone-dji": "http://www.dji.com/drone-dji/1.0/",
@@ -153,4 +156,8 @@ def profile(colours: bytes = b"RGB ", length: int = 200) -> bytes:
     return head.ljust(length, b"\x5a")
 
 
-FACES = '<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList/></mwg-rs:Regions><MP:RegionInfo>1</MP:RegionInfo>'
+FACES = (
+    '<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList/></mwg-rs:Regions><MP:RegionInfo>1</MP:RegionInfo>'
+    "<acdsee-rs:Regions>1</acdsee-rs:Regions><apple-fi:FaceID>7</apple-fi:FaceID>"
+    "<Iptc4xmpExt:ImageRegion><rdf:Bag/></Iptc4xmpExt:ImageRegion>"
+)

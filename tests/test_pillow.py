@@ -351,3 +351,11 @@ def test_no_file_is_left_open(picture, tmp_path: Path) -> None:  # type: ignore[
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         Image.open(tmp_path / "cam.gar").load()
+
+
+def test_there_is_no_warning_of_an_empty_exif() -> None:
+    """A warning would be an error here."""
+    picture = Image.new("RGB", (8, 8))
+    file = BytesIO()
+    picture.save(file, "GAR", exif=picture.getexif())
+    assert "exif" not in Image.open(file).info

@@ -174,11 +174,16 @@ def density(exif: bytes) -> tuple[float, float] | None:
 
 
 def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
-    """Return EXIF in which those of the tags that it has are these numbers. Raise ValueError for what is no EXIF."""
+    """Return EXIF in which those of the tags that it has are these numbers; empty where it has none at all.
+
+    Raise ValueError for what is no EXIF.
+    """
     tiff, edited = Tiff(exif), bytearray(exif)
     directories = tiff.walk((SUB_IFDS,), chain=False)
-    if tiff.big or not directories or not directories[0].entries:
+    if tiff.big or not directories or not directories[0].entries and not directories[0].whole:
         raise ValueError("no directory")
+    if not directories[0].entries and not directories[0].next:
+        return b""
     for entry in (e for d in directories for e in d.entries if e.tag in numbers):
         number = numbers[entry.tag]
         if tiff.numbers(entry) != [number]:

@@ -44,8 +44,12 @@ _WHOLE = (
     *(f"http://ns.google.com/photos/1.0/{name}/" for name in ("panorama", "depthmap", "image")),
     "http://www.metadataworkinggroup.com/schemas/regions/",
     "http://ns.microsoft.com/photo/1.2/",
+    "http://ns.acdsee.com/regions/",
+    "http://ns.apple.com/faceinfo/",
 )
 """Begin namespaces of what has the whole picture for its frame: panoramas, depth maps, places of faces."""
+_PLACES = ("Thumbnails", "SubjectArea", "SubjectLocation", "ImageRegion")
+"""And its names in namespaces that hold other things too; the last is IPTC's."""
 _POSITION = re.compile("gps|latitude|longt?itude", re.IGNORECASE)
 
 
@@ -146,7 +150,7 @@ def _edited(
 
 def _of_whole(space: str, name: str) -> bool:
     """Return whether an XMP property shows or measures the whole picture, or tells a place in it."""
-    return space.startswith(_WHOLE) or name in ("Thumbnails", "SubjectArea", "SubjectLocation")
+    return space.startswith(_WHOLE) or name in _PLACES
 
 
 def _without_position(packet: bytes) -> bytes:

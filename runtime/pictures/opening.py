@@ -4,7 +4,6 @@ The plugin of a format is asked by name. Image.open would try all of them, warn 
 whole process, and lose the reason for which one is refused.
 """
 
-from functools import cache
 from importlib import import_module
 from io import BytesIO
 from pathlib import PurePath
@@ -32,6 +31,7 @@ _MAGIC = (
     *((at, magic, CAMERA_RAW) for at, magic in ((6, b"HEAPCCDR"), (4, b"ftypcrx "), (8, b"CR\2\0"))),
 )
 _PLUGINS = {
+    "JPEG": "runtime.pictures.jpeg:Jpeg",
     "PNG": "PIL.PngImagePlugin:PngImageFile",
     "WebP": "PIL.WebPImagePlugin:WebPImageFile",
     "GIF": "PIL.GifImagePlugin:GifImageFile",
@@ -65,8 +65,6 @@ def opened(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "TIFF":
         tiff.check(data)
         data = tiff.black_is_zero(data)
-    if kind == "JPEG":
-        return _jpeg()(BytesIO(data))
     module, name = _PLUGINS[kind].split(":")
     try:
         plugin: type[ImageFile.ImageFile] = getattr(import_module(module), name)
@@ -88,15 +86,3 @@ def webp_size(data: bytes) -> tuple[int, int]:
         bits = int.from_bytes(data[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
-
-
-@cache
-def _jpeg() -> type[ImageFile.ImageFile]:
-    """Return Pillow's plugin without its look into EXIF for a resolution, which warns where EXIF is damaged."""
-    from PIL.JpegImagePlugin import JpegImageFile
-
-    class Jpeg(JpegImageFile):
-        def _read_dpi_from_exif(self) -> None:
-            pass
-
-    return Jpeg

@@ -15,7 +15,13 @@ from runtime.pictures.samples import PAGES, Parts
 
 _EXIF_MARK, _XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _LONG_XMP_MARK = b"http://ns.adobe.com/xmp/extension/\0"
-_GAIN_MAPS = (b"hdr-gain-map", b"HDRGainMap", b"hdrgainmap", b"urn:iso:std:iso:ts:21496:-1", b"tmap")
+_ISO_GAIN_MAP = b"urn:iso:std:iso:ts:21496:-1"
+_KNOWN_SEGMENTS = (
+    *(_EXIF_MARK, _XMP_MARK, _LONG_XMP_MARK, b"ICC_PROFILE\0", b"MPF\0", _ISO_GAIN_MAP),
+    *(b"JFIF\0", b"JFXX\0", b"Photoshop 3.0\0", b"Adobe\0", b"Adobe_CM", b"Ducky"),
+)
+"""How segments of a JPEG begin that are carried, told of by themselves, or no loss."""
+_GAIN_MAPS = (b"hdr-gain-map", b"HDRGainMap", b"hdrgainmap", _ISO_GAIN_MAP, b"tmap")
 GAIN_MAP, VIDEO = "its gain map for HDR is left out", "its motion video is left out"
 _VIDEO = re.compile(rb"\0\0\0[\x08-\x7f]ftyp[ -~]{4}")
 _AUXILIARY = re.compile(rb"urn:[!-~]+")
@@ -23,6 +29,7 @@ _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:avc:2015:auxid:1")
 _IPTC, _TIFF_IPTC, _TIFF_PHOTOSHOP = 0x0404, 33723, 34377
 _CREDENTIALS = "its content credentials (C2PA) are left out: they are those of the file as it was"
 _ANIMATION = "an animation: only its first frame is used"
+DAMAGE = "the file seems damaged: parts of the picture may be gray, shifted or of wrong colours"
 _SCREEN_DPI = (72, 96)
 """What programs write that know no resolution."""
 _UUIDS = {XMP: bytes.fromhex("be7acfcb97a942e89c71999491e3afac"), EXIF: b"JpgTiffExif->JP2"}
@@ -154,7 +161,7 @@ def _animated(image: ImageFile.ImageFile) -> bool:
 def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     segments: list[tuple[str, bytes]] = _of(image, "applist")
     heads = b"".join(body for name, body in segments if name in ("APP1", "APP2"))
-    notes = []
+    notes = [DAMAGE] * _of(image, "damaged")
     if any(mark in heads for mark in _GAIN_MAPS[:-1]) or b"HDRGainMap" in data:
         notes.append(GAIN_MAP)
     elif _further_pictures(image):
@@ -163,8 +170,12 @@ def _lost_of_jpeg(image: ImageFile.ImageFile, data: bytes) -> list[str]:
         notes.append(VIDEO)
     if any(body.startswith(_LONG_XMP_MARK) for _, body in segments):
         notes.append("its XMP goes on in further segments: those are left out")
+    known = {"COM"}
     if any(name == "APP11" and b"c2pa" in body for name, body in segments):
         notes.append(_CREDENTIALS)
+        known.add("APP11")
+    if further := {name for name, body in segments if not body.startswith(_KNOWN_SEGMENTS)} - known:
+        notes.append(f"its further data are left out: {', '.join(sorted(further))}")
     if image.info.get("photoshop", {}).get(_IPTC):
         notes.append("its IPTC is left out")
     return notes

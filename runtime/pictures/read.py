@@ -21,6 +21,8 @@ Pixels = NDArray[np.uint8]
 Loaded = tuple[ImageFile.ImageFile, scaling.Samples]
 
 _PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
+_UNTELLING = re.compile("by this driver|codec configuration error|decoder (error|object)|Token|literal for int")
+"""In reasons of Pillow for a refusal, from which a user learns nothing."""
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 
@@ -66,7 +68,8 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
             raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
         if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
-        reason = reason if re.search("[a-z] [a-z]", reason) else "its layout or compression is unknown"
+        if _UNTELLING.search(reason) or not re.search("[a-z] [a-z]", reason):
+            reason = "its layout or compression is unknown"
         raise InputError(f"{name} cannot be read ({reason}); if another program can, save it as PNG there") from error
 
 

@@ -14,7 +14,7 @@ _POSITIONING = 531
 COMPRESSED = (37121, 37122, exif.PIXEL_WIDTH, exif.PIXEL_HEIGHT, exif.INTEROP_IFD)
 """Tags that EXIF keeps for files that are compressed its own way, as a JPEG is and a TIFF is not."""
 _STORAGE = frozenset(
-    [254, 255, *range(256, 267), 273, *range(277, 281), 284, *range(288, 294), 301, *range(317, 326), exif.SUB_IFDS]
+    [254, 255, *range(256, 267), 273, *range(277, 281), 284, *range(288, 294), 301, 317, *range(320, 326), 330]
     + [*range(332, 348), *range(512, 533), exif.XMP, 33421, 33422, 33723, exif.PHOTOSHOP, exif.ICC]
 )
 """Tags of a TIFF's first directory that tell how its samples are stored, or hold other metadata than EXIF."""

@@ -27,7 +27,7 @@ _SINGLE = (
     *(PLANAR, UNIT, PREDICTOR, TILE_WIDTH, TILE_HEIGHT),
 )
 """Tags of one number each."""
-_PLANES = ((RGB, 8), (RGB, 16), (CMYK, 8))
+_PLANES = ((RGB, 8), (CMYK, 8))
 """Photometric interpretation and bits of which Pillow reads separate planes rightly."""
 RARE = (34925, 50000)
 """LZMA, Zstandard."""
@@ -102,7 +102,7 @@ def _check_samples(told: Tags, other_ycbcr: bool) -> None:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
     planes = told.get(PLANAR, [1])[0] != 1 and samples > 1
     if planes and ((photometric, bits[0]) not in _PLANES or extra not in ([], [UNASSOCIATED])):
-        raise InputError("has separate planes of samples other than RGB or 8-bit CMYK; save it with samples together")
+        raise InputError("has separate planes of samples other than 8-bit RGB or CMYK; save it with samples together")
     if (compression := told.get(COMPRESSION, [1])[0]) not in _COMPRESSIONS:
         raise InputError(f"is compressed in a way that is not read ({compression}); save it with LZW")
     if photometric == CMYK and told.get(INKS, [1])[0] != 1:

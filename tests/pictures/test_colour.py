@@ -160,6 +160,11 @@ def test_narrow_samples_of_a_png_become_wide() -> None:
     assert np.abs(read.decode(data, "x").pixels - rgb()).max() <= 1
 
 
+def test_colours_of_a_png_by_a_matrix_are_refused() -> None:
+    with pytest.raises(InputError, match="matrix 9"):
+        read.decode(png(rgb(), 2, 8, chunk(b"cICP", bytes([BT2020, SRGB, 9, 1]))), "x")
+
+
 # --- CMYK and CIELab --------------------------------------------------------------------------------------------------
 
 

@@ -126,3 +126,8 @@ def test_no_damage_crashes_an_edit_or_leaves_what_it_should_take(data: st.DataOb
     found = exif.Tiff(edited).walk()
     assert all(e.tag not in (exif.GPS_IFD, exif.MAKER_NOTE) for d in found for e in d.entries)
     assert found[0].next == 0 and len(edited) <= len(cut)
+
+
+def test_exif_that_says_nothing_is_none() -> None:
+    """As Image.getexif() gives it for a picture without."""
+    assert exif.with_numbers(b"II*\0\x08\0\0\0\0\0\0\0\0\0", {}) == b""

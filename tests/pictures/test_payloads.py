@@ -324,3 +324,13 @@ def test_avif_with_damaged_exif_is_read_without() -> None:
 )
 def test_content_credentials_are_told(data: bytes) -> None:
     assert notes(data).startswith("its content credentials") and "\n" not in notes(data)
+
+
+@pytest.mark.parametrize(
+    ("number", "body"),
+    [(0xE0, b"II\x1a\0\0\0HEAPJPGM"), (0xE1, b"FLIR\0\1\0\0"), (0xE2, b"FPXR\0"), (0xEC, b"OLYMPUS OPTICAL CO.")],
+    ids=["CIFF", "thermal", "Flashpix", "PictureInfo"],
+)
+def test_segments_that_we_do_not_know_are_told(number: int, body: bytes) -> None:
+    said = notes(jpeg(rgb(), segment(number, body + bytes(40)) + segment(0xEC, b"Ducky\0\1\0\4\0\0\0\x50")))
+    assert said == f"its further data are left out: APP{number - 0xE0}"

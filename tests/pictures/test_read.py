@@ -291,3 +291,11 @@ def test_reading_works_without_a_stderr(tmp_path: Path) -> None:
 
 def test_pillow_is_new_enough_for_what_we_rely_on() -> None:
     assert tuple(map(int, PIL.__version__.split(".")[:2])) >= (12, 2)
+
+
+def test_a_refusal_is_not_in_the_words_of_pillows_makers() -> None:
+    """PNG of colour type 1, of which Pillow says that it is "not identified by this driver"."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 1, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    with pytest.raises(InputError, match="its layout or compression is unknown"):
+        read.decode(data, "x.png")

@@ -89,3 +89,14 @@ def test_no_damage_crashes_the_way_in_or_out(data: st.DataObject) -> None:
     with Image.open(BytesIO(file)) as seen:
         assert seen.size == (64, 48)
     tags.exif_of(cut, MAX_PAYLOAD_BYTES, [])
+
+
+def test_chromaticities_stay() -> None:
+    """They are tags of EXIF too, and all that a TIFF without a profile says of its colours."""
+    file = BytesIO()
+    told = {318: (0.3127, 0.329), 319: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)}
+    Image.new("RGB", (64, 48)).save(file, "TIFF", tiffinfo=told)
+    block = tags.exif_of(file.getvalue(), MAX_PAYLOAD_BYTES, [])
+    with Image.open(BytesIO(tags.with_metadata(plain(), block, b"", b""))) as seen:
+        for tag, numbers in told.items():
+            assert [float(each) for each in seen.tag_v2[tag]] == pytest.approx(numbers)

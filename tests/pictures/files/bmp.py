@@ -122,6 +122,9 @@ def cases() -> Iterator[Case]:
     yield Case("bmp/white-first-1bit", partial(bmp, values, 1, colours=white_first), (seen[..., 0], seen))
     few = levels(gray(), 99)
     yield Case("bmp/palette-of-100", partial(bmp, few, 8, colours=palette(100), used=100), palette(100)[few])
+    ramp = np.stack([np.arange(16)] * 3, 1)
+    dark = gray() % 16
+    yield Case("bmp/dark-palette-4bit", partial(bmp, dark, 4, colours=ramp), ramp[dark], reason="read")
     yield Case("bmp/gap-before-samples", partial(bmp, few, 8, colours=palette(256), gap=12), palette(256)[few])
     for bits in (1, 4, 8):
         values = levels(gray(), (1 << bits) - 1)
