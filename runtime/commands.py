@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from runtime.atomic import write_whole
-from runtime.console import STREAM, complain, reason, trace
+from runtime.console import STREAM, complain, naming, reason, trace
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import InputError
 
@@ -69,11 +69,11 @@ def exit_status(work: Callable[[], int | None]) -> int:
 
     SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
     """
+    _take_closed_streams()
     try:
         with _endable():
             return work() or 0
     except BrokenPipeError:  # as with `| head`: nothing to complain of, and nowhere to print on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except _Ended as end:
         complain(signal.Signals(end.number).name)
@@ -84,6 +84,29 @@ def exit_status(work: Callable[[], int | None]) -> int:
     except Exception as error:
         complain(reason(error), trace(error))
         return 1
+    finally:
+        _let_go_of_streams()
+
+
+def _take_closed_streams() -> None:
+    """Give stdin, stdout and stderr that are closed to the null device: else the next file that is opened gets the
+    number, and what a library prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _let_go_of_streams() -> None:
+    """Give the null device what stdout and stderr hold but do not take: Python would complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Ended(KeyboardInterrupt):
@@ -163,13 +186,20 @@ def open_codec(args: argparse.Namespace) -> "Codec":
 
 def take(source: Path) -> bytes:
     """Return all bytes of a file, or of stdin when the source is -."""
-    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
+    if source != STREAM:
+        return source.read_bytes()
+    if sys.stdin is None:
+        raise InputError("stdin is closed; give a file")
+    return sys.stdin.buffer.read()
 
 
 def deliver(target: Path, data: bytes, overwrite: bool) -> None:
     """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
     if target == STREAM:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if sys.stdout is None:
+            raise InputError("stdout is closed; give a file to -o")
+        with naming("stdout"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
     else:
         write_whole(target, data, overwrite)
