@@ -67,7 +67,7 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
 def exit_status(work: Callable[[], int | None]) -> int:
     """Run work and return its status or 0, or 1 after one line on stderr that says what went wrong.
 
-    SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
+    SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first, whatever comes meanwhile.
     """
     _take_closed_streams()
     try:
@@ -123,13 +123,13 @@ def _endable() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for one in before:
             signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the clearing up
-        raise _Ended(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else _Ended(number)
 
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {}
     if threading.current_thread() is threading.main_thread():  # no other may change handlers
         for number in wanted:
-            if signal.getsignal(number) == signal.SIG_DFL:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, end)
     try:
         yield

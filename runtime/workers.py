@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -91,9 +92,11 @@ def results(
                     yield done, result
     finally:
         for worker in workers.values():
-            worker.pipe.close()  # it ends when it has done what it is at
+            if worker.task is not None and os.name != "nt":  # where it could take back nothing
+                worker.process.terminate()
+            worker.pipe.close()
         for worker in workers.values():
-            worker.process.join()
+            worker.end()
 
 
 def _started(prepare: Callable[[], Callable[[Task], Result]]) -> _Worker | None:
@@ -164,4 +167,6 @@ def _end_with_parent() -> None:
     parent = parent_process()
     assert parent is not None
     parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)  # what is half done is taken back
+    time.sleep(_PATIENCE_S)
     os._exit(1)

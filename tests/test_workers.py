@@ -133,6 +133,31 @@ def test_what_has_not_begun_is_given_up_when_the_caller_leaves(tmp_path: Path) -
     assert len(list(tmp_path.iterdir())) == begun < 500
 
 
+def slow(folder: Path, number: int) -> int:
+    """A task that takes long, and tells whether it was given the time to take back what it had begun."""
+    (folder / str(number)).touch()
+    try:
+        time.sleep(300 if number else 0)
+    finally:
+        (folder / str(number)).unlink()
+    return number
+
+
+def slow_ones(folder: Path) -> Callable[[int], int]:
+    return partial(slow, folder)
+
+
+@posix
+def test_tasks_at_hand_are_taken_back_when_the_caller_leaves(tmp_path: Path) -> None:
+    found = results(partial(slow_ones, tmp_path), range(3), 2, str)
+    assert next(found) == (0, 0)
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    start = time.monotonic()
+    found.close()
+    assert time.monotonic() - start < 60 and not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
 def test_nothing_is_left_of_processes_that_are_done() -> None:
     all_of(squares, 2, 2)  # starts what Python keeps for good
