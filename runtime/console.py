@@ -1,6 +1,7 @@
 """What the commands say: lines on stdout and stderr, and what went wrong in the words of a user."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,19 +24,19 @@ def complain(message: str, details: str = "") -> None:
 
 def say(target: Path, line: str) -> None:
     """Print a line of results at once, on stderr when stdout carries the data. Raise OSError that names stdout."""
-    stream = sys.stderr if target == STREAM else sys.stdout
+    name, stream = ("stderr", sys.stderr) if target == STREAM else ("stdout", sys.stdout)
     if stream is not None:
-        with naming(stream.name):
+        with naming(name):
             print(line, file=stream, flush=True)
 
 
 @contextmanager
 def naming(stream: str) -> Iterator[None]:
-    """Let an OSError from within name a stream such as <stdout>, as those of files do."""
+    """Let an OSError from within name a stream such as stdout, as those of files do."""
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, stream.strip("<>")) from error
+        raise OSError(error.errno, error.strerror, stream) from error
 
 
 def reason(error: BaseException) -> str:
@@ -64,8 +65,8 @@ def trace(error: BaseException) -> str:
 
 
 def shown(name: str | Path) -> str:
-    """Return a file name as text that any terminal encoding of ours can print."""
-    return str(name).encode(errors="replace").decode()
+    """Return a file name as one line of text that any terminal encoding of ours can print, without commands to it."""
+    return re.sub(r"[\0-\x1f\x7f-\x9f]", "?", str(name).encode(errors="replace").decode())
 
 
 def size(length_bytes: int) -> str:

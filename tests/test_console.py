@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from runtime.codec import Codec
-from runtime.console import complain, reason, trace
+from runtime.console import complain, reason, shown, trace
 from runtime.errors import BundleError, InputError, StreamError
 
 MEMORY = "not enough memory; use fewer -j, a smaller --tile or smaller pictures"
@@ -90,6 +90,10 @@ def test_where_it_went_wrong_is_told_to_developers_alone(
     *details, last = capfd.readouterr().err.splitlines()
     assert details[0].startswith("Traceback") and "test_console.py" in "".join(details)
     assert last.startswith("gargalo: unexpected TypeError: ")
+
+
+def test_a_name_is_one_line_and_no_command_to_the_terminal() -> None:
+    assert shown("new\nline \x1b[31m \x9b2J ä 日本　語 \udcff.png") == "new?line ?[31m ?2J ä 日本　語 ?.png"
 
 
 # --- streams that are closed or full ----------------------------------------------------------------------------------
