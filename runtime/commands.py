@@ -116,6 +116,16 @@ class _Ended(KeyboardInterrupt):
         self.number = number
 
 
+_asked: list[int] = []
+"""The signal that asked to end, kept until that is done."""
+
+
+def check_signals() -> None:
+    """Raise once more what a signal has raised, which libraries that are being loaded turn into errors of their own."""
+    if _asked:
+        raise KeyboardInterrupt if _asked[0] == signal.SIGINT else _Ended(_asked[0])
+
+
 @contextmanager
 def _endable() -> Iterator[None]:
     """Let the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
@@ -123,7 +133,8 @@ def _endable() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for one in before:
             signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the clearing up
-        raise KeyboardInterrupt if number == signal.SIGINT else _Ended(number)
+        _asked.append(number)
+        check_signals()
 
     wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {}
@@ -133,9 +144,13 @@ def _endable() -> Iterator[None]:
                 before[number] = signal.signal(number, end)
     try:
         yield
+    except Exception:
+        check_signals()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _asked.clear()
 
 
 # --- options ----------------------------------------------------------------------------------------------------------

@@ -141,7 +141,10 @@ class _Ended(BaseException):
 def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) -> None:
     """Do one task after the other for the process that started this one, which alone speaks and hears Ctrl-C."""
 
+    asked = []
+
     def end(number: int, _: FrameType | None) -> None:
+        asked.append(number)
         raise _Ended(number)
 
     sys.stderr = open(os.devnull, "w")
@@ -155,7 +158,10 @@ def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) ->
         work = prepare()
         pipe.send("ready")
         while True:
-            pipe.send(work(pipe.recv()))
+            result = work(pipe.recv())
+            if asked:  # which a library has turned into an error of its own
+                raise _Ended(asked[0])
+            pipe.send(result)
     except (EOFError, OSError):  # the other has closed its end
         pass
     except _Ended as ended:

@@ -73,6 +73,25 @@ def test_a_process_that_dies_costs_its_task_alone(how: str, at: int, processes: 
     assert found == {number: number for number in range(6) if number != at}
 
 
+def swallow(number: int) -> int:
+    """Like a library that is loaded when the signal comes."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    except BaseException:
+        return -1
+    return number
+
+
+def swallowing() -> Callable[[int], int]:
+    return swallow
+
+
+@posix
+def test_a_signal_that_a_library_swallows_ends_the_process() -> None:
+    assert all("SIGTERM" in str(end) for end in all_of(swallowing, 2, 1).values())
+
+
 def always_die(number: int) -> None:
     os._exit(9)
 
