@@ -151,12 +151,11 @@ def test_other_names_are_told_as_they_are(name: str) -> None:
     [
         "WWW-Authenticate: Digest realm=",
         'WWW-Authenticate: Digest realm="a", nonce="b", algorithm=SHA-512-256, qop="auth-int"',
-        "Location: http://[::1/secret",
     ],
 )
 def test_headers_that_urllib_stumbles_over_are_told_in_words(header: str) -> None:
     def answer(handler: Handler, _: Camera) -> None:
-        handler.wfile.write(f"HTTP/1.1 {401 if 'WWW' in header else 302} x\r\n{header}\r\n\r\n".encode())
+        handler.wfile.write(f"HTTP/1.1 401 x\r\n{header}\r\n\r\n".encode())
 
     with serving(answer) as camera, pytest.raises(InputError, match="not HTTP that can be understood") as raised:
         ask(camera.url("/", "user:secret"))
