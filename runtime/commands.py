@@ -47,7 +47,7 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     """Add the arguments that compress and decompress have in common."""
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
-    add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
+    add("-o", "--output", type=_output, metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
     existing = to.add_mutually_exclusive_group()
     existing.add_argument("-f", "--force", action="store_true", help="overwrite outputs that exist")
     existing.add_argument(
@@ -62,6 +62,11 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _output(text: str) -> str:
+    """Return - for the system's names of stdout, where no line may follow the data; else the text."""
+    return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
 
 
 def exit_status(work: Callable[[], int | None]) -> int:

@@ -120,6 +120,12 @@ def test_a_closed_stderr_puts_no_word_into_the_data(stream: Path) -> None:
     assert ended.stdout == shell('decompress "$1" -o -', stream).stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="a name that Linux and macOS have")
+def test_no_line_follows_the_data_whatever_stdout_is_called(stream: Path) -> None:
+    ended = shell('decompress "$1" -o /dev/stdout', stream)
+    assert ended.stdout == shell('decompress "$1" -o -', stream).stdout and b"cam.gar" in ended.stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="needs sh")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_closed_streams_end_no_batch(jobs: str, stream: Path) -> None:
