@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -71,6 +72,31 @@ def test_a_process_that_dies_costs_its_task_alone(how: str, at: int, processes: 
     lost = str(found.pop(at))
     assert lost.startswith(told) and "fewer -j" in lost
     assert found == {number: number for number in range(6) if number != at}
+
+
+_MASKS = """
+import signal, sys
+from runtime.workers import results
+
+def blocked(number):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+def prepare():
+    return blocked
+
+if __name__ == "__main__":
+    print([found for _, found in results(prepare, range(4), 2, str)])
+"""
+
+
+@posix
+def test_ctrl_c_never_reaches_a_process_not_even_the_first(tmp_path: Path) -> None:
+    """Nor while it starts, when Python would print a traceback."""
+    script = tmp_path / "masks.py"
+    script.write_text(_MASKS)
+    environment = os.environ | {"PYTHONPATH": str(Path(workers.__file__).parents[1])}
+    printed = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
+    assert printed.stdout == f"{[True] * 4}\n", printed.stderr
 
 
 def swallow(number: int) -> int:
