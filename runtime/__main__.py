@@ -1,7 +1,10 @@
 """gargalo compress cam.jpg: the commands behind one name, also as python -m runtime. Each is a module of that name."""
 
+import signal
 import sys
+import threading
 from importlib import import_module
+from typing import Any
 
 COMMANDS = {
     "compress": "pictures to .gar files",
@@ -16,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     name = words[0] if words else ""
     if name in COMMANDS:
-        status: int = import_module(f"runtime.{name}").main(words[1:])
+        status: int = _loaded(name).main(words[1:])
         return status
     if name in ("-V", "--version"):
         print(f"gargalo {import_module('runtime').__version__}")
@@ -28,6 +31,18 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     print(f"gargalo: {name} is no command" if name else "gargalo: no command given", usage, sep="\n", file=sys.stderr)
     return 2
+
+
+def _loaded(name: str) -> Any:
+    """Return the module of a command, during whose import Ctrl-C ends the process at once and without a traceback."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        return import_module(f"runtime.{name}")
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return import_module(f"runtime.{name}")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EACCES}
-"""What file systems without hard links, as on a camera's card, answer to one."""
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 """Of Linux's renameat2."""
@@ -24,7 +22,10 @@ def write_whole(path: Path, data: bytes, overwrite: bool = True) -> None:
     FileExistsError for a file that exists, whenever it appeared, unless overwrite is set.
     """
     if path.exists() and not path.is_file():  # a device such as /dev/null must stay one
-        path.write_bytes(data)
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
         return
     place = Path(os.path.realpath(path))
     draft = place.with_name(f".gargalo-{os.urandom(4).hex()}.part")
@@ -63,9 +64,9 @@ def _name(draft: Path, place: Path) -> None:
         return
     try:
         os.link(draft, place)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
+    except FileExistsError:
+        raise
+    except OSError:  # what file systems without hard links, as on a camera's card, answer to one, differs
         if not _renamed(draft, place):
             _claimed(draft, place)
 

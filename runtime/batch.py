@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from runtime.atomic import make_folder
-from runtime.commands import parse_threads
+from runtime.commands import check_signals, parse_threads
 from runtime.console import STREAM, complain, reason, say, shown, size, trace
 from runtime.errors import InputError
 
@@ -264,6 +264,7 @@ def _ready(prepare: Callable[[], Work]) -> Callable[[Job], Outcome]:
 
 def _attempt(work: Work, job: Job) -> Outcome:
     """Return what a job comes to, whatever its libraries raise."""
+    check_signals()
     settled = _settled(job)
     if settled:
         return settled
@@ -272,6 +273,7 @@ def _attempt(work: Work, job: Job) -> Outcome:
             make_folder(job.target.parent)
         return work(job)
     except Exception as error:
+        check_signals()
         if isinstance(error, BrokenPipeError) and job.target == STREAM:
             raise  # nobody reads on: nothing is wrong with this file
         appeared = isinstance(error, FileExistsError) and _settled(job)

@@ -18,7 +18,7 @@ from types import FrameType
 from runtime.atomic import write_whole
 from runtime.budget import Budget, seconds
 from runtime.commands import exit_status, number, parser, thread_count
-from runtime.console import complain, reason, shown, size
+from runtime.console import complain, reason, say, shown, size
 from runtime.errors import CodecError, InputError
 from runtime.source import Source, end_at_once, hangs
 from runtime.web import public, without_secrets
@@ -101,7 +101,7 @@ def capture(args: argparse.Namespace) -> int:
                 write_whole(path, data, args.force)
                 written += 1
                 if not args.quiet:
-                    print(_line(path, data, shot.pixels.shape, args.json), flush=True)
+                    say(path, _line(path, data, shot.pixels.shape, args.json))
             taken += 1
             if written == count:
                 break

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from runtime.atomic import write_whole
-from runtime.console import STREAM, complain, reason, trace
+from runtime.console import STREAM, complain, naming, reason, trace
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import InputError
 
@@ -47,7 +47,7 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     """Add the arguments that compress and decompress have in common."""
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
-    add("-o", "--output", metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
+    add("-o", "--output", type=_output, metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
     existing = to.add_mutually_exclusive_group()
     existing.add_argument("-f", "--force", action="store_true", help="overwrite outputs that exist")
     existing.add_argument(
@@ -64,16 +64,21 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     add("--quiet", action="store_true", help="print nothing but errors")
 
 
+def _output(text: str) -> str:
+    """Return - for the system's names of stdout, where no line may follow the data; else the text."""
+    return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
+
+
 def exit_status(work: Callable[[], int | None]) -> int:
     """Run work and return its status or 0, or 1 after one line on stderr that says what went wrong.
 
-    SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first.
+    SIGTERM and SIGHUP end it like Ctrl-C: what is half done is taken back first, whatever comes meanwhile.
     """
+    _take_closed_streams()
     try:
         with _endable():
             return work() or 0
     except BrokenPipeError:  # as with `| head`: nothing to complain of, and nowhere to print on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except _Ended as end:
         complain(signal.Signals(end.number).name)
@@ -84,6 +89,29 @@ def exit_status(work: Callable[[], int | None]) -> int:
     except Exception as error:
         complain(reason(error), trace(error))
         return 1
+    finally:
+        _let_go_of_streams()
+
+
+def _take_closed_streams() -> None:
+    """Give stdin, stdout and stderr that are closed to the null device: else the next file that is opened gets the
+    number, and what a library prints.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _let_go_of_streams() -> None:
+    """Give the null device what stdout and stderr hold but do not take: Python would complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class _Ended(KeyboardInterrupt):
@@ -93,6 +121,16 @@ class _Ended(KeyboardInterrupt):
         self.number = number
 
 
+_asked: list[int] = []
+"""The signal that asked to end, kept until that is done."""
+
+
+def check_signals() -> None:
+    """Raise once more what a signal has raised, which libraries that are being loaded turn into errors of their own."""
+    if _asked:
+        raise KeyboardInterrupt if _asked[0] == signal.SIGINT else _Ended(_asked[0])
+
+
 @contextmanager
 def _endable() -> Iterator[None]:
     """Let the signals that end a process raise _Ended meanwhile, but those that are ignored, as with nohup."""
@@ -100,19 +138,24 @@ def _endable() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:
         for one in before:
             signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the clearing up
-        raise _Ended(number)
+        _asked.append(number)
+        check_signals()
 
-    wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {}
     if threading.current_thread() is threading.main_thread():  # no other may change handlers
         for number in wanted:
-            if signal.getsignal(number) == signal.SIG_DFL:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 before[number] = signal.signal(number, end)
     try:
         yield
+    except Exception:
+        check_signals()
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _asked.clear()
 
 
 # --- options ----------------------------------------------------------------------------------------------------------
@@ -163,13 +206,20 @@ def open_codec(args: argparse.Namespace) -> "Codec":
 
 def take(source: Path) -> bytes:
     """Return all bytes of a file, or of stdin when the source is -."""
-    return sys.stdin.buffer.read() if source == STREAM else source.read_bytes()
+    if source != STREAM:
+        return source.read_bytes()
+    if sys.stdin is None:
+        raise InputError("stdin is closed; give a file")
+    return sys.stdin.buffer.read()
 
 
 def deliver(target: Path, data: bytes, overwrite: bool) -> None:
     """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
     if target == STREAM:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        if sys.stdout is None:
+            raise InputError("stdout is closed; give a file to -o")
+        with naming("stdout"):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
     else:
         write_whole(target, data, overwrite)

@@ -1,7 +1,10 @@
 """What the commands say: lines on stdout and stderr, and what went wrong in the words of a user."""
 
 import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime.errors import CodecError, out_of_memory, told
@@ -13,13 +16,27 @@ _NO_THREADS = ("can't start new thread", "pthread_create failed")
 
 
 def complain(message: str, details: str = "") -> None:
-    """Print one line on stderr, after details where there are any."""
-    print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
+    """Print one line on stderr, after details where there are any; nothing where stderr is closed or full."""
+    if sys.stderr is not None:  # print would take stdout, where the data may be
+        with suppress(OSError):
+            print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
 
 
 def say(target: Path, line: str) -> None:
-    """Print a line of results, on stderr when stdout carries the data."""
-    print(line, file=sys.stderr if target == STREAM else sys.stdout)
+    """Print a line of results at once, on stderr when stdout carries the data. Raise OSError that names stdout."""
+    name, stream = ("stderr", sys.stderr) if target == STREAM else ("stdout", sys.stdout)
+    if stream is not None:
+        with naming(name):
+            print(line, file=stream, flush=True)
+
+
+@contextmanager
+def naming(stream: str) -> Iterator[None]:
+    """Let an OSError from within name a stream such as stdout, as those of files do."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, stream) from error
 
 
 def reason(error: BaseException) -> str:
@@ -48,8 +65,8 @@ def trace(error: BaseException) -> str:
 
 
 def shown(name: str | Path) -> str:
-    """Return a file name as text that any terminal encoding of ours can print."""
-    return str(name).encode(errors="replace").decode()
+    """Return a file name as one line of text that any terminal encoding of ours can print, without commands to it."""
+    return re.sub(r"[\0-\x1f\x7f-\x9f]", "?", str(name).encode(errors="replace").decode())
 
 
 def size(length_bytes: int) -> str:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from runtime.commands import exit_status, parser, take
-from runtime.console import complain, reason, shown, trace
+from runtime.console import complain, naming, reason, shown, trace
 from runtime.errors import StreamError
 
 _EXAMPLES = """\
@@ -26,12 +26,12 @@ def main(argv: list[str] | None = None) -> int:
 def _show(path: Path) -> int:
     """Print the table of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
     try:
-        print(table(path))
-    except BrokenPipeError:
-        raise
+        told = table(path)
     except Exception as error:
         complain(reason(error), trace(error))
         return 1
+    with naming("stdout"):
+        print(told, flush=True)
     return 0
 
 

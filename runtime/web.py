@@ -85,6 +85,8 @@ def ask(url: str) -> Answer | None:
         raise InputError("its URL is not valid; is a character of user or password not written as %xx?") from None
     except HTTPException:
         return None
+    except (ValueError, LookupError) as error:  # of urllib, for headers that are not as they should be
+        raise InputError(f"its answer is not HTTP that can be understood ({type(error).__name__})") from None
     if kind.startswith("multipart/") or (length is None and _FRAGMENTED in start):
         return Answer(at_s, at, None, ends=False)
     return Answer(at_s, at, None, ends=None if length is None or _PLAYLIST.match(start) else True)

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -91,9 +92,11 @@ def results(
                     yield done, result
     finally:
         for worker in workers.values():
-            worker.pipe.close()  # it ends when it has done what it is at
+            if worker.task is not None and os.name != "nt":  # where it could take back nothing
+                worker.process.terminate()
+            worker.pipe.close()
         for worker in workers.values():
-            worker.process.join()
+            worker.end()
 
 
 def _started(prepare: Callable[[], Callable[[Task], Result]]) -> _Worker | None:
@@ -118,6 +121,9 @@ def _ctrl_c_put_off() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # else the first start does that, and lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -138,7 +144,10 @@ class _Ended(BaseException):
 def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) -> None:
     """Do one task after the other for the process that started this one, which alone speaks and hears Ctrl-C."""
 
+    asked = []
+
     def end(number: int, _: FrameType | None) -> None:
+        asked.append(number)
         raise _Ended(number)
 
     sys.stderr = open(os.devnull, "w")
@@ -152,7 +161,10 @@ def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) ->
         work = prepare()
         pipe.send("ready")
         while True:
-            pipe.send(work(pipe.recv()))
+            result = work(pipe.recv())
+            if asked:  # which a library has turned into an error of its own
+                raise _Ended(asked[0])
+            pipe.send(result)
     except (EOFError, OSError):  # the other has closed its end
         pass
     except _Ended as ended:
@@ -164,4 +176,6 @@ def _end_with_parent() -> None:
     parent = parent_process()
     assert parent is not None
     parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)  # what is half done is taken back
+    time.sleep(_PATIENCE_S)
     os._exit(1)

@@ -37,6 +37,7 @@ def refuse(number: int) -> object:
 
 WAYS = {
     "link": [],
+    "no links by another error": [("os.link", refuse(errno.EXDEV))],
     "renameat2": [("os.link", refuse(errno.EPERM))],
     "claim": [("os.link", refuse(errno.EPERM)), ("runtime.atomic._renamed", lambda *_: False)],
 }
@@ -96,6 +97,12 @@ def test_of_many_that_write_one_name_at_once_one_does(tmp_path: Path) -> None:
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert len(won) == 1 and path.read_bytes() == bytes(won) * 9999 and names(tmp_path) == ["cam.gar"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_error_names_a_device_too() -> None:
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        write_whole(Path("/dev/full"), NEW)
 
 
 @posix

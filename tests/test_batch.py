@@ -241,6 +241,50 @@ def test_ctrl_c_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.Monk
     assert capfd.readouterr() == ("", "gargalo: interrupted\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("swallowed", ["as an error", "whole"])
+@pytest.mark.parametrize("number, status, told", [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "SIGTERM")])
+def test_a_signal_that_a_library_swallows_is_heard(
+    swallowed: str, number: str, status: int, told: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those do that are loaded at that moment, which tell it as an ImportError."""
+    begun, decode = [], reading.decode
+
+    def load(*given: object) -> object:
+        begun.append(given)
+        try:
+            signal.raise_signal(getattr(signal, number))
+        except BaseException as error:
+            if swallowed == "as an error":
+                raise ImportError("initialization failed") from error
+        return decode(*given)
+
+    monkeypatch.setattr("runtime.pictures.read.decode", load)
+    assert run([tree / "a.png", tree / "b.jpg"]) == status
+    assert len(begun) == 1 and capfd.readouterr().err == f"gargalo: {told}\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("first, status, told", [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "SIGTERM")])
+def test_a_second_signal_interrupts_no_clearing_up(
+    first: str, status: int, told: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleared = []
+
+    def interrupt(*_: object) -> None:
+        try:
+            signal.raise_signal(getattr(signal, first))
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            cleared.append(True)
+
+    monkeypatch.setattr("runtime.pictures.read.decode", interrupt)
+    assert run([tree / "a.png", tree / "b.jpg"]) == status
+    assert cleared and capfd.readouterr() == ("", f"gargalo: {told}\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_lack_of_memory_is_one_line(tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhaust(*_: object) -> None:
         raise MemoryError

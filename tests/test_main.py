@@ -1,5 +1,7 @@
 """One name for all commands: python -m runtime, and gargalo where it is installed."""
 
+import os
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -79,3 +81,12 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m runtime compress {tmp_path}/*.png | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, cwd=PROJECT)
     assert done.returncode == 141 and done.stderr == b""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback() -> None:
+    early = "import signal, sys, runtime.__main__ as m; m.import_module = lambda _: signal.raise_signal(signal.SIGINT)"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{early}; m.main(['info', 'cam.gar'])"], capture_output=True, timeout=120
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")

@@ -1,6 +1,7 @@
 """One Codec shared by threads and many processes side by side give the same bytes and pixels as one alone."""
 
 import hashlib
+import multiprocessing
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,24 @@ def test_eight_threads_share_a_codec(photo: np.ndarray) -> None:
             assert list(pool.map(shared.encode, pictures, levels)) == streams
             for found, expected in zip(pool.map(shared.decode, streams), decoded, strict=True):
                 assert np.array_equal(found, expected)
+
+
+def _encode_as(stream: bytes, codec: Codec, picture: np.ndarray) -> None:
+    assert codec.encode(picture, 60) == stream
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="the system has no fork")
+def test_a_process_forked_while_a_thread_is_at_work_does_not_hang(photo: np.ndarray) -> None:
+    """It inherits all locks as they are, and nobody there who gives them back."""
+    codec = Codec(threads=1)
+    child = multiprocessing.get_context("fork").Process(
+        target=_encode_as, args=(codec.encode(photo, 60), codec, photo), daemon=True
+    )
+    with codec.networks._making:
+        child.start()
+    child.join(120)
+    child.kill()
+    assert child.exitcode == 0
 
 
 def test_two_processes_at_once_give_what_one_gives(codec: Codec, photo: np.ndarray, tmp_path: Path) -> None:

@@ -144,3 +144,19 @@ def test_of_a_url_only_the_host_is_told(url: str, told: str) -> None:
 @pytest.mark.parametrize("name", ["0", "clip.mp4", "/dev/video0", "C:\\me@home\\clip.mp4", "me@home:clip.mp4"])
 def test_other_names_are_told_as_they_are(name: str) -> None:
     assert public(name) == name and without_secrets(f"{name} is not there", name) == f"{name} is not there"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "WWW-Authenticate: Digest realm=",
+        'WWW-Authenticate: Digest realm="a", nonce="b", algorithm=SHA-512-256, qop="auth-int"',
+    ],
+)
+def test_headers_that_urllib_stumbles_over_are_told_in_words(header: str) -> None:
+    def answer(handler: Handler, _: Camera) -> None:
+        handler.wfile.write(f"HTTP/1.1 401 x\r\n{header}\r\n\r\n".encode())
+
+    with serving(answer) as camera, pytest.raises(InputError, match="not HTTP that can be understood") as raised:
+        ask(camera.url("/", "user:secret"))
+    assert "secret" not in str(raised.value)

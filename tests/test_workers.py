@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -73,6 +74,50 @@ def test_a_process_that_dies_costs_its_task_alone(how: str, at: int, processes: 
     assert found == {number: number for number in range(6) if number != at}
 
 
+_MASKS = """
+import signal, sys
+from runtime.workers import results
+
+def blocked(number):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+def prepare():
+    return blocked
+
+if __name__ == "__main__":
+    print([found for _, found in results(prepare, range(4), 2, str)])
+"""
+
+
+@posix
+def test_ctrl_c_never_reaches_a_process_not_even_the_first(tmp_path: Path) -> None:
+    """Nor while it starts, when Python would print a traceback."""
+    script = tmp_path / "masks.py"
+    script.write_text(_MASKS)
+    environment = os.environ | {"PYTHONPATH": str(Path(workers.__file__).parents[1])}
+    printed = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
+    assert printed.stdout == f"{[True] * 4}\n", printed.stderr
+
+
+def swallow(number: int) -> int:
+    """Like a library that is loaded when the signal comes."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+    except BaseException:
+        return -1
+    return number
+
+
+def swallowing() -> Callable[[int], int]:
+    return swallow
+
+
+@posix
+def test_a_signal_that_a_library_swallows_ends_the_process() -> None:
+    assert all("SIGTERM" in str(end) for end in all_of(swallowing, 2, 1).values())
+
+
 def always_die(number: int) -> None:
     os._exit(9)
 
@@ -131,6 +176,31 @@ def test_what_has_not_begun_is_given_up_when_the_caller_leaves(tmp_path: Path) -
     begun = len(list(tmp_path.iterdir()))
     time.sleep(0.3)
     assert len(list(tmp_path.iterdir())) == begun < 500
+
+
+def slow(folder: Path, number: int) -> int:
+    """A task that takes long, and tells whether it was given the time to take back what it had begun."""
+    (folder / str(number)).touch()
+    try:
+        time.sleep(300 if number else 0)
+    finally:
+        (folder / str(number)).unlink()
+    return number
+
+
+def slow_ones(folder: Path) -> Callable[[int], int]:
+    return partial(slow, folder)
+
+
+@posix
+def test_tasks_at_hand_are_taken_back_when_the_caller_leaves(tmp_path: Path) -> None:
+    found = results(partial(slow_ones, tmp_path), range(3), 2, str)
+    assert next(found) == (0, 0)
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    start = time.monotonic()
+    found.close()
+    assert time.monotonic() - start < 60 and not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")

@@ -67,10 +67,11 @@ class Networks:
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
         """Return the session of a network, made on the first call."""
-        with self._making:
-            if name not in self._sessions:
-                self._sessions[name] = self._load(name, self._provider(name))
-            return self._sessions[name]
+        if name not in self._sessions:
+            with self._making:  # and not at each call: in a forked process the lock would be as it was, for good
+                if name not in self._sessions:
+                    self._sessions[name] = self._load(name, self._provider(name))
+        return self._sessions[name]
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""

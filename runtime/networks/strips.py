@@ -78,8 +78,11 @@ def together(work: Callable[[int], T], count: int) -> list[T]:
     """
     results: dict[int, T] = {}
     errors: list[Exception] = []
+    given_up = threading.Event()
 
     def note(number: int) -> None:
+        if given_up.is_set():
+            return
         try:
             results[number] = work(number)
         except Exception as error:
@@ -88,17 +91,21 @@ def together(work: Callable[[int], T], count: int) -> list[T]:
     started: list[threading.Thread] = []
     try:
         for number in range(1, count):
-            thread = threading.Thread(target=note, args=(number,))
+            started.append(threading.Thread(target=note, args=(number,)))
             try:
-                thread.start()
+                started[-1].start()
             except RuntimeError:  # "can't start new thread"
+                started.pop()
                 break
-            started.append(thread)
         for number in (0, *range(1 + len(started), count)):
             note(number)
+    except BaseException:
+        given_up.set()
+        raise
     finally:
         for thread in started:
-            thread.join()
+            if thread.is_alive():  # after a signal one may only be about to start: it sees that it is given up
+                thread.join()
     if errors:
         raise errors[0]
     return [results[number] for number in range(count)]

@@ -80,6 +80,22 @@ def test_an_error_in_a_thread_reaches_the_caller_when_all_have_ended() -> None:
     assert sorted(ended) == [0, 1, 3] and threading.active_count() == before
 
 
+def test_a_thread_that_a_signal_overtakes_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be in C++ when Python takes itself apart, which aborts the process."""
+    late, did, start = [], [], threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        late.append(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        strips.together(did.append, 3)
+    start(late[0])
+    late[0].join()
+    assert not did
+
+
 def test_a_picture_is_the_same_for_any_number_of_threads(photo: np.ndarray) -> None:
     picture = np.tile(photo, (8, 4, 1))
     alone, several = Codec(threads=1, enhance=True), Codec(threads=5, enhance=True)
