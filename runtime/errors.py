@@ -23,6 +23,7 @@ _NO_MEMORY = (
     "failed to allocate",
     "unable to allocate",
     "failed to map segment",
+    "decoder error -9",  # libtiff through Pillow
 )
 """How libraries say that memory ran out, in exceptions of all kinds."""
 

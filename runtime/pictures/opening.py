@@ -65,8 +65,6 @@ def opened(data: bytes, kind: str) -> ImageFile.ImageFile:
     if kind == "TIFF":
         tiff.check(data)
         data = tiff.black_is_zero(data)
-    if kind == "WebP" and 8 + int.from_bytes(data[4:8], "little") > len(data):
-        raise containers.cut_off(data)
     if kind == "JPEG":
         return _jpeg()(BytesIO(data))
     module, name = _PLUGINS[kind].split(":")
@@ -75,6 +73,21 @@ def opened(data: bytes, kind: str) -> ImageFile.ImageFile:
     except ImportError:
         raise InputError(f"is a {kind}; to read it: pip install 'gargalo[heif]'") from None
     return plugin(BytesIO(data))
+
+
+def webp_size(data: bytes) -> tuple[int, int]:
+    """Return width and height of a WebP, whose plugin takes the memory of two pictures when it opens one.
+
+    Raise InputError where the file is cut off.
+    """
+    if len(data) < 30 or 8 + int.from_bytes(data[4:8], "little") > len(data):
+        raise containers.cut_off(data)
+    if data[12:16] == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if data[12:16] == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
 
 
 @cache

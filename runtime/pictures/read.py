@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from runtime.container import EXIF, ICC, MAX_PIXELS
-from runtime.errors import InputError
+from runtime.errors import InputError, out_of_memory
 from runtime.pictures import colour, containers, deep, hdr, metadata, opening, payloads, samples, scaling
 
 Pixels = NDArray[np.uint8]
+Loaded = tuple[ImageFile.ImageFile, scaling.Samples]
 
 _PNG_WITHOUT_TEXTS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"eXIf", b"pHYs")
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
@@ -59,7 +60,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         raise InputError(f"{name} {error}") from error
     except Exception as error:  # whatever a library raises for one file
         reason = " ".join(str(error).split())
-        if "out of memory" in reason:
+        if out_of_memory(error):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
             raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
@@ -71,7 +72,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
 
 def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     notes: list[str] = []
-    parts: dict[bytes, bytes] = {}
+    parts: samples.Parts = {}
     if kind == "PNG":
         parts = containers.png_chunks(data)
     elif kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
@@ -110,32 +111,42 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
 
 
-def _loaded(
-    data: bytes, kind: str, parts: dict[bytes, bytes], max_pixels: int, notes: list[str]
-) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
-    """Return a loaded picture and its samples; without an animation, and without metadata that are damaged so
-    that the plugin does not go on.
+def _loaded(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: list[str]) -> Loaded:
+    """Return a loaded picture and its samples: of an animated PNG the picture alone, of a PNG or AVIF whose metadata
+    are so damaged that its plugin does not go on, the picture without them.
     """
-
-    def load(data: bytes) -> tuple[ImageFile.ImageFile, NDArray[np.uint8] | NDArray[np.uint16]]:
-        image = opening.opened(data, kind)
-        if image.width * image.height > max_pixels:
-            raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
-        return image, samples.taken(image, kind, data, parts, notes)
-
     if kind == "PNG" and b"acTL" in parts:
         data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
     try:
-        return load(data)
+        return _load(data, kind, parts, max_pixels, notes)
     except (InputError, MemoryError):
         raise
     except Exception:
         if kind not in ("PNG", "AVIF"):
             raise
     plain = containers.png_with(data, _PNG_WITHOUT_TEXTS) if kind == "PNG" else containers.avif_without_exif(data)
-    found = load(plain)
+    found = _load(plain, kind, parts, max_pixels, notes)
     notes.append("its texts, profile or EXIF are damaged or too long: they are left out")
     return found
+
+
+def _load(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: list[str]) -> Loaded:
+    width, height = opening.webp_size(data) if kind == "WebP" else (0, 0)
+    try:
+        _check_size(width, height, max_pixels)
+        image = opening.opened(data, kind)
+        width, height = image.size
+        _check_size(width, height, max_pixels)
+        return image, samples.taken(image, kind, data, parts, notes)
+    except (RuntimeError, ValueError, OSError):
+        if kind in ("WebP", "AVIF"):  # whose libraries do not say when it was memory that they lacked
+            np.empty((height, width, 2), np.uint32)
+        raise
+
+
+def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

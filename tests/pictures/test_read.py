@@ -59,13 +59,14 @@ FILES = {
     "p.avif": lambda: saved("AVIF"),
     "p.heic": heic,
 }
-HEADS = {  # 40000 x 40000
+HEADS = {  # 40000 x 40000; WebP 16384 x 16384
     "p.png": b"\x89PNG\r\n\x1a\n"
     + chunk(b"IHDR", struct.pack(">IIBBBBB", 40000, 40000, 8, 0, 0, 0, 0))
     + chunk(b"IDAT", zlib.compress(bytes(40001)))
     + chunk(b"IEND", b""),
     "p.bmp": b"BM" + struct.pack("<IIIIiiHHIIIIII", 0, 0, 54, 40, 40000, 40000, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(99),
     "p.ppm": b"P6\n40000 40000\n255\n" + bytes(99),
+    "p.webp": b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xff\x3f\0" * 2,
     "p.gif": b"GIF89a" + struct.pack("<HH", 40000, 40000) + b"\x80\0\0" + bytes(6) + b"\x2c" + bytes(99),
 }
 
@@ -142,7 +143,16 @@ def test_whatever_a_library_raises_is_one_line(error: type[Exception], monkeypat
         read.decode(FILES["p.bmp"](), "x")
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading image file")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError("out of memory error when reading image file"),
+        OSError("decoder error -9"),
+        ValueError("Failed to decode frame 0: Out of memory"),
+        cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+    ],
+)
 def test_memory_that_ran_out_is_not_called_damage(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise error
@@ -150,6 +160,28 @@ def test_memory_that_ran_out_is_not_called_damage(error: Exception, monkeypatch:
     monkeypatch.setattr(opening, "opened", fail)
     with pytest.raises(MemoryError):
         read.decode(FILES["p.bmp"](), "x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory that is taken")
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP"])
+def test_real_memory_that_runs_out_is_told_as_memory(form: str, tmp_path: Path) -> None:
+    """libwebp and libavif say no more than that they could not decode."""
+    Image.new("RGB", (4000, 3000), (9, 99, 199)).save(tmp_path / "p", form)
+    code = f"""
+import resource
+from runtime.pictures import read
+import PIL.AvifImagePlugin, PIL.BmpImagePlugin, PIL.JpegImagePlugin, PIL.PngImagePlugin, PIL.TiffImagePlugin
+import PIL.WebPImagePlugin
+data = open({str(tmp_path / "p")!r}, "rb").read()
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (20 << 20), resource.RLIM_INFINITY))
+try:
+    read.decode(data, "p")
+except MemoryError:
+    print("memory")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "memory\n", done.stderr
 
 
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:
