@@ -20,9 +20,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.cameras.web import TIMEOUT_S, Answer, ask, public
 from runtime.console import complain
 from runtime.errors import InputError
-from runtime.web import TIMEOUT_S, Answer, ask, public
 
 Pixels = NDArray[np.uint8]
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from runtime.cameras.feeds import Feed, Shot, open_feed
+from runtime.cameras.web import public, without_secrets
 from runtime.console import complain, reason
 from runtime.errors import CodecError, InputError
-from runtime.feeds import Feed, Shot, open_feed
-from runtime.web import public, without_secrets
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 """Between two attempts to open a camera again; the wait doubles until the camera is back."""
