@@ -12,7 +12,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status of the command that the first word names; 2 where it names none."""
+    """Return the exit status of the command that the first word names; 2 where it names none."""
     words = sys.argv[1:] if argv is None else argv
     name = words[0] if words else ""
     if name in COMMANDS:
@@ -26,7 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-h", "--help"):
         print(usage)
         return 0
-    print(f"gargalo: {name} is no command" if name else "gargalo: no command given", usage, sep="\n", file=sys.stderr)
+    print(
+        f"gargalo: {name} is not a command" if name else "gargalo: no command given", usage, sep="\n", file=sys.stderr
+    )
     return 2
 
 

@@ -125,7 +125,7 @@ def capture(settings: Settings) -> int:
     """Take pictures and return the exit status."""
     output, budget = settings.output, None if settings.budget_bytes is None else Budget(settings.budget_bytes)
     if str(output) == "-" or output.is_file():
-        raise InputError(f"-o {output} is no folder; give one, as each picture is a file of its own")
+        raise InputError(f"-o {output} is not a folder; give one, as each picture is a file of its own")
     from runtime.codec import Codec
 
     codec = Codec(settings.bundle, threads=settings.threads)
@@ -138,7 +138,7 @@ def capture(settings: Settings) -> int:
             if path.exists() and not settings.force:
                 raise InputError(f"{path} exists; use -f to overwrite it or -o to name another folder")
             for note in set(shot.notes) - told:
-                complain(f"{name}: {note}; later ones will not be told of")
+                complain(f"{name}: {note}; later ones are not reported")
             told |= set(shot.notes)
             at_level = codec.encoder(shot.pixels, shot.metadata)
             if budget is None:

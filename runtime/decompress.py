@@ -167,7 +167,7 @@ def _region(text: str | None) -> tuple[int, int, int, int] | None:
         return None
     words = text.split(",")
     if len(words) != 4 or not all(word.strip().isdecimal() and len(word) <= 9 for word in words):
-        raise InputError(f"--region {text} is no X,Y,W,H; give four whole numbers such as 0,0,640,480")
+        raise InputError(f"--region {text} is not X,Y,W,H; give four whole numbers such as 0,0,640,480")
     x, y, width, height = map(int, words)
     return x, y, width, height
 

@@ -45,7 +45,7 @@ def seconds(text: str, option: str, or_zero: bool = False) -> float:
     """
     parts = _DURATION.fullmatch(text.strip().lower())
     if parts is None or parts[2] not in _SECONDS or text.strip() == "" or float(parts[1] or 1) == 0 and not or_zero:
-        raise InputError(f"{option} {text} is no length of time; give a number with ms, s, min, h or d")
+        raise InputError(f"{option} {text} is not a length of time; give a number with ms, s, min, h or d")
     return float(parts[1] or 1) * _SECONDS[parts[2]]
 
 
@@ -54,5 +54,5 @@ def bytes_per_second(text: str, option: str) -> float:
     amount, slash, period = text.partition("/")
     size = size_bytes(amount) if slash else None
     if size is None:
-        raise InputError(f"{option} {text} is no size per time; give 50MB/day, 2GB/week or 1MB/h")
+        raise InputError(f"{option} {text} is not a size per time; give 50MB/day, 2GB/week or 1MB/h")
     return size / seconds(period, option)

@@ -211,16 +211,16 @@ def test_a_signal_ends_the_wait_for_a_dropped_camera(
 @pytest.mark.parametrize(
     "words, told",
     [
-        (("--every", "0s"), "--every 0s is no length of time"),
+        (("--every", "0s"), "--every 0s is not a length of time"),
         (("--every", "soon"), "give a number with ms, s, min, h or d"),
         (("--every", "1s", "--count", "0"), "--count 0 is out of range"),
-        (("--every", "1s", "--warm-up", "soon"), "--warm-up soon is no length of time"),
+        (("--every", "1s", "--warm-up", "soon"), "--warm-up soon is not a length of time"),
         (("--every", "1s", "--budget", "50MB"), "give 50MB/day"),
-        (("--every", "1s", "--budget", "lots/day"), "is no size"),
-        (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is no length of time"),
+        (("--every", "1s", "--budget", "lots/day"), "is not a size"),
+        (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is not a length of time"),
         (("--every", "1s", "-q", "0"), "-q 0 is out of range"),
-        (("--every", "1s", "-o", "-"), "-o - is no folder"),
-        (("--every", "1s", "-o", __file__), "is no folder"),
+        (("--every", "1s", "-o", "-"), "-o - is not a folder"),
+        (("--every", "1s", "-o", __file__), "is not a folder"),
     ],
 )
 def test_arguments_that_make_no_sense_are_one_line(

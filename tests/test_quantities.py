@@ -43,7 +43,7 @@ def test_lengths_of_time(text: str, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "0", "-1s", "10x", "1e3s", "s10", "nan"])
 def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no length of time"):
+    with pytest.raises(InputError, match="not a length of time"):
         seconds(text, "--every")
 
 
@@ -58,5 +58,5 @@ def test_rates() -> None:
 
 @pytest.mark.parametrize("text", ["50MB", "lots/day", "/day", "50MB/fortnight", "50MB/0s"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="^--budget .* is no "):
+    with pytest.raises(InputError, match="^--budget .* is not a "):
         bytes_per_second(text, "--budget")

@@ -56,7 +56,7 @@ class Source:
             if every_s <= late_s < math.inf and late_s >= shot.gap_s and not slow:
                 slow = True
                 missed = int(late_s // every_s)
-                complain(f"source {public(self.name)}: missed {missed} of its pictures; later ones will not be told of")
+                complain(f"source {public(self.name)}: missed {missed} of its pictures; later ones are not reported")
             due_s = shot.at_s + every_s if late_s == math.inf else due_s + (late_s // every_s + 1) * every_s
             if shot.name != last:  # an interval below a millisecond
                 yield shot.name, shot

@@ -114,7 +114,7 @@ def _check(source: Path, target: Path, into_folder: bool) -> None:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
             os.scandir(source).close()  # raises PermissionError
-            raise InputError(f"{source} is a directory; -r takes the files below it that are for us, if any")
+            raise InputError(f"{source} is a directory; -r takes the files below it of formats that we read, if any")
     if target == STREAM:
         return
     if target.is_dir():

@@ -1,4 +1,4 @@
-"""Jobs done and told of: a line for each in their order, or JSON, a sum, a bar, the exit status.
+"""Do jobs and print what they came to: a line or JSON of each in their order, a sum, a bar; and the exit status.
 
 A file that fails is named in one line on stderr and does not stop the others.
 """
