@@ -26,9 +26,8 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-h", "--help"):
         print(usage)
         return 0
-    print(
-        f"gargalo: {name} is not a command" if name else "gargalo: no command given", usage, sep="\n", file=sys.stderr
-    )
+    error = f"{name} is not a command" if name else "no command given"
+    print(f"gargalo: {error}", usage, sep="\n", file=sys.stderr)
     return 2
 
 
