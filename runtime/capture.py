@@ -39,7 +39,7 @@ class Settings:
     every_s: float
     output: Path
     count: int | None
-    """Pictures after which it stops; None: none."""
+    """Pictures after which it stops; None for no end."""
     warm_up_s: float
     quality: float
     """1 to 100; does not count where there is a budget."""

@@ -1,6 +1,6 @@
 """python -m runtime.compress cam.jpg: pictures in, .gar files out. decompress.py is its mirror.
 
-What both do with many files is in `cli`, the search for a wanted size or PSNR in `search.py`.
+What both do with many files is in `cli/`, the search for a wanted size or PSNR in `search.py`.
 """
 
 import functools

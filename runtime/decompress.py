@@ -101,11 +101,12 @@ def prepare(settings: Settings) -> Work:
 
     codec = open_codec(settings.batch, settings.enhance)
     region, max_pixels = settings.region, settings.batch.max_pixels
+    wanted = settings.suffix or _DEFAULT_SUFFIX
 
     def work(job: Job) -> Done:
-        suffix = settings.suffix or _DEFAULT_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
-        if settings.suffix and suffix != settings.suffix:
-            raise InputError(f"-s {settings.suffix[1:]} and -o {job.target} name two formats; give one of them")
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+        if settings.suffix and suffix != wanted:
+            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
         data = take(job.source)
         notes: list[str] = []
         faults: dict[int, StreamError] = {}
