@@ -15,7 +15,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Returns the exit status of the command that the first word names; 2 where it names none."""
+    """Return the exit status of the command that the first word names; 2 where it names none."""
     words = sys.argv[1:] if argv is None else argv
     name = words[0] if words else ""
     if name in COMMANDS:
@@ -29,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-h", "--help"):
         print(usage)
         return 0
-    print(f"gargalo: {name} is no command" if name else "gargalo: no command given", usage, sep="\n", file=sys.stderr)
+    error = f"{name} is not a command" if name else "no command given"
+    print(f"gargalo: {error}", usage, sep="\n", file=sys.stderr)
     return 2
 
 

@@ -50,7 +50,7 @@ def unpack(data: bytes, height: int, width: int) -> Plane:
             raise StreamError(f"{len(data) - 2} bytes behind the end of the alpha section")
         return np.full((height, width), data[1], np.uint8)
     if data[0] != FILTERED:
-        raise StreamError(f"alpha section of mode {data[0]}, may be 0 or 1: the file is damaged")
+        raise StreamError(f"alpha section of mode {data[0]}, must be 0 or 1: the file is damaged")
     plain = np.frombuffer(_inflate(data[1:], height * (1 + width)), np.uint8)
     return _unfilter(plain[:height], plain[height:].reshape(height, width))
 
@@ -70,7 +70,7 @@ def _filter(alpha: Plane) -> bytes:
 def _unfilter(filters: Plane, rows: Plane) -> Plane:
     """Return alpha (H, W) from filters (H,) and filtered rows (H, W), the inverse of _filter."""
     if filters.max() >= FILTERS:
-        raise StreamError(f"alpha filter {filters.max()}, 0 to 3 may be: the file is damaged")
+        raise StreamError(f"alpha filter {filters.max()} is out of range, must be 0 to 3: the file is damaged")
     alpha = rows.copy()
     summed = (filters == LEFT) | (filters == GRADIENT)
     alpha[summed] = np.cumsum(alpha[summed], axis=1, dtype=np.uint8)

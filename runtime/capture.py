@@ -1,33 +1,55 @@
 """python -m runtime.capture --source 0 --every 10s -o DIR: a time-lapse of .gar files from a camera or a video.
 
 A picture shows the moment it is named after, however long the one before took to encode. How that is done is told in
-`source.py`, which kinds of source there are in `feeds.py`, what --budget means in `budget.py`.
+`cameras/source.py`, which kinds of source there are in `cameras/feeds.py`, what --budget means in `budget.py`.
 """
 
-import argparse
 import atexit
 import json
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from runtime.atomic import write_whole
-from runtime.budget import Budget, seconds
-from runtime.commands import exit_status, number, parser, thread_count
+from runtime.budget import Budget
+from runtime.cameras.source import Source, end_at_once, hangs
+from runtime.cameras.web import public, without_secrets
+from runtime.cli.options import parser, thread_count
+from runtime.cli.process import exit_status, stopping
 from runtime.console import complain, reason, say, shown, size
 from runtime.errors import CodecError, InputError
-from runtime.source import Source, end_at_once, hangs
-from runtime.web import public, without_secrets
+from runtime.quantities import bytes_per_second, number, seconds, whole
 
 _EXAMPLES = """\
 examples:
   python -m runtime.capture --source 0 --every 10s -o lapse/
   python -m runtime.capture --source rtsp://cam/stream --every 1min --budget 50MB/day -o lapse/
 """
+_MOST_PICTURES = 10**12
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked for."""
+
+    source: str
+    """A camera's number or device, a URL or a video."""
+    every_s: float
+    output: Path
+    count: int | None
+    """Pictures after which it stops; None for no end."""
+    warm_up_s: float
+    quality: float
+    """1 to 100; does not count where there is a budget."""
+    budget_bytes: float | None
+    """A picture's share."""
+    force: bool
+    threads: int | None
+    bundle: Path | None
+    json: bool
+    quiet: bool
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--every", required=True, metavar="TIME", help="500ms, 10s, 5min, 1h; in a video, of its own time")
     add("-o", "--output", required=True, type=Path, metavar="DIR", help="folder; made if it is not there")
     add("--count", metavar="N", help="stop after so many pictures; default: go on")
-    add("--warm-up", default="1s", metavar="TIME", help="leave out what a camera gives at first; default 1s")
+    add("--warm-up", default="1s", metavar="TIME", help="skip what a camera gives at first; default 1s")
     aim = arguments.add_mutually_exclusive_group()
     aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
@@ -50,63 +72,91 @@ def main(argv: list[str] | None = None) -> int:
     args, unknown = arguments.parse_known_args(argv)
     if unknown:
         arguments.error(without_secrets(f"unrecognized arguments: {' '.join(unknown)}", args.source))
-    status = exit_status(lambda: _safely(args))
+    status = exit_status(lambda: _safely(args.source, lambda: capture(read_settings(**vars(args)))))
     if hangs():
         atexit.register(end_at_once, status)
     return status
 
 
-def _safely(args: argparse.Namespace) -> int:
-    """Take pictures, and let no error tell a URL: its user and password would end in a log."""
+def _safely(source: str, work: Callable[[], int]) -> int:
+    """Return what work does, and let no error tell a source's URL: its user and password would end in a log."""
     try:
-        return capture(args)
+        return work()
     except BrokenPipeError:
         raise
     except (CodecError, OSError) as error:
-        raise InputError(without_secrets(reason(error), args.source)) from None
+        raise InputError(without_secrets(reason(error), source)) from None
 
 
-def capture(args: argparse.Namespace) -> int:
-    """Take pictures as the arguments of the command say and return the exit status."""
-    every_s = seconds(args.every, "--every")
-    count = int(number(args.count, "--count", 1, 1e12)) if args.count is not None else None
-    quality = number(args.quality, "-q", 1, 100)
-    budget = Budget.parse(args.budget, every_s) if args.budget is not None else None
-    warm_up_s = seconds(args.warm_up, "--warm-up", or_zero=True)
-    threads = thread_count(args.threads)
-    if str(args.output) == "-" or args.output.is_file():
-        raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
+def read_settings(
+    *,
+    source: str,
+    every: str,
+    output: Path,
+    count: str | None,
+    warm_up: str,
+    quality: str,
+    budget: str | None,
+    force: bool,
+    threads: str | None,
+    bundle: Path | None,
+    json: bool,
+    quiet: bool,
+) -> Settings:
+    """Return the settings of the command's arguments; raise InputError for those that make no sense."""
+    every_s = seconds(every, "--every")
+    return Settings(
+        source=source,
+        every_s=every_s,
+        output=output,
+        count=None if count is None else whole(count, "--count", 1, _MOST_PICTURES),
+        warm_up_s=seconds(warm_up, "--warm-up", or_zero=True),
+        quality=number(quality, "-q", 1, 100),
+        budget_bytes=None if budget is None else every_s * bytes_per_second(budget, "--budget"),
+        force=force,
+        threads=thread_count(threads),
+        bundle=bundle,
+        json=json,
+        quiet=quiet,
+    )
+
+
+def capture(settings: Settings) -> int:
+    """Take pictures and return the exit status."""
+    output, budget = settings.output, None if settings.budget_bytes is None else Budget(settings.budget_bytes)
+    if str(output) == "-" or output.is_file():
+        raise InputError(f"-o {output} is not a folder; give one, as each picture is a file of its own")
     from runtime.codec import Codec
 
-    codec = Codec(args.bundle, threads=threads)
+    codec = Codec(settings.bundle, threads=settings.threads)
     taken = written = 0
     told: set[str] = set()
-    with _stopping() as stop, closing(Source(args.source, stop, warm_up_s)) as source:
-        for name, shot in source.frames(every_s):
-            args.output.mkdir(parents=True, exist_ok=True)
-            path = args.output / f"{name}.gar"
-            if path.exists() and not args.force:
+    with stopping() as stop, closing(Source(settings.source, stop, settings.warm_up_s)) as source:
+        for name, shot in source.frames(settings.every_s):
+            output.mkdir(parents=True, exist_ok=True)
+            path = output / f"{name}.gar"
+            if path.exists() and not settings.force:
                 raise InputError(f"{path} exists; use -f to overwrite it or -o to name another folder")
             for note in set(shot.notes) - told:
-                complain(f"{name}: {note}; later ones will not be told of")
+                complain(f"{name}: {note}; later ones are not reported")
             told |= set(shot.notes)
             at_level = codec.encoder(shot.pixels, shot.metadata)
             if budget is None:
-                data: bytes | None = at_level(codec.bundle.level(quality))
+                data: bytes | None = at_level(codec.bundle.level(settings.quality))
             else:
                 data = budget.encode(at_level, 0, codec.bundle.level(100))
             if data is None:
-                complain(f"{name}: left out, since even its smallest stream is above what the budget has left")
+                complain(f"{name}: skipped, as even its smallest stream is above what the budget has left")
             else:
-                write_whole(path, data, args.force)
+                write_whole(path, data, settings.force)
                 written += 1
-                if not args.quiet:
-                    say(path, _line(path, data, shot.pixels.shape, args.json))
+                if not settings.quiet:
+                    say(path, _line(path, data, shot.pixels.shape, settings.json))
             taken += 1
-            if written == count:
+            if written == settings.count:
                 break
         if not taken and not stop.is_set():
-            raise InputError(f"source {public(args.source)} has no picture")
+            raise InputError(f"source {public(settings.source)} has no picture")
     return 0 if written or not taken else 1
 
 
@@ -116,29 +166,6 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
     if as_json:
         return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4)})
     return f"{shown(path)} {size(len(data))}, {bpp:.2f} bpp"
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM or SIGINT sets so that the picture at hand is still finished; a second ends it."""
-    stop = threading.Event()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        stop.set()
-        restore()
-
-    def restore() -> None:
-        for which, handler in before.items():
-            signal.signal(which, handler)
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield stop
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        restore()
 
 
 if __name__ == "__main__":

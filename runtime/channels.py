@@ -14,7 +14,7 @@ def split(pixels: U8) -> tuple[U8, U8 | None]:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (3, 4)):
         raise InputError(f"pixels have shape {pixels.shape}; give (H, W), (H, W, 3) or (H, W, 4)")
     if not all(1 <= side <= MAX_SIDE_PX for side in pixels.shape[:2]):
-        raise InputError(f"pixels have shape {pixels.shape}; sides may be 1 to {MAX_SIDE_PX}")
+        raise InputError(f"pixels have shape {pixels.shape}; sides must be 1 to {MAX_SIDE_PX}")
     if pixels.ndim == 2:
         return np.broadcast_to(pixels[:, :, None], (*pixels.shape, 3)), None
     return pixels[:, :, :3], pixels[:, :, 3] if pixels.shape[2] == 4 else None

@@ -1,29 +1,24 @@
 """python -m runtime.compress cam.jpg: pictures in, .gar files out. decompress.py is its mirror.
 
-What both do with many files is in `batch.py`, the search for a wanted size or PSNR in `search.py`.
+What both do with many files is in `cli/`, the search for a wanted size or PSNR in `search.py`.
 """
 
-import argparse
 import functools
 import os
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from runtime.batch import Done, Job, Work, plan, run
-from runtime.commands import (
-    add_arguments,
-    deliver,
-    exit_status,
-    number,
-    open_codec,
-    parse_max_pixels,
-    parser,
-    take,
-)
+from runtime.cli.jobs import Done, Job, Work
+from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
+from runtime.cli.plan import plan
+from runtime.cli.process import deliver, exit_status, take
+from runtime.cli.run import run
 from runtime.console import STREAM, complain, shown, size
 from runtime.errors import InputError
+from runtime.quantities import number
 from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
@@ -34,6 +29,22 @@ examples:
   python -m runtime.compress cam.jpg                    writes cam.gar beside it
   python -m runtime.compress photos/ -r -q 50 -o small/ -j 4
 """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked for."""
+
+    batch: Batch
+    quality: float
+    """1 to 100; does not count where there is a target."""
+    target: "Target | None"
+    subsampling: str
+    strip: bool
+    """EXIF and XMP are not kept."""
+    no_gps: bool
+    sdr: bool
+    """HDR pictures are mapped to SDR."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -57,50 +68,66 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument("--sdr", action="store_true", help="map HDR pictures (PQ, HLG) to SDR; without it they fail")
     arguments.add_argument("--no-gps", action="store_true", help="leave out the position where the picture was taken")
     args = arguments.parse_args(argv)
-    return exit_status(lambda: compress(args))
+    return exit_status(lambda: compress(read_settings(**vars(args))))
 
 
-def compress(args: argparse.Namespace) -> int:
-    """Compress the files as the arguments of the command say and return the exit status."""
-    quality, target = number(args.quality, "-q", 1, 100), None
-    if any(text is not None for text in (args.target_size, args.target_bpp, args.target_psnr)):
-        from runtime import search as targets
+def read_settings(
+    *,
+    quality: str,
+    target_size: str | None,
+    target_bpp: str | None,
+    target_psnr: str | None,
+    subsampling: str,
+    strip: bool,
+    no_gps: bool,
+    sdr: bool,
+    **shared: Any,
+) -> Settings:
+    """Return the settings of the command's arguments; raise InputError for numbers out of range."""
+    target = None
+    if any(text is not None for text in (target_size, target_bpp, target_psnr)):
+        from runtime import search  # loads numpy
 
-        target = targets.parse(args.target_size, args.target_bpp, args.target_psnr)
-    max_pixels = parse_max_pixels(args)
-    _check_output(args.output)
+        target = search.parse(target_size, target_bpp, target_psnr)
+    return Settings(read_batch(**shared), number(quality, "-q", 1, 100), target, subsampling, strip, no_gps, sdr)
+
+
+def compress(settings: Settings) -> int:
+    """Compress files and return the exit status."""
+    batch = settings.batch
+    _check_output(batch.output)
     from runtime.pictures.suffixes import READABLE
 
-    jobs, left_out = plan(args, ".gar", READABLE)
-    suffixes = Counter(path.suffix.lower() for path in left_out if path.suffix.lower() != ".gar")
-    if suffixes and not args.quiet:  # in a folder of pictures somebody may believe that these are compressed too
-        told = (f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common())
-        complain(f"warning: left out with -r: {', '.join(told)}")
-    status, _ = run(jobs, functools.partial(prepare, args, quality, target, max_pixels), line, args)
+    jobs, skipped = plan(batch, ".gar", READABLE)
+    suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
+    if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
+        counts = (f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common())
+        complain(f"warning: skipped with -r: {', '.join(counts)}")
+    status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
     return status
 
 
-def prepare(args: argparse.Namespace, quality: float, target: "Target | None", max_pixels: int) -> Work:
+def prepare(settings: Settings) -> Work:
     """Return what compresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
     from runtime.pictures import metadata, read
 
-    codec = open_codec(args)
+    codec = open_codec(settings.batch, enhance=False)
 
     def work(job: Job) -> Done:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
-        picture = read.decode(given, name, max_pixels, args.sdr)
+        picture = read.decode(given, name, settings.batch.max_pixels, settings.sdr)
         notes = list(picture.notes)
-        kept = metadata.reduced(picture.metadata, args.strip, args.no_gps, notes)
+        kept = metadata.reduced(picture.metadata, settings.strip, settings.no_gps, notes)
         start = time.perf_counter()
         try:
-            if target is None:
-                data = codec.encode(picture.pixels, quality, kept, args.subsampling)
+            if settings.target is None:
+                data = codec.encode(picture.pixels, settings.quality, kept, settings.subsampling)
             else:
-                from runtime import search as targets
+                from runtime import search
 
-                data = targets.encode(codec, picture.pixels, target, kept, args.subsampling)
+                data = search.encode(codec, picture.pixels, settings.target, kept, settings.subsampling)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)

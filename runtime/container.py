@@ -163,7 +163,7 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
         raise StreamError(f"tile side 2**{tile_bits} px is out of range: must be 2**6 to 2**12")
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
-        raise StreamError(f"picture of {width}x{height} pixels, a side may have 1 to {MAX_SIDE_PX}")
+        raise StreamError(f"picture of {width}x{height} pixels, a side must have 1 to {MAX_SIDE_PX}")
     if width * height > max_pixels:
         raise StreamError(
             f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "

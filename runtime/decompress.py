@@ -1,21 +1,16 @@
 """python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
-import argparse
 import functools
 import sys
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from runtime.batch import Done, Job, Work, plan, run
-from runtime.commands import (
-    add_arguments,
-    deliver,
-    exit_status,
-    open_codec,
-    parse_max_pixels,
-    parser,
-    take,
-)
+from runtime.cli.jobs import Done, Job, Work
+from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
+from runtime.cli.plan import plan
+from runtime.cli.process import deliver, exit_status, take
+from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 
@@ -29,8 +24,23 @@ examples:
   python -m runtime.decompress half.gar --layer 0       a preview of a file that is still being received
 """
 
+_DEFAULT_SUFFIX = ".png"
 DAMAGED = 3
 """The exit status when --salvage found damage."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked for."""
+
+    batch: Batch
+    suffix: str | None
+    """Of the format that -s names, with its dot."""
+    region: "Region | None"
+    enhance: bool | None
+    layers: int | None
+    """How many of the first layers make a preview; None for the whole picture."""
+    salvage: bool
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,50 +69,58 @@ def main(argv: list[str] | None = None) -> int:
         help="decode what is intact of a damaged file; says on stderr what is not, and exits with 3 then",
     )
     args = arguments.parse_args(argv)
-    return exit_status(lambda: decompress(args))
+    return exit_status(lambda: decompress(read_settings(**vars(args))))
 
 
-def decompress(args: argparse.Namespace) -> int:
-    """Decompress the files as the arguments of the command say and return the exit status."""
-    max_pixels = parse_max_pixels(args)
-    region = _region(args.region)
-    from runtime.pictures.suffixes import SUFFIXES
+def read_settings(
+    *,
+    suffix: str | None,
+    region: str | None,
+    enhance: bool | None,
+    layer: str | None,
+    salvage: bool,
+    **shared: Any,
+) -> Settings:
+    """Return the settings of the command's arguments; raise InputError for those that make no sense."""
+    layers = None if layer is None else int(layer) + 1
+    return Settings(read_batch(**shared), _suffix(suffix), _region(region), enhance, layers, salvage)
 
-    wanted = "." + (args.suffix or "png").lower().removeprefix(".")
-    if wanted not in SUFFIXES:
-        raise InputError(f"-s {args.suffix} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
-    jobs, _ = plan(args, wanted, (".gar",))
-    status, done = run(jobs, functools.partial(prepare, args, wanted, region, max_pixels), line, args)
+
+def decompress(settings: Settings) -> int:
+    """Decompress files and return the exit status."""
+    jobs, _ = plan(settings.batch, settings.suffix or _DEFAULT_SUFFIX, (".gar",))
+    status, done = run(jobs, functools.partial(prepare, settings), line, settings.batch)
     return status or (DAMAGED if any(each.damaged for each in done) else 0)
 
 
-def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_pixels: int) -> Work:
-    """Return what decompresses one file, to a suffix."""
+def prepare(settings: Settings) -> Work:
+    """Return what decompresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container
-    from runtime import incomplete as partial
+    from runtime import container, incomplete
     from runtime.pictures import metadata, write
 
-    codec = open_codec(args)
+    codec = open_codec(settings.batch, settings.enhance)
+    region, max_pixels = settings.region, settings.batch.max_pixels
+    wanted = settings.suffix or _DEFAULT_SUFFIX
 
     def work(job: Job) -> Done:
         suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
-        if args.suffix and suffix != wanted:
-            raise InputError(f"-s {args.suffix} and -o {job.target} name two formats; leave out one")
+        if settings.suffix and suffix != wanted:
+            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
         data = take(job.source)
         notes: list[str] = []
         faults: dict[int, StreamError] = {}
         try:
-            header, found, faults = container.unpack_damaged(data, max_pixels)
-            sections = {kind: body for kind, body in found.items() if kind not in faults}
+            header, sections, faults = container.unpack_damaged(data, max_pixels)
+            sections = {kind: body for kind, body in sections.items() if kind not in faults}
             start = time.perf_counter()
-            if args.salvage:
-                saved = partial.salvage(codec, data, region, max_pixels)
+            if settings.salvage:
+                saved = incomplete.salvage(codec, data, region, max_pixels)
                 picture, sections = saved.pixels, saved.metadata
                 notes += saved.damage
                 del saved
-            elif args.layer is not None:
-                picture = partial.preview(codec, data, int(args.layer) + 1, region, max_pixels)
+            elif settings.layers is not None:
+                picture = incomplete.preview(codec, data, settings.layers, region, max_pixels)
             else:
                 picture = codec.decode(data, region, max_pixels)
             ms = 1e3 * (time.perf_counter() - start)
@@ -111,7 +129,7 @@ def prepare(args: argparse.Namespace, wanted: str, region: "Region | None", max_
             if bundle and not bundle.has_synthesis:
                 notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
         except StreamError as error:
-            hint = "; --salvage decodes what is intact" if faults and not args.salvage else ""
+            hint = "; --salvage decodes what is intact" if faults and not settings.salvage else ""
             raise StreamError(f"{job.source}: {error}{hint}") from error
         (height, width), given = picture.shape[:2], [picture]
         del picture
@@ -132,13 +150,25 @@ def line(job: Job, done: Done) -> str:
     return f"{before} -> {after}, {width}x{height} px, {done.ms:.0f} ms"
 
 
+def _suffix(text: str | None) -> str | None:
+    """Return the suffix that -s names, None without one; raise InputError unless we write that format."""
+    if not text:
+        return None
+    from runtime.pictures.suffixes import SUFFIXES
+
+    suffix = "." + text.lower().removeprefix(".")
+    if suffix not in SUFFIXES:
+        raise InputError(f"-s {text} names no picture format; use {', '.join(s[1:] for s in SUFFIXES)}")
+    return suffix
+
+
 def _region(text: str | None) -> tuple[int, int, int, int] | None:
-    """Return the numbers of --region; InputError unless they are four."""
+    """Return the numbers of --region, None without one; raise InputError unless they are four."""
     if text is None:
         return None
     words = text.split(",")
     if len(words) != 4 or not all(word.strip().isdecimal() and len(word) <= 9 for word in words):
-        raise InputError(f"--region {text} is no X,Y,W,H; give four whole numbers such as 0,0,640,480")
+        raise InputError(f"--region {text} is not X,Y,W,H; give four whole numbers such as 0,0,640,480")
     x, y, width, height = map(int, words)
     return x, y, width, height
 

@@ -99,10 +99,10 @@ def _told(faults: Mapping[int, StreamError], left: Mapping[Area, int], layers: i
         0: "lost, and filled from its neighbours",
         layers: "it may be wrong in places",
     }
-    for number, (tile, found) in enumerate(left.items()):
-        if found < layers or unchecked:
+    for number, (tile, intact) in enumerate(left.items()):
+        if intact < layers or unchecked:
             size = f"{tile.right - tile.left}x{tile.bottom - tile.top} pixels at {tile.left},{tile.top}"
-            damage.append(f"tile {number} of {size}: {words[found]}")
+            damage.append(f"tile {number} of {size}: {words[intact]}")
     if ALPHA in faults:
         damage.append("the alpha plane is lost: the picture is opaque")
     return damage
@@ -110,8 +110,8 @@ def _told(faults: Mapping[int, StreamError], left: Mapping[Area, int], layers: i
 
 def _chunks(codec: Codec, header: Header, sections: Mapping[int, bytes]) -> Chunks:
     tiles, layers = tiles_of(codec, header), len(codec.family.layer_ends(header))
-    found = container.unpack_damaged_tiles(sections.get(LATENTS, b""), len(tiles), layers)
-    return dict(zip(tiles, found, strict=True))
+    chunks = container.unpack_damaged_tiles(sections.get(LATENTS, b""), len(tiles), layers)
+    return dict(zip(tiles, chunks, strict=True))
 
 
 def _opacity(header: Header, sections: Mapping[int, bytes]) -> U8 | None:

@@ -4,7 +4,8 @@ import math
 import sys
 from pathlib import Path
 
-from runtime.commands import exit_status, parser, take
+from runtime.cli.options import parser
+from runtime.cli.process import exit_status, take
 from runtime.console import complain, naming, reason, shown, trace
 from runtime.errors import StreamError
 

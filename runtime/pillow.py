@@ -102,18 +102,18 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     kept = metadata.fitting(payloads, pixels.ndim == 2, notes, pixels.shape[1::-1])
     for note in notes:
         warnings.warn(note, stacklevel=3)
-    from runtime import search as targets
+    from runtime import search
     from runtime.files import shared_codec
 
     try:
         if sum(text is not None for text in [*wanted, given.get("quality")]) > 1:
             raise InputError(f"give one of quality, {', '.join(_TARGETS)}")
         codec = shared_codec(bundle)
-        target = targets.parse(*wanted)
+        target = search.parse(*wanted)
         if target is None:
             data = codec.encode(pixels, quality, kept, subsampling)
         else:
-            data = targets.encode(codec, pixels, target, kept, subsampling)
+            data = search.encode(codec, pixels, target, kept, subsampling)
     except (InputError, BundleError) as error:
         raise ValueError(str(error)) from error
     except CodecError as error:

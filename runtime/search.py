@@ -5,7 +5,6 @@ tried too. Those of drawings may jump up and down; then what is found keeps to a
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -15,16 +14,13 @@ from typing import Any
 import numpy as np
 
 from runtime.codec import AUTO, Codec, Pixels
-from runtime.commands import number
 from runtime.errors import InputError
+from runtime.quantities import number, size_bytes
 
 PSNR_TOLERANCE_DB = 0.1
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
-_SUFFIXES = {"": 1, "K": 1e3, "KI": 2**10, "M": 1e6, "MI": 2**20, "G": 1e9, "GI": 2**30}
-"""With or without a B behind."""
 _MOST_BPP, _MOST_DB = 64, 100
-_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]*)")
 
 
 @dataclass(frozen=True)
@@ -39,22 +35,13 @@ class Target:
     """As near as levels allow, over all colour samples."""
 
 
-def parse_size(text: str) -> int | None:
-    """Return the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
-    found = _SIZE.fullmatch(text.strip())
-    if found is None:
-        return None
-    factor = _SUFFIXES.get(found[2].upper().removesuffix("B"), 0)
-    return int(float(found[1]) * factor) or None
-
-
 def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
-    """Return the target that the options name, None without one; InputError for what is no number of its kind."""
+    """Return the target that the options name, None without one; raise InputError for what is no number of its kind."""
     if size is not None:
-        size_bytes = parse_size(size)
-        if size_bytes is None:
+        limit = size_bytes(size)
+        if limit is None:
             raise InputError(f"--target-size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
-        return Target(size_bytes=size_bytes)
+        return Target(size_bytes=limit)
     if bpp is not None:
         return Target(bpp=number(bpp, "--target-bpp", 0.001, _MOST_BPP))
     if psnr is not None:
@@ -72,7 +59,7 @@ def encode(
 ) -> bytes:
     """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
 
-    Never above a size: the largest that fits. Raises InputError, which says what is possible, where none does.
+    Never above a size: the largest that fits. Raise InputError, which says what is possible, where none does.
     """
     lowest, highest = 0, codec.bundle.level(100)
     at_level = cache(codec.encoder(pixels, metadata, subsampling, **options))

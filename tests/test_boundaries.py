@@ -10,15 +10,14 @@ FOLDERS = ("runtime", "models", "export", "benchmarks")
 HEAVY = {"torch", "onnx", "matplotlib", "scipy"}
 
 
-COMMANDS = {
-    f"runtime.{name}"
-    for name in ("batch", "budget", "capture", "commands", "compress", "console", "decompress", "info", "workers")
-}
-PICTURES = {
-    "runtime.files",
-    "runtime.pillow",
-    *(f"runtime.pictures.{p.stem}" for p in (PROJECT / "runtime" / "pictures").glob("*.py")),
-}
+def modules(folder: str) -> set[str]:
+    """The modules in a folder of runtime."""
+    return {f"runtime.{folder}.{path.stem}" for path in (PROJECT / "runtime" / folder).glob("*.py")}
+
+
+COMMANDS = {f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info")}
+COMMANDS |= modules("cli") | modules("cameras")
+PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
 
 
 def imports(path: Path) -> set[str]:
@@ -55,7 +54,8 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
 @pytest.mark.parametrize(
     "package, doors",
     [
-        ("cv2", {"families/pyramid/colours.py", "feeds.py", "latents/wavelet.py", "pictures"}),
+        ("argparse", {"cli/options.py"}),
+        ("cv2", {"cameras/feeds.py", "families/pyramid/colours.py", "latents/wavelet.py", "pictures"}),
         ("onnxruntime", {"networks/sessions.py"}),
         ("PIL", {"pictures", "pillow.py"}),
     ],
@@ -70,7 +70,7 @@ def test_outside_libraries_have_few_doors(package: str, doors: set[str]) -> None
 def test_shared_code_knows_families_only_by_the_seam(name: str) -> None:
     found = imports(PROJECT / "runtime" / f"{name}.py")
     assert families_in(found) <= {"base"}
-    assert name == "search" or not found & (COMMANDS | PICTURES)  # it reads the options that name a target
+    assert not found & (COMMANDS | PICTURES)
 
 
 def families_in(found: set[str]) -> set[str]:
@@ -95,6 +95,18 @@ def test_a_family_knows_no_other_and_nothing_of_files() -> None:
         found, name = imports(path), path.relative_to(PROJECT / "runtime" / "families").parts[0].removesuffix(".py")
         assert not found & (COMMANDS | PICTURES | {"runtime.codec", "runtime.incomplete", "runtime.search"}), path
         assert families_in(found) <= {"base", name}, path
+
+
+def test_only_the_commands_know_what_they_share() -> None:
+    """Nor does what they share know them."""
+    knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
+    places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
+    commands = {"capture.py", "compress.py", "decompress.py", "info.py"}
+    assert commands <= places
+    assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
+    for path in [*files("runtime/cli"), *files("runtime/cameras")]:
+        found = {name.removeprefix("runtime.") + ".py" for name in imports(path)}
+        assert not found & commands, path
 
 
 def test_nothing_of_ours_imports_the_plugin() -> None:

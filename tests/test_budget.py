@@ -1,12 +1,10 @@
 """The bytes of a series: never above the budget in sum, near it where pictures allow."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.budget import Budget, seconds
-from runtime.errors import InputError
+from runtime.budget import Budget
 
 LOWEST, HIGHEST = 0, 480
 
@@ -21,25 +19,6 @@ def stream(complexity: float, calls: list[int] | None = None):  # type: ignore[n
         return bytes(int(complexity * 3 ** (level / 100)))
 
     return at_level
-
-
-@pytest.mark.parametrize(
-    "text, expected",
-    [("500ms", 0.5), ("10s", 10), ("10", 10), ("5min", 300), ("1.5h", 5400), ("day", 86400), ("1 week", 604800)],
-)
-def test_lengths_of_time(text: str, expected: float) -> None:
-    assert seconds(text, "--every") == expected
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1s", "10x", "1e3s", "s10", "nan"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="no length of time"):
-        seconds(text, "--every")
-
-
-def test_a_text_gives_the_bytes_of_a_picture() -> None:
-    assert Budget.parse("86.4MB/day", every_s=10).share_bytes == 10_000
-    assert Budget.parse("1MiB/h", every_s=3600).share_bytes == 2**20
 
 
 def test_a_steady_scene_uses_nearly_all_of_it_in_about_four_packings() -> None:

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from loopback import Handler, send, serving
 
-from runtime import container, feeds, source
+from runtime import container
+from runtime.cameras import feeds, source
 from runtime.capture import main
 from runtime.codec import Codec
 from runtime.errors import InputError
@@ -149,7 +150,7 @@ def test_pictures_that_are_left_out_do_not_count(video: Path, tmp_path: Path, ca
     assert run(*words, "2GB/week", "--count", 2, "-o", tmp_path / "some") == 0
     assert len(names(tmp_path / "some")) == 2
     assert run(*words, "10B/day", "--count", 2, "-o", tmp_path / "none") == 1
-    assert names(tmp_path / "none") == [] and capfd.readouterr().err.count("left out") == 4
+    assert names(tmp_path / "none") == [] and capfd.readouterr().err.count("skipped") == 4
 
 
 # --- a camera ---------------------------------------------------------------------------------------------------------
@@ -210,16 +211,16 @@ def test_a_signal_ends_the_wait_for_a_dropped_camera(
 @pytest.mark.parametrize(
     "words, told",
     [
-        (("--every", "0s"), "--every 0s is no length of time"),
+        (("--every", "0s"), "--every 0s is not a length of time"),
         (("--every", "soon"), "give a number with ms, s, min, h or d"),
         (("--every", "1s", "--count", "0"), "--count 0 is out of range"),
-        (("--every", "1s", "--warm-up", "soon"), "--warm-up soon is no length of time"),
+        (("--every", "1s", "--warm-up", "soon"), "--warm-up soon is not a length of time"),
         (("--every", "1s", "--budget", "50MB"), "give 50MB/day"),
-        (("--every", "1s", "--budget", "lots/day"), "is no size"),
-        (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is no length of time"),
+        (("--every", "1s", "--budget", "lots/day"), "is not a size"),
+        (("--every", "1s", "--budget", "5MB/fortnight"), "--budget fortnight is not a length of time"),
         (("--every", "1s", "-q", "0"), "-q 0 is out of range"),
-        (("--every", "1s", "-o", "-"), "-o - is no folder"),
-        (("--every", "1s", "-o", __file__), "is no folder"),
+        (("--every", "1s", "-o", "-"), "-o - is not a folder"),
+        (("--every", "1s", "-o", __file__), "is not a folder"),
     ],
 )
 def test_arguments_that_make_no_sense_are_one_line(
@@ -365,7 +366,7 @@ def test_a_signal_is_heard_at_once_while_a_source_hangs(frames: int | None, numb
 
 _SLOW_CAMERA = """
 import numpy, time
-from runtime import feeds
+from runtime.cameras import feeds
 class Slow:
     def grab(self):
         time.sleep(0.02)
@@ -394,7 +395,7 @@ def test_a_thread_that_is_still_in_opencv_does_not_spoil_the_end(tmp_path: Path)
     def answer(handler: Handler, camera: loopback.Camera) -> None:
         loopback.stream(handler, camera, itertools.repeat(128), rate=200)
 
-    script = "from runtime.source import _Reader; _Reader.close = lambda self: None  # as if it hung"
+    script = "from runtime.cameras.source import _Reader; _Reader.close = lambda self: None  # as if it hung"
     with serving(answer) as camera:
         words = ("--source", camera.url("/"), "--every", "1h", "--count", 1, "--warm-up", "0s", "-o", tmp_path)
         with started(*words, script=script) as process:

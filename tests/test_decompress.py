@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime import incomplete as partial
+from runtime import incomplete
 from runtime.codec import Codec
 from runtime.decompress import main
 from runtime.pictures.read import read
@@ -194,9 +194,9 @@ def test_enhance_corrects_pixels(cam: Path, tiled: Path, codec: Codec) -> None:
     assert np.array_equal(read(cam.with_suffix(".png")).pixels, whole[4:34, 8:28])
     for layer in (0, 1, 2):
         assert main([str(tiled), "--enhance", "--layer", str(layer), "-f"]) == 0
-        preview = partial.preview(corrected, layers, layer + 1)
+        preview = incomplete.preview(corrected, layers, layer + 1)
         assert np.array_equal(read(tiled.with_suffix(".png")).pixels, preview)
-        assert not np.array_equal(preview, partial.preview(codec, layers, layer + 1))
+        assert not np.array_equal(preview, incomplete.preview(codec, layers, layer + 1))
 
 
 @pytest.mark.parametrize("region", ["1,2,3", "0,0,65,1", "0,0,0,0", "-1,0,5,5", "a,b,c,d", "1e3,0,1,1", ""])
@@ -209,7 +209,7 @@ def test_a_layer_of_a_file_that_has_not_all_come(tiled: Path, codec: Codec, capf
     data = tiled.read_bytes()
     tiled.write_bytes(data[: len(data) // 2])
     assert main([str(tiled), "--layer", "0"]) == 0
-    assert np.array_equal(read(tiled.with_suffix(".png")).pixels, partial.preview(codec, data, 1))
+    assert np.array_equal(read(tiled.with_suffix(".png")).pixels, incomplete.preview(codec, data, 1))
     capfd.readouterr()
     failure([tiled, "--layer", "2", "-f"], capfd)
     tiled.write_bytes(data)

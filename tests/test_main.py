@@ -45,7 +45,7 @@ def test_help_names_the_commands_on_stdout(words: list[str], capfd: Capture) -> 
     assert err == "" and all(f"\n  {name} " in out for name in COMMANDS)
 
 
-@pytest.mark.parametrize("words, told", [([], "no command given"), (["zip"], "zip is no command")])
+@pytest.mark.parametrize("words, told", [([], "no command given"), (["zip"], "zip is not a command")])
 def test_what_is_no_command_ends_with_2_and_the_usage(words: list[str], told: str, capfd: Capture) -> None:
     assert main(words) == 2
     out, err = capfd.readouterr()

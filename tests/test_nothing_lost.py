@@ -71,7 +71,7 @@ def deliver(folder: Path, target: Path | str, code: str = "", **options: object)
     script = f"""
 import sys
 from pathlib import Path
-from runtime.commands import deliver, exit_status
+from runtime.cli.process import deliver, exit_status
 {code}
 sys.exit(exit_status(lambda: deliver(Path(sys.argv[1]), bytes(100_000), True)))
 """
@@ -300,7 +300,7 @@ def test_stdout_on_a_full_device_is_one_line(folder: Path) -> None:
     script = """
 import sys
 from pathlib import Path
-from runtime.commands import deliver, exit_status
+from runtime.cli.process import deliver, exit_status
 sys.exit(exit_status(lambda: deliver(Path("-"), bytes(100), False)))
 """
     with open("/dev/full", "wb") as full:

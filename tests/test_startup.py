@@ -22,9 +22,9 @@ def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
 
 
 def test_coding_loads_neither_pools_nor_hashes_nor_archives_of_source() -> None:
-    found = loaded_by("import runtime.commands, runtime.batch, runtime.pictures.read, runtime.codec")
+    found = loaded_by("import runtime.cli.options, runtime.cli.run, runtime.pictures.read, runtime.codec")
     heavy = {"concurrent.futures", "multiprocessing", "secrets", "importlib.resources"}
-    assert not found & {*heavy, "runtime.networks.float_twin", "runtime.workers"}
+    assert not found & {*heavy, "runtime.networks.float_twin", "runtime.cli.workers"}
 
 
 def test_opencv_the_colour_engine_and_other_formats_are_loaded_when_they_are_used(tmp_path: Path) -> None:

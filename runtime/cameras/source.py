@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from runtime.cameras.feeds import Feed, Shot, open_feed
+from runtime.cameras.web import public, without_secrets
 from runtime.console import complain, reason
 from runtime.errors import CodecError, InputError
-from runtime.feeds import Feed, Shot, open_feed
-from runtime.web import public, without_secrets
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 """Between two attempts to open a camera again; the wait doubles until the camera is back."""
@@ -56,7 +56,7 @@ class Source:
             if every_s <= late_s < math.inf and late_s >= shot.gap_s and not slow:
                 slow = True
                 missed = int(late_s // every_s)
-                complain(f"source {public(self.name)}: missed {missed} of its pictures; later ones will not be told of")
+                complain(f"source {public(self.name)}: missed {missed} of its pictures; later ones are not reported")
             due_s = shot.at_s + every_s if late_s == math.inf else due_s + (late_s // every_s + 1) * every_s
             if shot.name != last:  # an interval below a millisecond
                 yield shot.name, shot

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime import feeds
-from runtime.feeds import Live, Recording, Shot, open_feed
+from runtime.cameras import feeds
+from runtime.cameras.feeds import Live, Recording, Shot, open_feed
 
 Capture = pytest.CaptureFixture[str]
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime import batch, workers
 from runtime import compress as compress_module
+from runtime.cli import workers
+from runtime.cli.jobs import Job
 from runtime.codec import Codec
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
@@ -90,16 +91,16 @@ def test_a_folder_that_cannot_be_read_is_told_of(tree: Path, capfd: Capture, mon
     monkeypatch.setattr(os, "scandir", refused)
     assert run([tree, "-r"]) == 1
     assert files(tree) == ["a.gar", "b.gar", "sub/c.gar"]
-    left_out = "gargalo: warning: left out with -r: 1 .txt\n"
-    assert capfd.readouterr().err == f"{left_out}gargalo: {tree / 'sub' / 'deep'}: Permission denied\n"
+    skipped = "gargalo: warning: skipped with -r: 1 .txt\n"
+    assert capfd.readouterr().err == f"{skipped}gargalo: {tree / 'sub' / 'deep'}: Permission denied\n"
 
 
-def test_r_says_what_it_leaves_out_but_not_its_own_streams(tree: Path, capfd: Capture) -> None:
+def test_r_says_what_it_skips_but_not_its_own_streams(tree: Path, capfd: Capture) -> None:
     others = [tree / "notes.txt", tree / "sub" / "logo.SVG", tree / "sub" / "deep" / "other.svg", tree / "README"]
     for path in others:
         path.write_text("?")
     assert run([tree, tree, "-r", "--json"]) == 0
-    assert capfd.readouterr().err == "gargalo: warning: left out with -r: 2 .svg, 1 without a suffix, 1 .txt\n"
+    assert capfd.readouterr().err == "gargalo: warning: skipped with -r: 2 .svg, 1 without a suffix, 1 .txt\n"
     assert run([tree, "-r", "-f", "--quiet"]) == 0
     for path in others:
         path.unlink()
@@ -352,7 +353,7 @@ def odd_work(args: object, *rest: object) -> object:
     """In place of compress.prepare, in other processes: files are done as they say."""
     work = REAL_PREPARE(args, *rest)
 
-    def attempt(job: batch.Job) -> object:
+    def attempt(job: Job) -> object:
         text = job.source.read_text("latin-1")
         if text == "kill":
             os.kill(os.getpid(), signal.SIGKILL)

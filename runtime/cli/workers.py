@@ -35,6 +35,13 @@ class _Worker:
     task: int | None = None
     ready: bool = False
 
+    def give(self, tasks: Sequence[Any], todo: deque[int]) -> None:
+        """Send it the next of the tasks, if there is one to do."""
+        if todo:
+            with suppress(OSError):  # it has died since, which is heard next
+                self.pipe.send(tasks[todo[0]])
+                self.task = todo.popleft()
+
     def end(self) -> str:
         """Wait for its end and return a sentence on it."""
         self.pipe.close()
@@ -62,14 +69,8 @@ def results(
     todo = deque(range(len(tasks)))
     workers: dict[Any, _Worker] = {}
 
-    def begin() -> bool:
-        worker = _started(prepare)
-        if worker is not None:
-            workers[worker.pipe] = worker
-        return worker is not None
-
     try:
-        while len(workers) < min(processes, len(tasks)) and begin():
+        while len(workers) < min(processes, len(tasks)) and _begin(workers, prepare):
             pass
         while workers and (todo or any(worker.task is not None for worker in workers.values())):
             for pipe in wait(list(workers)):
@@ -81,13 +82,10 @@ def results(
                     del workers[pipe]
                     result = lost(worker.end())
                     if todo and worker.ready:
-                        begin()
+                        _begin(workers, prepare)
                 else:
                     worker.ready = True
-                    if todo:
-                        with suppress(OSError):  # it has died since, which is heard next
-                            worker.pipe.send(tasks[todo[0]])
-                            worker.task = todo.popleft()
+                    worker.give(tasks, todo)
                 if done is not None:
                     yield done, result
     finally:
@@ -97,6 +95,14 @@ def results(
             worker.pipe.close()
         for worker in workers.values():
             worker.end()
+
+
+def _begin(workers: dict[Any, _Worker], prepare: Callable[[], Callable[[Task], Result]]) -> bool:
+    """Add a new process to the others, and return whether the system gave one."""
+    worker = _started(prepare)
+    if worker is not None:
+        workers[worker.pipe] = worker
+    return worker is not None
 
 
 def _started(prepare: Callable[[], Callable[[Task], Result]]) -> _Worker | None:

@@ -20,9 +20,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.cameras.web import TIMEOUT_S, Answer, ask, public
 from runtime.console import complain
 from runtime.errors import InputError
-from runtime.web import TIMEOUT_S, Answer, ask, public
 
 Pixels = NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ _RESTART_S = 0.5
 _TIE_S = 1e-4
 """Between two frames that are equally near, but for rounding, the later one is taken."""
 _CUT_OFF_S = 1.0
-"""A video that ends so much before its time is told of."""
+"""A video that ends so much before its time is reported."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Snapshots:
             if shot is None or shot.at_s < due_s:
                 answer = ask(self.url)
                 if answer is None or answer.picture is None:
-                    raise InputError("its answer is no picture")
+                    raise InputError("its answer is not a picture")
                 shot = _shot(answer, 0.0)
             yield shot
             shot = None
@@ -315,7 +315,7 @@ def _open(name: str) -> Any:
         if "://" in name:
             raise InputError("it does not answer, or with no video that OpenCV can read")
         is_file = Path(name).is_file()
-        raise InputError("it is no video that OpenCV can read" if is_file else "does it exist, and is it free?")
+        raise InputError("it is not a video that OpenCV can read" if is_file else "does it exist, and is it free?")
     return capture
 
 

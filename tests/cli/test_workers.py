@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime import workers
-from runtime.workers import results
+from runtime.cli import workers
+from runtime.cli.workers import results
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -76,7 +76,7 @@ def test_a_process_that_dies_costs_its_task_alone(how: str, at: int, processes: 
 
 _MASKS = """
 import signal, sys
-from runtime.workers import results
+from runtime.cli.workers import results
 
 def blocked(number):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from loopback import Camera, Handler, chunked, lag_s, level_of, part, send, serving, stream
 
-from runtime import feeds, source, web
+from runtime.cameras import feeds, source, web
+from runtime.cameras.feeds import Shot
+from runtime.cameras.source import Source
 from runtime.errors import InputError
-from runtime.feeds import Shot
-from runtime.source import Source
 
 Capture = pytest.CaptureFixture[str]
 

@@ -7,8 +7,8 @@ import loopback
 import pytest
 from loopback import Camera, Handler, send, serving
 
+from runtime.cameras.web import ask, public, without_secrets
 from runtime.errors import InputError
-from runtime.web import ask, public, without_secrets
 
 
 @pytest.fixture(autouse=True)

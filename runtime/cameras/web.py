@@ -1,4 +1,4 @@
-"""HTTP as cameras speak it: what a URL answers, and what may be told of it. `feeds.py` takes pictures from there."""
+"""HTTP as cameras speak it: what a URL answers, and what may be printed of it. `feeds.py` takes pictures from there."""
 
 import re
 import ssl
@@ -32,8 +32,8 @@ def public(name: str) -> str:
     """Return a source's name as it may be printed: of a URL only scheme, host and port, as all else can be secret."""
     if "://" not in name:
         return name
-    found = _URL.fullmatch(name)
-    return f"{found[1]}{found[2]}{'/...' if found[3].strip('/') else ''}" if found else "the URL"
+    parts = _URL.fullmatch(name)
+    return f"{parts[1]}{parts[2]}{'/...' if parts[3].strip('/') else ''}" if parts else "the URL"
 
 
 def without_secrets(text: str, source: str) -> str:
@@ -58,7 +58,7 @@ class Answer:
 
 
 def ask(url: str) -> Answer | None:
-    """Return what a GET gives, None where it is no HTTP that we know. Raise InputError with why there is no answer.
+    """Return what a GET gives, None where it is not HTTP that we know. Raise InputError with why there is no answer.
 
     Its text holds nothing of the URL, as those of the libraries may.
     """
@@ -122,7 +122,7 @@ def _request(url: str) -> tuple[request.Request, request.OpenerDirector]:
 
 
 class _Refused(request.BaseHandler):
-    """Takes the answer that asks for a password before urllib does, which leaves its connection open."""
+    """Take the answer that asks for a password before urllib does, which leaves its connection open."""
 
     handler_order = 400
 

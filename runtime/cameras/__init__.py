@@ -1,0 +1,1 @@
+"""Where `capture` takes pictures from: cameras, streams, snapshot URLs and videos."""

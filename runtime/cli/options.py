@@ -1,0 +1,134 @@
+"""The options that compress and decompress share: their parser, their settings, and the codec that these ask for."""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.cli.jobs import Existing
+from runtime.console import complain
+from runtime.container import MAX_PIXELS, MAX_SIDE_PX
+from runtime.quantities import whole
+
+if TYPE_CHECKING:
+    from runtime.codec import Codec
+
+_MOST_THREADS = 1024
+"""Far above any machine this is for; only catches slips."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Settings of a command that makes a file of each that it is given."""
+
+    inputs: tuple[str, ...]
+    """Files, folders, patterns, or - for stdin."""
+    output: str | None = None
+    """A file, a folder, - for stdout, or None: beside each input."""
+    existing: Existing = Existing.KEEP
+    recursive: bool = False
+    at_a_time: int = 1
+    """Files; several are done each in a process of its own."""
+    threads: int | None = None
+    """Of each file; None for all cores."""
+    tile_px: int | None = None
+    """Codec's tile_px; None for its default."""
+    max_pixels: int = MAX_PIXELS
+    """The most that a picture may have."""
+    bundle: Path | None = None
+    provider: str = "auto"
+    json: bool = False
+    quiet: bool = False
+
+
+def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Return the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
+    # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
+    called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
+    return argparse.ArgumentParser(
+        prog=f"{called}{name}",
+        description=description,
+        epilog=examples.replace("python -m runtime.", called),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _output(text: str) -> str:
+    """Return - for the system's names of stdout, where no line may follow the data; else the text."""
+    return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
+
+
+def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
+    """Add the arguments that compress and decompress have in common; `read_batch` reads them."""
+    add = to.add_argument
+    add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
+    add("-o", "--output", type=_output, metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
+    existing = to.add_mutually_exclusive_group()
+    existing.add_argument("-f", "--force", action="store_true", help="overwrite outputs that exist")
+    existing.add_argument(
+        "--skip-existing", action="store_true", help="skip inputs whose outputs exist, as after half of a folder"
+    )
+    add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
+    add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
+    add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
+    add("--tile", metavar="PX", help="work on squares of so many pixels, default 1024: smaller ones take less memory")
+    add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
+    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
+    add("--json", action="store_true", help="print one JSON object a file")
+    add("--quiet", action="store_true", help="print nothing but errors")
+
+
+def read_batch(
+    *,
+    input: list[str],
+    output: str | None,
+    force: bool,
+    skip_existing: bool,
+    recursive: bool,
+    jobs: str,
+    threads: str | None,
+    tile: str | None,
+    max_pixels: str | None,
+    bundle: Path | None,
+    provider: str,
+    json: bool,
+    quiet: bool,
+) -> Batch:
+    """Return the settings of the arguments that `add_arguments` adds; raise InputError for numbers out of range."""
+    at_a_time = whole(jobs, "-j", 1, _MOST_THREADS)
+    return Batch(
+        inputs=tuple(input),
+        output=output,
+        existing=Existing.OVERWRITE if force else Existing.SKIP if skip_existing else Existing.KEEP,
+        recursive=recursive,
+        at_a_time=at_a_time,
+        threads=1 if threads is None and at_a_time > 1 else thread_count(threads),
+        tile_px=None if tile is None else whole(tile, "--tile", 1, MAX_SIDE_PX),
+        max_pixels=MAX_PIXELS if max_pixels is None else whole(max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2),
+        bundle=bundle,
+        provider=provider,
+        json=json,
+        quiet=quiet,
+    )
+
+
+def thread_count(text: str | None) -> int | None:
+    """Return the number in --threads, None without one."""
+    return None if text is None else whole(text, "--threads", 1, _MOST_THREADS)
+
+
+def open_codec(batch: Batch, enhance: bool | None) -> "Codec":
+    """Return the codec that the settings ask for, after a line on stderr on a provider other than the CPU."""
+    from runtime.codec import Codec  # loads the heavy modules
+
+    tile = {} if batch.tile_px is None else {"tile_px": batch.tile_px}
+    codec = Codec(batch.bundle, batch.provider, batch.threads, **tile, enhance=enhance)
+    note = codec.networks.note(codec.enhance)
+    if note and not batch.quiet:
+        complain(note)
+    return codec

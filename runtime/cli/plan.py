@@ -1,0 +1,125 @@
+"""Which files go where: a job for each file that the arguments of a command stand for."""
+
+import glob
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from runtime.cli.jobs import Job
+from runtime.cli.options import Batch
+from runtime.console import STREAM
+from runtime.errors import InputError
+
+_Entry = tuple[Path, Path | None]
+"""A file, and its path below the folder that was given, None if it is skipped there."""
+
+
+def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job], list[Path]]:
+    """Return a job for each input, once the cheap checks hold: inputs there, outputs free; and the skipped files.
+
+    Outputs get the suffix; accepted are the suffixes that count in a folder, whose other files are skipped. A check
+    that fails is the job's error. Raise InputError where the arguments do not go together.
+    """
+    if batch.output is None and len(batch.inputs) == 2 and Path(batch.inputs[1]).suffix.lower() == suffix:
+        raise InputError(f"{batch.inputs[1]} is given as a second input; for an output give -o {batch.inputs[1]}")
+    entries = dict.fromkeys(entry for text in batch.inputs for entry in _expand(text, accepted, batch.recursive))
+    wanted = [(source, below) for source, below in entries if below is not None]
+    several = len(wanted) > 1 or any(Path(text).is_dir() for text in batch.inputs)
+    into_folder = _into_folder(batch.output, several)
+    jobs: list[Job] = []
+    takers: dict[str, Path] = {}
+    for source, below in wanted:
+        target = _target(batch.output, source, below, suffix, into_folder)
+        try:
+            if source.suffix.lower() == suffix:
+                raise InputError(f"{source} is a {suffix} file already")
+            if source == target == STREAM and several:
+                raise InputError("several outputs cannot go to stdout; give a folder to -o")
+            _check(source, target, into_folder)
+            taker = takers.setdefault(os.path.abspath(target), source)
+            if taker != source:
+                raise InputError(f"{source}: its output {target} is also that of {taker}; name another with -o")
+        except Exception as error:
+            jobs.append(Job(source, target, batch.existing, error=error))
+        else:
+            jobs.append(Job(source, target, batch.existing, into_folder))
+    return jobs, [source for source, below in entries if below is None]
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_Entry]:
+    """Yield each file that an input stands for."""
+    path = Path(text)
+    if text == "-":
+        yield STREAM, Path("stdin")
+    elif path.is_dir() and recursive:
+        files = list(_files(path, accepted))
+        yield from files
+        if all(below is None for _, below in files):
+            yield path, Path(path.name)  # refused by _check
+    elif not path.exists() and glob.has_magic(text):  # a shell that does not expand it, or one that was told not to
+        matches = sorted(glob.glob(text, recursive=True))
+        for match in matches:
+            if not os.path.isdir(match) or recursive:
+                yield from _expand(glob.escape(match) if os.path.isdir(match) else match, accepted, recursive)
+        if not matches:
+            yield path, Path(path.name)
+    else:
+        yield path, Path(path.name)
+
+
+def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
+    cannot be read, which _check refuses.
+    """
+    unread: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=unread.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+            yield path, path.relative_to(folder) if path.suffix.lower() in accepted else None
+    yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+def _into_folder(output: str | None, several: bool) -> bool:
+    """Return whether -o names a folder; raise InputError where several outputs would need one."""
+    if output is None:
+        return False
+    if several and output == "-":
+        raise InputError("-o - takes one file; give a folder to -o")
+    if several and Path(output).exists() and not Path(output).is_dir():
+        raise InputError(f"{output} is a file; several outputs need a folder")
+    return output != "-" and (several or Path(output).is_dir() or output.endswith(("/", os.sep)))
+
+
+def _target(output: str | None, source: Path, below: Path, suffix: str, into_folder: bool) -> Path:
+    """Return where the output of a source goes."""
+    if output is None:
+        return STREAM if source == STREAM else _renamed(source, suffix)
+    return Path(output) / _renamed(below, suffix) if into_folder else Path(output)
+
+
+def _renamed(path: Path, suffix: str) -> Path:
+    """Return the path with another suffix; `.` and `/`, folders that have no name, as they are."""
+    return path.with_suffix(suffix) if path.name else path
+
+
+def _check(source: Path, target: Path, into_folder: bool) -> None:
+    """Raise InputError or OSError unless source is a file and target can be written."""
+    if source != STREAM:
+        source.stat()  # raises FileNotFoundError
+        if source.is_dir():
+            os.scandir(source).close()  # raises PermissionError
+            raise InputError(f"{source} is a directory; -r takes the files below it of formats that we read, if any")
+    if target == STREAM:
+        return
+    if target.is_dir():
+        raise InputError(f"{target} is a directory; give a file name to -o")
+    if target.exists() and source != STREAM and target.samefile(source):
+        raise InputError(f"{source} is input and output at once; name another output with -o")
+    if not into_folder and not target.parent.is_dir():
+        raise InputError(f"{target.parent} is not a folder; create it first")

@@ -1,0 +1,101 @@
+"""Do jobs and print what they came to: a line or JSON of each in their order, a sum, a bar; and the exit status.
+
+A file that fails is named in one line on stderr and does not stop the others.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from functools import partial
+
+from runtime.cli.engines import Prepare, local
+from runtime.cli.jobs import Done, Failed, Job, Outcome, Skipped
+from runtime.cli.options import Batch
+from runtime.console import complain, say, shown, size
+
+
+def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, list[Done]]:
+    """Do the work that prepare returns on each job; return the exit status, and what the good ones came to.
+
+    Print the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
+    """
+    engine = partial(local, at_a_time=batch.at_a_time)
+    several, start, outcomes = len(jobs) > 1, time.perf_counter(), list[Outcome]()
+    with closing(engine(prepare, jobs)) as answers, _progress(len(jobs), batch.quiet) as step:
+        for job, outcome in in_order(jobs, answers):
+            outcomes.append(outcome)
+            with step():
+                _tell(job, outcome, line, batch, several)
+    good = [outcome for outcome in outcomes if isinstance(outcome, Done)]
+    skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
+    if several and not (batch.quiet or batch.json):
+        total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
+        seconds = time.perf_counter() - start
+        files = f"{len(good)} of {len(jobs)} files" + (f", {skipped} skipped" if skipped else "")
+        say(jobs[0].target, f"{files}, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
+    return 0 if len(good) + skipped == len(jobs) else 1, good
+
+
+def in_order(jobs: Sequence[Job], answers: Iterator[tuple[Job, Outcome]]) -> Iterator[tuple[Job, Outcome]]:
+    """Yield jobs and outcomes in the order of the jobs, each as soon as it and those before it are there."""
+    early: dict[Job, list[Outcome]] = {}  # two jobs may be equal: a file that is given by two ways
+    for job in jobs:
+        while not early.get(job):
+            done, outcome = next(answers)
+            early.setdefault(done, []).append(outcome)
+        yield job, early[job].pop(0)
+
+
+def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: Batch, several: bool) -> None:
+    """Print what a job came to; with several, errors name its file."""
+    lines = not (batch.quiet or batch.json)
+    if isinstance(outcome, Failed):
+        named = several and str(job.source) not in outcome.reason
+        complain(f"{job.source}: {outcome.reason}" if named else outcome.reason, outcome.trace)
+    elif isinstance(outcome, Done):
+        for note in [] if batch.quiet else outcome.notes:
+            complain(f"warning: {job.source}: {note}")
+        if lines:
+            say(job.target, line(job, outcome))
+    elif lines:
+        say(job.target, f"{shown(job.source)} skipped: {shown(job.target)} exists")
+    if batch.json:
+        say(job.target, _json(job, outcome))
+
+
+def _json(job: Job, outcome: Outcome) -> str:
+    """Return a job and its outcome as one line of JSON; what one has not that failed or was skipped is null."""
+    entry: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
+    if isinstance(outcome, Done):
+        entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
+        entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
+        entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
+    else:
+        entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
+    error = outcome.reason if isinstance(outcome, Failed) else None
+    return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error})
+
+
+@contextmanager
+def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
+    if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield nullcontext
+        return
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield nullcontext
+        return
+    with tqdm(total=files, unit="file", leave=False) as bar:
+
+        @contextmanager
+        def step() -> Iterator[None]:
+            bar.clear()
+            yield
+            bar.n += 1
+            bar.refresh()
+
+        yield step

@@ -1,0 +1,58 @@
+"""Numbers, sizes and lengths of time as users write them: 75, 40KB, 10s."""
+
+import re
+
+from runtime.errors import InputError
+
+_BYTES = {"": 1, "K": 1e3, "KI": 2**10, "M": 1e6, "MI": 2**20, "G": 1e9, "GI": 2**30}
+"""With or without a B behind."""
+_SIZE = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]*)")
+
+_SECONDS = {"ms": 1e-3, "s": 1.0, "": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "hour": 3600.0}
+_SECONDS |= {"d": 86400.0, "day": 86400.0, "week": 7 * 86400.0}
+_DURATION = re.compile(r"(\d{0,9}(?:\.\d{1,9})?)\s*([a-z]*)")
+
+
+def number(text: str, option: str, low: float, high: float) -> float:
+    """Return the number in an option's text; raise InputError unless it is from low to high."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise InputError(f"{option} {text} is out of range; give a number from {low:g} to {high:g}")
+    return value
+
+
+def whole(text: str, option: str, low: int, high: int) -> int:
+    """Return the number in an option's text, a fraction rounded down; raise InputError unless it is in range."""
+    return int(number(text, option, low, high))
+
+
+def size_bytes(text: str) -> int | None:
+    """Return the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
+    parts = _SIZE.fullmatch(text.strip())
+    if parts is None:
+        return None
+    factor = _BYTES.get(parts[2].upper().removesuffix("B"), 0)
+    return int(float(parts[1]) * factor) or None
+
+
+def seconds(text: str, option: str, or_zero: bool = False) -> float:
+    """Return the seconds that a text such as 500ms, 10s, 5min, 1h or day says; raise InputError for any other.
+
+    0 is allowed only with or_zero.
+    """
+    parts = _DURATION.fullmatch(text.strip().lower())
+    if parts is None or parts[2] not in _SECONDS or text.strip() == "" or float(parts[1] or 1) == 0 and not or_zero:
+        raise InputError(f"{option} {text} is not a length of time; give a number with ms, s, min, h or d")
+    return float(parts[1] or 1) * _SECONDS[parts[2]]
+
+
+def bytes_per_second(text: str, option: str) -> float:
+    """Return the rate that a text such as 50MB/day says; raise InputError for any other."""
+    amount, slash, period = text.partition("/")
+    size = size_bytes(amount) if slash else None
+    if size is None:
+        raise InputError(f"{option} {text} is not a size per time; give 50MB/day, 2GB/week or 1MB/h")
+    return size / seconds(period, option)

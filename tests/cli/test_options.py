@@ -1,0 +1,46 @@
+"""The settings of the options that compress and decompress share."""
+
+import pytest
+
+from runtime.cli.jobs import Existing
+from runtime.cli.options import Batch, add_arguments, parser, read_batch
+from runtime.errors import InputError
+
+
+def settings(*words: str) -> Batch:
+    arguments = parser("x", "", "")
+    add_arguments(arguments, "a file", "beside it")
+    return read_batch(**vars(arguments.parse_args(["a.png", *words])))
+
+
+def test_without_options_all_is_as_by_default() -> None:
+    assert settings() == Batch(("a.png",))
+
+
+@pytest.mark.parametrize(
+    "words, existing", [([], Existing.KEEP), (["-f"], Existing.OVERWRITE), (["--skip-existing"], Existing.SKIP)]
+)
+def test_what_becomes_of_outputs_that_exist(words: list[str], existing: Existing) -> None:
+    assert settings(*words).existing is existing
+
+
+@pytest.mark.parametrize(
+    "words, at_a_time, threads",
+    [
+        ([], 1, None),
+        (["-j", "4"], 4, 1),
+        (["-j", "4", "--threads", "2"], 4, 2),
+        (["--threads", "2.9"], 1, 2),
+    ],
+)
+def test_several_files_at_a_time_have_a_thread_each_by_default(
+    words: list[str], at_a_time: int, threads: int | None
+) -> None:
+    assert (settings(*words).at_a_time, settings(*words).threads) == (at_a_time, threads)
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--threads", "--tile", "--max-pixels"])
+@pytest.mark.parametrize("text", ["0", "-1", "many", "nan", "1e99"])
+def test_numbers_out_of_range_are_refused(option: str, text: str) -> None:
+    with pytest.raises(InputError, match=f" {text} is out of range; give a number from 1 to "):
+        settings(f"{option}={text}")
