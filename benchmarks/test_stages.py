@@ -15,7 +15,7 @@ from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
 from runtime import alpha, container
 from runtime.codec import Codec, pack_tile, read_tile
-from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
 from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
 from runtime.pictures.read import read
@@ -59,15 +59,15 @@ def test_read_png(benchmark: BenchmarkFixture, picture: Pixels, tmp_path: Path) 
 @pytest.mark.benchmark(group="pixels")
 def test_pack_for_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
     """What Codec(enhance=True) alone does."""
-    packed = benchmark(wavelet.pack, stage.planes, spec.SYNTHESIS_PX)
-    assert np.array_equal(wavelet.unpack(packed, spec.SYNTHESIS_PX), stage.planes)
+    packed = benchmark(colours.pack, stage.planes, spec.SYNTHESIS_PX)
+    assert np.array_equal(colours.unpack(packed, spec.SYNTHESIS_PX), stage.planes)
 
 
 @pytest.mark.benchmark(group="pixels")
 def test_unpack_from_the_net(benchmark: BenchmarkFixture, stage: SimpleNamespace) -> None:
     """What Codec(enhance=True) alone does."""
-    packed = wavelet.pack(stage.planes, spec.SYNTHESIS_PX)
-    assert np.array_equal(benchmark(wavelet.unpack, packed, spec.SYNTHESIS_PX), stage.planes)
+    packed = colours.pack(stage.planes, spec.SYNTHESIS_PX)
+    assert np.array_equal(benchmark(colours.unpack, packed, spec.SYNTHESIS_PX), stage.planes)
 
 
 @pytest.mark.benchmark(group="transform")

@@ -2,7 +2,8 @@
 
     python -m export CHECKPOINT OUT/ --pictures DIR
 
-Writes the int8 graphs, prior.npz and manifest.json to OUT/, and the float twins, which are not shipped, to OUT/float/.
+The checkpoint says which family it is of: export/FAMILY.py turns its model into graphs and integers. Writes the int8
+graphs, prior.npz and manifest.json to OUT/, and the float twins, which are not shipped, to OUT/float/.
 The pictures fit the entropy tables and the quality scale; they must not be those that results are reported on.
 """
 
@@ -10,20 +11,20 @@ import argparse
 import shutil
 import sys
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import onnx
 import onnxruntime
 
-from export import bundle, calibrate, graphs, prior, tables, verify
+from export import bundle, calibrate, prior, tables, verify
 from export.prior import Arrays
 from models import checkpoint
 from models.data import pictures
+from models.families import name_of
 from runtime.codec import Codec
-from runtime.families.pyramid import spec
 
-FAMILY = "pyramid"
 FITTING_ROUNDS = 2
 """The encoder chooses symbols by what they cost, so the counts change with the tables that are fitted to them."""
 
@@ -33,12 +34,14 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
     model, state = checkpoint.load(source)
     model.eval()
     kmacs = {part: round(value, 3) for part, value in model.kmacs_per_px().items()}
-    arrays = prior.integers(model)
-    bounds = prior.bounds(model, arrays)
-    int8, float32 = graphs.build(model, quantised=True), graphs.build(model, quantised=False)
-    for graph in int8.values():
-        verify.rules(graph)
-    verify.exact(model, int8)
+    family = import_module(f"export.{name_of(model)}")
+    arrays = family.integers(model)
+    bounds = family.bounds(model, arrays)
+    int8, float32 = family.build(model, quantised=True), family.build(model, quantised=False)
+    for network in family.NETWORKS:
+        if network.side != "encode" and network.name in int8:
+            verify.rules(int8[network.name], family.FLOAT_OPERATORS.get(network.name, frozenset()))
+    verify.exact(family.modules(model), int8)
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
@@ -55,7 +58,7 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
             for place, kind in ((work, int8), (work / "float", float32)):
                 bundle.write_graphs(place, kind)
                 bundle.write_prior(place, arrays | fitted)
-                bundle.write_manifest(place, name, FAMILY, spec.NETWORKS, facts)
+                bundle.write_manifest(place, name, name_of(model), family.NETWORKS, facts)
 
         write(tables.fit())
         images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
@@ -69,7 +72,7 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
         facts["quality_levels"] = calibrate.quality_levels(codec, few)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
         for place in (work / "float", work):
-            manifest = bundle.write_manifest(place, name, FAMILY, spec.NETWORKS, facts)
+            manifest = bundle.write_manifest(place, name, name_of(model), family.NETWORKS, facts)
         if out.exists():
             shutil.rmtree(out)
         shutil.move(work, out)

@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from export import tables
-from export.verify import bits_and_psnr, psnr, pyramid
+from export.verify import bits_and_psnr, coded_whole, psnr
 from runtime.codec import Codec
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
@@ -26,12 +26,11 @@ def middle(rgb: np.ndarray) -> np.ndarray:
 
 def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int]) -> list[np.ndarray]:
     """How often each symbol of each table occurs over pictures and levels, all parts together."""
-    counts, family = None, pyramid(codec)
+    counts = None
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
-        coefficients = family.transform(rgb)
-        for level in levels:
-            for part in family.quantise(coefficients, level).parts:
-                counts = tables.count(part.coded, part.order.index, counts)
+        for _, coded in coded_whole(codec, rgb, levels):
+            for order, values in coded.parts:
+                counts = tables.count(values, order.index, counts)
     assert counts is not None
     return counts
 

@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from models.layers import Block, Chain, Conv, Scale, Upsample
-from models.pyramid import Codec, Start, Step
-from runtime.families.pyramid import spec
+from models.pyramid import Start, Step
 
 OPSET = 17
 IR_VERSION = 8
@@ -28,8 +26,6 @@ ALLOWED = {"QLinearConv", "QLinearAdd", "Transpose", "Reshape"}
 CHANNELS_LAST = {"state", "new_state"}
 """Inputs and outputs that are (1, height, width, channels); all others are (1, channels, height, width)."""
 TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
-LAST = "fine_third"
-"""The network after which nothing is coded: its state is of no use to anyone."""
 
 
 @dataclass
@@ -199,10 +195,10 @@ def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
     return g.finish()
 
 
-def step(name: str, module: Step, quantised: bool) -> onnx.ModelProto:
+def step(name: str, module: Step, quantised: bool, last: bool = False) -> onnx.ModelProto:
     """state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
 
-    Sides h' are 2 h where the step enlarges. The last network has no new_state.
+    Sides h' are 2 h where the step enlarges. The last network has no new_state: it would be of no use to anyone.
     """
     g = Graph(name, quantised, last=quantised)
     states, seen = module.update.weight.shape[:2]
@@ -212,31 +208,8 @@ def step(name: str, module: Step, quantised: bool) -> onnx.ModelProto:
     state = g.chain(state, module.blocks, "blocks")
     if module.enlarge is not None:
         state = g.chain(state, module.enlarge, "enlarge")
-    if name != LAST:
+    if not last:
         g.output(state, "new_state", module.grid, states)
         state = "new_state" if quantised else state
     g.told(state, module.head)
     return g.finish()
-
-
-def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
-    """pixels (1, 64, h, w) -> correction (1, 48, h, w)."""
-    g = Graph(name, quantised)
-    pixels, corrections = channels(module)
-    assert module.out is not None
-    y = g.chain(g.input("pixels", module.source, pixels), module, name)
-    g.output(y, "correction", module.out, corrections)
-    return g.finish()
-
-
-@torch.no_grad()
-def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
-    """All graphs of a model by name, in the order of spec.NETWORKS; no synthesis where the model has none."""
-    found = {}
-    for name in (network.name for network in spec.NETWORKS):
-        module = getattr(model, name)
-        if module is None:
-            continue
-        write = start if isinstance(module, Start) else step if isinstance(module, Step) else synthesis
-        found[name] = write(name, module, quantised)
-    return found

@@ -5,7 +5,7 @@ exact     ONNX Runtime's integers equal the trained model's own integer arithmet
 drift     what 8 bits cost against the float twins: bits and PSNR on pictures
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import onnx
@@ -16,10 +16,12 @@ from onnx import numpy_helper
 from export.graphs import ALLOWED, CHANNELS_LAST, TO_FIRST
 from export.prior import Refused
 from models.layers import WEIGHT_LIMIT, set_mode
-from models.pyramid import Codec as Model
-from runtime.codec import Codec
-from runtime.families.pyramid import spec
-from runtime.families.pyramid.family import Pyramid
+from runtime import spec
+from runtime.areas import padded
+from runtime.codec import TILE_PX, Codec, pack_tile, picture, read_tile, tiles_of
+from runtime.container import Header
+from runtime.entropy.costs import Costs
+from runtime.families.base import Coded
 
 SIZES = ((1, 1), (1, 3), (4, 2), (7, 9))
 """Heights and widths of the tensors that graphs are tried with."""
@@ -27,12 +29,14 @@ SPREADS = (3, 24, 128)
 """These tensors hold all integers up to so many from the zero point, small ones as in pictures and all there are."""
 
 
-def rules(graph: onnx.ModelProto) -> None:
-    """Raises Refused, naming the node or tensor, where a graph could differ between machines."""
+def rules(graph: onnx.ModelProto, more: frozenset[str] = frozenset()) -> None:
+    """Raises Refused, naming the node or tensor, where a graph could differ between machines; `more` operators are
+    proven to be exact in this graph.
+    """
     constants = {c.name: numpy_helper.to_array(c) for c in graph.graph.initializer}
     for node in graph.graph.node:
         where = f"{graph.graph.name}: {node.name}"
-        if node.op_type not in ALLOWED:
+        if node.op_type not in ALLOWED | more:
             raise Refused(f"{where}: operator {node.op_type} is not exact on every CPU")
         if node.op_type == "QLinearConv":
             weight = constants[node.input[3]]
@@ -50,14 +54,16 @@ def rules(graph: onnx.ModelProto) -> None:
                 raise Refused(f"{where}: both inputs and the output must share one scale, got {sorted(scales)}")
 
 
-def exact(model: Model, graphs: Mapping[str, onnx.ModelProto]) -> None:
-    """Compares graphs by name with the model in "integer" mode on random tensors; raises Refused where they differ."""
-    set_mode(model, "integer")
-    try:
-        for name, graph in graphs.items():
-            _same(name, getattr(model, name), graph)
-    finally:
-        set_mode(model, "float")
+def exact(modules: Mapping[str, torch.nn.Module], graphs: Mapping[str, onnx.ModelProto]) -> None:
+    """Compares the graphs of modules by name with these in "integer" mode on random tensors; raises Refused where they
+    differ.
+    """
+    for name, module in modules.items():
+        set_mode(module, "integer")
+        try:
+            _same(name, module, graphs[name])
+        finally:
+            set_mode(module, "float")
 
 
 @torch.no_grad()
@@ -109,20 +115,23 @@ def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[
 
 def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tuple[float, float]]:
     """Ideal bits under the tables, and PSNR in dB, of one picture u8 (H, W, 3) at each level byte."""
-    family, found = pyramid(codec), []
-    coefficients = family.transform(rgb)
-    for level in levels:
-        latents = family.quantise(coefficients, level)
-        bits = sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts)
-        decoded = family.reconstruct(latents, level, (rgb.shape[0], rgb.shape[1]))
-        found.append((bits, psnr(decoded, rgb)))
+    costs, found = Costs(codec.bundle.tables), []
+    for header, coded in coded_whole(codec, rgb, levels):
+        bits = sum(costs.bits(values, order.index) for order, values in coded.parts)
+        (tile,) = tiles_of(codec, header)
+        decoded = {tile: read_tile(codec, header, tile, b"".join(pack_tile(codec, header, coded)))}
+        found.append((bits, psnr(picture(codec, header, decoded.__getitem__), rgb)))
     return found
 
 
-def pyramid(codec: Codec) -> Pyramid:
-    """Return the family of a codec that was opened with a bundle of ours."""
-    assert isinstance(codec.family, Pyramid)
-    return codec.family
+def coded_whole(codec: Codec, rgb: np.ndarray, levels: list[int]) -> Iterator[tuple[Header, Coded]]:
+    """What is coded of a picture at each level byte, all of it as one tile, with all of its chroma."""
+    traits = codec.family.traits
+    analysis = codec.family.analyse(rgb, {"subsampling": "4:4:4"} if "subsampling" in traits.options else {})
+    height, width = rgb.shape[:2]
+    for level in levels:
+        header = Header(width, height, level, codec.bundle.id, TILE_PX, False, False, analysis.flag(level))
+        yield header, analysis.code(level, padded(height, width, traits.stride_px))
 
 
 def psnr(decoded: np.ndarray, rgb: np.ndarray) -> float:

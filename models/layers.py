@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+BIAS_LIMIT = 1 << 24
+"""Integer biases of channels with hardly any weights are no larger: they would not fit 32 bits."""
 WEIGHT_LIMIT = 64
 """Weights beyond this saturate the u8 x s8 kernels of CPUs without VNNI."""
 
@@ -42,7 +44,7 @@ class Relu(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return torch.where(x > 0, gradient, gradient * Relu.LEAK)
+        return torch.ops.aten.leaky_relu_backward(gradient, x, Relu.LEAK, False)
 
 
 class Scale(nn.Module):
@@ -74,7 +76,7 @@ class Scale(nn.Module):
             s = self.value
             return round_ste((x / s).clamp(self.low, self.high)) * s
         if self.fixed is not None:
-            return x.clamp(self.low * self.fixed, self.high * self.fixed)
+            return F.hardtanh(x, self.low * self.fixed, self.high * self.fixed)  # as clamp, with a faster gradient
         if not self.signed:
             x = Relu.apply(x)  # type: ignore[no-untyped-call]
         if self.mode == "observe":
@@ -124,8 +126,13 @@ class Conv(nn.Module):
         return self._grids[1]
 
     def weight_scale(self) -> Tensor:
-        """One scale per output channel, float32 (C_out,)."""
-        return self.weight.detach().abs().amax((1, 2, 3)).clamp_min(1e-7) / WEIGHT_LIMIT
+        """One scale per output channel, float32 (C_out,): that of its weights, or where it has hardly any, as a channel
+        that starts at zero, large enough for its bias.
+        """
+        largest = self.weight.detach().abs().amax((1, 2, 3))
+        scale = largest.clamp_min(1e-7) / WEIGHT_LIMIT
+        for_bias = self.bias.detach().abs() / (self.source.value.detach() * BIAS_LIMIT)
+        return torch.where(largest < 1e-5, scale.maximum(for_bias), scale)
 
     def integer_weight(self) -> Tensor:
         """Integer weights in [-64, 64], float64 (C_out, C_in, k, k)."""

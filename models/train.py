@@ -36,8 +36,8 @@ from models.layers import revive, set_mode
 from models.phase import Phase
 from models.soap import Soap
 
-AVERAGE_STEPS = 500
-"""Memory of the moving average of the weights."""
+AVERAGE_STEPS, AVERAGE_SHARE = 500, 0.1
+"""Memory of the moving average of the weights: so many steps, at first this share of all steps so far."""
 FLOAT = Phase(steps=0)
 """Stands for a phase of a checkpoint that its family no longer has."""
 REVIVES_UNTIL = 0.9
@@ -101,7 +101,8 @@ class Trainer:
             return each.mean(), stats
         spread = torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)
         level = spread * (levels - 1) / len(x)
-        each, stats = self.model.loss(x, level, phase)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.args.bf16):
+            each, stats = self.model.loss(x, level, phase)
         anchors = torch.arange(levels, device=self.device)
         hats = (1 - (level[:, None] - anchors).abs()).clamp_min(0)
         with torch.no_grad():
@@ -113,7 +114,7 @@ class Trainer:
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
-        weight = max(1 / AVERAGE_STEPS, 1 / (step + 2))
+        weight = 1 / min(AVERAGE_STEPS, 1 + AVERAGE_SHARE * step)
         for mine, theirs in zip(self.average.parameters(), self.model.parameters(), strict=True):
             mine.lerp_(theirs, weight)
 
@@ -314,6 +315,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
     parser.add_argument("--threads", type=int, help="torch threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--bf16", action="store_true", help="train networks in bf16: faster where the CPU or GPU has it"
+    )
     parser.add_argument("--limit", type=int, help="use the first N pictures")
     parser.add_argument("--save-minutes", type=float, default=10)
     parser.add_argument("--eval-minutes", type=float, default=10)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.arrays import U8
 from runtime.errors import InputError
 
 Slices = tuple[slice, slice]
@@ -120,6 +121,23 @@ def cut(whole: Area, sides_px: tuple[int, int], met: Area | None = None) -> Iter
     for y in range(whole.top + top, met.bottom, height):
         for x in range(whole.left + left, met.right, width):
             yield Area(y, x, min(y + height, whole.bottom), min(x + width, whole.right))
+
+
+def cropped(rgb: U8, area: Area) -> U8:
+    """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
+    found = rgb[area.on(1)]
+    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
+    if found.size and not below and not right:
+        return found
+    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
+    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
+    return rgb[np.ix_(rows, columns)]
+
+
+def strips(length: int, across: int, samples: int) -> Iterator[slice]:
+    """Yield parts of a length, each of about so many samples where it is so many samples across."""
+    step = max(1, samples // across)
+    return (slice(start, start + step) for start in range(0, length, step))
 
 
 def squares(picture: Area, side_px: int) -> list[Area]:

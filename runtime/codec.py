@@ -8,7 +8,8 @@ bundle says which family it is of. Tiles are coded without knowledge of each oth
 are not whole.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
 from runtime.errors import InputError, StreamError
-from runtime.families.base import Coded
+from runtime.families.base import Analysis, Coded, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
@@ -91,18 +92,41 @@ class Codec:
         """Return a function of the level byte that gives the picture's stream; what no level changes is done once."""
         options = self._options(subsampling, options)
         rgb, opacity = channels.split(pixels)
-        others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
-        others += _sections(metadata or {})
-        analysis = self.family.analyse(rgb, options)
+        analysis, others = self.family.analyse(rgb, options), _sections(opacity, metadata or {})
+        return lambda level: self._stream(analysis, pixels, others, level)
 
-        def at_level(level: int) -> bytes:
-            height, width = pixels.shape[:2]
-            gray, see_through, flag = pixels.ndim == 2, opacity is not None, analysis.flag(level)
-            header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, flag)
-            tiles = [pack_tile(self, header, analysis.code(level, tile)) for tile in tiles_of(self, header)]
-            return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
+    def encode_batch(
+        self, pictures: Sequence[Pixels], quality: float = 75, subsampling: str = AUTO, **options: Any
+    ) -> list[bytes]:
+        """Return the streams of pictures of one size and kind, each as `encode` takes them.
 
-        return at_level
+        A family that can computes them together, which is what a GPU wants; on a CPU it saves nothing. Raises
+        InputError.
+        """
+        options, level = self._options(subsampling, options), self.bundle.level(quality)
+        planes = [channels.split(pixels) for pixels in pictures]
+        if len(shapes := {pixels.shape for pixels in pictures}) > 1:
+            raise InputError(f"pictures of shapes {sorted(shapes)} in a batch: all must have one shape")
+        if not planes:
+            return []
+        rgb = np.stack([rgb for rgb, _ in planes])
+        analyses: Sequence[Analysis]
+        if isinstance(self.family, Stacks):
+            analyses = self.family.analyse_stack(rgb, options)
+        else:
+            analyses = [self.family.analyse(each, options) for each in rgb]
+        return [
+            self._stream(analysis, pixels, _sections(opacity, {}), level)
+            for analysis, pixels, (_, opacity) in zip(analyses, pictures, planes, strict=True)
+        ]
+
+    def _stream(self, analysis: Analysis, pixels: Pixels, others: list[tuple[int, bytes]], level: int) -> bytes:
+        """Return the stream of a picture at a level, with its other sections."""
+        height, width = pixels.shape[:2]
+        gray, see_through, flag = pixels.ndim == 2, pixels.shape[2:] == (4,), analysis.flag(level)
+        header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, flag)
+        tiles = [pack_tile(self, header, analysis.code(level, tile)) for tile in tiles_of(self, header)]
+        return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:
         """Return the picture of a .gar stream, in the shape it was encoded from; or a region of it, which is all then
@@ -111,6 +135,24 @@ class Codec:
         The stream may be of any bundle that is shipped: its header says which. Raises StreamError, also for a picture
         of more than `max_pixels`, BundleError, and InputError for a region that is not in the picture.
         """
+        codec, header, read, opacity = self._opened(data, max_pixels)
+        return picture(codec, header, read, opacity, region)
+
+    def decode_batch(self, streams: Sequence[bytes], max_pixels: float = MAX_PIXELS) -> Pixels:
+        """Return the pictures of .gar streams of one size and kind, uint8 (N, H, W), (N, H, W, 3) or (N, H, W, 4), as
+        `decode` does; a family that can computes them together.
+
+        Raises what decode raises, and InputError where they differ in more than what they show.
+        """
+        opened = [self._opened(data, max_pixels) for data in streams]
+        kinds = {replace(header, level=0, flag=False) for _, header, _, _ in opened}
+        if len(kinds) != 1:
+            raise InputError(f"{len(streams)} streams of {len(kinds)} sizes, kinds or bundles: a batch must have one")
+        codecs, headers, tiles, opacities = zip(*opened, strict=True)
+        return pictures(codecs[0], headers, tiles, opacities)
+
+    def _opened(self, data: bytes, max_pixels: float) -> tuple["Codec", Header, Callable[[Area], Any], U8 | None]:
+        """Return the codec that suits a stream, its header, what reads a tile of it, and its alpha plane."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InputError(f"decode takes the bytes of a .gar file, not {type(data).__name__}; read the file first")
         header, sections = container.unpack(bytes(data), max_pixels)
@@ -123,7 +165,7 @@ class Codec:
         def read(tile: Area) -> Any:
             return read_tile(codec, header, tile, b"".join(chunks[tile]))
 
-        return picture(codec, header, read, opacity, region)
+        return codec, header, read, opacity
 
     def suited(self, header: Header) -> "Codec":
         """Return this codec, or that of the shipped bundle which a stream names.
@@ -197,14 +239,42 @@ def picture(
     region: Region | None = None,
 ) -> Pixels:
     """Return the picture, or a region of it, of what was read of its tiles. Without opacity alpha is 255."""
+    (pixels,) = pictures(codec, [header], [tiles], [opacity], region)
+    return pixels
+
+
+def pictures(
+    codec: Codec,
+    headers: Sequence[Header],
+    tiles: Sequence[Callable[[Area], Any]],
+    opacities: Sequence[U8 | None],
+    region: Region | None = None,
+) -> Pixels:
+    """Return pictures whose headers differ in level and flag alone, along a new first axis, as `picture` does."""
+    header = headers[0]
     whole = Area(0, 0, header.height, header.width)
     wanted = whole if region is None else region_in(whole, region)
-    pixels = np.empty((*wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-    for part, rgb in codec.family.render(header, tiles, wanted, codec.enhance):
-        channels.paint(pixels[part.within(wanted, 1)], rgb)
+    stack = np.empty((len(headers), *wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
+    for part, each_rgb in _rendered(codec, headers, tiles, wanted):
+        for pixels, rgb in zip(stack, each_rgb, strict=True):
+            channels.paint(pixels[part.within(wanted, 1)], rgb)
     if header.alpha:
-        pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
-    return pixels
+        for pixels, opacity in zip(stack, opacities, strict=True):
+            pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
+    return stack
+
+
+def _rendered(
+    codec: Codec, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Any]], wanted: Area
+) -> Iterator[tuple[Area, Iterable[U8]]]:
+    """Yield areas that make up the wanted one, and the RGB (h, w, 3) of each picture there."""
+    family = codec.family
+    if isinstance(family, Stacks):
+        yield from family.render_stack(headers, tiles, wanted, codec.enhance)
+        return
+    each = [family.render(header, read, wanted, codec.enhance) for header, read in zip(headers, tiles, strict=True)]
+    for parts in zip(*each, strict=True):
+        yield parts[0][0], [rgb for _, rgb in parts]
 
 
 def _keep_freed_memory() -> None:
@@ -216,9 +286,10 @@ def _keep_freed_memory() -> None:
     np.empty(16 << 20, np.uint8)
 
 
-def _sections(metadata: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
-    """Return the sections of metadata by kind, or InputError for a kind that is none."""
+def _sections(opacity: U8 | None, metadata: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
+    """Return the sections of alpha and of metadata by kind, or InputError for a kind that is none."""
     possible = {container.EXIF, container.ICC, container.XMP, *range(container.ANCILLARY, 256)}
     if impossible := set(metadata) - possible:
         raise InputError(f"metadata of kinds {impossible}; there are EXIF, ICC, XMP and {container.ANCILLARY} to 255")
-    return sorted(metadata.items())
+    others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
+    return others + sorted(metadata.items())

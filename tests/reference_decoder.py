@@ -110,37 +110,38 @@ class Table:
 class TileStream:
     """4. The coder of one tile; read_part is called for each part."""
 
-    def __init__(self, cursor: Cursor, tables: list[Table], shifts: list[int], parts: int) -> None:
+    def __init__(
+        self, cursor: Cursor, tables: list[Table], shifts: list[int], parts: int, bands: tuple[int, ...] = BANDS
+    ) -> None:
         flags, lanes = divmod(cursor.number(1, "log2(lanes)"), 16)
         need(lanes <= 12 and flags < 4, "too many lanes, or unknown corrections")
-        self.least, self.moves = [0] * 16, [[0] * bands for bands in BANDS]
+        self.bands, self.least, self.moves = bands, [0] * len(bands), [[0] * count for count in bands]
         if flags & 1:
             for place in self.places(cursor, parts):
                 self.least[place] = cursor.number(1, "least index")
                 need(0 < self.least[place] < len(tables), "illegal least index")
         if flags & 2:
             corrected = self.places(cursor, parts)
-            count = sum(BANDS[place] for place in corrected)
+            count = sum(bands[place] for place in corrected)
             nibbles = [half for byte in cursor.take((count + 1) // 2, "shifts") for half in divmod(byte, 16)]
             need(not any(nibbles[count:]), "padding of the shifts is not zero")
             for place in corrected:
-                self.moves[place], nibbles = [n - 8 for n in nibbles[: BANDS[place]]], nibbles[BANDS[place] :]
+                self.moves[place], nibbles = [n - 8 for n in nibbles[: bands[place]]], nibbles[bands[place] :]
         self.cursor, self.tables, self.shifts, self.spare, self.part = cursor, tables, shifts, b"", 0
         self.last_part = parts - 1
         self.states = [cursor.number(4, "state") for _ in range(2**lanes)]
         need(min(self.states) >= 2**16, "illegal state")
 
-    @staticmethod
-    def places(cursor: Cursor, parts: int) -> list[int]:
+    def places(self, cursor: Cursor, parts: int) -> list[int]:
         """The parts that a mask names."""
-        mask = cursor.number(2, "mask of corrected parts")
+        mask = cursor.number(-(-len(self.bands) // 8), "mask of corrected parts")
         need(0 < mask < 2**parts, "illegal mask")
         return [place for place in range(parts) if mask >> place & 1]
 
     def correct(self, index: np.ndarray) -> np.ndarray:
         """5. The scale indexes of the next part, (channels, rows, columns), with its corrections."""
         index = np.maximum(index, self.least[self.part])
-        shift = np.repeat(self.moves[self.part], len(index) // BANDS[self.part])[:, None, None]
+        shift = np.repeat(self.moves[self.part], len(index) // self.bands[self.part])[:, None, None]
         return np.where(index > 0, np.clip(index + shift, 1, len(self.tables) - 1), 0)
 
     def run(self, starts: list[list[int]], field: str) -> list[int]:

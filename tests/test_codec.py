@@ -113,6 +113,27 @@ def test_a_region_is_the_crop_of_the_whole(
     assert np.array_equal(codec.decode(data, region), whole[y : y + height, x : x + width])
 
 
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_batch_is_as_each_picture_by_itself(channels: int, codec: Codec, photo: np.ndarray) -> None:
+    whole = np.dstack([photo, photo[:, :, 0]])[:, :, :channels]
+    pictures = [np.roll(whole, turn, 1)[..., 0] if channels == 1 else np.roll(whole, turn, 1) for turn in (0, 50)]
+    streams = codec.encode_batch(pictures, 60)
+    assert streams == [codec.encode(picture, 60) for picture in pictures]
+    assert np.array_equal(codec.decode_batch(streams), [codec.decode(stream) for stream in streams])
+    mixed = [streams[0], codec.encode(pictures[1], 10)]
+    assert np.array_equal(codec.decode_batch(mixed)[1], codec.decode(mixed[1]))
+
+
+def test_a_batch_of_several_sizes_or_kinds_is_refused(codec: Codec, photo: np.ndarray) -> None:
+    assert codec.encode_batch([]) == []
+    with pytest.raises(InputError, match=r"shapes \[\(150, 202, 3\), \(150, 203, 3\)\] in a batch"):
+        codec.encode_batch([photo, photo[:, 1:]])
+    streams = [codec.encode(picture, 10) for picture in (photo, photo[:, 1:], photo[:, :, 0])]
+    for others in (streams[:2], streams[::2], []):
+        with pytest.raises(InputError, match=f"{len(others)} streams of {len(others)} sizes, kinds or bundles"):
+            codec.decode_batch(others)
+
+
 @pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, 256, "exif"])
 def test_metadata_that_no_decoder_would_take_is_refused(kind: int, codec: Codec) -> None:
     with pytest.raises(InputError, match="there are EXIF, ICC, XMP and 128 to 255"):

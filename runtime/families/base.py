@@ -8,7 +8,7 @@ streams that are not whole are for shared code. On the CPU provider a family dec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from runtime.areas import Area
 from runtime.arrays import U8
@@ -102,5 +102,23 @@ class Family(Protocol):
 
         `tiles` gives what read gives of a tile, anew at each call: who asks twice keeps it. `enhance` says whether
         networks for that are to be run.
+        """
+        ...
+
+
+@runtime_checkable
+class Stacks(Protocol):
+    """A family that computes pictures of one size together, as a GPU wants it; of any other they follow each other."""
+
+    def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> Sequence[Analysis]:
+        """Analyse pictures (N, H, W, 3) as `analyse` does."""
+        ...
+
+    def render_stack(
+        self, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Any]], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, and the RGB (N, h, w, 3) of each, as `render` does.
+
+        The headers are alike but for levels.
         """
         ...

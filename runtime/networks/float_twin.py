@@ -6,6 +6,7 @@ A twin holds whole numbers in float32 and does what FORMAT.md, section 7, says o
     QLinearAdd        Add ─ Clip
     QuantizeLinear    Div ─ round ─ Clip
     DequantizeLinear  Mul
+    Round             Add half ─ Floor
 
 so it differs from its original only where a processor rounds a sum differently, and in ties: these are rounded up,
 since WebGPU has a Floor but no Round. It is made of the bundle's own graph when it is needed, so there is nothing more
@@ -121,6 +122,11 @@ class _Twin:
                 zero = self.zero[node.inputs[0]]
                 moved = self.grid(node.outputs[0], zero)
                 self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
+            elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
+                name = node.inputs[0]
+                self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
+            elif node.kind == "Round":
+                self.floored(node.inputs[0], node.outputs[0])
             elif any(name in self.zero for name in node.inputs):
                 raise BundleError(
                     f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu"
@@ -164,9 +170,13 @@ class _Twin:
 
     def rounded(self, x: str, output: str, zero: int) -> None:
         """Add what makes grid values of x."""
-        self.node("Add", [x, self.constant("half", 0.5)], f"{output}.more")
-        self.node("Floor", [f"{output}.more"], f"{output}.whole")
+        self.floored(x, f"{output}.whole")
         self.clipped(f"{output}.whole", self.grid(output, zero), zero)
+
+    def floored(self, x: str, output: str) -> None:
+        """Add what makes whole numbers of x."""
+        self.node("Add", [x, self.constant("half", 0.5)], f"{output}.more")
+        self.node("Floor", [f"{output}.more"], output)
 
     def clipped(self, x: str, output: str, zero: int) -> None:
         self.node("Clip", [x, self.constant(f"low_{zero}", -zero), self.constant(f"high_{zero}", 255 - zero)], output)

@@ -28,7 +28,7 @@ _registered: set[str] = set()
 class Networks:
     """Runs the networks of a bundle folder; `networks` says which may run elsewhere than on the CPU.
 
-    Arrays have no batch axis. Sessions may be shared by threads. Raises InputError for a provider that is not there and
+    Sessions may be shared by threads. Raises InputError for a provider that is not there and
     BundleError where a graph does not load.
     """
 
@@ -84,6 +84,12 @@ class Networks:
             return _run(session, inputs)
         axes_out = [_rows_axis(grid) for grid in session.get_outputs()]
         return strips.run(lambda grids: _run(session, grids), inputs, axes, axes_out, reach, count)
+
+    def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """Return the network's outputs for its inputs, both in graph order and with a batch axis, which only some
+        networks have longer than 1.
+        """
+        return _run_stack(self.session(name), inputs)
 
     def _provider(self, name: str) -> Provider:
         movable = any(network.movable for network in self._networks if network.name == name)
@@ -144,9 +150,13 @@ class Networks:
 
 
 def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    named = {i.name: x[None] for i, x in zip(session.get_inputs(), inputs, strict=True)}
+    return [output[0] for output in _run_stack(session, [x[None] for x in inputs])]
+
+
+def _run_stack(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    named = {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)}
     try:
-        return [output[0] for output in session.run(None, named)]
+        return session.run(None, named)
     except Exception as error:  # onnxruntime raises its own, undocumented classes
         if out_of_memory(error):
             raise MemoryError("a network needs more memory than there is") from error

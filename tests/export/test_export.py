@@ -13,7 +13,7 @@ import onnx  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from export import __main__ as command  # noqa: E402
-from export import graphs, tables, verify  # noqa: E402
+from export import pyramid, tables, verify  # noqa: E402
 from models import checkpoint  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
 from models.layers import set_mode  # noqa: E402
@@ -23,8 +23,9 @@ from runtime.codec import Codec  # noqa: E402
 from runtime.entropy.costs import Costs  # noqa: E402
 from runtime.entropy.tables import Tables  # noqa: E402
 from runtime.errors import BundleError  # noqa: E402
-from runtime.families.pyramid import corrections, spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
 from runtime.families.pyramid.levels import Prior  # noqa: E402
+from runtime.latents import corrections  # noqa: E402
 
 NAMES = [network.name for network in spec.NETWORKS]
 
@@ -115,8 +116,8 @@ def test_a_changed_file_is_found_by_its_checksum(bundle: Path, tmp_path: Path) -
 def test_the_written_graphs_are_those_of_the_slim_checkpoint(bundle: Path) -> None:
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
     written = {name: onnx.load(bundle / f"{name}.onnx") for name in NAMES}
-    verify.exact(model, written)
-    assert written == graphs.build(model, quantised=True)
+    verify.exact(pyramid.modules(model), written)
+    assert written == pyramid.build(model, quantised=True)
 
 
 def test_a_model_that_breaks_a_rule_leaves_no_folder(

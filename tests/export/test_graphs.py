@@ -12,7 +12,7 @@ import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 
-from export import graphs, verify  # noqa: E402
+from export import pyramid, verify  # noqa: E402
 from export.prior import Refused  # noqa: E402
 from models.layers import Conv  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
@@ -29,7 +29,7 @@ def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:
 
 
 def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
-    built = graphs.build(model, quantised=True)
+    built = pyramid.build(model, quantised=True)
     assert [*built] == [network.name for network in spec.NETWORKS]
     channels = {name: [shape[3 if "state" in end else 1] for end, _, shape in ends(g)] for name, g in built.items()}
     s, half, chroma = 8, 2 * spec.LUMA_HALF, 2 * spec.CHROMA
@@ -46,17 +46,17 @@ def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
 
 
 def test_a_model_without_a_synthesis_net_has_no_such_graph(untrained: Callable[..., Model]) -> None:
-    assert "synthesis" not in graphs.build(untrained(synthesis=0), quantised=True)
+    assert "synthesis" not in pyramid.build(untrained(synthesis=0), quantised=True)
 
 
 def test_float_twins_have_the_same_ends(model: Model) -> None:
-    int8, float32 = (graphs.build(model, quantised) for quantised in (True, False))
+    int8, float32 = (pyramid.build(model, quantised) for quantised in (True, False))
     assert {n: ends(g) for n, g in int8.items()} == {n: ends(g) for n, g in float32.items()}
 
 
 def test_a_float_twin_is_the_model_in_float(model: Model) -> None:
     random = np.random.default_rng(1)
-    for name, graph in graphs.build(model, quantised=False).items():
+    for name, graph in pyramid.build(model, quantised=False).items():
         session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
         given = {i.name: random.integers(0, 256, verify.sized(i.shape, 5, 6), np.uint8) for i in session.get_inputs()}
         found = session.run(None, given)
@@ -72,10 +72,10 @@ def test_a_float_twin_is_the_model_in_float(model: Model) -> None:
 
 
 def test_built_graphs_keep_the_rules_and_are_the_model_s_integers(model: Model) -> None:
-    built = graphs.build(model, quantised=True)
+    built = pyramid.build(model, quantised=True)
     for graph in built.values():
         verify.rules(graph)
-    verify.exact(model, built)
+    verify.exact(pyramid.modules(model), built)
     assert model.start.grid.mode == "float"
 
 
@@ -83,17 +83,17 @@ def test_built_graphs_keep_the_rules_and_are_the_model_s_integers(model: Model) 
     "place", ["start.state.1", "coarse_first.enlarge.1", "fine_second.update", "fine_third.head.2", "synthesis.0"]
 )
 def test_a_difference_of_one_bias_is_found(model: Model, place: str) -> None:
-    built = graphs.build(model, quantised=True)
+    built = pyramid.build(model, quantised=True)
     conv = model.get_submodule(place)
     assert isinstance(conv, Conv)
     with torch.no_grad():
         conv.bias[0] += 0.5
     with pytest.raises(Refused, match=place.split(".")[0]):
-        verify.exact(model, built)
+        verify.exact(pyramid.modules(model), built)
 
 
 def broken(model: Model, change: str) -> onnx.ModelProto:
-    graph = graphs.build(model, quantised=True)["coarse_second"]
+    graph = pyramid.build(model, quantised=True)["coarse_second"]
     node = next(n for n in graph.graph.node if n.op_type == ("QLinearAdd" if change == "scale" else "QLinearConv"))
     if change == "operator":
         node.op_type = "QLinearMul"
@@ -116,4 +116,4 @@ def test_a_graph_that_breaks_a_rule_is_refused_by_name(model: Model, change: str
 
 def test_a_float_twin_breaks_the_rules(model: Model) -> None:
     with pytest.raises(Refused, match="DequantizeLinear"):
-        verify.rules(graphs.build(model, quantised=False)["start"])
+        verify.rules(pyramid.build(model, quantised=False)["start"])

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from export import prior  # noqa: E402
+from export import prior, pyramid  # noqa: E402
 from models import wavelet  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
@@ -28,7 +28,7 @@ def test_gains_are_between_the_wavelet_with_and_without_norms(model: Model, monk
     monkeypatch.setattr(wavelet, "NORM", 1.0)
     raw = bands(model, x)
     monkeypatch.undo()
-    gains = prior.gains()
+    gains = pyramid.gains()
     assert len(raw) == len(gains) == 5 * 9 + 12
     for ours, theirs, gain in zip(raw, orthonormal, gains, strict=True):
         assert np.allclose(ours * gain, theirs, rtol=1e-3, atol=2e-3)
@@ -41,9 +41,9 @@ def test_thresholds_show_values_as_the_model_sees_them() -> None:
 
 
 def test_steps_and_scales_are_the_model_s(model: Model) -> None:
-    arrays = prior.integers(model)
+    arrays = pyramid.integers(model)
     assert arrays["log2_step"].shape == arrays["scale_base"].shape == (8, 57)
-    step = np.exp2(arrays["log2_step"] / spec.STEP_FRACTION) / (1 << spec.STEP_BITS) * prior.gains()
+    step = np.exp2(arrays["log2_step"] / spec.STEP_FRACTION) / (1 << spec.STEP_BITS) * pyramid.gains()
     expected = model.log2_step().exp2().numpy()
     assert np.abs(step / expected - 1).max() < 0.006
     index = (arrays["scale_base"] >> spec.INDEX_BITS) / spec.INDEX_PER_OCTAVE + spec.INDEX_ZERO_LOG2
@@ -55,12 +55,12 @@ def test_steps_and_scales_are_the_model_s(model: Model) -> None:
 def test_masking_is_the_model_s(model: Model) -> None:
     """But for coefficients that come to lie on a threshold."""
     random = np.random.default_rng(5)
-    arrays = prior.integers(model)
+    arrays = pyramid.integers(model)
     level = Prior(**arrays, top_index=58).at_level(100)
     for number in range(1, spec.LEVELS):
         column = 9 * number  # of the level before
         values = (random.normal(0, 1, (12, 40, 50)) * 2 ** random.uniform(-1, 9, (40, 50))).astype(np.int16)
-        steps = level.steps[column : column + 3] / (1 << spec.STEP_BITS) * prior.gains()[column : column + 3]
+        steps = level.steps[column : column + 3] / (1 << spec.STEP_BITS) * pyramid.gains()[column : column + 3]
         pixels = values / spec.VALUE_STEPS * np.repeat(steps, 4)[:, None, None]
         expected = 8 * model.masking(torch.from_numpy(pixels).float()[None], number)[0, 0].numpy()
         found = level.masking(values, number)
@@ -69,7 +69,7 @@ def test_masking_is_the_model_s(model: Model) -> None:
 
 
 def test_without_a_slope_steps_are_never_masked(untrained: Callable[..., Model]) -> None:
-    arrays = prior.integers(untrained(masking_slope=0.0))
+    arrays = pyramid.integers(untrained(masking_slope=0.0))
     level = Prior(**arrays, top_index=58).at_level(100)
     values = np.random.default_rng(6).integers(-32768, 32768, (12, 40, 50)).astype(np.int16)
     values[:, 0] = 0
@@ -81,25 +81,25 @@ def test_a_scale_that_does_not_fit_is_refused_by_name(model: Model, value: float
     with torch.no_grad():
         model.log2_scale[3, 1, 4] = value
     with pytest.raises(prior.Refused, match="scale_base.*int16"):
-        prior.integers(model)
+        pyramid.integers(model)
 
 
 @pytest.mark.parametrize("name, value", [("log2_step", 1024), ("scale_base", -30000)])
 def test_integers_that_may_overflow_are_refused_by_name(model: Model, name: str, value: int) -> None:
-    arrays = prior.integers(model)
-    assert all(0 < share < 1 for share in prior.bounds(model, arrays).values())
+    arrays = pyramid.integers(model)
+    assert all(0 < share < 1 for share in pyramid.bounds(model, arrays).values())
     arrays[name][2, 3] = value
     with pytest.raises(prior.Refused, match=name):
-        prior.bounds(model, arrays)
+        pyramid.bounds(model, arrays)
 
 
 def test_convolutions_that_may_overflow_are_refused_by_name(model: Model) -> None:
-    arrays = prior.integers(model)
+    arrays = pyramid.integers(model)
     with torch.no_grad():
         model.coarse_third.update.bias[2] = 1e8
     with pytest.raises(prior.Refused, match="coarse_third.update: accumulator"):
-        prior.bounds(model, arrays)
+        pyramid.bounds(model, arrays)
     with torch.no_grad():
         model.coarse_third.update.weight[0, 0, 0, 0] = float("nan")
     with pytest.raises(prior.Refused, match="coarse_third.update.weight"):
-        prior.bounds(model, arrays)
+        pyramid.bounds(model, arrays)

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from models import entropy  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
-from runtime.families.pyramid import values as latents  # noqa: E402
+from runtime.latents import values as latents  # noqa: E402
 
 
 def test_the_bits_of_all_residuals_are_those_of_a_distribution() -> None:

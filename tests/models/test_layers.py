@@ -78,6 +78,17 @@ def test_weights_never_leave_the_range_that_every_kernel_adds_exactly() -> None:
         assert conv.integer_weight().abs().max() == 64
 
 
+def test_a_channel_that_starts_at_zero_keeps_its_bias_in_24_bits() -> None:
+    """Its weights alone would make the unit so small that 32 bits do not hold the bias."""
+    source, out = Scale(signed=True, fixed=1 / 32), Scale(signed=True, fixed=1 / 32)
+    conv = Conv(source, out, 4, 2)
+    conv.weight.data[0], conv.bias.data[:] = 0, 0.5
+    assert conv.integer_bias()[0] == 1 << 24 and conv.integer_bias()[1] < 1 << 16
+    set_mode(conv, "integer")
+    source.mode = out.mode = "integer"
+    assert conv(torch.zeros(1, 4, 1, 1).double())[0, :, 0, 0].tolist() == [16, 16]
+
+
 def test_a_grid_fits_the_range_it_saw() -> None:
     scale = Scale(signed=False)
     scale.mode = "observe"

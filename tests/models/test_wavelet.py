@@ -6,14 +6,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from models import wavelet  # noqa: E402
-from runtime.families.pyramid import spec  # noqa: E402
-from runtime.families.pyramid import wavelet as plain  # noqa: E402
+from runtime.families.pyramid import colours, spec  # noqa: E402
+from runtime.latents import wavelet as plain  # noqa: E402
 
 
 def test_it_is_the_runtime_s_but_for_the_norms_of_bands(photo: np.ndarray) -> None:
     picture = photo[:128, :192]
     low = wavelet.to_colours(torch.from_numpy(picture.transpose(2, 0, 1).copy())[None])
-    other = plain.to_colours(picture)
+    other = colours.to_colours(picture)
     assert np.allclose(16 * low[0], other, atol=1e-2)
     for level in range(1, spec.LEVELS + 2):
         (low, details), (other, other_details) = wavelet.split_2d(low), plain.split(other)

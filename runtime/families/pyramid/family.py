@@ -16,43 +16,29 @@ from typing import Any, Protocol
 import numpy as np
 
 from runtime.areas import Area, padded
-from runtime.arrays import F32, I16, I32, U8, Bool
+from runtime.arrays import F32, I16, I32, U8
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
-from runtime.entropy.residuals import Order
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import corrections, spec, values, wavelet
-from runtime.families.pyramid.corrections import Corrections
-from runtime.families.pyramid.levels import Level, Prior
+from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
+from runtime.latents import corrections, values
+from runtime.latents.corrections import Corrections
+from runtime.latents.parts import Part, guess_part, quantise_part, read_part
+from runtime.latents.spread import spread
 from runtime.networks.sessions import Networks
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
+NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
 ROWS: tuple[list[int] | slice, ...] = (
     *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
     slice(spec.BANDS * spec.PHASES, spec.PACKED),
 )
 """The channels of packed details that make each part."""
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """What is coded at a time."""
-
-    index: U8
-    """(n, h, w) scale indexes"""
-    order: Order
-    """which symbols are coded, those whose scale index is not 0, and in which order"""
-    coded: I32
-    """(m,) these symbols in coding order"""
-
-    @property
-    def symbols(self) -> I32:
-        """(n, h, w) all symbols of the part."""
-        return self.order.put(self.coded).reshape(self.index.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +50,7 @@ class Latents:
     values: tuple[I16, ...]
     """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
     where chroma is subsampled"""
-    corrections: Corrections = corrections.NONE
+    corrections: Corrections = NO_CORRECTIONS
     """what is corrected of the scale indexes that networks tell"""
 
 
@@ -128,9 +114,9 @@ class Pyramid(Family):
 
     def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
         """Return the latents of a tile of a picture; without one, of the whole picture taken for a tile."""
-        level, tables = self.prior.at_level(level_byte, coefficients.subsampled), self.bundle.tables
+        level = self.prior.at_level(level_byte, coefficients.subsampled)
         tile, top = tile or coefficients.area, self.prior.top_index
-        least, shifts = list(corrections.NONE.least), list(corrections.NONE.shifts)
+        least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             wavelet_level, part = CODING_ORDER[number]
@@ -146,10 +132,9 @@ class Pyramid(Family):
                 beyond = exact.reshape(mean.shape)
                 beyond[:, max(0, last_row - rows.start) :] = 0
                 beyond[:, :, max(0, last_column - columns.start) :] = 0
-            least[number], shifts[number] = corrections.best(exact, index, corrections.BANDS[number], self.costs)
+            least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
-            order = Order(tables, index.ravel())
-            return Part(index, order, values.quantise(exact.take(order.places), order.index, self.costs.savings))
+            return quantise_part(self.costs, exact, index)
 
         latents = self.predict(level, tile.shape(spec.STRIDE_PX), code)
         return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
@@ -158,32 +143,22 @@ class Pyramid(Family):
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
         """Return the latents of a tile; raises StreamError."""
-        level, tables, top = self.level(header), self.bundle.tables, self.prior.top_index
-        corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top)
+        level, top = self.level(header), self.prior.top_index
+        corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top, spec.PART_BANDS)
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
-            index = corrected.of(number, index, top)
-            order = Order(tables, index.ravel())
-            return Part(index, order, reader.read(order))
+            return read_part(self.bundle.tables, reader, corrected.of(number, index, top))
 
         return replace(self.predict(level, tile.shape(spec.STRIDE_PX), code), corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
-        z = np.zeros((spec.Z, *padded(header.height, header.width, spec.STRIDE_PX).shape(spec.STRIDE_PX)), np.int32)
-        there = np.zeros(z.shape[1:], np.bool_)
-        for tile, latents in known:
-            z[:, *tile.on(spec.STRIDE_PX)] = latents.parts[0].symbols
-            there[tile.on(spec.STRIDE_PX)] = True
-        while not there.all():  # each round reaches the rows and columns that have anything
-            z, there = _spread(z, there)
+        shape = padded(header.height, header.width, spec.STRIDE_PX).shape(spec.STRIDE_PX)
+        z = spread(((tile.on(spec.STRIDE_PX), latents.parts[0].symbols) for tile, latents in known), (spec.Z, *shape))
 
         def guessed(tile: Area) -> Latents:
             def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
-                order = Order(self.bundle.tables, index.ravel())
-                if number:
-                    return Part(index, order, np.zeros(len(order.places), np.int32))
-                return Part(index, order, z[:, *tile.on(spec.STRIDE_PX)].ravel().take(order.places))
+                return guess_part(self.bundle.tables, index, None if number else z[:, *tile.on(spec.STRIDE_PX)])
 
             return self.predict(self.level(header), tile.shape(spec.STRIDE_PX), code)
 
@@ -200,18 +175,18 @@ class Pyramid(Family):
 
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
         """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels, enhanced if there is a net for that."""
-        pixels = wavelet.to_pixels(signals)
+        pixels = colours.to_pixels(signals)
         if not (enhance and self.bundle.has_synthesis):
             return pixels
         sides = (side // spec.SYNTHESIS_PX for side in pixels.shape[:2])
         seen = np.full((spec.SYNTHESIS_SEEN, *sides), spec.GRID_ZERO, np.uint8)
         channels = spec.COLOUR_COUNT * spec.SYNTHESIS_PX**2
-        seen[:channels] = wavelet.pack(pixels.transpose(2, 0, 1), spec.SYNTHESIS_PX)
+        seen[:channels] = colours.pack(pixels.transpose(2, 0, 1), spec.SYNTHESIS_PX)
         seen[channels : channels + spec.LEVEL_PLANES] = level.planes[:, None, None]
         (correction,) = self.networks.run("synthesis", seen)
-        change = wavelet.unpack(correction, spec.SYNTHESIS_PX).astype(np.int16)
+        change = colours.unpack(correction, spec.SYNTHESIS_PX).astype(np.int16)
         change -= np.int16(spec.GRID_ZERO)
-        return wavelet.to_pixels(signals, change)
+        return colours.to_pixels(signals, change)
 
     def reconstruct(self, latents: Latents, level_byte: int, shape: tuple[int, int], enhance: bool = False) -> U8:
         """Return the picture (H, W, 3) of a shape (H, W) that was quantised as one tile."""
@@ -228,7 +203,7 @@ class Pyramid(Family):
         """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
         parts: list[Part] = []
         masking = np.zeros(shape, np.int16)
-        gain = values.gain_of(masking)
+        gain = gain_of(masking)
 
         def values_of(mean: U8, index: U8) -> I16:
             parts.append(code(len(parts), mean, gain, index))
@@ -244,7 +219,7 @@ class Pyramid(Family):
                     seen = level.see(found, spec.SEEN_FIRST)
                     state, said = self.networks.run(f"{where}_first", state, seen)
                     masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], wavelet_level)
-                    gain = values.gain_of(masking)
+                    gain = gain_of(masking)
                 count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
                 grids.append(np.empty((count, *said.shape[1:]), np.int16))
             else:
@@ -265,7 +240,7 @@ class PyramidAnalysis:
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
-        self._chroma = wavelet.chroma_detail(rgb) if subsampling is None else 0.0
+        self._chroma = colours.chroma_detail(rgb) if subsampling is None else 0.0
         self._transformed: Coefficients | None = None
 
     def flag(self, level: int) -> bool:
@@ -290,20 +265,3 @@ class PyramidAnalysis:
 def coded(latents: Latents) -> Coded:
     """Return the parts of a tile, and its corrections as flags and side bytes."""
     return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
-
-
-def _spread(z: I32, known: Bool) -> tuple[I32, Bool]:
-    """Return z (12, hz, wz) filled from the nearest known cells in each row and column, nearer ones counting more, and
-    which cells (hz, wz) are known then.
-    """
-    total, weight = np.zeros(z.shape), np.zeros(known.shape)
-    for turns in range(4):
-        seen, symbols = np.rot90(known, turns), np.rot90(z, turns, (1, 2))
-        column = np.arange(seen.shape[1])
-        nearest = np.maximum.accumulate(np.where(seen, column, -1), axis=1)
-        share = (nearest >= 0) / np.maximum(column - nearest, 1)
-        found = np.take_along_axis(symbols, np.maximum(nearest, 0)[None], axis=2) * share
-        total += np.rot90(found, -turns, (1, 2))
-        weight += np.rot90(share, -turns)
-    filled = np.rint(total / np.maximum(weight, 1e-9)).astype(z.dtype)
-    return np.where(known, z, filled), known | (weight > 0)

@@ -1,6 +1,7 @@
 """Pixels to the coefficients of the whole pyramid and back, a window at a time: all that needs no weights.
 
-`wavelet.py` splits and joins one level; `runtime/areas.py` says what must be seen of the picture to do so for a part.
+`runtime/latents/wavelet.py` splits and joins one level; `runtime/areas.py` says what must be seen of the picture to do
+so for a part.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded
+from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8
-from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.levels import Level
-from runtime.families.pyramid.values import dequantise
+from runtime.latents import wavelet
+from runtime.latents.values import dequantise
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
@@ -64,38 +66,27 @@ def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
     """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
     height, width = rgb.shape[:2]
     whole = padded(height, width, spec.STRIDE_PX)
-    colours = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
+    counts = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
     fine = [
         np.empty((count * spec.BANDS * spec.PHASES, *whole.shape(packed_stride(number))), np.int16)
-        for number, count in enumerate(colours, start=1)
+        for number, count in enumerate(counts, start=1)
     ]
     low = np.empty((spec.COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
     for part in cut(whole, even_sides(whole, window_px, spec.STRIDE_PX)):
         seen = part.grown(REACH, spec.STRIDE_PX, whole)
-        band = wavelet.to_colours(_cropped(rgb, seen))
-        for number, (into, count) in enumerate(zip(fine, colours, strict=True), start=1):
+        band = colours.to_colours(cropped(rgb, seen))
+        for number, (into, count) in enumerate(zip(fine, counts, strict=True), start=1):
             band, details = wavelet.split(band, count)
             details = details[:, *part.within(seen, 1 << number)]
             np.rint(details, out=details)
             np.clip(details, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=details)
-            into[:, *part.on(packed_stride(number))] = wavelet.pack(details.astype(np.int16))
+            into[:, *part.on(packed_stride(number))] = colours.pack(details.astype(np.int16))
         low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
         low, details = wavelet.split(low)
-        coarse.append(wavelet.pack(details))
+        coarse.append(colours.pack(details))
     return Coefficients(np.concatenate(wavelet.split(low)), (*fine, *coarse), (height, width))
-
-
-def _cropped(rgb: U8, area: Area) -> U8:
-    """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
-    found = rgb[area.on(1)]
-    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
-    if found.size and not below and not right:
-        return found
-    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
-    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
-    return rgb[np.ix_(rows, columns)]
 
 
 # -- back --------------------------------------------------------------------------------------------------------------
@@ -139,7 +130,7 @@ def low_band(level: Level, values: Sequence[I16]) -> F32:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return the low band after joining packed details of the coarsest level, of the one below, ... to it."""
     for number, packed in enumerate(values):
-        details = wavelet.unpack(packed)
+        details = colours.unpack(packed)
         low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
     return low
 

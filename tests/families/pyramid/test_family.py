@@ -13,11 +13,12 @@ from runtime.container import Header
 from runtime.entropy.residuals import Order
 from runtime.entropy.tile_stream import PartReader
 from runtime.errors import StreamError
-from runtime.families.pyramid import corrections, spec, transform, wavelet
-from runtime.families.pyramid.corrections import BANDS, Corrections
-from runtime.families.pyramid.family import ROWS, Latents, Part, Pyramid, coded
+from runtime.families.pyramid import colours, spec, transform
+from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Part, Pyramid, coded
 from runtime.families.pyramid.levels import Level
 from runtime.families.pyramid.transform import Coefficients, packed_stride
+from runtime.latents import corrections, wavelet
+from runtime.latents.corrections import Corrections
 from runtime.networks.sessions import Networks
 from runtime.pictures.read import read
 
@@ -141,8 +142,8 @@ def test_the_largest_coefficients_are_clamped_where_16_bits_do_not_hold_them(cod
         low, high = filters(number)
         for first, second in ((high, low), (low, high), (high, high)):
             picture = np.where(np.outer(first, second) > 0, 255, 0).astype(np.uint8)[:, :, None].repeat(3, 2)
-            kept = wavelet.unpack(codec.family.transform(picture).packed[number - 1])
-            signals = wavelet.to_colours(picture)
+            kept = colours.unpack(codec.family.transform(picture).packed[number - 1])
+            signals = colours.to_colours(picture)
             for _ in range(number):
                 signals, exact = wavelet.split(signals)
             if number <= transform.FINE_LEVELS:
@@ -166,9 +167,9 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
     random = np.random.default_rng(seed)
 
     least = random.integers(0, 20, 16) * random.integers(0, 2, 16)
-    shifts = [tuple(random.integers(-8, 8, bands).tolist()) for bands in BANDS]
+    shifts = [tuple(random.integers(-8, 8, bands).tolist()) for bands in spec.PART_BANDS]
     if level.subsampled:
-        least[-1], shifts[-1] = 0, (0,) * BANDS[-1]
+        least[-1], shifts[-1] = 0, (0,) * spec.PART_BANDS[-1]
     corrected = Corrections(tuple(least.tolist()), tuple(shifts))
 
     def code(place: int, mean: np.ndarray, worth: np.ndarray, index: np.ndarray) -> Part:
@@ -246,7 +247,7 @@ def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, sub
     ends = codec.family.layer_ends(header)
     assert len(latents.parts) == parts and ends == (10, 13, parts)
     reader = PartReader(codec.bundle.tables, sections[container.LATENTS], parts, known_flags=3)
-    corrections.unpack(reader.flags, reader.side, parts, codec.family.prior.top_index)
+    corrections.unpack(reader.flags, reader.side, parts, codec.family.prior.top_index, spec.PART_BANDS)
     for part in latents.parts[:7]:
         assert np.array_equal(reader.read(part.order), part.coded)
     chunks, whole = pack_tile(codec, header, coded(latents)), padded(*photo.shape[:2], 64)
@@ -324,12 +325,12 @@ def test_chroma_detail_is_that_of_the_haar_wavelet(photo: np.ndarray, height: in
     picture = np.tile(photo, (2, 1, 1))[:height, :width]
     found = haar(picture)
     squares = [found[y : y + 64, x : x + 64].sum() / 64**2 for y in range(0, height, 64) for x in range(0, width, 64)]
-    assert wavelet.chroma_detail(picture) == pytest.approx(max(found.mean(), max(squares) / 8))
+    assert colours.chroma_detail(picture) == pytest.approx(max(found.mean(), max(squares) / 8))
 
 
 def test_chroma_detail_of_a_large_picture_is_about_that_of_all_its_rows() -> None:
     noise = np.random.default_rng(0).normal(128, 20, (700, 300, 3)).astype(np.uint8)
-    assert wavelet.chroma_detail(noise) == pytest.approx(haar(noise).mean(), rel=0.02)
+    assert colours.chroma_detail(noise) == pytest.approx(haar(noise).mean(), rel=0.02)
 
 
 @pytest.mark.parametrize("pitch", [8, 16, 32])
@@ -340,7 +341,7 @@ def test_lines_of_red_in_a_corner_are_coded_in_full(codec: Codec, pitch: int, he
     lines = np.random.default_rng(1).integers(0, 2, (pitch // 2, 100), np.uint8) * np.uint8(155)
     for row in range(top, min(top + 4 * pitch, height - pitch), pitch):
         picture[row : row + pitch // 2, left : left + 100, 0] += lines
-    assert wavelet.chroma_detail(picture) > codec.family.prior.at_level(codec.bundle.level(75)).chroma_unseen
+    assert colours.chroma_detail(picture) > codec.family.prior.at_level(codec.bundle.level(75)).chroma_unseen
 
 
 # -- corrections -------------------------------------------------------------------------------------------------------
@@ -366,7 +367,7 @@ def test_what_no_network_expects_is_coded_all_the_same(name: str, size: int) -> 
     for quality in (75, 100):
         data = codec.encode(picture, quality)
         assert psnr(codec.decode(data), picture) > 30
-        assert corrections.NONE not in corrections_of(codec, data)
+        assert NO_CORRECTIONS not in corrections_of(codec, data)
     data = codec.encode(picture, 75, subsampling="4:2:0")
     assert psnr(codec.decode(data), picture) < 10
 
@@ -376,7 +377,7 @@ def test_corrections_make_a_photograph_smaller(codec: Codec, cam: np.ndarray, mo
     with_corrections = [codec.encode(cam, quality) for quality in (20, 50, 75)]
     monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
     plain = [codec.encode(cam, quality) for quality in (20, 50, 75)]
-    assert all(corrections_of(codec, data) == [corrections.NONE] for data in plain)
+    assert all(corrections_of(codec, data) == [NO_CORRECTIONS] for data in plain)
     for mine, other in zip(with_corrections, plain, strict=True):
         more_db = psnr(codec.decode(mine), cam) - psnr(codec.decode(other), cam)
         assert len(mine) / len(other) - 1 < more_db / 6

@@ -7,7 +7,8 @@ import pytest
 
 from runtime.codec import Codec
 from runtime.families.pyramid import levels, spec
-from runtime.families.pyramid.levels import Level, Prior, exp2
+from runtime.families.pyramid.levels import Level, Prior
+from runtime.latents.rates import exp2
 
 TOP = 48
 COLUMNS = spec.DETAILS * spec.LEVELS + spec.Z
@@ -19,7 +20,13 @@ def prior_of(*anchors: tuple[int, int]) -> Prior:
     steps, bases = (np.array([row[part] + columns for row in anchors], np.int16) for part in (0, 1))
     thresholds = [math.ceil(8 * (math.exp((k - 0.5) / 16) - 1)) for k in range(1, 128)]
     masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(8)
-    return Prior(steps, bases, np.array(thresholds, np.int32), masking.astype(np.int32), TOP)
+    return Prior(
+        log2_step=steps,
+        scale_base=bases,
+        thresholds=np.array(thresholds, np.int32),
+        masking=masking.astype(np.int32),
+        top_index=TOP,
+    )
 
 
 @pytest.fixture

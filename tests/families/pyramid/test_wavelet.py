@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from runtime.areas import Area, Reach
-from runtime.families.pyramid import spec, wavelet
+from runtime.families.pyramid import colours, spec
+from runtime.latents import wavelet
 
 F32 = np.float32
 WHOLE = 1 << spec.COEFFICIENT_BITS
@@ -71,18 +72,18 @@ def pixels_by_the_book(signals: np.ndarray, quarters: np.ndarray | int = 0) -> n
 @pytest.mark.parametrize("height, width", [(2, 2), (2, 64), (6, 10), (64, 64), (128, 192)])
 def test_one_level_of_rounded_coefficients_gives_the_pixels_back(height: int, width: int) -> None:
     pixels = noise(height, height, width, 3).astype(np.uint8)
-    low, details = wavelet.split(wavelet.to_colours(pixels))
+    low, details = wavelet.split(colours.to_colours(pixels))
     assert low.dtype == details.dtype == np.float32
     assert low.shape == (3, height // 2, width // 2) and details.shape == (9, height // 2, width // 2)
     signals = wavelet.join(np.rint(low) / WHOLE, np.rint(details) / WHOLE)
     assert signals.dtype == np.float32
-    assert np.array_equal(wavelet.to_pixels(signals), pixels)
+    assert np.array_equal(colours.to_pixels(signals), pixels)
 
 
 def test_six_levels_give_a_picture_back_and_the_worst_noise_within_a_level(photo: np.ndarray) -> None:
     for pixels, most in ((photo[:128, :192], 0), (noise(1, 128, 192, 3).astype(np.uint8), 1)):
-        low, details = split(wavelet.to_colours(pixels), 6)
-        back = wavelet.to_pixels(joined(np.rint(low) / WHOLE, [np.rint(found) / WHOLE for found in details]))
+        low, details = split(colours.to_colours(pixels), 6)
+        back = colours.to_pixels(joined(np.rint(low) / WHOLE, [np.rint(found) / WHOLE for found in details]))
         assert np.abs(back.astype(int) - pixels).max() <= most
 
 
@@ -91,12 +92,12 @@ def test_lifting_and_its_inverse_agree_to_six_digits() -> None:
     assert np.abs(wavelet.join(*wavelet.split(signals)) - signals).max() < 0.01
 
 
-@pytest.mark.parametrize("colours", [0, 1, 2])
-def test_details_that_are_not_wanted_are_0_and_change_nothing_else(colours: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_details_that_are_not_wanted_are_0_and_change_nothing_else(count: int) -> None:
     signals = np.random.default_rng(4).normal(0, 1000, (3, 36, 50)).astype(np.float32)
-    (low, details), (whole_low, whole) = wavelet.split(signals, colours), wavelet.split(signals)
-    assert np.array_equal(low, whole_low) and np.array_equal(details, whole[: 3 * colours])
-    whole[3 * colours :] = 0
+    (low, details), (whole_low, whole) = wavelet.split(signals, count), wavelet.split(signals)
+    assert np.array_equal(low, whole_low) and np.array_equal(details, whole[: 3 * count])
+    whole[3 * count :] = 0
     assert np.array_equal(wavelet.join(low, details), wavelet.join(low, whole))
 
 
@@ -158,12 +159,12 @@ def test_large_pictures_are_lifted_strip_by_strip_all_the_same(monkeypatch: pyte
 
     def everything() -> list[np.ndarray]:
         signals = wavelet.join(low, details)
-        return [signals, *wavelet.split(signals), wavelet.to_colours(pixels), wavelet.to_pixels(signals)]
+        return [signals, *wavelet.split(signals), colours.to_colours(pixels), colours.to_pixels(signals)]
 
     whole = everything()
     for samples in (1, 100, 1000):
         monkeypatch.setattr(wavelet, "_STRIP", samples)
-        monkeypatch.setattr(wavelet, "_COLOUR_STRIP", samples)
+        monkeypatch.setattr(colours, "_COLOUR_STRIP", samples)
         assert all(map(np.array_equal, everything(), whole))
 
 
@@ -171,7 +172,7 @@ def test_the_largest_coefficients_stay_finite_through_all_levels() -> None:
     signs = np.random.default_rng(6).choice([-LARGEST, LARGEST], (12, 2, 2)).astype(np.float32)
     signals = joined(signs[:3], [np.full((9, 2 << n, 2 << n), LARGEST, F32) for n in reversed(range(6))])
     assert np.isfinite(signals).all() and np.abs(signals).max() > LARGEST
-    assert np.array_equal(wavelet.to_pixels(signals), pixels_by_the_book(signals))
+    assert np.array_equal(colours.to_pixels(signals), pixels_by_the_book(signals))
 
 
 # -- pixels and colours ------------------------------------------------------------------------------------------------
@@ -179,23 +180,23 @@ def test_the_largest_coefficients_stay_finite_through_all_levels() -> None:
 
 def test_gray_has_no_chroma_and_middle_gray_is_zero() -> None:
     gray = np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(16, 16, 3)
-    luma, *chroma = wavelet.to_colours(gray)
+    luma, *chroma = colours.to_colours(gray)
     assert np.abs(chroma).max() < 1e-4 and luma[8, 0] == 0
     assert luma[15, 15] == pytest.approx(16 * 127 * 3**0.5, rel=1e-3)
 
 
 def test_colours_come_back() -> None:
     pixels = noise(5, 40, 50, 3).astype(np.uint8)
-    signals = wavelet.to_colours(pixels) / WHOLE
-    assert np.array_equal(wavelet.to_pixels(signals), pixels)
-    assert np.array_equal(wavelet.to_pixels(np.rint(signals * 8) / 8), pixels)
+    signals = colours.to_colours(pixels) / WHOLE
+    assert np.array_equal(colours.to_pixels(signals), pixels)
+    assert np.array_equal(colours.to_pixels(np.rint(signals * 8) / 8), pixels)
 
 
 def test_pixels_are_the_format_s_at_every_extreme() -> None:
     ends = np.array([-1e9, -LARGEST, -300, -1, -0.1, 0, 1e-9, 1, 7.3, 222, LARGEST, 1e9], np.float32)
     signals = np.stack([grid.reshape(12, -1) for grid in np.meshgrid(ends, ends, ends)])
     kept = signals.copy()
-    assert np.array_equal(wavelet.to_pixels(signals), pixels_by_the_book(signals))
+    assert np.array_equal(colours.to_pixels(signals), pixels_by_the_book(signals))
     assert np.array_equal(signals, kept)
 
 
@@ -203,9 +204,9 @@ def test_a_correction_counts_in_quarters_of_a_level_before_rounding() -> None:
     random = np.random.default_rng(7)
     signals = random.normal(0, 60, (3, 33, 70)).astype(np.float32)
     correction = random.integers(-128, 128, signals.shape).astype(np.int16)
-    found = wavelet.to_pixels(signals, correction)
+    found = colours.to_pixels(signals, correction)
     assert np.array_equal(found, pixels_by_the_book(signals, correction))
-    assert not np.array_equal(found, wavelet.to_pixels(signals))
+    assert not np.array_equal(found, colours.to_pixels(signals))
 
 
 def test_pixels_round_half_up_and_are_clamped() -> None:
@@ -214,7 +215,7 @@ def test_pixels_round_half_up_and_are_clamped() -> None:
     signals = np.zeros((3, 1, len(levels)), np.float32)
     signals[0] = levels * 4096 / 2365
     expected = [0, 0, 0, 0, 1, 1, 128, 128, 129, 254, 255, 255, 255]
-    found = wavelet.to_pixels(signals)
+    found = colours.to_pixels(signals)
     assert found.dtype == np.uint8 and found[0, :, 1].tolist() == expected
 
 
@@ -224,16 +225,16 @@ def test_pixels_round_half_up_and_are_clamped() -> None:
 @pytest.mark.parametrize("side", [2, 4])
 def test_unpack_undoes_pack(side: int) -> None:
     grid = np.random.default_rng(6).integers(-99, 99, (3, 4 * side, 6 * side)).astype(np.int16)
-    packed = wavelet.pack(grid, side)
+    packed = colours.pack(grid, side)
     assert packed.shape == (3 * side**2, 4, 6) and packed.dtype == np.int16
-    assert np.array_equal(wavelet.unpack(packed, side), grid)
+    assert np.array_equal(colours.unpack(packed, side), grid)
 
 
 @pytest.mark.parametrize("side, channel", [(2, 4 * 1 + 2 * 1 + 0), (4, 16 * 1 + 4 * 1 + 2)])
 def test_packed_channels_are_ordered_channel_row_column(side: int, channel: int) -> None:
     grid = np.zeros((3, 8, 8), np.uint8)
     grid[1, 4 + 1, 4 + (2 if side == 4 else 0)] = 9
-    packed = wavelet.pack(grid, side)
+    packed = colours.pack(grid, side)
     assert np.argwhere(packed).tolist() == [[channel, 4 // side, 4 // side]]
 
 
@@ -257,10 +258,10 @@ def windows(seed: int) -> list[Area]:
 
 def test_coefficients_of_a_window_are_those_of_the_whole_bit_for_bit() -> None:
     pixels = noise(7, 320, 448, 3).astype(np.uint8)
-    low, details = split(wavelet.to_colours(pixels), 3)
+    low, details = split(colours.to_colours(pixels), 3)
     for area in windows(8):
         seen = area.grown(REACH, 8, PICTURE)
-        its_low, its_details = split(wavelet.to_colours(pixels[seen.on(1)]), 3)
+        its_low, its_details = split(colours.to_colours(pixels[seen.on(1)]), 3)
         assert np.array_equal(its_low[:, *area.within(seen, 8)], low[:, *area.on(8)])
         for number, (its, whole) in enumerate(zip(its_details, details, strict=True), start=1):
             assert np.array_equal(its[:, *area.within(seen, 1 << number)], whole[:, *area.on(1 << number)])
@@ -282,7 +283,7 @@ def test_a_window_that_sees_less_differs() -> None:
     """Else the two tests above would say nothing."""
     pixels = noise(11, 320, 448, 3).astype(np.uint8)
     area = Area(64, 64, 128, 128)
-    low, _ = split(wavelet.to_colours(pixels), 3)
+    low, _ = split(colours.to_colours(pixels), 3)
     seen = area.grown(Reach(8, 8), 8, PICTURE)
-    its_low, _ = split(wavelet.to_colours(pixels[seen.on(1)]), 3)
+    its_low, _ = split(colours.to_colours(pixels[seen.on(1)]), 3)
     assert not np.array_equal(its_low[:, *area.within(seen, 8)], low[:, *area.on(8)])

@@ -1,26 +1,18 @@
-"""Colours and the CDF 9/7 wavelet by lifting: pixels to coefficients and back, the same floats on every machine.
+"""Pixels to colours and back, the same floats on every machine, and what is packed by squares.
 
-What the inverse computes is FORMAT.md, section 7: IEEE float32, each operation rounded by itself, as numpy does. The
-source is Daubechies and Sweldens 1998, "Factoring wavelet transforms into lifting steps". Signals are extended by
-reflection, sides are even. Lifting is left without the factors that would make it orthonormal: quantisation steps
-account for them.
+What the way back computes is FORMAT.md, section 7: IEEE float32, each operation rounded by itself, as numpy does.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.areas import strips
 from runtime.arrays import F32, I16, I32, U8
 from runtime.families.pyramid import spec
 
 _MIDDLE = 128
-_LIFTING = tuple((number % 2 == 0, np.float32(factor / spec.ONE)) for number, factor in enumerate(spec.LIFTING))
-"""The four steps that split samples: whether high samples change, or low ones, and by how much of their neighbours."""
-_JOINING = tuple((into_high, -factor) for into_high, factor in reversed(_LIFTING))
-_STRIP = 1 << 17
-"""Samples of either half that are lifted at a time, but a whole plane at least."""
 _COLOUR_STRIP = 1 << 16
 """Pixels whose colours are computed at a time."""
 _EVERY_ROW_PX = 1 << 17
@@ -31,92 +23,6 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 """The side of squares that may have so many times as much of it as the picture: photographs hardly ever have more."""
 
 
-# -- one level, there --------------------------------------------------------------------------------------------------
-
-
-def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
-    """Return the low band (3, H/2, W/2) of signals (3, H, W), and the details (3 n, H/2, W/2) of the first n colours,
-    ordered (colour, band).
-    """
-    count, height, width = x.shape
-    low = np.empty((count, height // 2, width // 2), np.float32)
-    details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
-    left, right = x[:, :, 0::2].copy(), x[:, :, 1::2].copy()
-    _lift(left, right, 2, _LIFTING)
-    unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
-    _split_columns(left[:colours], low[:colours], details[:, 0])
-    _split_columns(left[colours:], low[colours:], unwanted)
-    _split_columns(right[:colours], details[:, 1], details[:, 2])
-    return low, details.reshape(-1, *low.shape[1:])
-
-
-def _split_columns(x: F32, low: F32, high: F32) -> None:
-    """Fill the halves (n, h, w) of samples (n, 2 h, w)."""
-    low[:], high[:] = x[:, 0::2], x[:, 1::2]
-    _lift(low, high, 1, _LIFTING)
-
-
-def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32]]) -> None:
-    """Change low and high samples (n, h, w) along an axis step by step, some planes at a time."""
-    count, height, width = low.shape
-    for planes in _strips(count, height * width, _STRIP):
-        for into_high, factor in steps:
-            target, source = (high, low) if into_high else (low, high)
-            change = _neighbours(source[planes], axis, into_high)
-            change *= factor
-            target[planes] += change
-
-
-def _neighbours(x: F32, axis: int, following: bool) -> F32:
-    """Return each sample (n, h, w) along an axis plus the next one (or the one before), the last (first) one twice."""
-    total = np.empty(x.shape, np.float32)
-    edge = -1 if following else 0
-    if axis == 1:
-        np.add(x[:, :-1], x[:, 1:], out=total[:, :-1] if following else total[:, 1:])
-        np.add(x[:, edge], x[:, edge], out=total[:, edge])
-    else:  # in one go, also from the end of a row to the next one, which the edges put right
-        flat, sums = x.reshape(-1), total.reshape(-1)
-        np.add(flat[:-1], flat[1:], out=sums[:-1] if following else sums[1:])
-        np.add(x[:, :, edge], x[:, :, edge], out=total[:, :, edge])
-    return total
-
-
-def _strips(length: int, across: int, samples: int) -> Iterator[slice]:
-    """Yield parts of a length, each of about so many samples where it is so many samples across."""
-    step = max(1, samples // across)
-    return (slice(start, start + step) for start in range(0, length, step))
-
-
-# -- one level, back ---------------------------------------------------------------------------------------------------
-
-
-def join(low: F32, details: F32) -> F32:
-    """Return signals (3, H, W) of their low band (3, H/2, W/2) and the details (3 n, H/2, W/2) of the first n colours,
-    those of the others being 0: the inverse of split.
-    """
-    count, height, width = low.shape
-    bands = details.reshape(-1, spec.BANDS, height, width)
-    colours = len(bands)
-    left, right = np.empty((2, count, 2 * height, width), np.float32)
-    _join_columns(low[:colours], bands[:, 0], left[:colours])
-    _join_columns(low[colours:], None, left[colours:])
-    _join_columns(bands[:, 1], bands[:, 2], right[:colours])
-    right[colours:] = 0
-    _lift(left[:colours], right[:colours], 2, _JOINING)
-    _lift(left[colours:], right[colours:], 2, _JOINING[1:])
-    import cv2  # only to decode: numpy would take twice as long
-
-    x = np.empty((count, 2 * height, 2 * width), np.float32)
-    cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
-    return x
-
-
-def _join_columns(low: F32, high: F32 | None, x: F32) -> None:
-    """Fill samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0, and the first step idle."""
-    x[:, 0::2], x[:, 1::2] = low, 0 if high is None else high
-    _lift(x[:, 0::2], x[:, 1::2], 1, _JOINING[high is None :])
-
-
 # -- pixels and colours ------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +30,7 @@ def to_colours(pixels: U8) -> F32:
     """Return luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3)."""
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
-    for rows in _strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
+    for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
@@ -143,8 +49,8 @@ def chroma_detail(pixels: U8) -> float:
     height, width = pixels.shape[:2]
     every = 8 if height * width > _EVERY_ROW_PX else 1
     total, most, count = 0, 0, 0
-    for rows in _strips(height, 1, _CHROMA_PX):
-        for columns in _strips(width, 1, _CHROMA_PX):
+    for rows in strips(height, 1, _CHROMA_PX):
+        for columns in strips(width, 1, _CHROMA_PX):
             energy = _chroma_energy(pixels[rows, columns], every)
             squares = np.add.reduceat(energy, np.arange(0, len(energy), _BUSY_PX // every), axis=0, dtype=np.int64)
             squares = np.add.reduceat(squares, np.arange(0, squares.shape[1], _BUSY_PX), axis=1)
@@ -183,7 +89,7 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
     _, height, width = signals.shape
     pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
     to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)
-    for rows in _strips(height, width, _COLOUR_STRIP):
+    for rows in strips(height, width, _COLOUR_STRIP):
         luma, red_blue, green = (
             plane * factor for plane, factor in zip(signals[:, rows], (to_all, to_outer, to_green), strict=True)
         )

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from runtime.codec import Codec
-from runtime.families.pyramid.levels import Level
-from runtime.families.pyramid.values import LARGEST_SYMBOL, dequantise, gain_of, quantise, residuals, values
+from runtime.families.pyramid.levels import Level, gain_of
+from runtime.latents.values import LARGEST_SYMBOL, dequantise, quantise, residuals, values
 
 TOP = 48
 PLAIN = np.array([[128]], np.int32)

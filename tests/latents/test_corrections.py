@@ -7,9 +7,11 @@ from gaussian_tables import gaussian_tables
 from runtime.entropy.costs import Costs
 from runtime.errors import StreamError, TruncatedError
 from runtime.families.pyramid import spec
-from runtime.families.pyramid.corrections import BANDS, NONE, Corrections, best, pack, unpack
+from runtime.families.pyramid.spec import PART_BANDS as BANDS
+from runtime.latents.corrections import Corrections, best, pack, unpack
 
 TOP = 40
+NONE = Corrections.none(BANDS)
 
 
 class Side:
@@ -47,12 +49,12 @@ def test_corrections_come_back(seed: int, parts: int) -> None:
     given = drawn(seed, parts)
     flags, data = pack(given)
     side = Side(data + b"states")
-    assert unpack(flags, side.take, parts, TOP) == given and side.at == len(data)
+    assert unpack(flags, side.take, parts, TOP, BANDS) == given and side.at == len(data)
 
 
 def test_no_corrections_take_no_byte() -> None:
     side = Side(b"\1\2\3")
-    assert pack(NONE) == (0, b"") and unpack(0, side.take, 16, TOP) == NONE and side.at == 0
+    assert pack(NONE) == (0, b"") and unpack(0, side.take, 16, TOP, BANDS) == NONE and side.at == 0
 
 
 def test_golden_bytes_do_not_change() -> None:
@@ -68,7 +70,7 @@ def test_every_beginning_is_refused_as_truncated() -> None:
     assert flags == 3
     for size in range(len(data)):
         with pytest.raises(TruncatedError):
-            unpack(flags, Side(data[:size]).take, 16, TOP)
+            unpack(flags, Side(data[:size]).take, 16, TOP, BANDS)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_every_beginning_is_refused_as_truncated() -> None:
 )
 def test_what_pack_does_not_make_is_refused(flags: int, data: str, message: str) -> None:
     with pytest.raises(StreamError, match=message):
-        unpack(flags, Side(bytes.fromhex(data)).take, 15, TOP)
+        unpack(flags, Side(bytes.fromhex(data)).take, 15, TOP, BANDS)
 
 
 # -- what they do ------------------------------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def test_scale_indexes_are_raised_and_those_that_are_not_0_shifted_within_their_
     assert found.dtype == np.uint8
     expected = [[1, 1, 2, 35, 37]] * 2 + [[2, 2, 5, 38, 40]] * 2 + [[6, 6, 9, 40, 40]] * 2
     assert found[:, :, 0].tolist() == expected and (found == found[:, :, :1]).all()
-    without_least = Corrections(shifts=tuple(shifts)).of(1, index, TOP)
+    without_least = Corrections(NONE.least, tuple(shifts)).of(1, index, TOP)
     assert without_least[:, 0, 0].tolist() == [0] * 6 and without_least[0, 1, 0] == 1
     assert NONE.of(1, index, TOP) is index
 
@@ -106,7 +108,7 @@ def test_scale_indexes_are_raised_and_those_that_are_not_0_shifted_within_their_
 def test_a_band_of_z_is_a_channel() -> None:
     index = np.broadcast_to(np.full((12, 1, 1), 9, np.uint8), (12, 2, 2))
     shifts = (tuple(range(-6, 6)), *NONE.shifts[1:])
-    assert Corrections(shifts=shifts).of(0, index, TOP)[:, 1, 1].tolist() == [9 + shift for shift in range(-6, 6)]
+    assert Corrections(NONE.least, shifts).of(0, index, TOP)[:, 1, 1].tolist() == [9 + shift for shift in range(-6, 6)]
 
 
 def test_bands_are_as_many_as_channels_have_steps_of_their_own() -> None:

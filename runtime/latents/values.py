@@ -1,8 +1,8 @@
 """Residuals to whole symbols, symbols to values, values to coefficients. From symbols to values all is integers.
 
 Values are what a part of a picture is coded as: int16 in 1/8 quantisation steps, the symbol times its gain plus the
-mean that a network told. The gain is about 8: more where the wavelet level before has much detail, elsewhere less
-(masking in `levels.py`). Shapes: (channels, h, w) on the part's own grid. FORMAT.md, section 6.
+mean that a network told. The gain is about 8, as a family has it: GAIN where it is the same everywhere.
+Shapes: (channels, h, w) on the part's own grid. FORMAT.md, section 6.
 """
 
 from typing import Any
@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import F32, I16, I32, U8, Intp
-from runtime.families.pyramid import spec
+from runtime.latents import spec
 
 BITS_PER_SQUARED_STEP = 10.0
 """Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
+
+GAIN: I32 = np.array([[spec.VALUE_STEPS << spec.GAIN_BITS]], np.int32)
+"""(1, 1) The gain of one step."""
 
 LARGEST_SYMBOL = spec.LARGEST_VALUE // spec.VALUE_STEPS - 16
 """The encoder's; a stream may hold larger ones."""
@@ -52,12 +55,7 @@ def _dead_zone(savings: F32) -> F32:
     return np.minimum(0.5 + savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
 
 
-def gain_of(masking: I16) -> I32:
-    """Return the values that a symbol stands for at each position (h, w), in 1/16."""
-    return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
-
-
-def residuals(coefficients: NDArray[Any], steps: I32, mean: U8, gain: I32) -> F32:
+def residuals(coefficients: NDArray[Any], steps: I32, mean: U8 | I16, gain: I32) -> F32:
     """Return unrounded symbols (n h w,): (coefficient / step - mean) / gain, the inverse of values and dequantise.
 
     Coefficients (n, h, w) are in 1/16 pixel level, steps (n,) those of their channels, means (n, h, w) as networks say
@@ -71,7 +69,7 @@ def residuals(coefficients: NDArray[Any], steps: I32, mean: U8, gain: I32) -> F3
     return exact.ravel()
 
 
-def values(mean: U8, places: Intp, symbols: I32, gain: I32) -> I16:
+def values(mean: U8 | I16, places: Intp, symbols: I32, gain: I32) -> I16:
     """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (m,) at places (m,) times the gains
     (h, w) there.
     """

@@ -2,36 +2,35 @@
 
 Networks know photographs. Of a picture unlike those that they learnt from they tell scales that are too wide or too
 narrow for a whole band, which a shift puts right; or that nothing is there where something is: then a part gets a least
-scale index. All of it is the side bytes of a tile's stream. The parts are in coding order, z first. A band is a wavelet
-band of a colour, of z a channel.
+scale index. All of it is the side bytes of a tile's stream. The parts are in coding order. A band is some channels of a
+part, as many as each of its others has: a family says how many bands each of its parts has.
 
-    u16 mask of parts | for each of them u8 least scale index
-    u16 mask of parts | for each of them, for each of its bands, 4 bits: shift + 8 | padded to bytes
+    mask of parts | for each of them u8 least scale index
+    mask of parts | for each of them, for each of its bands, 4 bits: shift + 8 | padded to bytes
+
+A mask has a bit for each part, the first lowest, in whole bytes, little-endian.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
 from runtime.arrays import F32, F64, I64, U8
 from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
 from runtime.errors import StreamError
-from runtime.families.pyramid import spec
-from runtime.families.pyramid.values import BITS_PER_SQUARED_STEP
-
-BANDS = (spec.Z, *(spec.BANDS, spec.BANDS, (spec.COLOUR_COUNT - 1) * spec.BANDS) * spec.LEVELS)
-"""The number of each part's bands; a band has as many channels as the others of its part."""
+from runtime.latents import spec
+from runtime.latents.values import BITS_PER_SQUARED_STEP
 
 LEAST_FLAG, SHIFTS_FLAG = 1, 2
 """The flags of a tile's stream: which of the two there are."""
 
-_MASK_BYTES = 2
+_MASK_BITS = 16
+"""Of a mask, about, as the encoder reckons."""
 _SHIFT_BITS = 4
 _POSITIONS = 1024
 """About so many positions of a part tell the encoder what pays: every so many-th row."""
-_MUCH = 1.5
-"""How many times as much leaving out must cost as coding does, or else photographs gain little and take more time."""
 _ROUNDED_UP = 0.33
 """Magnitudes from so much below a whole number on become that, roughly; chosen on validation pictures."""
 _BITS_OF_ERRORS = np.maximum(BITS_PER_SQUARED_STEP * BIN_MAGNITUDES**2 - 4.5, 0)
@@ -43,17 +42,19 @@ its square, as most that are rounded to it are smaller."""
 class Corrections:
     """Those of one tile."""
 
-    least: tuple[int, ...] = (0,) * len(BANDS)
+    least: tuple[int, ...]
     """least scale index of each part"""
-    shifts: tuple[tuple[int, ...], ...] = tuple((0,) * bands for bands in BANDS)
+    shifts: tuple[tuple[int, ...], ...]
     """what is added to the scale indexes from 1 on of each band of each part"""
 
     def of(self, part: int, index: U8, top: int) -> U8:
         """Return the corrected scale indexes (n, h, w) of a part by its number, the highest there is being top."""
         return corrected(index, self.least[part], self.shifts[part], top)
 
-
-NONE = Corrections()
+    @classmethod
+    def none(cls, bands: Sequence[int]) -> Self:
+        """Return those that correct nothing of parts with so many bands each."""
+        return cls((0,) * len(bands), tuple((0,) * count for count in bands))
 
 
 def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
@@ -75,26 +76,32 @@ def pack(corrections: Corrections) -> tuple[int, bytes]:
     """Return flags that say what there is, and the side bytes of that."""
     least = [part for part, index in enumerate(corrections.least) if index]
     moved = [part for part, shifts in enumerate(corrections.shifts) if any(shifts)]
-    data = b""
+    mask_bytes, data = -(-len(corrections.least) // 8), b""
+
+    def mask(parts: list[int]) -> bytes:
+        return sum(1 << part for part in parts).to_bytes(mask_bytes, "little")
+
     if least:
-        data += _mask(least) + bytes(corrections.least[part] for part in least)
+        data += mask(least) + bytes(corrections.least[part] for part in least)
     if moved:
         nibbles = [shift - spec.SHIFTS.start for part in moved for shift in corrections.shifts[part]]
         nibbles += [0] * (len(nibbles) % 2)
         pairs = zip(nibbles[::2], nibbles[1::2], strict=True)
-        data += _mask(moved) + bytes(high << _SHIFT_BITS | low for high, low in pairs)
+        data += mask(moved) + bytes(high << _SHIFT_BITS | low for high, low in pairs)
     return LEAST_FLAG * bool(least) | SHIFTS_FLAG * bool(moved), data
 
 
-def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int) -> Corrections:
-    """Return the corrections of a tile of so many parts; `take` gives the next so many side bytes.
+def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands: Sequence[int]) -> Corrections:
+    """Return the corrections of a tile of so many of the parts with so many bands each, up to the highest scale index;
+    `take` gives the next so many side bytes.
 
     Raises what take raises, and StreamError for what pack does not make.
     """
-    least, shifts = list(NONE.least), list(NONE.shifts)
+    none = Corrections.none(bands)
+    least, shifts = list(none.least), list(none.shifts)
 
     def masked() -> list[int]:
-        mask = int.from_bytes(take(_MASK_BYTES), "little")
+        mask = int.from_bytes(take(-(-len(bands) // 8)), "little")
         if not mask or mask >> parts:
             raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
         return [part for part in range(parts) if mask >> part & 1]
@@ -107,30 +114,29 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int) -> Co
             least[part] = index
     if flags & SHIFTS_FLAG:
         corrected = masked()
-        count = sum(BANDS[part] for part in corrected)
+        count = sum(bands[part] for part in corrected)
         found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
         if any(found[count:]):
             raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
         numbers = iter(found)
         for part in corrected:
-            shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(BANDS[part]))
+            shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(bands[part]))
     return Corrections(tuple(least), tuple(shifts))
-
-
-def _mask(parts: list[int]) -> bytes:
-    return sum(1 << part for part in parts).to_bytes(_MASK_BYTES, "little")
 
 
 # -- the encoder's choice ----------------------------------------------------------------------------------------------
 
 
-def best(exact: F32, index: U8, bands: int, costs: Costs) -> tuple[int, tuple[int, ...]]:
+def best(exact: F32, index: U8, bands: int, costs: Costs, much: float = 1.5) -> tuple[int, tuple[int, ...]]:
     """Return the least scale index and the shifts of a part that pay most, of its residuals (n h w,) in steps and the
     scale indexes (n, h, w) that a network tells; 0 where they do not save the bits that they take themselves.
+
+    For a least scale index leaving out must cost `much` times what coding does: photographs else gain little and take
+    more time.
     """
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
     counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(costs.binned_bits))
-    least = _best_least(counts, costs.binned_bits)
+    least = _best_least(counts, costs.binned_bits, much)
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
@@ -140,7 +146,7 @@ def best(exact: F32, index: U8, bands: int, costs: Costs) -> tuple[int, tuple[in
     some_counts = found.take(some, axis=1).astype(np.float64)
     bits = np.einsum("bi,is->bs", some_counts, costs.shifted_bits.take(some, axis=0))
     saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
-    pays = saved.sum() > _SHIFT_BITS * bands + 8 * _MASK_BYTES
+    pays = saved.sum() > _SHIFT_BITS * bands + _MASK_BITS
     choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
     return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
 
@@ -160,11 +166,11 @@ def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
     return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
 
 
-def _best_least(by_band: I64, bits: F64) -> int:
+def _best_least(by_band: I64, bits: F64, much: float) -> int:
     """Return the least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of
     magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
-    before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), 8 * (_MASK_BYTES + 1)
+    before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), _MASK_BITS + 8
     if before <= price:
         return 0
     counts = by_band.sum(axis=0)
@@ -173,4 +179,4 @@ def _best_least(by_band: I64, bits: F64) -> int:
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
     after = (costs * counts[0]).sum(axis=1) + np.append(0, harm.clip(0))
     which = int(after.argmin())
-    return which + 1 if before > _MUCH * after[which] + price else 0
+    return which + 1 if before > much * after[which] + price else 0

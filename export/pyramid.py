@@ -1,0 +1,95 @@
+"""The graphs and the integers of a wavelet pyramid."""
+
+import numpy as np
+import onnx
+import torch
+from torch import nn
+
+from export import graphs, prior
+from export.graphs import Graph
+from export.prior import INT32, Arrays
+from models import wavelet
+from models.layers import Chain
+from models.pyramid import Codec, Config, Start, Step
+from runtime.families.pyramid import spec
+
+NETWORKS = spec.NETWORKS
+FLOAT_OPERATORS: dict[str, frozenset[str]] = {}
+"""Operators of graphs by name that are exact there, though not everywhere: none."""
+LAST = "fine_third"
+"""The network after which nothing is coded."""
+
+
+# -- graphs ------------------------------------------------------------------------------------------------------------
+
+
+def modules(model: Codec) -> dict[str, nn.Module]:
+    """The torch module of each graph by name, in the order of NETWORKS; no synthesis where the model has none."""
+    found = {network.name: getattr(model, network.name) for network in NETWORKS}
+    return {name: module for name, module in found.items() if module is not None}
+
+
+@torch.no_grad()
+def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
+    """All graphs of a model by name."""
+
+    def graph(name: str, module: nn.Module) -> onnx.ModelProto:
+        if isinstance(module, Start):
+            return graphs.start(name, module, quantised)
+        if isinstance(module, Step):
+            return graphs.step(name, module, quantised, last=name == LAST)
+        assert isinstance(module, Chain)
+        return synthesis(name, module, quantised)
+
+    return {name: graph(name, module) for name, module in modules(model).items()}
+
+
+def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
+    """pixels (1, 64, h, w) -> correction (1, 48, h, w)."""
+    g = Graph(name, quantised)
+    pixels, corrections = graphs.channels(module)
+    assert module.out is not None
+    y = g.chain(g.input("pixels", module.source, pixels), module, name)
+    g.output(y, "correction", module.out, corrections)
+    return g.finish()
+
+
+# -- integers ----------------------------------------------------------------------------------------------------------
+
+
+def gains() -> np.ndarray:
+    """What the wavelet's coefficients without norms are short of by band, float64 (57,): orthonormal / raw.
+
+    Columns are those of prior.npz: the details (colour, band) of levels 1 to 5, then z: its low band and its details.
+    """
+    bands = np.array([1, 1, wavelet.NORM**-2])
+    levels = [np.tile(wavelet.NORM ** (2 * level) * bands, spec.COLOUR_COUNT) for level in range(spec.LEVELS + 1)]
+    low = np.full(spec.COLOUR_COUNT, wavelet.NORM ** (2 * (spec.LEVELS + 1)))
+    return np.concatenate([*levels[: spec.LEVELS], low, levels[spec.LEVELS]])
+
+
+def masking(config: Config) -> np.ndarray:
+    """int32 (4, 8): what the sum of a position's luma coefficients must reach for steps of levels 1 to 4 to be one
+    eighth of an octave wider, the next one, ...
+    """
+    eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
+    with np.errstate(divide="ignore"):  # of a slope of 0: all of the lower half are reached, none of the upper
+        octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
+    size_px = np.maximum(2.0**octaves - config.masking_floor_px, 0)
+    units = (spec.BANDS * spec.PHASES << spec.COEFFICIENT_BITS) / wavelet.NORM ** (2 * np.arange(1, spec.LEVELS))
+    return np.ceil(size_px * units[:, None]).clip(max=INT32 - 1).astype(np.int32)
+
+
+@torch.no_grad()
+def integers(model: Codec) -> Arrays:
+    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,) and masking
+    (4, 8) int32.
+    """
+    log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1)
+    scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())
+    return scale | {"thresholds": prior.thresholds(), "masking": masking(model.config)}
+
+
+def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
+    """Proven bounds, each a share of what its integers hold (export/prior.py)."""
+    return prior.bounds(model, arrays, spec.INDEX_UNIT * spec.MASKING_MOST)

@@ -1,0 +1,64 @@
+"""Chroma from luma: what decoded luma lets one guess of chroma latents, the same floats on every machine.
+
+Where luma changes, chroma often does so too, by some share of it: the slope, which least squares tell from what is
+decoded around each position. IEEE float32, each operation rounded by itself, as docs/format/autoencoder.md tells.
+The source is Trudeau, Egge and Barr 2018, arXiv 1711.03951.
+"""
+
+import numpy as np
+
+from runtime.arrays import F32, I16, I32, U8
+from runtime.families.autoencoder.spec import SLOPE_LIMIT
+from runtime.latents.spec import GRID_ZERO, LARGEST_VALUE
+
+POSITIONS = np.float32(9)
+"""Of a square around one of them."""
+GATE_UNITS = np.float32(32)
+"""A gate of so many units adds all of a guess."""
+MOST = LARGEST_VALUE - 255
+"""Guesses are between plus and minus this: then 16 bits hold the means."""
+
+
+def slopes_of_dc(dc: F32, ridge: np.float32) -> F32:
+    """Return slopes (2, h, w), as the DC (3, h, w) varies around each position."""
+    luma, total = dc[:1], around(dc)
+    covariance = around(luma * dc) - total[:1] * total / POSITIONS
+    return _slopes(covariance[1:], covariance[0], ridge)
+
+
+def slopes_of_ac(luma: F32, chroma: F32, ridge: np.float32) -> F32:
+    """Return slopes (2, h, w) of luma (n, h, w) and chroma (2, n, h, w) around each position."""
+    products, squares = luma[0] * chroma[:, 0], luma[0] * luma[0]
+    for number in range(1, len(luma)):
+        products += luma[number] * chroma[:, number]
+        squares += luma[number] * luma[number]
+    return _slopes(around(products), around(squares[None])[0], ridge)
+
+
+def _slopes(products: F32, squares: F32, ridge: np.float32) -> F32:
+    return np.clip(products / (np.maximum(squares, 0) + ridge), -SLOPE_LIMIT, SLOPE_LIMIT)
+
+
+def around(x: F32) -> F32:
+    """Return the sums of x (n, h, w) over 3 x 3 positions, edges repeated: of three rows, then of three columns."""
+    x = np.pad(x, ((0, 0), (1, 1), (1, 1)), "edge")
+    x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
+    return x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+
+
+def guessed_means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, chroma_steps: I32) -> I16:
+    """Return means (2 n, h, w) of both colours with what luma lets one guess: as a network says them, in 1/8 step more
+    than 128.
+
+    Gates (g, h, w) are those of equal shares of the channels, luma values (n, h, w) those of the same frequencies,
+    steps (n,) and (2 n,) of their channels.
+    """
+    n, h, w = luma.shape
+    units: F32 = np.divide(luma_steps, chroma_steps.reshape(2, n), dtype=np.float32)
+    guess: F32 = slopes[:, None] * luma.astype(np.float32)
+    guess *= units[:, :, None, None]
+    guess = guess.reshape(len(gates), -1, h, w)
+    guess *= gates[:, None].astype(np.float32) - np.float32(GRID_ZERO)
+    guess /= GATE_UNITS
+    whole: I16 = np.rint(guess).clip(-MOST, MOST).astype(np.int16)
+    return mean + whole.reshape(2 * n, h, w)

@@ -1,0 +1,382 @@
+"""The convolutional autoencoder behind the seam: a picture becomes 192 latents a block of 8 x 8 pixels, and back.
+
+encode   RGB ─ encoder ─ latents ─┬─ AC (189, H/8) ────────────────────────────┬─ means, scales ─ symbols ─ parts
+                                  └─ DC (3, H/8) ─ wavelet ─ details, z (H/64) ┘
+decode   the same line from right to left, ending in decoder ─ RGB
+
+The networks of the prior tell means and scales of one part of a tile after the other, from all that is known by then:
+18 parts, coarse to fine, of luma each in two halves of a checkerboard. A tile's symbols are coded without knowledge of
+other tiles; encoder, wavelet and decoder see the whole picture, in windows that are grown by what they see beyond.
+What luma lets one guess of chroma (`chroma.py`) is added to means as far as a network says. docs/format/autoencoder.md
+tells what every byte of a stream means.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
+from runtime.arrays import F32, I16, U8, Bool
+from runtime.bundle import Bundle
+from runtime.container import Header
+from runtime.entropy.costs import Costs
+from runtime.entropy.tile_stream import PartReader
+from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
+from runtime.families.autoencoder.spec import (
+    AC,
+    BANDS,
+    BLOCK_PX,
+    CODING_ORDER,
+    DC_LEVELS,
+    DC_REACH,
+    DETAILS,
+    FIRST_COLUMN,
+    GRIDS,
+    LAYER_ENDS,
+    NETWORKS,
+    PART_BANDS,
+    RATE_PLANES,
+    REACH,
+    RIDGE,
+    STRIDE_PX,
+)
+from runtime.families.base import Coded, Family, Stacks, Traits
+from runtime.latents import corrections, rates, spec, values, wavelet
+from runtime.latents.corrections import Corrections
+from runtime.latents.parts import Part, guess_part, quantise_part, read_part
+from runtime.latents.rates import Rates
+from runtime.latents.spread import spread
+from runtime.networks import strips
+from runtime.networks.providers import CPU
+from runtime.networks.sessions import Networks
+
+NO_CORRECTIONS = Corrections.none(PART_BANDS)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prior(rates.Prior):
+    """The integers of an autoencoder's bundle. Columns are the AC, details of the DC from coarse to fine, z."""
+
+    columns = AC + DC_LEVELS * DETAILS + spec.COLOUR_COUNT
+
+    log2_plain_step: I16
+    """(levels,) steps that slopes are reckoned with, log2 in 1/64 octave of 1/64 pixel level"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        plain = self.log2_plain_step
+        if plain.shape != self.log2_step.shape[:1] or plain.min() < 0 or plain.max() >= rates.MOST_LOG2_STEP:
+            raise rates.unusable(f"log2_plain_step of shape {plain.shape}, from {plain.min()} to {plain.max()}")
+
+    def at_level(self, level: int) -> "Level":
+        """Return what holds at one level 0 .. top_level."""
+        plain_px = np.float32(rates.exp2(self.between(self.log2_plain_step, level)) / (1 << spec.STEP_BITS))
+        return Level(self, *self.rates(level), np.float32(RIDGE) * (plain_px * plain_px))
+
+
+@dataclass(frozen=True)
+class Level(Rates):
+    """The prior at one level of the rate scale."""
+
+    ridge: np.float32
+    """what keeps slopes of chroma small, in squared pixel levels"""
+
+    def dequantise(self, found: I16, grid: int) -> F32:
+        """Return the latents (n, h, w) in pixel levels of values of one of GRIDS."""
+        first = FIRST_COLUMN[grid]
+        return values.dequantise(found, self.steps[first : first + GRIDS[grid][0]])
+
+    def dc(self, grids: Sequence[I16]) -> F32:
+        """Return the DC (3, h, w) in pixel levels of values of z and of its details."""
+        low, *details = (self.dequantise(found, grid) for grid, found in enumerate(grids))
+        for detail in details:
+            low = wavelet.join(low, detail)
+        return low
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """What is coded of a tile."""
+
+    parts: tuple[Part, ...]
+    """in coding order"""
+    grids: tuple[I16, ...]
+    """values (n, h, w) of each of GRIDS"""
+    corrections: Corrections = NO_CORRECTIONS
+    """what is corrected of the scale indexes that networks tell"""
+
+
+class PartCoder(Protocol):
+    """Codes the next part: quantises it, reads it, or guesses it."""
+
+    def __call__(self, number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
+        """Return a part, of its number in coding order, means (n, h, w) in 1/8 step and 128, scale indexes
+        (n, h, w), which it may correct, and positions (h, w) where it is coded: elsewhere its scale indexes are 0.
+        """
+        ...
+
+
+class Autoencoder(Family, Stacks):
+    """Encodes and decodes with the weights of one bundle."""
+
+    traits = Traits(
+        networks=NETWORKS,
+        stride_px=STRIDE_PX,
+        tile_flags=corrections.LEAST_FLAG | corrections.SHIFTS_FLAG,
+    )
+
+    def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
+        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The integers that turn symbols into latents, and what networks say into scale indexes."""
+        return Prior.of(self.bundle)
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What symbols cost the encoder."""
+        return Costs(self.bundle.tables, spec.SHIFTS)
+
+    @property
+    def top_level(self) -> int:
+        """The highest level of the rate scale."""
+        return self.prior.top_level
+
+    def layer_ends(self, header: Header) -> tuple[int, ...]:
+        """Return the number of parts up to the end of each layer."""
+        return LAYER_ENDS
+
+    # -- encoder ---------------------------------------------------------------------------------------------------
+
+    def analyse(self, rgb: U8, options: Mapping[str, Any]) -> "AutoencoderAnalysis":
+        """Return what no level changes of a picture (H, W, 3)."""
+        (analysis,) = self.analyse_stack(rgb[None], options)
+        return analysis
+
+    def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> list["AutoencoderAnalysis"]:
+        """Return what no level changes of pictures (N, H, W, 3)."""
+        each = zip(rgb, self.transform(rgb), strict=True)
+        return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
+
+    def transform(self, rgb: U8) -> list[list[F32]]:
+        """Return the latents of each of pictures (N, H, W, 3) in 1/16 pixel level: z, details of the DC, AC, as GRIDS
+        tells.
+        """
+        whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
+        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
+        low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
+        for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
+            seen = part.grown(REACH, BLOCK_PX, whole)
+            pixels = np.stack([cropped(picture, seen) for picture in rgb]).transpose(0, 3, 1, 2)
+            latents = self.encoded(pixels)
+            blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
+            blocks = blocks[..., *part.within(seen, BLOCK_PX)]
+            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *part.on(BLOCK_PX)])
+            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *part.on(BLOCK_PX)])
+        return [_grids(*each) for each in zip(low, ac, strict=True)]
+
+    def encoded(self, pixels: U8) -> F32:
+        """Return what encoder.onnx makes of pixels (N, 3, H, W): latents (N, 192, H/8, W/8)."""
+        n, _, height, width = pixels.shape
+        rows = pixels.reshape(n, spec.COLOUR_COUNT, height // BLOCK_PX, BLOCK_PX, width)
+
+        def run(inputs: Sequence[U8]) -> list[F32]:
+            (strip,) = inputs
+            return self.networks.run_stack("encoder", strip.reshape(n, spec.COLOUR_COUNT, -1, width))
+
+        return self._in_strips(run, rows)
+
+    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
+        """Return what `run` gives of a grid with rows of blocks along axis 2, in a thread for each of some strips."""
+        count = 1
+        if self.networks.provider is CPU:
+            count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
+        return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
+
+    def quantise(self, latents: list[F32], level: Level, tile: Area, raising: bool = True) -> Latents:
+        """Return what is coded of a tile of a picture, of its latents as `transform` has them; `raising` says whether
+        parts may get a least scale index.
+        """
+        much = 1.5 if raising else math.inf
+        least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
+
+        def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
+            part = CODING_ORDER[number]
+            rows, columns = tile.on(GRIDS[part.grid][1])
+            found = latents[part.grid][part.channels, rows, columns]
+            exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
+            some, (n, h, w) = np.flatnonzero(where), mean.shape
+            coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
+            least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
+            index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
+            return quantise_part(self.costs, exact, index * where)
+
+        found = self.predict(level, tile.shape(STRIDE_PX), code)
+        return replace(found, corrections=Corrections(tuple(least), tuple(shifts)))
+
+    # -- decoder ---------------------------------------------------------------------------------------------------
+
+    def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
+        """Return the latents of a tile; raises StreamError."""
+        top = self.prior.top_index
+        corrected = corrections.unpack(reader.flags, reader.side, len(CODING_ORDER), top, PART_BANDS)
+
+        def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
+            return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
+
+        found = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+        return replace(found, corrections=corrected)
+
+    def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
+        """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
+        shape = padded(header.height, header.width, STRIDE_PX).shape(STRIDE_PX)
+        there = ((tile.on(STRIDE_PX), latents.parts[0].symbols) for tile, latents in known)
+        z = spread(there, (spec.COLOUR_COUNT, *shape))
+
+        def guessed(tile: Area) -> Latents:
+            def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
+                return guess_part(self.bundle.tables, index * where, None if number else z[:, *tile.on(STRIDE_PX)])
+
+            return self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+
+        return guessed
+
+    def render(
+        self, header: Header, tiles: Callable[[Area], Latents], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
+        for part, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
+            yield part, rgb
+
+    def render_stack(
+        self, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Latents]], wanted: Area, enhance: bool
+    ) -> Iterator[tuple[Area, U8]]:
+        """Yield areas that make up the wanted one, in pixels, and the RGB (N, h, w, 3) of each."""
+        levels = [self.prior.at_level(header.level) for header in headers]
+        whole, sides = padded(headers[0].height, headers[0].width, STRIDE_PX), (headers[0].tile_px,) * 2
+
+        def blocks_of(tiles: Callable[[Area], Latents]) -> Blocks:
+            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
+
+        stack = [blocks_of(each) for each in tiles]
+        rates = np.full((len(levels), RATE_PLANES, 1, 1), spec.GRID_ZERO, np.uint8)
+        rates[:, : spec.LEVEL_PLANES, 0, 0] = [level.planes for level in levels]
+        height, width = even_sides(wanted, self.window_px, STRIDE_PX)
+        for strip in cut(wanted, (height, wanted.right)):
+            for blocks in stack:
+                blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
+            for part in cut(strip, (height, width)):
+                seen = part.grown(REACH, BLOCK_PX, whole)
+                latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
+                pixels = self.decoded(np.stack(latents), rates)
+                yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
+
+    def decoded(self, latents: F32, rates: U8) -> U8:
+        """Return what decoder.onnx makes of latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
+        pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
+        return pixels
+
+    def latents(self, level: Level, blocks: Blocks, seen: Area, whole: Area) -> F32:
+        """Return the latents (192, h, w) in pixel levels of an area of the whole."""
+        wide = seen.grown(DC_REACH, STRIDE_PX, whole)
+        low = level.dc([blocks.take(wide, grid) for grid in range(1 + DC_LEVELS)])
+        latents = np.empty((spec.COLOUR_COUNT, BANDS, *seen.shape(BLOCK_PX)), np.float32)
+        latents[:, 0] = low[:, *seen.within(wide, BLOCK_PX)]
+        ac = level.dequantise(blocks.take(seen, 1 + DC_LEVELS), 1 + DC_LEVELS)
+        latents[:, 1:] = ac.reshape(spec.COLOUR_COUNT, BANDS - 1, *ac.shape[1:])
+        return latents.reshape(-1, *latents.shape[2:])
+
+    # -- both sides ------------------------------------------------------------------------------------------------
+
+    def predict(self, level: Level, shape: tuple[int, int], code: PartCoder) -> Latents:
+        """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
+        parts: list[Part] = []
+        sides = ((channels, *(side * STRIDE_PX // side_px for side in shape)) for channels, side_px in GRIDS)
+        grids = [np.zeros(side, np.int16) for side in sides]
+        state: list[U8] = []
+        found: I16 = grids[0]
+        dc = np.zeros(0, np.float32)
+        mean: U8 | I16
+        for number, part in enumerate(CODING_ORDER):
+            bases, n = level.bases.take(part.columns), len(part.channels)
+            if number:
+                *state, said = self.networks.run(part.network, *state, level.see(found, part.seen))
+                mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
+                if len(said) > 2 * n:
+                    mean = with_guess(level, number, said, grids[part.grid], dc)
+            else:
+                mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
+            where = part.positions(mean.shape[1:])
+            mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
+            parts.append(code(number, mean, index, where))
+            found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
+            grids[part.grid][part.channels, :, :] += found
+            if number == 0:
+                dc = level.dequantise(found, 0)
+            elif part.luma and part.grid <= DC_LEVELS:
+                dc = wavelet.join(dc, level.dequantise(grids[part.grid], part.grid))
+        return Latents(tuple(parts), tuple(grids))
+
+
+FAMILY = Autoencoder
+
+
+def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
+    """Return the means (n, h, w) of a part of chroma by its number, as a network says them, with what luma of the same
+    grid lets one guess; dc (3, h, w) is the low band there.
+    """
+    part, before, n = CODING_ORDER[number], CODING_ORDER[number - 1], len(CODING_ORDER[number].channels)
+    if before.luma:  # lower frequencies of chroma
+        luma, chroma = (grid[list(channels)] for channels in (before.luma, before.channels))
+        luma_px = values.dequantise(luma, level.steps.take(before.luma_columns))
+        chroma_px = values.dequantise(chroma, level.steps.take(before.columns))
+        slopes = slopes_of_ac(luma_px, chroma_px.reshape(2, *luma_px.shape), level.ridge)
+    else:
+        slopes = slopes_of_dc(dc, level.ridge)
+    steps = level.steps.take(part.luma_columns), level.steps.take(part.columns)
+    return guessed_means(said[:n], said[2 * n :], slopes, grid[list(part.luma)], *steps)
+
+
+class AutoencoderAnalysis:
+    """A picture (H, W, 3) and its latents."""
+
+    def __init__(self, family: Autoencoder, rgb: U8, latents: list[F32]):
+        self._family, self._rgb, self._latents = family, rgb, latents
+
+    def flag(self, level: int) -> bool:
+        """Return False: the family has no flag."""
+        return False
+
+    def code(self, level: int, tile: Area) -> Coded:
+        """Return what is coded of a tile at a level."""
+        at_level = self._family.prior.at_level(level)
+        latents = self._family.quantise(self._latents, at_level, tile)
+        if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
+            plain = self._family.quantise(self._latents, at_level, tile, raising=False)
+            latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
+        return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+
+    def _cost(self, latents: Latents, level: int, tile: Area) -> float:
+        """Return the bits of a tile, and the bits that the squared error of its pixels is worth."""
+        family, shown = self._family, self._rgb[tile.on(1)].astype(np.int32)
+        height, width = shown.shape[:2]
+        header = Header(width, height, level, family.bundle.id, 1 << 20, False, False)
+        squares = 0
+        for part, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
+            squares += int(np.square(rgb - shown[part.on(1)]).sum(dtype=np.int64))
+        price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
+        return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
+
+
+def _grids(low: F32, ac: F32) -> list[F32]:
+    """Return z, details of the DC and AC of the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
+    grids = [ac.reshape(-1, *ac.shape[2:])]
+    for _ in range(DC_LEVELS):
+        low, details = wavelet.split(low)
+        grids.insert(0, details)
+    return [low, *grids]

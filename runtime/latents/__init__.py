@@ -1,0 +1,1 @@
+"""What families share that code latents with means and scales told by networks, in whole numbers."""

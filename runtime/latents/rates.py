@@ -1,0 +1,146 @@
+"""The rate scale: what one level of it makes of steps, scale indexes and what networks see. All of it is integers.
+
+Steps and scale indexes come from the integers of the bundle, between two anchors of the rate scale. Shapes:
+(channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
+"""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.arrays import I16, I32, U8
+from runtime.bundle import Bundle
+from runtime.errors import BundleError
+from runtime.latents import spec
+
+MOST_LOG2_STEP = 1024
+"""Steps are below 2**10 pixel levels: then 32 bits hold a value times a step."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Prior:
+    """The integers of a bundle (prior.npz) that turn symbols into latents and what networks say into scale indexes.
+
+    A family says in what order its columns are. Checked on construction: BundleError says what is wrong.
+    """
+
+    columns: ClassVar[int]
+    """How many there are."""
+
+    log2_step: I16
+    """(levels, columns) quantisation steps, log2 in 1/64 octave of 1/64 pixel level"""
+    scale_base: I16
+    """(levels, columns) scale index where a network says 0, in 1/64"""
+    thresholds: I32
+    """(127,) what a value must reach to be seen as 1, 2, ..., 127"""
+    top_index: int
+    """highest scale index that the tables have"""
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Return the prior of a bundle."""
+        names = [field.name for field in fields(cls) if field.name != "top_index"]
+        return cls(**bundle.arrays(*names), top_index=len(bundle.tables.index_table) - 1)
+
+    def __post_init__(self) -> None:
+        anchors, columns = self.log2_step.shape
+        if columns != self.columns or self.scale_base.shape != self.log2_step.shape:
+            raise unusable(f"log2_step has shape {self.log2_step.shape}, scale_base {self.scale_base.shape}")
+        if not 1 <= anchors <= spec.LEVEL_PLANES:
+            raise unusable(f"{anchors} anchors of the rate scale, 1 to {spec.LEVEL_PLANES} may be")
+        if self.log2_step.min() < 0 or self.log2_step.max() >= MOST_LOG2_STEP:
+            raise unusable(
+                f"log2_step from {self.log2_step.min()} to {self.log2_step.max()}, needs 0 to {MOST_LOG2_STEP - 1}"
+            )
+        if self.thresholds.shape != (127,) or self.thresholds.min() < 1 or falls(self.thresholds):
+            raise unusable("thresholds must be 127 whole numbers from 1 on that do not fall")
+
+    @property
+    def top_level(self) -> int:
+        """The highest level of the rate scale."""
+        return (len(self.log2_step) - 1) * spec.LEVEL_STEPS
+
+    @cached_property
+    def seen(self) -> U8:
+        """(65536,) what networks see of each int16 value, taken as uint16."""
+        positive = np.searchsorted(self.thresholds, np.arange(spec.LARGEST_VALUE + 2), side="right").astype(np.int16)
+        whole = np.concatenate([positive[:-1], -positive[:0:-1]])  # 0 .. 32767, then -32768 .. -1
+        return (whole + spec.GRID_ZERO).astype(np.uint8)
+
+    def rates(self, level: int) -> tuple[I32, I32, U8]:
+        """Return steps, bases and planes of a `Rates` at one level 0 .. top_level."""
+        anchor, fraction = divmod(level, spec.LEVEL_STEPS)
+        planes = np.zeros(spec.LEVEL_PLANES, np.uint8)
+        planes[anchor] = spec.LEVEL_STEPS - fraction
+        if fraction:
+            planes[anchor + 1] = fraction
+        planes += np.uint8(spec.GRID_ZERO)
+        return exp2(self.between(self.log2_step, level)), self.between(self.scale_base, level), planes
+
+    def between(self, rows: NDArray[np.integer], level: int) -> I32:
+        """Return the row of an array (levels, ...) at one level."""
+        anchor, fraction = divmod(level, spec.LEVEL_STEPS)
+        low, high = (rows[min(row, len(rows) - 1)].astype(np.int32) for row in (anchor, anchor + 1))
+        found: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
+        return found // spec.LEVEL_STEPS
+
+
+@dataclass(frozen=True)
+class Rates:
+    """A prior at one level of the rate scale."""
+
+    prior: Prior
+    steps: I32
+    """(columns,) in 1/64 pixel level"""
+    bases: I32
+    """(columns,) in 1/64 index"""
+    planes: U8
+    """(LEVEL_PLANES,) values of the constant planes"""
+
+    def index_unsaid(self, bases: I32, shape: tuple[int, int]) -> U8:
+        """Return the scale indexes (n, h, w) of channels with bases (n,) that no network says anything of."""
+        whole = np.clip(bases >> spec.INDEX_BITS, 0, self.prior.top_index).astype(np.uint8)
+        return np.broadcast_to(whole[:, None, None], (len(bases), *shape))
+
+    def index_said(self, bases: I32, said: U8, less: I16 | None = None) -> U8:
+        """Return the scale indexes (n, h, w) of channels with bases (n,), from what a network says of their scales,
+        less so many eighths of an octave (h, w).
+        """
+        # (base + 32 * scale) >> 6 is half of base / 32 + scale, rounded down; INDEX_UNIT is 32
+        halves = (bases >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO
+        index = np.add(said, halves.astype(np.int16)[:, None, None], dtype=np.int16)
+        if less is not None:
+            index -= less
+        index >>= np.int16(1)
+        return np.clip(index, 0, self.prior.top_index, out=index).astype(np.uint8)
+
+    def see(self, values: I16, channels: int) -> U8:
+        """Return what a network sees of values (n, h, w): them, the level planes as far as there is room in so many
+        channels, and zero points in spare ones.
+        """
+        n, h, w = values.shape
+        seen = np.full((channels, h, w), spec.GRID_ZERO, np.uint8)
+        np.take(self.prior.seen, values.view(np.uint16), out=seen[:n])
+        planes = seen[n : n + spec.LEVEL_PLANES]
+        planes[:] = self.planes[: len(planes), None, None]
+        return seen
+
+
+def exp2(log2: I32) -> I32:
+    """Return 2 ** (log2 / 64), rounded, at least 1."""
+    mantissa = np.array(spec.EXP2, np.int64)[log2 % spec.STEP_FRACTION]
+    scaled = np.left_shift(mantissa, np.maximum(log2 // spec.STEP_FRACTION, 0))
+    return np.maximum((scaled + (1 << 13)) >> 14, 1).astype(np.int32)
+
+
+def falls(rows: NDArray[np.integer]) -> bool:
+    """Return whether any number is less than the one before it in its row."""
+    return bool((np.diff(rows.astype(np.int64)) < 0).any())
+
+
+def unusable(what: str) -> BundleError:
+    """Return the error for arrays that break a rule."""
+    return BundleError(f"prior.npz of the bundle cannot be used: {what}; export the bundle anew")
