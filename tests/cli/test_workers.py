@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from runtime.workers import results
 
-from runtime import workers
+from runtime.cli import workers
+from runtime.cli.workers import results
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
