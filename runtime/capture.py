@@ -76,7 +76,7 @@ def capture(args: argparse.Namespace) -> int:
     threads = thread_count(args.threads)
     if str(args.output) == "-" or args.output.is_file():
         raise InputError(f"-o {args.output} is no folder; give one, as each picture is a file of its own")
-    from runtime.codec import Codec
+    from runtime.codec import Codec, encoder
 
     codec = Codec(args.bundle, threads=threads)
     taken = written = 0
@@ -90,7 +90,7 @@ def capture(args: argparse.Namespace) -> int:
             for note in set(shot.notes) - told:
                 complain(f"{name}: {note}; later ones will not be told of")
             told |= set(shot.notes)
-            at_level = codec.encoder(shot.pixels, shot.metadata)
+            at_level = encoder(codec, shot.pixels, shot.metadata)
             if budget is None:
                 data: bytes | None = at_level(codec.bundle.level(quality))
             else:

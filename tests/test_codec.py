@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime import container, spec
-from runtime.codec import Codec
+from runtime.codec import Codec, encoder
 from runtime.errors import BundleError, InputError, StreamError
 from runtime.pictures.read import read
 
@@ -238,7 +238,7 @@ def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.nda
 
 def test_one_analysis_serves_all_levels(codec: Codec, photo: np.ndarray) -> None:
     """A level must leave nothing behind that changes the next."""
-    at_level = codec.encoder(photo)
+    at_level = encoder(codec, photo)
     again = [at_level(codec.bundle.level(quality)) for quality in (90, 10, 50)]
     assert again == [codec.encode(photo, quality) for quality in (90, 10, 50)]
 
