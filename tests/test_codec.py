@@ -16,6 +16,12 @@ PROJECT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
+def codec(tiny: Codec) -> Codec:
+    """Weights that training does not change."""
+    return tiny
+
+
+@pytest.fixture(scope="module")
 def cam() -> np.ndarray:
     """A part of a photograph, RGB (256, 384, 3)."""
     return np.ascontiguousarray(read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
@@ -49,8 +55,9 @@ def test_quality_buys_psnr_with_bytes(codec: Codec, photo: np.ndarray) -> None:
     assert all(len(a) < len(b) for a, b in zip(streams_, streams_[1:], strict=False))
 
 
-def test_many_tiles_decode_nearly_like_one(codec: Codec, cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each tile is coded without what others would tell; the wavelet goes on across them all the same."""
+def test_many_tiles_decode_nearly_like_one(cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each tile is coded without what others would tell trained networks; the wavelet goes on across them."""
+    codec = Codec(threads=1)
     whole = codec.encode(cam, 60)
     monkeypatch.setattr("runtime.codec.TILE_PX", 64)
     tiled = codec.encode(cam, 60)
@@ -66,7 +73,7 @@ def test_many_tiles_decode_nearly_like_one(codec: Codec, cam: np.ndarray, monkey
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
 def test_windows_change_no_byte_and_no_pixel(codec: Codec, photo: np.ndarray, tile_px: int, subsampling: str) -> None:
     data = codec.encode(photo, 60, subsampling=subsampling)
-    small = Codec(threads=1, tile_px=tile_px)
+    small = Codec(codec.bundle.folder, threads=1, tile_px=tile_px)
     assert small.encode(photo, 60, subsampling=subsampling) == data
     assert np.array_equal(small.decode(data), codec.decode(data))
 
@@ -79,7 +86,7 @@ def test_windows_and_tiles_of_any_size_go_together(
         height, width = int(random.integers(1, 150)), int(random.integers(1, 203))
         picture = photo[-height:, -width:]
         monkeypatch.setattr("runtime.codec.TILE_PX", int(2 ** random.integers(6, 8)))
-        windowed = Codec(threads=1, tile_px=int(64 * random.integers(1, 4)))
+        windowed = Codec(codec.bundle.folder, threads=1, tile_px=int(64 * random.integers(1, 4)))
         subsampling = str(random.choice(spec.SUBSAMPLING))
         data = codec.encode(picture, 40, subsampling=subsampling)
         assert windowed.encode(picture, 40, subsampling=subsampling) == data
@@ -91,7 +98,7 @@ def test_a_picture_wider_than_a_tile_has_two_and_no_seam_of_windows(codec: Codec
     data = codec.encode(wide, 60)
     _, sections = container.unpack(data)
     assert len(container.unpack_tiles(sections[container.LATENTS], 2, 3)) == 2
-    small, decoded = Codec(threads=1, tile_px=64), codec.decode(data)
+    small, decoded = Codec(codec.bundle.folder, threads=1, tile_px=64), codec.decode(data)
     assert small.encode(wide, 60) == data and np.array_equal(small.decode(data), decoded)
     assert np.array_equal(small.decode(data, (1000, 3, 50, 20)), decoded[3:23, 1000:1050])
 
