@@ -10,6 +10,7 @@ import itertools
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -233,7 +234,9 @@ def convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     return y.reshape(-1, height, width)
 
 
-def qlinear_conv(x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero, bias) -> np.ndarray:
+def qlinear_conv(
+    x: Any, x_scale: Any, x_zero: Any, weight: Any, w_scale: Any, w_zero: Any, y_scale: Any, y_zero: Any, bias: Any
+) -> np.ndarray:
     """7. QLinearConv; its scales are float32."""
     need(not w_zero.any(), "the zero point of a weight is not 0")
     acc = convolve(x - float(x_zero), weight, bias).astype(np.float32)
@@ -253,12 +256,12 @@ def space_to_depth(x: np.ndarray, side: int) -> np.ndarray:
     return x.reshape(c, height, side, width, side).transpose(0, 2, 4, 1, 3).reshape(-1, height, width)
 
 
-def qlinear_conv_last(x, *parameters) -> np.ndarray:
+def qlinear_conv_last(x: Any, *parameters: Any) -> np.ndarray:
     """7. The same with channels last."""
     return qlinear_conv(x[0].transpose(2, 0, 1), *parameters).transpose(1, 2, 0)[None]
 
 
-def reshape(x, shape) -> np.ndarray:
+def reshape(x: Any, shape: Any) -> np.ndarray:
     """7. Reshape; 0 keeps a side, -1 takes what is left."""
     return x.reshape([side or x.shape[axis] for axis, side in enumerate(shape.tolist())])
 
