@@ -8,7 +8,7 @@ import bisect
 import hashlib
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def need(condition: object, reason: str) -> None:
 class Cursor:
     """Bytes read from front to back; `log` keeps (offset, bytes, field) of all that is taken."""
 
-    def __init__(self, data: bytes, log: list | None = None, base: int = 0) -> None:
+    def __init__(self, data: bytes, log: list[Any] | None = None, base: int = 0) -> None:
         self.data, self.log, self.base, self.at = data, [] if log is None else log, base, 0
 
     def take(self, count: int, field: str) -> bytes:
@@ -266,7 +266,7 @@ def reshape(x: Any, shape: Any) -> np.ndarray:
     return x.reshape([side or x.shape[axis] for axis, side in enumerate(shape.tolist())])
 
 
-OPERATORS = {  # arguments in the order of the node's inputs, then attributes
+OPERATORS: dict[str, Callable[..., Any]] = {  # arguments in the order of the node's inputs, then attributes
     "QLinearConv": lambda *inputs, channels_last=0, **_: (
         qlinear_conv_last(*inputs) if channels_last else qlinear_conv(inputs[0][0], *inputs[1:])[None]
     ),
@@ -295,7 +295,12 @@ WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-4, 5)])
 
 
 def read_tile(
-    stream: TileStream, bundle: Path, prior: dict[str, np.ndarray], level: int, grid: tuple[int, int], symbols: list
+    stream: TileStream,
+    bundle: Path,
+    prior: dict[str, np.ndarray],
+    level: int,
+    grid: tuple[int, int],
+    symbols: list[np.ndarray],
 ) -> Iterator[tuple[int, np.ndarray]]:
     """6. Values of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
     base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
@@ -341,8 +346,8 @@ def dequantise(values: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 def lift(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """7. The pass down each column, in float32."""
-    for step, k in enumerate((1817, 3616, -217, -6497)):
-        k = np.float32(k) / np.float32(4096)
+    for step, fraction in enumerate((1817, 3616, -217, -6497)):
+        k = np.float32(fraction) / np.float32(4096)
         if step % 2 == 0:
             p = p - k * (np.concatenate([q[:1], q[:-1]]) + q)
         else:
@@ -402,7 +407,7 @@ def find_bundle(weights: Path, bundle_id: bytes) -> Path:
 def decode(
     data: bytes,
     weights: Path = WEIGHTS,
-    log: list | None = None,
+    log: list[Any] | None = None,
     symbols: list[np.ndarray] | None = None,
     enhance: bool = False,
 ) -> np.ndarray:

@@ -171,7 +171,7 @@ def test_a_camera_that_drops_is_opened_again_and_again(cameras: list[Camera], tm
     assert run("--source", "rtsp://cam/1", "--every", "1ms", "--count", 2, "-o", tmp_path) == 0
     err = capfd.readouterr().err.splitlines()
     drops = [line for line in err if "gives no pictures" in line]
-    waits = [re.search(r"again in (\S+) s", line)[1] for line in drops]
+    waits = [found[1] for line in drops if (found := re.search(r"again in (\S+) s", line))]
     assert waits == ["0.001", "0.002", "0.002"], "the wait doubles up to its limit"
     assert sum("is back after" in line for line in err) == 1
     assert len(names(tmp_path)) == 2 and all(camera.released for camera in cameras)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,9 @@ def test_what_is_of_a_wrong_type_is_told_of(codec: Codec) -> None:
     for region in ((0, 0, 8), (0.0, 0, 8, 8), "0,0,8,8", 5):
         with pytest.raises(InputError, match="four whole numbers"):
             codec.decode(data, region)  # type: ignore[arg-type]
-    assert np.array_equal(codec.decode(bytearray(data)), codec.decode(memoryview(data)))
+    others: list[Any] = [bytearray(data), memoryview(data)]
+    for other in others:
+        assert np.array_equal(codec.decode(other), codec.decode(data))
 
 
 @pytest.mark.parametrize("region", [(0, 0, 0, 5), (200, 0, 4, 1), (-1, 0, 5, 5), (0, 149, 1, 2), (300, 300, 1, 1)])

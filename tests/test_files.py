@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a path, bytes or a binary file, not int"):
         files.imread(5)  # type: ignore[call-overload]
     with pytest.raises(InputError, match="mode 'rb'"):
-        files.imread(StringIO("text"))  # type: ignore[call-overload]
+        files.imread(StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="^the picture "):
         files.imread(b"no picture")
     (tmp_path / "cam.jpg").write_bytes(b"no picture")

@@ -1,6 +1,7 @@
 """Streams of a wanted size or PSNR: never above, nearly at it, and honest about what cannot be."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,6 +189,6 @@ def test_the_codec_takes_targets_itself(codec: Codec, photo: np.ndarray) -> None
         {"target_psnr": float("nan")},
     ],
 )
-def test_the_codec_refuses_senseless_targets(options: dict[str, object], codec: Codec, photo: np.ndarray) -> None:
+def test_the_codec_refuses_senseless_targets(options: dict[str, Any], codec: Codec, photo: np.ndarray) -> None:
     with pytest.raises(InputError, match="target"):
         codec.encode(photo, **options)

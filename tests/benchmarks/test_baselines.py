@@ -50,10 +50,10 @@ def test_a_peer_s_name_is_its_key(peer: Any) -> None:
 
 
 def test_a_peer_that_is_absent_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("benchmarks.baselines.importlib.util.find_spec", lambda name: None)
     assert baselines.why_absent("jxl") == "no jxl: install imagecodecs"
     assert not baselines.is_available("jpeg2000")
-    monkeypatch.setattr(baselines.features, "check", lambda feature: False)
+    monkeypatch.setattr("benchmarks.baselines.features.check", lambda feature: False)
     assert baselines.why_absent("avif") == "no avif: this Pillow was built without it"
 
 

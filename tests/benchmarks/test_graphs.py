@@ -41,7 +41,7 @@ def test_an_operator_that_our_graphs_do_not_have_is_refused_not_left_uncounted()
 
 
 def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {name: [] for name in NAMES}
+    found: dict[str, list[Any]] = {name: [] for name in NAMES}
     run = codec.networks.run
 
     def watched(name: str, *inputs: Any) -> Any:

@@ -44,7 +44,8 @@ def folder(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -
 
 def run(images: Path, out: Path, *options: Any, codec: Any = None) -> Any:
     argv = ["--images", str(images), "--out", str(out), *options]
-    return rate_distortion.main(argv, codec or StandIn())
+    coder: Any = codec or StandIn()
+    return rate_distortion.main(argv, coder)
 
 
 def read(path: Path) -> Any:
@@ -102,7 +103,7 @@ def test_the_bundle_id_is_read_from_a_files_header() -> None:
 def test_a_peer_that_pillow_lacks_is_left_out_with_a_note(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(baselines.features, "check", lambda feature: feature != "webp")
+    monkeypatch.setattr("benchmarks.baselines.features.check", lambda feature: feature != "webp")
     assert run(folder, tmp_path / "out", "--peers", "webp", "--qualities", "50,75") == 0
     assert "no webp: this Pillow was built without it" in capsys.readouterr().out
 

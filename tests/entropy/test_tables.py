@@ -11,9 +11,9 @@ from runtime.errors import BundleError
 GOLDEN_CRC = 3497255550
 
 
-def small(**changes: Any) -> Any:
+def small(**changes: np.ndarray) -> Any:
     """Table 0: -1, 0, 1, ESCAPE. Table 1: 0, ESCAPE. Scale index 3 sends two low bits raw."""
-    arrays = {
+    arrays: dict[str, Any] = {
         "frequencies": np.array([[4096, 8192, 2048, 2048], [16000, 384, 0, 0]], np.uint16),
         "radius": np.array([1, 0], np.uint8),
         "index_table": np.array([0, 0, 1, 0], np.uint8),
@@ -70,9 +70,9 @@ def test_the_golden_starts_of_the_test_tables_do_not_change() -> None:
     [
         ({"frequencies": np.full((2, 4), 4096, np.int32)}, "unsigned"),
         ({"frequencies": np.full(8, 4096, np.uint16)}, "dimensions"),
-        ({"frequencies": np.uint16([[4096, 8192, 2048, 2047], [16000, 384, 0, 0]])}, "16384"),
-        ({"frequencies": np.uint16([[4096, 8192, 0, 4096], [16000, 384, 0, 0]])}, "in use"),
-        ({"frequencies": np.uint16([[4096, 8192, 2048, 2048], [16000, 383, 1, 0]])}, "in use"),
+        ({"frequencies": np.array([[4096, 8192, 2048, 2047], [16000, 384, 0, 0]], np.uint16)}, "16384"),
+        ({"frequencies": np.array([[4096, 8192, 0, 4096], [16000, 384, 0, 0]], np.uint16)}, "in use"),
+        ({"frequencies": np.array([[4096, 8192, 2048, 2048], [16000, 383, 1, 0]], np.uint16)}, "in use"),
         ({"radius": np.array([2, 0], np.uint8)}, "columns"),
         ({"radius": np.array([256, 0], np.uint16)}, "above 255"),
         ({"radius": np.array([1], np.uint8)}, "radii"),

@@ -90,7 +90,7 @@ def test_a_sum_of_one_scale_is_cut_to_8_bits() -> None:
 )
 def test_what_has_no_twin_is_refused_by_name(node: Any, reason: str) -> None:
     constants = CONVOLUTION | {"zero_1": np.uint8(1)}
-    first = ("QLinearConv", CONVOLVE, "z", {})
+    first: Any = ("QLinearConv", CONVOLVE, "z", {})
     with pytest.raises(BundleError, match=reason):
         float_twin(model_of(first, node, constants=constants))
 

@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +83,12 @@ def test_only_networks_that_need_not_be_exact_leave_the_cpu(
     twin_codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved, made = [], Networks._on_other
-    monkeypatch.setattr(
-        Networks, "_on_other", lambda self, path, to: (moved.append(path.stem), made(self, path, to))[1]
-    )
+
+    def noted(self: Networks, path: Path, to: Provider) -> Any:
+        moved.append(path.stem)
+        return made(self, path, to)
+
+    monkeypatch.setattr(Networks, "_on_other", noted)
     twin_codec.decode(twin_codec.encode(photo, 30))
     assert moved == ["synthesis"]
 
