@@ -97,7 +97,7 @@ def imwrite(
     if path.suffix.lower() == SUFFIX:
         pixels, kept = fitted(picture, given, notes)
         data = shared_codec(bundle).encode(pixels, quality, kept, **options)
-    elif unknown := ["bundle"] * (bundle is not None) + list(options):
+    elif unknown := [name for name, value in {"quality": quality, "bundle": bundle, **options}.items() if value]:
         raise InputError(f"{path}: {', '.join(unknown)} can be given for .gar files alone")
     else:
         pixels, kept = fitted(picture, given, notes)

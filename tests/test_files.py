@@ -97,6 +97,7 @@ def test_targets_and_quality_are_those_of_the_codec(photo: np.ndarray, codec: Co
         ("cam.gar", {"exif": 5}, "exif is of type int; give bytes"),
         ("cam.gar", {"metadata": {EXIF: b"II*\0"}, "exif": [1]}, "exif is of type list"),
         ("cam.gar", {"metadata": {99: b"x"}}, r"metadata of kinds \{99\}"),
+        ("cam.jpg", {"quality": 40}, "quality can be given for .gar files alone"),
         ("cam.png", {"target_size": 3000, "bundle": "lite"}, "bundle, target_size can be given for .gar files alone"),
     ],
 )
