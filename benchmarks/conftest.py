@@ -35,7 +35,7 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
 
 @pytest.fixture(scope="session")
 def picture(pytestconfig: pytest.Config) -> Pixels:
-    """The picture of all benchmarks, (H, W, 3) uint8 RGB."""
+    """Return the picture of all benchmarks, (H, W, 3) uint8 RGB."""
     path = pytestconfig.getoption("--bench-picture")
     return load(path) if path else made_picture()
 
@@ -83,7 +83,7 @@ def setting_of(contender: Contender) -> float:
 
 @pytest.fixture(scope="session")
 def picture_file(picture: Pixels, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The picture as a PNG."""
+    """Return the picture as a PNG."""
     path = tmp_path_factory.mktemp("picture") / "picture.png"
     Image.fromarray(picture).save(path)
     return path

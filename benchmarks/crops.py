@@ -1,4 +1,6 @@
-"""What the eye sees: crops of pictures at equal bytes, side by side: python -m benchmarks.crops PICTURE... -o OUT
+"""What the eye sees: crops of pictures at equal bytes, side by side.
+
+    python -m benchmarks.crops PICTURE... -o OUT
 
 A sheet has a row for each picture and rate: the original, each peer with at least our bytes, and ours. OUT is one
 sheet, or a folder for a sheet a picture. The crop is the busiest place unless --at names another.

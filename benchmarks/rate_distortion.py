@@ -1,4 +1,6 @@
-"""Rate-distortion on real files: python -m benchmarks.rate_distortion --images DIR --out OUT
+"""Rate-distortion on real files.
+
+    python -m benchmarks.rate_distortion --images DIR --out OUT
 
 Every picture goes through our codec at each quality, and through each peer at the peer's own
 settings (baselines.py), in one process. OUT receives images.tsv (a row a picture, codec and

@@ -1,4 +1,6 @@
-"""All that can be measured on a machine, in one go: python -m benchmarks.report --images DIR --out OUT
+"""All that can be measured on a machine, in one go.
+
+    python -m benchmarks.report --images DIR --out OUT
 
 OUT receives report.md with every table and plot, and the numbers behind them as TSV: rate and distortion on real
 files, speed at equal quality, where the time goes, cold starts, memory, throughput. Times are medians of interleaved

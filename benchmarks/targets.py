@@ -1,4 +1,6 @@
-"""How near --target-size and --target-psnr come: python -m benchmarks.targets --images DIR
+"""How near --target-size and --target-psnr come.
+
+    python -m benchmarks.targets --images DIR
 
 A size is aimed at as bits a pixel, so that it asks the same of pictures of any size. A miss is how far below it a file
 ends, in percent, never above; of a PSNR it is the distance in dB. Prints tables in Markdown, and keeps a row for each

@@ -27,7 +27,7 @@ COARSE_GRIDS = 1 + spec.LEVELS - FINE_LEVELS
 
 @pytest.fixture(scope="module")
 def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
-    """What each stage hands to the next, for the benchmark picture taken for one tile."""
+    """Return what each stage hands to the next, for the benchmark picture taken for one tile."""
     data = codec.encode(picture, QUALITY)
     header, sections = container.unpack(data)
     family = codec.family
@@ -150,7 +150,7 @@ def alike(found: Latents, expected: Latents) -> bool:
 
 @pytest.fixture(scope="module")
 def disc(picture: Pixels) -> npt.NDArray[np.uint8]:
-    """A disc with a soft edge, (H, W) uint8: the usual shape of an alpha plane."""
+    """Return a disc with a soft edge, (H, W) uint8: the usual shape of an alpha plane."""
     height, width = picture.shape[:2]
     y, x = np.ogrid[:height, :width]
     distance_px = np.hypot(y - height / 2, x - width / 2)

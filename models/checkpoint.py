@@ -16,18 +16,18 @@ SMALL = 4096
 
 
 def save(path: str | Path, model: Codec, **extra: Any) -> None:
-    """Writes the model and whatever a training run needs to go on, atomically."""
+    """Write the model and whatever a training run needs to go on, atomically."""
     _write(path, _config(model) | {"model": model.state_dict(), **extra})
 
 
 def save_slim(path: str | Path, model: Codec, provenance: dict[str, Any]) -> None:
-    """Writes the weights alone, large tensors in bf16: enough to resume training from, not its optimiser."""
+    """Write the weights alone, large tensors in bf16: enough to resume training from, not its optimiser."""
     slim = {k: v.bfloat16() if v.numel() >= SMALL else v for k, v in model.state_dict().items()}
     _write(path, _config(model) | {"model": slim, "provenance": provenance})
 
 
 def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, Any]]:
-    """The model (in float32, mode "float") and everything else that was saved with it."""
+    """Return the model (in float32, mode "float") and everything else that was saved with it."""
     state = torch.load(path, map_location=map_location, weights_only=True)
     module = family(state.pop("family", DEFAULT))
     model = module.Codec(module.Config(**state["config"]))
@@ -36,12 +36,12 @@ def load(path: str | Path, map_location: str = "cpu") -> tuple[Codec, dict[str, 
 
 
 def family_name(path: str | Path) -> str:
-    """The name of the family of a checkpoint's model."""
+    """Return the name of the family of a checkpoint's model."""
     return str(torch.load(path, map_location="cpu", weights_only=True, mmap=True).get("family", DEFAULT))
 
 
 def grown(model: Codec, config: Any) -> Codec:
-    """The model with another synthesis net, which starts anew, or with more blocks, which change nothing at first.
+    """Return the model with another synthesis net, which starts anew, or more blocks, which change nothing at first.
 
     Raises ValueError where the configuration differs in more than that.
     """

@@ -56,5 +56,5 @@ class Crops:
         return torch.from_numpy(np.stack(out)).to(self.device, non_blocking=True)
 
     def take(self, count: int) -> Iterator[Tensor]:
-        """The next batches."""
+        """Yield the next batches."""
         return (next(self) for _ in range(count))

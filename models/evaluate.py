@@ -80,7 +80,7 @@ def live_share(model: Codec, images: list[np.ndarray], device: str = "cpu") -> d
 
 
 def contributions(model: Codec, images: list[np.ndarray], level: float, device: str = "cpu") -> dict[str, float]:
-    """What each part that may be left out is worth in dB: PSNR lost without, plus 10 lg of the growth in rate."""
+    """Return the worth in dB of each part that may be left out: PSNR lost without, plus 10 lg of the growth in rate."""
     bpp, db = rate_distortion(model, images, level, device=device)
     worth = {}
     for name in model.left_out:

@@ -203,7 +203,7 @@ class Codec(nn.Module):
     # -- the rate scale ----------------------------------------------------------------------------------------------
 
     def lambdas(self) -> Tensor:
-        """The Lagrangian of each level anchor, (levels,), for loss = bits/px + lambda * MSE in squared pixel levels."""
+        """Return lambda of each level anchor, (levels,), for loss = bits/px + lambda * MSE in squared pixel levels."""
         c = self.config
         return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
 
@@ -243,7 +243,7 @@ class Codec(nn.Module):
         return each, {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        """The synthesis net in its own phase, all other networks in the others; there is none where it has no net."""
+        """Return the synthesis net, which there may not be, in its own phase, and all other networks in the others."""
         if phase == "synthesis":
             return [self.synthesis] if self.synthesis is not None else []
         networks = [part for name, part in self.named_children() if name != "synthesis"]
@@ -256,12 +256,12 @@ class Codec(nn.Module):
             self.restore(x_hat, planes)
 
     def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
-        """What a decoder shows of pictures, and bits in all."""
+        """Return what a decoder shows of pictures, and bits in all."""
         x_hat, bits, _, planes = self(x, torch.full((len(x),), level, device=x.device), off)
         return x_hat if "synthesis" in off else self.restore(x_hat, planes), bits.sum()
 
     def report_levels(self) -> list[float]:
-        """The ends and the middle of the rate scale."""
+        """Return the ends and the middle of the rate scale."""
         return [0.0, (self.levels - 1) / 2, self.levels - 1.0]
 
     # -- coding --------------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ class Codec(nn.Module):
         return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))
 
     def split(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """z (B, 12, H/64, W/64) and the packed details (B, 36, H/2^(l+1), W/2^(l+1)) of levels 1 to 5."""
+        """Return z (B, 12, H/64, W/64) and the packed details (B, 36, H/2^(l+1), W/2^(l+1)) of levels 1 to 5."""
         low, packed = wavelet.to_colours(x), []
         for _ in range(LEVELS):
             low, details = wavelet.split_2d(low)
@@ -383,7 +383,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def start_from_pictures(self, pictures: list[Tensor]) -> None:
-        """Sets the scales to the coefficients' deviations on pictures (1, 3, H, W)."""
+        """Set the scales to the coefficients' deviations on pictures (1, 3, H, W)."""
         squares = [torch.zeros(LEVELS, 9), torch.zeros(Z)]
         for x in pictures:
             z, packed = self.split(x)
@@ -400,7 +400,7 @@ def luma_and_chroma(packed: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def half(luma: Tensor, phases: tuple[int, int]) -> Tensor:
-    """The phases (B, 6, h, w) of luma details (B, 3, 4, h, w) that make one half of the checkerboard."""
+    """Return the phases (B, 6, h, w) of luma details (B, 3, 4, h, w) that make one half of the checkerboard."""
     return luma[:, :, list(phases)].flatten(1, 2)
 
 

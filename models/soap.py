@@ -76,23 +76,23 @@ class Soap(torch.optim.Optimizer):
 
 
 def folded(x: Tensor) -> Tensor:
-    """A convolution weight as (out, in, rows x columns); other tensors as they are."""
+    """Return a convolution weight as (out, in, rows x columns); other tensors as they are."""
     return x.contiguous().flatten(2) if x.ndim == 4 else x
 
 
 def sides(x: Tensor) -> list[int]:
-    """The sides of a folded weight that get a basis."""
+    """Return the sides of a folded weight that get a basis."""
     return [i for i, n in enumerate(x.shape) if 1 < n <= LARGEST_SIDE] if x.ndim == 3 else []
 
 
 def gram(x: Tensor, side: int) -> Tensor:
-    """The covariance of a tensor's slices along a side, (n, n)."""
+    """Return the covariance of a tensor's slices along a side, (n, n)."""
     rows = x.movedim(side, 0).flatten(1)
     return rows @ rows.T
 
 
 def rotate(x: Tensor, bases: dict[int, Tensor], back: bool = False) -> Tensor:
-    """x in the coordinates of the bases, or back from them."""
+    """Return x in the coordinates of the bases, or back from them."""
     for side, basis in bases.items():
         x = torch.tensordot(x, basis, dims=([side], [1 if back else 0])).movedim(-1, side)
     return x

@@ -40,7 +40,7 @@ def split(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 
 def join(low: Tensor, high: Tensor, axis: int) -> Tensor:
-    """The inverse of split."""
+    """Join what split gave: its inverse."""
     low, high = low / NORM, high * NORM
     low = low - DELTA * (high + _previous(high, axis))
     high = high - GAMMA * (low + _next(low, axis))
@@ -60,7 +60,7 @@ def split_2d(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def join_2d(low: Tensor, details: Tensor) -> Tensor:
-    """The inverse of split_2d."""
+    """Join what split_2d gave: its inverse."""
     low_high, high_low, high_high = details.unflatten(1, (3, 3)).unbind(2)
     return join(join(low, low_high, 2), join(high_low, high_high, 2), 3)
 
@@ -71,7 +71,7 @@ def to_colours(pixels: Tensor) -> Tensor:
 
 
 def from_colours(signals: Tensor) -> Tensor:
-    """The inverse of to_colours, unclamped."""
+    """Return RGB, unclamped: the inverse of to_colours."""
     return torch.einsum("oc,bohw->bchw", _matrix(signals.device), signals) + 128
 
 

@@ -126,7 +126,7 @@ def capture(settings: Settings) -> int:
     output, budget = settings.output, None if settings.budget_bytes is None else Budget(settings.budget_bytes)
     if str(output) == "-" or output.is_file():
         raise InputError(f"-o {output} is not a folder; give one, as each picture is a file of its own")
-    from runtime.codec import Codec
+    from runtime.codec import Codec, encoder
 
     codec = Codec(settings.bundle, threads=settings.threads)
     taken = written = 0
@@ -140,7 +140,7 @@ def capture(settings: Settings) -> int:
             for note in set(shot.notes) - told:
                 complain(f"{name}: {note}; later ones are not reported")
             told |= set(shot.notes)
-            at_level = codec.encoder(shot.pixels, shot.metadata)
+            at_level = encoder(codec, shot.pixels, shot.metadata)
             if budget is None:
                 data: bytes | None = at_level(codec.bundle.level(settings.quality))
             else:

@@ -35,6 +35,9 @@ WINDOW_PX = 1024
 
 AUTO = spec.SUBSAMPLING[0]
 
+QUALITY = 75
+"""Of pictures for which none is asked."""
+
 Pixels = U8
 
 
@@ -72,21 +75,37 @@ class Codec:
     def encode(
         self,
         pixels: Pixels,
-        quality: float = 75,
+        quality: float | None = None,
         metadata: Mapping[int, bytes] | None = None,
         subsampling: str = AUTO,
+        *,
+        target_size: int | str | None = None,
+        target_bpp: float | None = None,
+        target_psnr: float | None = None,
         **options: Any,
     ) -> bytes:
         """Return the .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
-        `quality` runs from 1 to 100 and gives, up to about 90, the PSNR of a JPEG of that quality. `metadata` holds the
-        payloads of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4", "4:2:0", which leaves
-        out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly see them. Further
-        options are those of the bundle's family. Raises InputError.
-        """
-        return self.encoder(pixels, metadata, subsampling, **options)(self.bundle.level(quality))
+        `quality` runs from 1 to 100 (default 75) and gives, up to about 90, the PSNR of a JPEG of that quality. In its
+        place there may be one target, for which several qualities are tried: `target_size`, the most bytes of the whole
+        stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, met
+        as nearly as levels allow.
 
-    def encoder(
+        `metadata` holds the payloads of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4",
+        "4:2:0", which leaves out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly
+        see them. Further options are those of the bundle's family.
+
+        Raises InputError for a picture or an option that cannot be used, and for a target that cannot be met.
+        """
+        from runtime import search  # which encodes through this module
+
+        target = search.parse(target_size, target_bpp, target_psnr, quality)
+        if target is not None:
+            return search.encode(self, pixels, target, metadata, subsampling, **options)
+        level = self.bundle.level(QUALITY if quality is None else quality)
+        return self._encoder(pixels, metadata, subsampling, **options)(level)
+
+    def _encoder(
         self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, subsampling: str = AUTO, **options: Any
     ) -> Callable[[int], bytes]:
         """Return a function of the level byte that gives the picture's stream; what no level changes is done once."""
@@ -156,7 +175,7 @@ class Codec:
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InputError(f"decode takes the bytes of a .gar file, not {type(data).__name__}; read the file first")
         header, sections = container.unpack(bytes(data), max_pixels)
-        codec = self.suited(header)
+        codec = self._suited(header)
         tiles = tiles_of(codec, header)
         layers = container.unpack_tiles(sections[LATENTS], len(tiles), len(codec.family.layer_ends(header)))
         chunks = dict(zip(tiles, layers, strict=True))
@@ -167,7 +186,7 @@ class Codec:
 
         return codec, header, read, opacity
 
-    def suited(self, header: Header) -> "Codec":
+    def _suited(self, header: Header) -> "Codec":
         """Return this codec, or that of the shipped bundle which a stream names.
 
         Raises StreamError where none can decode the stream.
@@ -205,6 +224,11 @@ class Codec:
                 f"bundle {self.bundle.name} has no option {', '.join(sorted(unknown))}; its options: {known}"
             )
         return asked
+
+
+# -- for the modules around this one -----------------------------------------------------------------------------------
+
+encoder, suited = Codec._encoder, Codec._suited
 
 
 # -- tiles -------------------------------------------------------------------------------------------------------------

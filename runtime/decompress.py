@@ -97,6 +97,7 @@ def prepare(settings: Settings) -> Work:
     """Return what decompresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
     from runtime import container, incomplete
+    from runtime.codec import suited
     from runtime.pictures import metadata, write
 
     codec = open_codec(settings.batch, settings.enhance)
@@ -125,7 +126,7 @@ def prepare(settings: Settings) -> Work:
                 picture = codec.decode(data, region, max_pixels)
             ms = 1e3 * (time.perf_counter() - start)
             damaged = bool(notes)
-            bundle = codec.suited(header).bundle if codec.enhance else None
+            bundle = suited(codec, header).bundle if codec.enhance else None
             if bundle and not bundle.has_synthesis:
                 notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
         except StreamError as error:

@@ -3,37 +3,108 @@
 A Codec costs its sessions, so these share one; who wants other weights or threads makes a Codec.
 """
 
+import os
+import warnings
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runtime import channels, container
+from runtime.arrays import U8
 from runtime.atomic import write_whole
-from runtime.codec import Codec
-from runtime.container import MAGIC
+from runtime.errors import InputError
+from runtime.pictures import metadata as fits
 from runtime.pictures import read, write
 
-Pixels = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from runtime.codec import Codec
+
+Pixels = U8
 SUFFIX = ".gar"
+KINDS = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
+"""The sections of metadata by Pillow's names of them."""
+EXIF_MARK = b"Exif\0\0"
+"""Stands before EXIF in JPEG files, and in Pillow."""
+
+Source = str | os.PathLike[str] | bytes | IO[bytes]
 
 
-def imread(path: str | Path) -> Pixels:
-    """Returns the upright picture in a file of any name: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+class Exif(Protocol):
+    """EXIF as Pillow holds it: its Image.Exif."""
 
-    Raises StreamError for a damaged .gar file, InputError for another file that is no picture, OSError.
+    def tobytes(self) -> bytes: ...
+
+
+@overload
+def imread(source: Source, bundle: str | Path | None = None) -> Pixels: ...
+
+
+@overload
+def imread(
+    source: Source, bundle: str | Path | None = None, *, with_metadata: Literal[True]
+) -> tuple[Pixels, dict[int, bytes]]: ...
+
+
+def imread(
+    source: Source, bundle: str | Path | None = None, *, with_metadata: bool = False
+) -> Pixels | tuple[Pixels, dict[int, bytes]]:
+    """Return the upright picture in a file: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
+
+    `source` is a path, the bytes of a file, or a binary file that is open. What is in it counts, not its name. With
+    `with_metadata` also return the EXIF, ICC and XMP payloads as `imwrite` takes them, which docs/formats.md tells.
+    `bundle` is only needed for .gar files made with weights that do not ship.
+
+    Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError.
     """
-    data = Path(path).read_bytes()
-    return decode(data) if data.startswith(MAGIC) else read.decode(data, str(path)).pixels
-
-
-def imwrite(path: str | Path, picture: Pixels, quality: float = 75) -> None:
-    """Writes what imread returns; quality, 1 to 100, is that of a .gar file. Raises InputError and OSError."""
-    path = Path(path)
-    if path.suffix.lower() == SUFFIX:
-        write_whole(path, shared_codec().encode(picture, quality))
+    data, name = _taken(source)
+    if data.startswith(container.MAGIC):
+        kept = container.unpack(data)[1] if with_metadata else {}
+        pixels, payloads = decode(data, bundle), {kind: kept[kind] for kind in KINDS.values() if kind in kept}
     else:
-        write.write(path, picture)
+        picture = read.decode(data, name)
+        pixels, payloads = picture.pixels, picture.metadata
+    return (pixels, payloads) if with_metadata else pixels
+
+
+def imwrite(
+    path: str | os.PathLike[str],
+    picture: Pixels,
+    quality: float | None = None,
+    *,
+    metadata: Mapping[int, bytes] | None = None,
+    exif: bytes | Exif | None = None,
+    icc_profile: bytes | None = None,
+    xmp: bytes | str | None = None,
+    bundle: str | Path | None = None,
+    **options: Any,
+) -> None:
+    """Write a picture, uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4), in the format that the suffix names.
+
+    `metadata` holds payloads as `imread` returns them; `exif`, `icc_profile` and `xmp` are as for Pillow's `save` and
+    take their place. The picture is turned as an orientation in them asks. What cannot be kept is a warning.
+
+    For .gar files alone: `bundle` names other weights than the standard ones; `quality` and the options, among them
+    `target_size`, `target_bpp`, `target_psnr` and `subsampling`, are those of `Codec.encode`.
+
+    Raises InputError, BundleError and OSError; a file that exists then stays as it was.
+    """
+    path = Path(path)
+    given = {**(metadata or {}), **payloads(exif, icc_profile, xmp)}
+    notes: list[str] = []
+    if path.suffix.lower() == SUFFIX:
+        pixels, kept = fitted(picture, given, notes)
+        data = shared_codec(bundle).encode(pixels, quality, kept, **options)
+    elif unknown := [name for name, value in {"quality": quality, "bundle": bundle, **options}.items() if value]:
+        raise InputError(f"{path}: {', '.join(unknown)} can be given for .gar files alone")
+    else:
+        pixels, kept = fitted(picture, given, notes)
+        data = write.encode(pixels, write.suffix_of(path), kept, notes)
+    for note in notes:
+        warnings.warn(f"{path}: {note}", stacklevel=2)
+    write_whole(path, data)
 
 
 def decode(data: bytes, bundle: str | Path | None = None) -> Pixels:
@@ -41,11 +112,57 @@ def decode(data: bytes, bundle: str | Path | None = None) -> Pixels:
     return shared_codec(bundle).decode(data)
 
 
-def shared_codec(bundle: str | Path | None = None) -> Codec:
+def shared_codec(bundle: str | Path | None = None) -> "Codec":
     """Return the process's Codec for a bundle, which encodes with that and decodes streams of all that ship, too."""
     return _opened(bundle)
 
 
 @cache
-def _opened(bundle: str | Path | None) -> Codec:
+def _opened(bundle: str | Path | None) -> "Codec":
+    from runtime.codec import Codec  # loads the weights' engine
+
     return Codec(bundle)
+
+
+def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict[int, bytes]:
+    """Return the metadata that Pillow's options hold, by section kind; empty ones are left out.
+
+    Raises InputError for what is of a wrong type.
+    """
+    found = {
+        "exif": exif.tobytes() if hasattr(exif, "tobytes") else exif,
+        "icc_profile": icc_profile,
+        "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
+    }
+    for name, payload in found.items():
+        if payload and not isinstance(payload, bytes):
+            also = {"exif": " or an Image.Exif", "xmp": " or a str"}.get(name, "")
+            raise InputError(f"{name} is of type {type(payload).__name__}; give bytes{also}")
+    kept = {KINDS[name]: payload for name, payload in found.items() if payload}
+    if container.EXIF in kept:
+        kept[container.EXIF] = kept[container.EXIF].removeprefix(EXIF_MARK)
+    return {kind: payload for kind, payload in kept.items() if payload}
+
+
+def fitted(pixels: Pixels, given: Mapping[int, bytes], notes: list[str]) -> tuple[Pixels, dict[int, bytes]]:
+    """Return pixels, upright as metadata ask, and what of these fits them; notes tell what is lost."""
+    if not given:
+        return pixels, {}
+    channels.split(pixels)  # InputError for what is no picture
+    pixels = np.ascontiguousarray(read.upright(pixels, fits.orientation(given)))
+    others = {kind: payload for kind, payload in given.items() if kind not in KINDS.values()}
+    return pixels, fits.fitting(given, pixels.ndim == 2, notes, pixels.shape[1::-1]) | others
+
+
+def _taken(source: Source) -> tuple[bytes, str]:
+    """Return the bytes of a source and what to call it in messages."""
+    if isinstance(source, str | os.PathLike):
+        return Path(source).read_bytes(), str(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), "the picture"
+    if not hasattr(source, "read"):
+        raise InputError(f"imread takes a path, bytes or a binary file, not {type(source).__name__}")
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise InputError("imread takes binary files; open it with mode 'rb'")
+    return data, str(getattr(source, "name", "the picture"))

@@ -13,7 +13,7 @@ from typing import Any
 from runtime import alpha, container
 from runtime.areas import Area, Region
 from runtime.arrays import U8
-from runtime.codec import Codec, Pixels, picture, read_tile, tiles_of
+from runtime.codec import Codec, Pixels, picture, read_tile, suited, tiles_of
 from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, Header
 from runtime.errors import InputError, StreamError, TruncatedError
 
@@ -41,7 +41,7 @@ def preview(
     damage; but what has come of a stream of one tile cannot be checked before the end: it may then be damaged unseen.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
-    codec = codec.suited(header)
+    codec = suited(codec, header)
     most = len(codec.family.layer_ends(header))
     if not 1 <= layers <= most:
         raise InputError(f"layers={layers}, the stream has 1 to {most}")
@@ -65,7 +65,7 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
     else the first layer alone. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
-    codec = codec.suited(header)
+    codec = suited(codec, header)
     chunks = _chunks(codec, header, sections)
     unchecked = len(chunks) == 1 and LATENTS in faults
     all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)

@@ -19,13 +19,11 @@ from PIL import Image, ImageFile
 
 from runtime import container, spec
 from runtime.errors import BundleError, CodecError, InputError, StreamError
-from runtime.pictures import exif, metadata
+from runtime.files import EXIF_MARK, KINDS, decode, fitted, payloads, shared_codec
+from runtime.pictures import exif
 
-_INFO = {"exif": container.EXIF, "icc_profile": container.ICC, "xmp": container.XMP}
 _TARGETS = ("target_size", "target_bpp", "target_psnr")
-_OPTIONS = ("quality", *_TARGETS, "subsampling", *_INFO, "bundle")
-_EXIF_MARK = b"Exif\0\0"
-_QUALITY = 75
+_OPTIONS = ("quality", *_TARGETS, "subsampling", *KINDS, "bundle")
 _SUBSAMPLING: dict[str | int | None, str] = {name: name for name in spec.SUBSAMPLING}
 _SUBSAMPLING |= {None: "auto", -1: "auto", 0: "4:4:4", 2: "4:2:0"}
 """Our name for each, and for Pillow's numbers for JPEG, of which 1, 4:2:2, is not among ours."""
@@ -57,17 +55,15 @@ class GarImageFile(ImageFile.ImageFile):
             raise OSError(str(error)) from error
         self._size = header.width, header.height
         self._mode = "L" if header.gray else "RGBA" if header.alpha else "RGB"
-        self.info.update({key: sections[kind] for key, kind in _INFO.items() if kind in sections})
+        self.info.update({key: sections[kind] for key, kind in KINDS.items() if kind in sections})
         if "exif" in self.info:
             if density := exif.density(self.info["exif"]):
                 self.info["dpi"] = density
-            self.info["exif"] = _EXIF_MARK + self.info["exif"]
+            self.info["exif"] = EXIF_MARK + self.info["exif"]
         self.tile = [ImageFile._Tile("raw", (0, 0, *self._size), 0, self._mode)]
 
     def load(self) -> Any:
         if self.tile and self._stream:
-            from runtime.files import decode
-
             try:
                 decoded = Image.fromarray(decode(self._stream, self.bundle))
             except CodecError as error:
@@ -89,31 +85,17 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     _check_frames(1 + len(given.get("append_images") or ()))
     if unknown := given.keys() - {*_OPTIONS, "append_images"}:
         raise ValueError(f"a .gar file is not saved with {', '.join(sorted(unknown))}; it takes {', '.join(_OPTIONS)}")
-    from runtime.pictures.read import upright
-
     quality, subsampling = _quality(given.get("quality")), _subsampling(given.get("subsampling"))
     bundle = given.get("bundle")
     if not isinstance(bundle, str | Path | None):
         raise ValueError(f"bundle={bundle!r} is no name of a bundle and no folder")
-    wanted = [None if given.get(key) is None else str(given[key]) for key in _TARGETS]
-    payloads = _payloads(given, im.info)
-    pixels = np.ascontiguousarray(upright(_pixels(im), metadata.orientation(payloads)))
+    targets = {key: given[key] for key in _TARGETS if key in given}
     notes: list[str] = []
-    kept = metadata.fitting(payloads, pixels.ndim == 2, notes, pixels.shape[1::-1])
+    pixels, kept = fitted(_pixels(im), _payloads(given, im.info), notes)
     for note in notes:
         warnings.warn(note, stacklevel=3)
-    from runtime import search
-    from runtime.files import shared_codec
-
     try:
-        if sum(text is not None for text in [*wanted, given.get("quality")]) > 1:
-            raise InputError(f"give one of quality, {', '.join(_TARGETS)}")
-        codec = shared_codec(bundle)
-        target = search.parse(*wanted)
-        if target is None:
-            data = codec.encode(pixels, quality, kept, subsampling)
-        else:
-            data = search.encode(codec, pixels, target, kept, subsampling)
+        data = shared_codec(bundle).encode(pixels, quality, kept, subsampling, **targets)
     except (InputError, BundleError) as error:
         raise ValueError(str(error)) from error
     except CodecError as error:
@@ -132,10 +114,10 @@ def _check_frames(count: int) -> None:
         raise ValueError(f"a .gar file holds one picture, these are {count}; save each to a file of its own")
 
 
-def _quality(given: object) -> float:
-    """Return a quality, the default one for None; ValueError for what is no number."""
+def _quality(given: object) -> float | None:
+    """Return a quality, None for the default one; ValueError for what is no number."""
     if given is None:
-        return _QUALITY
+        return None
     if not isinstance(given, Real) or isinstance(given, bool):
         raise ValueError(f"quality={given!r} is no number; give 1 to 100")
     return float(given)
@@ -164,20 +146,10 @@ def _payloads(given: dict[str, Any], info: dict[str | tuple[int, int], Any]) -> 
 
     What is empty is left out. Raise ValueError for what is of a wrong type.
     """
-    found: dict[str, Any] = {key: given.get(key) for key in _INFO}
-    found["icc_profile"] = given.get("icc_profile", info.get("icc_profile"))
-    if isinstance(found["exif"], Image.Exif):
-        found["exif"] = found["exif"].tobytes()
-    if isinstance(found["xmp"], str):
-        found["xmp"] = found["xmp"].encode()
-    found = {key: payload for key, payload in found.items() if payload}
-    for key, payload in found.items():
-        if not isinstance(payload, bytes):
-            also = {"exif": " or an Image.Exif", "xmp": " or a str"}.get(key, "")
-            raise ValueError(f"{key} is of type {type(payload).__name__}; give bytes{also}")
-    if "exif" in found:
-        found["exif"] = found["exif"].removeprefix(_EXIF_MARK)
-    return {kind: found[key] for key, kind in _INFO.items() if found.get(key)}
+    try:
+        return payloads(given.get("exif"), given.get("icc_profile", info.get("icc_profile")), given.get("xmp"))
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 Image.register_open(GarImageFile.format, GarImageFile, _accept)

@@ -13,14 +13,14 @@ _SECONDS |= {"d": 86400.0, "day": 86400.0, "week": 7 * 86400.0}
 _DURATION = re.compile(r"(\d{0,9}(?:\.\d{1,9})?)\s*([a-z]*)")
 
 
-def number(text: str, option: str, low: float, high: float) -> float:
-    """Return the number in an option's text; raise InputError unless it is from low to high."""
+def number(given: float | str, option: str, low: float, high: float) -> float:
+    """Return a number, or the one in a text; raise InputError unless it is from low to high."""
     try:
-        value = float(text)
-    except ValueError:
+        value = float(given)
+    except (TypeError, ValueError):
         value = float("nan")
     if not low <= value <= high:
-        raise InputError(f"{option} {text} is out of range; give a number from {low:g} to {high:g}")
+        raise InputError(f"{option} {given} is out of range; give a number from {low:g} to {high:g}")
     return value
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from runtime.codec import AUTO, Codec, Pixels
+from runtime.codec import AUTO, Codec, Pixels, encoder
 from runtime.errors import InputError
 from runtime.quantities import number, size_bytes
 
@@ -35,17 +35,24 @@ class Target:
     """As near as levels allow, over all colour samples."""
 
 
-def parse(size: str | None, bpp: str | None, psnr: str | None) -> Target | None:
-    """Return the target that the options name, None without one; raise InputError for what is no number of its kind."""
+def parse(
+    size: int | str | None, bpp: float | str | None, psnr: float | str | None, quality: float | None = None
+) -> Target | None:
+    """Return the target that one of the options names, numbers or texts; None without one.
+
+    Raises InputError for what is no number of its kind, and where more than one is given, quality among them.
+    """
+    if sum(option is not None for option in (size, bpp, psnr, quality)) > 1:
+        raise InputError("give one of quality, target size, target bpp and target PSNR")
     if size is not None:
-        limit = size_bytes(size)
+        limit = size_bytes(str(size))
         if limit is None:
-            raise InputError(f"--target-size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
+            raise InputError(f"target size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
         return Target(size_bytes=limit)
     if bpp is not None:
-        return Target(bpp=number(bpp, "--target-bpp", 0.001, _MOST_BPP))
+        return Target(bpp=number(bpp, "target bpp", 0.001, _MOST_BPP))
     if psnr is not None:
-        return Target(psnr_db=number(psnr, "--target-psnr", 1, _MOST_DB))
+        return Target(psnr_db=number(psnr, "target PSNR", 1, _MOST_DB))
     return None
 
 
@@ -62,7 +69,7 @@ def encode(
     Never above a size: the largest that fits. Raise InputError, which says what is possible, where none does.
     """
     lowest, highest = 0, codec.bundle.level(100)
-    at_level = cache(codec.encoder(pixels, metadata, subsampling, **options))
+    at_level = cache(encoder(codec, pixels, metadata, subsampling, **options))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:
         plain = copy(codec)

@@ -109,7 +109,7 @@ def refused(
     opacity, squares = dict(see_through.sections)[container.ALPHA], dict(tiles.sections)[container.LATENTS]
     with_escapes, wild_latents = Parts.of(wild), dict(Parts.of(wild).sections)[container.LATENTS]
     both = [*parts.sections, *parts.sections]
-    area = see_through.height * see_through.width + see_through.height  # type: ignore[operator]
+    area = int(see_through.height * see_through.width + see_through.height)  # type: ignore[operator]
     chunks = chunks_of(squares, 4)
 
     subsampled = parts.flags & 4 > 0

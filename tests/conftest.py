@@ -1,15 +1,26 @@
 """Pictures and the shipped codec that many tests share."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from runtime.codec import Codec
+
+TINY = Path(__file__).parent / "tiny" / "bundle"
+"""A bundle that training does not change; tests/tiny/make.py made it."""
 
 
 @pytest.fixture(scope="session")
 def codec() -> Codec:
     """The default shipped bundle on one thread."""
     return Codec(threads=1)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Codec:
+    """The tiny bundle on one thread, for what does not depend on trained weights."""
+    return Codec(TINY, threads=1)
 
 
 @pytest.fixture(scope="session")

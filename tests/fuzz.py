@@ -21,6 +21,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -244,7 +245,7 @@ def batch(seed: int, first: int, count: int, of_pictures: bool, keep: Path) -> C
     for number in range(first, first + count):
         dice = Random(f"{seed}/{number}/{of_pictures}")
         data = (picture_mutant if of_pictures else stream_mutant)(dice, seeds)
-        told, allowed = outcome_of(lambda d=data, r=dice: read(d, r) if codec is None else decode(codec, d, r))
+        told, allowed = outcome_of(partial(read, data, dice) if codec is None else partial(decode, codec, data, dice))
         counts[told if allowed else f"FAIL {told}"] += 1
         if not allowed:
             keep.mkdir(parents=True, exist_ok=True)

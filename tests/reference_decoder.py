@@ -8,8 +8,9 @@ import bisect
 import hashlib
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def need(condition: object, reason: str) -> None:
 class Cursor:
     """Bytes read from front to back; `log` keeps (offset, bytes, field) of all that is taken."""
 
-    def __init__(self, data: bytes, log: list | None = None, base: int = 0) -> None:
+    def __init__(self, data: bytes, log: list[Any] | None = None, base: int = 0) -> None:
         self.data, self.log, self.base, self.at = data, [] if log is None else log, base, 0
 
     def take(self, count: int, field: str) -> bytes:
@@ -234,7 +235,9 @@ def convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     return y.reshape(-1, height, width)
 
 
-def qlinear_conv(x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero, bias) -> np.ndarray:
+def qlinear_conv(
+    x: Any, x_scale: Any, x_zero: Any, weight: Any, w_scale: Any, w_zero: Any, y_scale: Any, y_zero: Any, bias: Any
+) -> np.ndarray:
     """7. QLinearConv; its scales are float32."""
     need(not w_zero.any(), "the zero point of a weight is not 0")
     acc = convolve(x - float(x_zero), weight, bias).astype(np.float32)
@@ -254,17 +257,17 @@ def space_to_depth(x: np.ndarray, side: int) -> np.ndarray:
     return x.reshape(c, height, side, width, side).transpose(0, 2, 4, 1, 3).reshape(-1, height, width)
 
 
-def qlinear_conv_last(x, *parameters) -> np.ndarray:
+def qlinear_conv_last(x: Any, *parameters: Any) -> np.ndarray:
     """7. The same with channels last."""
     return qlinear_conv(x[0].transpose(2, 0, 1), *parameters).transpose(1, 2, 0)[None]
 
 
-def reshape(x, shape) -> np.ndarray:
+def reshape(x: Any, shape: Any) -> np.ndarray:
     """7. Reshape; 0 keeps a side, -1 takes what is left."""
     return x.reshape([side or x.shape[axis] for axis, side in enumerate(shape.tolist())])
 
 
-OPERATORS = {  # arguments in the order of the node's inputs, then attributes
+OPERATORS: dict[str, Callable[..., Any]] = {  # arguments in the order of the node's inputs, then attributes
     "QLinearConv": lambda *inputs, channels_last=0, **_: (
         qlinear_conv_last(*inputs) if channels_last else qlinear_conv(inputs[0][0], *inputs[1:])[None]
     ),
@@ -293,7 +296,12 @@ WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-4, 5)])
 
 
 def read_tile(
-    stream: TileStream, bundle: Path, prior: dict[str, np.ndarray], level: int, grid: tuple[int, int], symbols: list
+    stream: TileStream,
+    bundle: Path,
+    prior: dict[str, np.ndarray],
+    level: int,
+    grid: tuple[int, int],
+    symbols: list[np.ndarray],
 ) -> Iterator[tuple[int, np.ndarray]]:
     """6. Values of a tile whose z is of this size: (6, z), then (l, details of level l) for l = 5, ..., 1."""
     base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
@@ -339,8 +347,8 @@ def dequantise(values: np.ndarray, step: np.ndarray) -> np.ndarray:
 
 def lift(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """7. The pass down each column, in float32."""
-    for step, k in enumerate((1817, 3616, -217, -6497)):
-        k = np.float32(k) / np.float32(4096)
+    for step, fraction in enumerate((1817, 3616, -217, -6497)):
+        k = np.float32(fraction) / np.float32(4096)
         if step % 2 == 0:
             p = p - k * (np.concatenate([q[:1], q[:-1]]) + q)
         else:
@@ -400,7 +408,7 @@ def find_bundle(weights: Path, bundle_id: bytes) -> Path:
 def decode(
     data: bytes,
     weights: Path = WEIGHTS,
-    log: list | None = None,
+    log: list[Any] | None = None,
     symbols: list[np.ndarray] | None = None,
     enhance: bool = False,
 ) -> np.ndarray:

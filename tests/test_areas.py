@@ -62,10 +62,8 @@ def test_blocks_give_any_area_and_are_made_once() -> None:
     random = np.random.default_rng(0)
     blocks = Blocks(make, PICTURE, (128, 64), 16)
     for _ in range(50):
-        top, left = 16 * random.integers(0, 18), 16 * random.integers(0, 32)
-        area = Area(
-            top, left, min(300, top + 16 * random.integers(1, 12)), min(520, left + 16 * random.integers(1, 20))
-        )
+        top, left, height, width = 16 * random.integers([0, 0, 1, 1], [18, 32, 12, 20])
+        area = Area(int(top), int(left), min(300, int(top + height)), min(520, int(left + width)))
         assert np.array_equal(blocks.take(area), grid[:, *area.on(16)])
     assert len(made) == len(set(made))
 

@@ -94,8 +94,10 @@ def test_of_many_that_write_one_name_at_once_one_does(tmp_path: Path) -> None:
         won.append(number)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     assert len(won) == 1 and path.read_bytes() == bytes(won) * 9999 and names(tmp_path) == ["cam.gar"]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from loopback import Handler, send, serving
 
+from runtime import codec as codec_module
 from runtime import container
 from runtime.cameras import feeds, source
 from runtime.capture import main
@@ -171,7 +172,7 @@ def test_a_camera_that_drops_is_opened_again_and_again(cameras: list[Camera], tm
     assert run("--source", "rtsp://cam/1", "--every", "1ms", "--count", 2, "-o", tmp_path) == 0
     err = capfd.readouterr().err.splitlines()
     drops = [line for line in err if "gives no pictures" in line]
-    waits = [re.search(r"again in (\S+) s", line)[1] for line in drops]
+    waits = [found[1] for line in drops if (found := re.search(r"again in (\S+) s", line))]
     assert waits == ["0.001", "0.002", "0.002"], "the wait doubles up to its limit"
     assert sum("is back after" in line for line in err) == 1
     assert len(names(tmp_path)) == 2 and all(camera.released for camera in cameras)
@@ -264,7 +265,7 @@ def test_a_picture_shows_the_time_it_is_named_after_however_long_encoding_takes(
     how: str, tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each took the next frame of 25 a second, so with encodings of 0.5 s the sixth picture was 2.3 s late."""
-    encoder = Codec.encoder
+    encoder = codec_module.encoder
 
     def slow(*words: Any) -> Any:
         time.sleep(0.5)
@@ -276,7 +277,7 @@ def test_a_picture_shows_the_time_it_is_named_after_however_long_encoding_takes(
         else:
             send(handler, loopback.jpeg())
 
-    monkeypatch.setattr(Codec, "encoder", slow)
+    monkeypatch.setattr(codec_module, "encoder", slow)
     with serving(answer) as camera:
         assert run("--source", camera.url("/"), "--every", "200ms", "--count", 6, "-o", tmp_path) == 0
     late_s = [loopback.lag_s(name[:-4], codec.decode((tmp_path / name).read_bytes())) for name in names(tmp_path)]
@@ -405,11 +406,11 @@ def test_a_thread_that_is_still_in_opencv_does_not_spoil_the_end(tmp_path: Path)
 
 def test_the_first_signal_lets_a_long_encoding_end_and_the_second_does_not(tmp_path: Path) -> None:
     encoding = """
-from runtime.codec import Codec
+from runtime import codec
 def forever(*words):
     print("encoding", flush=True)
     for _ in range(1200): time.sleep(0.05)
-Codec.encoder = forever
+codec.encoder = forever
 """
     with started("--source", "0", "--every", "1s", "-o", tmp_path, script=_SLOW_CAMERA + encoding) as process:
         assert process.stdout is not None and process.stdout.readline() == b"encoding\n"

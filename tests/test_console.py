@@ -29,7 +29,7 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
     "error",
     [
         MemoryError(),
-        np._core._exceptions._ArrayMemoryError((1 << 60,), np.dtype("u1")),
+        np._core._exceptions._ArrayMemoryError((1 << 60,), np.dtype("u1")),  # type: ignore[attr-defined]
         OSError(errno.ENOMEM, "Cannot allocate memory", "cam.jpg"),
         cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 5111808 bytes"),
         RuntimeError("std::bad_alloc"),

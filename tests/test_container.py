@@ -1,5 +1,6 @@
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,21 +24,23 @@ HEADER = Header(width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=
 GOLDEN = "89 47 41 52  03  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  c9 b5  61 62 63  c2 41 24 35"
 
 
-def with_checksum(head):
+def with_checksum(head: bytes) -> bytes:
     return head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "little")
 
 
-def with_body(body):
+def with_body(body: bytes) -> bytes:
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def by_hand(flags=0, tile_bits=8, size=b"\x80\x06\x80\x04", table=b"\x01\x01\x03", version=3):
+def by_hand(
+    flags: int = 0, tile_bits: int = 8, size: Any = b"\x80\x06\x80\x04", table: Any = b"\x01\x01\x03", version: int = 3
+) -> bytes:
     head = b"\x89GAR" + bytes([version, flags]) + b"bundleid" + bytes([75, tile_bits]) + size
     return with_checksum(head + table) + with_body(b"abc")
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_header_and_sections_come_back(seed):
+def test_header_and_sections_come_back(seed: int) -> None:
     random = np.random.default_rng(seed)
     kinds = [LATENTS, *random.permutation([2, 3, 4, 5])[: random.integers(0, 5)].tolist()]
     sections = [(kind, random.bytes(int(2 ** random.uniform(0, 16)))) for kind in kinds]
@@ -54,35 +57,35 @@ def test_header_and_sections_come_back(seed):
     assert unpack(pack(header, sections)) == (header, dict(sections))
 
 
-def test_gray_and_alpha_exclude_each_other():
+def test_gray_and_alpha_exclude_each_other() -> None:
     header = replace(HEADER, gray=True, alpha=True)
     with pytest.raises(StreamError, match="exclude"):
         unpack(pack(header, [(LATENTS, b"x"), (ALPHA, b"y")]))
 
 
-def test_largest_sides_come_back():
+def test_largest_sides_come_back() -> None:
     header = replace(HEADER, width=1 << 20, height=1)
     assert unpack(pack(header, [(LATENTS, b"")])) == (header, {LATENTS: b""})
 
 
-def test_golden_bytes_do_not_change():
+def test_golden_bytes_do_not_change() -> None:
     assert pack(HEADER, [(LATENTS, b"abc")]) == bytes.fromhex(GOLDEN) == by_hand()
 
 
-def test_overhead_is_at_most_31_bytes():
+def test_overhead_is_at_most_31_bytes() -> None:
     header = replace(HEADER, width=16383, height=16383)
     assert len(pack(header, [(LATENTS, bytes((2 << 20) - 1))])) - (2 << 20) + 1 == 31
     assert len(pack(HEADER, [(LATENTS, bytes(819))])) - 819 == 30
 
 
-def test_every_truncation_raises_truncated():
+def test_every_truncation_raises_truncated() -> None:
     data = pack(replace(HEADER, alpha=True), [(LATENTS, bytes(200)), (ALPHA, b"ab"), (EXIF, b"")])
     for length in range(len(data)):
         with pytest.raises(TruncatedError):
             unpack(data[:length])
 
 
-def test_every_flipped_bit_raises_stream_error():
+def test_every_flipped_bit_raises_stream_error() -> None:
     data = pack(replace(HEADER, alpha=True), [(LATENTS, bytes(range(99))), (ALPHA, b"ab")])
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
@@ -92,7 +95,7 @@ def test_every_flipped_bit_raises_stream_error():
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_random_bytes_behind_the_magic_raise_stream_error(seed):
+def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
     with pytest.raises(StreamError):
         unpack(b"\x89GAR\x03" + np.random.default_rng(seed).bytes(seed * 3))
 
@@ -122,17 +125,17 @@ def test_random_bytes_behind_the_magic_raise_stream_error(seed):
         (by_hand(table=b"\x01\x01\xff\xff\xff\xff\x7f"), "ends early"),
     ],
 )
-def test_what_we_cannot_read_is_refused_by_name(data, message):
+def test_what_we_cannot_read_is_refused_by_name(data: bytes, message: str) -> None:
     with pytest.raises(StreamError, match=message):
         unpack(data)
 
 
-def test_unknown_ancillary_sections_are_skipped():
+def test_unknown_ancillary_sections_are_skipped() -> None:
     data = pack(HEADER, [(200, b"later"), (LATENTS, b"abc"), (200, b"again")])
     assert unpack(data) == (HEADER, {LATENTS: b"abc"})
 
 
-def test_max_pixels_is_the_callers_choice():
+def test_max_pixels_is_the_callers_choice() -> None:
     data = pack(HEADER, [(LATENTS, b"abc")])
     assert unpack(data, max_pixels=768 * 512)[0] == HEADER
     with pytest.raises(StreamError, match="max_pixels"):
@@ -140,31 +143,31 @@ def test_max_pixels_is_the_callers_choice():
 
 
 @pytest.mark.parametrize("tiles, layers", [(2, 1), (3, 3), (7, 2)])
-def test_tiles_come_back(tiles, layers):
+def test_tiles_come_back(tiles: Any, layers: Any) -> None:
     random = np.random.default_rng(tiles)
     chunks = [[random.bytes(int(random.integers(0, 300))) for _ in range(layers)] for _ in range(tiles)]
     assert unpack_tiles(pack_tiles(chunks), tiles, layers) == chunks
 
 
-def test_one_tile_has_no_index():
+def test_one_tile_has_no_index() -> None:
     assert pack_tiles([[b"ab", b"", b"c"]]) == b"abc"
     assert unpack_tiles(b"abc", 1, 3) == [[b"abc"]]
 
 
-def test_golden_tiles_do_not_change():
+def test_golden_tiles_do_not_change() -> None:
     """Length and CRC-32 of "a", "bc", "" and "d", the CRC-32 of that, then the chunks."""
     golden = "01 43beb7e8  02 382ba9c2  00 00000000  01 cc4add98  33ed9c3b  61 6263 64"
     assert pack_tiles([[b"a", b""], [b"bc", b"d"]]) == bytes.fromhex(golden)
 
 
-def test_every_truncation_of_tiles_raises_truncated():
+def test_every_truncation_of_tiles_raises_truncated() -> None:
     data = pack_tiles([[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]])
     for length in range(len(data)):
         with pytest.raises(TruncatedError):
             unpack_tiles(data[:length], 3, 2)
 
 
-def test_every_flipped_bit_of_tiles_raises_stream_error():
+def test_every_flipped_bit_of_tiles_raises_stream_error() -> None:
     data = pack_tiles([[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]])
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
@@ -173,27 +176,27 @@ def test_every_flipped_bit_of_tiles_raises_stream_error():
             unpack_tiles(bytes(damaged), 3, 2)
 
 
-def test_more_tiles_than_bytes_are_refused_at_once():
+def test_more_tiles_than_bytes_are_refused_at_once() -> None:
     with pytest.raises(TruncatedError):
         unpack_tiles(bytes(100), 1 << 40, 3)
 
 
-def test_bytes_behind_the_tiles_are_refused():
+def test_bytes_behind_the_tiles_are_refused() -> None:
     with pytest.raises(StreamError, match="behind the end"):
         unpack_tiles(pack_tiles([[b"a"], [b"b"]]) + b"c", 2, 1)
 
 
-def test_every_section_kind_has_a_name():
+def test_every_section_kind_has_a_name() -> None:
     assert container.SECTION_NAMES == {1: "LATENTS", 2: "ALPHA", 3: "EXIF", 4: "ICC", 5: "XMP"}
 
 
-def test_what_is_whole_of_a_damaged_file_is_as_unpack_gives_it():
+def test_what_is_whole_of_a_damaged_file_is_as_unpack_gives_it() -> None:
     sections = [(LATENTS, b"latents"), (EXIF, b"exif"), (200, b"later")]
     data = pack(HEADER, sections)
     assert unpack_damaged(data) == (HEADER, {LATENTS: b"latents", EXIF: b"exif"}, {})
 
 
-def test_every_cut_of_a_damaged_file_leaves_the_beginnings_of_its_sections():
+def test_every_cut_of_a_damaged_file_leaves_the_beginnings_of_its_sections() -> None:
     sections = [(LATENTS, b"latents"), (EXIF, b"exif")]
     data = pack(HEADER, sections)
     start = data.index(b"latents")
@@ -209,7 +212,7 @@ def test_every_cut_of_a_damaged_file_leaves_the_beginnings_of_its_sections():
             unpack_damaged(data[:length])
 
 
-def test_damaged_sections_are_named_and_the_others_kept():
+def test_damaged_sections_are_named_and_the_others_kept() -> None:
     data = bytearray(pack(HEADER, [(LATENTS, b"latents"), (EXIF, b"exif")]))
     data[data.index(b"latents")] ^= 1
     _, found, faults = unpack_damaged(bytes(data) + b"tail")
@@ -217,7 +220,7 @@ def test_damaged_sections_are_named_and_the_others_kept():
     assert not isinstance(faults[LATENTS], TruncatedError)
 
 
-def test_a_damaged_header_cannot_be_saved():
+def test_a_damaged_header_cannot_be_saved() -> None:
     data = bytearray(pack(HEADER, [(LATENTS, b"latents")]))
     data[8] ^= 1
     with pytest.raises(StreamError, match="header"):
@@ -226,7 +229,7 @@ def test_a_damaged_header_cannot_be_saved():
         unpack_damaged(pack(HEADER, [(LATENTS, b"latents")]), max_pixels=10)
 
 
-def test_chunks_are_found_by_their_own_checksums():
+def test_chunks_are_found_by_their_own_checksums() -> None:
     chunks = [[b"abc", b"defg"], [b"", b"hi"], [bytes(200), b"x"]]
     data = pack_tiles(chunks)
     assert unpack_damaged_tiles(data, 3, 2) == chunks
@@ -241,6 +244,6 @@ def test_chunks_are_found_by_their_own_checksums():
                 assert isinstance(chunk, TruncatedError) or chunk == was
 
 
-def test_more_damaged_tiles_than_bytes_are_all_missing():
+def test_more_damaged_tiles_than_bytes_are_all_missing() -> None:
     found = unpack_damaged_tiles(bytes(100), 1000, 3)
     assert len(found) == 1000 and all(isinstance(chunk, TruncatedError) for tile in found for chunk in tile)

@@ -22,7 +22,7 @@ def cam(tmp_path: Path, codec: Codec) -> Path:
     """A .gar file of 48 rows and 64 columns."""
     noise = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     path = tmp_path / "cam.gar"
-    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (9, 9), 3), 40))
+    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (9, 9), 3).astype(np.uint8), 40))
     return path
 
 
@@ -159,7 +159,7 @@ def tiled(cam: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("runtime.codec.TILE_PX", 64)
     noise = np.random.default_rng(3).integers(0, 256, (128, 64, 3), dtype=np.uint8)
     path = cam.parent / "tiled.gar"
-    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (5, 5), 1), 100))
+    path.write_bytes(codec.encode(cv2.GaussianBlur(noise, (5, 5), 1).astype(np.uint8), 100))
     return path
 
 

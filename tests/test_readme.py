@@ -8,12 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from runtime.pictures.read import read
-from runtime.pictures.write import write
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -47,18 +45,10 @@ def is_run(command: str) -> bool:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the README supposes it: pictures, photos/ and clip.avi, all small but for docs/cam.jpg."""
+    """A folder with what a clone has of what the README names: docs/cam.jpg."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "docs").mkdir()
-    (folder / "photos" / "trip").mkdir(parents=True)
     shutil.copy(PROJECT / "docs" / "cam.jpg", folder / "docs" / "cam.jpg")
-    small = read(PROJECT / "docs" / "cam.jpg").pixels[100:260, 200:440]
-    for name in ("cam.jpg", "scan.png", "photos/a.jpg", "photos/trip/b.png"):
-        write(folder / name, small)
-    video = cv2.VideoWriter(str(folder / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 1, (64, 48))
-    for level in range(30):
-        video.write(np.full((48, 64, 3), 8 * level, np.uint8))
-    video.release()
     return folder
 
 
@@ -116,14 +106,14 @@ def test_the_compress_line_prints_what_the_readme_shows(place: Path, environment
         assert without_ms == expected.rpartition(", ")[0], f"README.md shows other figures for {command}"
 
 
-def test_the_python_blocks_run(place: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_blocks_run_in_order(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pasted into one session, with nothing but what the clone has."""
     monkeypatch.chdir(place)
+    names: dict[str, np.ndarray] = {}
     for block in blocks("python"):
-        if "PIL" in block:
-            pytest.importorskip("PIL")
-        names = {"pixels": photo}
         exec(block, names)
-        assert names["pixels"].shape == photo.shape
+    assert names["pixels"].shape == read(place / "docs" / "cam.jpg").pixels.shape
+    assert (place / "smaller.gar").stat().st_size <= 10_000 < (place / "small.gar").stat().st_size <= 20_000
 
 
 def test_links_lead_somewhere() -> None:

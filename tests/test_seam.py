@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from runtime import container, families, incomplete, info, search
 from runtime.areas import Area
 from runtime.bundle import Bundle
 from runtime.codec import Codec
-from runtime.container import ALPHA, LATENTS
+from runtime.container import ALPHA, LATENTS, Header
+from runtime.entropy.tile_stream import PartReader
 from runtime.errors import BundleError, CodecError, InputError, StreamError, TruncatedError
 from runtime.search import Target
 
@@ -100,7 +102,12 @@ def test_tiles_are_coded_by_themselves_and_a_region_reads_only_its_own(
     whole = toy.decode(six)
     tiles: list[Area] = []
     read = Toy.read
-    monkeypatch.setattr(Toy, "read", lambda self, h, tile, r: tiles.append(tile) or read(self, h, tile, r))
+
+    def noted(self: Toy, header: Header, tile: Area, reader: PartReader) -> np.ndarray:
+        tiles.append(tile)
+        return read(self, header, tile, reader)
+
+    monkeypatch.setattr(Toy, "read", noted)
     assert np.array_equal(toy.decode(six, (60, 10, 8, 20)), whole[10:30, 60:68])
     assert tiles == [Area(0, 0, 64, 64), Area(0, 64, 64, 128)]
     assert np.array_equal(toy.decode(six, (159, 127, 1, 1)), whole[127:, 159:])
@@ -283,7 +290,7 @@ def test_anything_is_a_picture_or_a_codec_error(toy: Codec, six: bytes) -> None:
         for at in random.integers(0, len(data), int(random.integers(1, 4))):
             data[at] = random.integers(0, 256)
         del data[int(random.integers(len(data) // 2, 2 * len(data))) :]
-        for decode in (incomplete.salvage, lambda *given: incomplete.preview(*given, 1 + number % 4)):  # noqa: B023
+        for decode in (incomplete.salvage, partial(incomplete.preview, layers=1 + number % 4)):
             try:
                 decode(toy, bytes(data))
             except CodecError:

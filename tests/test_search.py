@@ -1,12 +1,13 @@
 """Streams of a wanted size or PSNR: never above, nearly at it, and honest about what cannot be."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from runtime import container, search
-from runtime.codec import Codec
+from runtime.codec import Codec, encoder
 from runtime.compress import main
 from runtime.errors import InputError
 from runtime.pictures.write import write
@@ -27,7 +28,7 @@ def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sizes(codec: Codec, image: np.ndarray) -> list[int]:
     """Bytes of the smallest stream, which no quality has, one in the middle and the largest."""
-    at_level = codec.encoder(image)
+    at_level = encoder(codec, image)
     return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
 
 
@@ -147,7 +148,8 @@ def test_sizes_are_understood(text: str, length_bytes: int) -> None:
 def test_senseless_targets_are_one_line(flag: str, text: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(cam), f"{flag}={text}"]) == 1
     out, err = capfd.readouterr()
-    assert out == "" and err.startswith(f"gargalo: {flag}") and err.count("\n") == 1
+    name = "target PSNR" if flag == "--target-psnr" else flag[2:].replace("-", " ")
+    assert out == "" and err.startswith(f"gargalo: {name} {text}".strip()) and err.count("\n") == 1
 
 
 def test_the_command_takes_targets(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -163,3 +165,30 @@ def test_one_aim_at_a_time(cam: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         main([str(cam), "-q", "50", "--target-bpp", "0.3"])
     assert caught.value.code == 2
+
+
+def test_the_codec_takes_targets_itself(codec: Codec, photo: np.ndarray) -> None:
+    assert codec.encode(photo, target_size="3KB") == search.encode(codec, photo, Target(size_bytes=3000))
+    assert codec.encode(photo, target_bpp=0.8, subsampling="4:4:4") == search.encode(
+        codec, photo, Target(bpp=0.8), subsampling="4:4:4"
+    )
+    decoded = codec.decode(codec.encode(photo, target_psnr=30))
+    assert abs(search.psnr(photo, decoded) - 30) <= search.PSNR_TOLERANCE_DB
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 75, "target_size": 3000},
+        {"target_size": 3000, "target_bpp": 1.0},
+        {"target_bpp": 1.0, "target_psnr": 30.0},
+        {"target_size": "many"},
+        {"target_size": True},
+        {"target_bpp": -1},
+        {"target_bpp": [1]},
+        {"target_psnr": float("nan")},
+    ],
+)
+def test_the_codec_refuses_senseless_targets(options: dict[str, Any], codec: Codec, photo: np.ndarray) -> None:
+    with pytest.raises(InputError, match="target"):
+        codec.encode(photo, **options)

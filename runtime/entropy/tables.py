@@ -157,7 +157,7 @@ class Tables:
 
     @cached_property
     def intervals(self) -> tuple[U32, U32]:
-        """start and freq of symbol s of table t, at t * 256 + s: what push needs, both (2 * T * 256,)."""
+        """Return start and freq of symbol s of table t, at t * 256 + s: what push needs, both (2 * T * 256,)."""
         return self.starts[:, :-1].astype(np.uint32).ravel(), np.diff(self.starts).astype(np.uint32).ravel()
 
     @cached_property

@@ -1,5 +1,7 @@
 """The peers round trip through real files of their format."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import AvifImagePlugin
@@ -19,47 +21,49 @@ SIGNATURE = {
 
 
 @pytest.fixture(params=list(baselines.PEERS))
-def peer(request):
+def peer(request: pytest.FixtureRequest) -> Any:
     if reason := baselines.why_absent(request.param):
         pytest.skip(reason)
     return baselines.PEERS[request.param]()
 
 
-def test_a_file_has_the_signature_of_its_format(peer, photo):
+def test_a_file_has_the_signature_of_its_format(peer: Any, photo: np.ndarray) -> None:
     offset, signature = SIGNATURE[peer.name]
     assert peer.encode(photo, 50)[offset:].startswith(signature)
 
 
-def test_a_decoded_picture_has_the_shape_of_the_original_and_looks_like_it(peer, photo):
+def test_a_decoded_picture_has_the_shape_of_the_original_and_looks_like_it(peer: Any, photo: np.ndarray) -> None:
     decoded = peer.decode(peer.encode(photo, 80))
     assert decoded.dtype == np.uint8
     assert decoded.shape == photo.shape
     assert psnr_db(photo, decoded) > 25
 
 
-def test_bytes_and_quality_both_grow_with_the_setting(peer, photo):
+def test_bytes_and_quality_both_grow_with_the_setting(peer: Any, photo: np.ndarray) -> None:
     low, high = (peer.encode(photo, setting) for setting in (peer.settings[0], peer.settings[-1]))
     assert len(low) < len(high)
     assert psnr_db(photo, peer.decode(low)) < psnr_db(photo, peer.decode(high))
 
 
-def test_a_peer_s_name_is_its_key(peer):
+def test_a_peer_s_name_is_its_key(peer: Any) -> None:
     assert baselines.PEERS[peer.name]().label == peer.label
 
 
-def test_a_peer_that_is_absent_is_named_with_what_to_install(monkeypatch):
-    monkeypatch.setattr(baselines.importlib.util, "find_spec", lambda name: None)
+def test_a_peer_that_is_absent_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.baselines.importlib.util.find_spec", lambda name: None)
     assert baselines.why_absent("jxl") == "no jxl: install imagecodecs"
     assert not baselines.is_available("jpeg2000")
-    monkeypatch.setattr(baselines.features, "check", lambda feature: False)
+    monkeypatch.setattr("benchmarks.baselines.features.check", lambda feature: False)
     assert baselines.why_absent("avif") == "no avif: this Pillow was built without it"
 
 
-def test_settings_ascend(peer):
+def test_settings_ascend(peer: Any) -> None:
     assert list(peer.settings) == sorted(set(peer.settings))
 
 
-def test_decoding_avif_leaves_pillows_thread_count_as_it_was(photo, monkeypatch):
+def test_decoding_avif_leaves_pillows_thread_count_as_it_was(
+    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not baselines.is_available("avif"):
         pytest.skip("this Pillow has no avif")
     monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 3)
@@ -68,6 +72,6 @@ def test_decoding_avif_leaves_pillows_thread_count_as_it_was(photo, monkeypatch)
     assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
 
 
-def test_our_codec_is_measured_at_ascending_qualities():
+def test_our_codec_is_measured_at_ascending_qualities() -> None:
     codec = baselines.jpeg()  # anything with encode and decode
     assert baselines.gargalo(codec, [75, 25, 50]).settings == (25, 50, 75)

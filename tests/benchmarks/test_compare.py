@@ -75,7 +75,7 @@ def test_the_picture_has_both_comparisons(made: Path) -> None:
 
 def test_of_a_large_picture_the_middle_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "MOST_PX", (100, 50))
-    assert compare.window(np.zeros((60, 90, 3))) == (slice(5, 55), slice(0, 90))
+    assert compare.window(np.zeros((60, 90, 3), np.uint8)) == (slice(5, 55), slice(0, 90))
 
 
 def test_what_is_no_picture_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

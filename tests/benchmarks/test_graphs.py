@@ -1,9 +1,12 @@
 """Multiplications counted in graphs, against the formula, what the bundle says of itself and what the codec runs."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
+
+from runtime.codec import Codec
 
 pytest.importorskip("onnx")
 
@@ -16,12 +19,12 @@ from runtime.families.pyramid import spec
 NAMES = [network.name for network in spec.NETWORKS]
 
 
-def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels():
+def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels() -> None:
     assert graphs.count_macs(graphs.yardstick(), {"x": (1, 128, 64, 64)}) == 128 * 128 * 9 * 64 * 64
 
 
 @pytest.mark.parametrize("name", graphs.STRIDES_PX)
-def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(name):
+def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(name: str) -> None:
     folder = WEIGHTS / "standard"
     model = onnx.load(folder / f"{name}.onnx")
     shapes = graphs.input_shapes(model, name, 1024, 1024)
@@ -30,18 +33,18 @@ def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(name
     assert kmacs == pytest.approx(told, rel=0.01, abs=0.0006)  # the manifest rounds to 0.001
 
 
-def test_an_operator_that_our_graphs_do_not_have_is_refused_not_left_uncounted():
+def test_an_operator_that_our_graphs_do_not_have_is_refused_not_left_uncounted() -> None:
     model = graphs.yardstick()
     model.graph.node[0].op_type = "Conv"
     with pytest.raises(ValueError, match="yardstick: Conv"):
         graphs.count_macs(model, {"x": (1, 128, 64, 64)})
 
 
-def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec, monkeypatch):
-    found = {name: [] for name in NAMES}
+def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[str, list[Any]] = {name: [] for name in NAMES}
     run = codec.networks.run
 
-    def watched(name, *inputs):
+    def watched(name: str, *inputs: Any) -> Any:
         given = (i.name for i in codec.networks.session(name).get_inputs())
         found[name].append({key: (1, *array.shape) for key, array in zip(given, inputs, strict=True)})
         return run(name, *inputs)
@@ -55,12 +58,12 @@ def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec, monkeypa
         assert found[name] == once * (1 if name == "synthesis" else 2), name
 
 
-def test_a_graph_s_speed_is_told_beside_the_yardstick_s():
+def test_a_graph_s_speed_is_told_beside_the_yardstick_s() -> None:
     found = graphs.speeds(WEIGHTS / "standard", 64, 64, 1)
     assert [each.name for each in found] == list(graphs.STRIDES_PX) == list(NAMES)
     assert all(each.gmacs > 0 and each.ratio == each.gmacs / each.yardstick_gmacs for each in found)
 
 
-def test_a_bundle_without_a_synthesis_net_has_the_others_speeds():
+def test_a_bundle_without_a_synthesis_net_has_the_others_speeds() -> None:
     found = graphs.speeds(WEIGHTS / "lite", 64, 64, 1)
     assert [each.name for each in found] == list(NAMES[:-1])

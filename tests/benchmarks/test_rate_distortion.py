@@ -1,6 +1,8 @@
 """The command end to end, with a stand-in for the codec."""
 
 import csv
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,23 +16,23 @@ from runtime.errors import StreamError
 class StandIn:
     """A codec that is JPEG behind two more bytes."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.jpeg = baselines.jpeg()
 
-    def encode(self, pixels, quality):
+    def encode(self, pixels: np.ndarray, quality: int) -> bytes:
         return b"GA" + self.jpeg.encode(pixels, quality)
 
-    def decode(self, data):
+    def decode(self, data: bytes) -> Any:
         return self.jpeg.decode(data[2:])
 
 
 class Broken(StandIn):
-    def decode(self, data):
+    def decode(self, data: bytes) -> None:
         raise StreamError("3 bytes are not a stream")
 
 
 @pytest.fixture
-def folder(tmp_path, photo, monkeypatch):
+def folder(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rate_distortion, "bundle_id", lambda data: "0123456789abcdef")
     images = tmp_path / "set"
     images.mkdir()
@@ -40,17 +42,20 @@ def folder(tmp_path, photo, monkeypatch):
     return images
 
 
-def run(images, out, *options, codec=None):
+def run(images: Path, out: Path, *options: Any, codec: Any = None) -> Any:
     argv = ["--images", str(images), "--out", str(out), *options]
-    return rate_distortion.main(argv, codec or StandIn())
+    coder: Any = codec or StandIn()
+    return rate_distortion.main(argv, coder)
 
 
-def read(path):
+def read(path: Path) -> Any:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(folder, tmp_path, capsys):
+def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "deep" / "out"
     status = run(folder, out, "--qualities", "75,25,50", "--peers", "jpeg,webp", "--limit", "2")
     assert status == 0
@@ -76,7 +81,7 @@ def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(folder, tmp_path,
     assert b"<svg" in (out / "curves.svg").read_bytes()
 
 
-def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(folder, tmp_path, photo):
+def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(folder: Path, tmp_path: Path, photo: np.ndarray) -> None:
     run(folder, tmp_path / "out", "--qualities", "50", "--peers", "")
     row = next(row for row in read(tmp_path / "out" / "images.tsv") if row["image"] == "b.png")
     data = StandIn().encode(photo, 50)
@@ -87,7 +92,7 @@ def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(folder, tmp_path, pho
     assert float(row["psnr_db"]) == pytest.approx(expected_db, rel=1e-5)
 
 
-def test_the_bundle_id_is_read_from_a_files_header():
+def test_the_bundle_id_is_read_from_a_files_header() -> None:
     header = container.Header(
         width=8, height=8, level=50, bundle_id=bytes(range(8)), tile_px=64, gray=False, alpha=False
     )
@@ -95,18 +100,24 @@ def test_the_bundle_id_is_read_from_a_files_header():
     assert rate_distortion.bundle_id(b"not one of ours") == "unknown"
 
 
-def test_a_peer_that_pillow_lacks_is_left_out_with_a_note(folder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(baselines.features, "check", lambda feature: feature != "webp")
+def test_a_peer_that_pillow_lacks_is_left_out_with_a_note(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.baselines.features.check", lambda feature: feature != "webp")
     assert run(folder, tmp_path / "out", "--peers", "webp", "--qualities", "50,75") == 0
     assert "no webp: this Pillow was built without it" in capsys.readouterr().out
 
 
-def test_a_run_that_breaks_is_one_line_on_stderr_and_status_1(folder, tmp_path, capsys):
+def test_a_run_that_breaks_is_one_line_on_stderr_and_status_1(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(folder, tmp_path / "out", "--peers", "", codec=Broken()) == 1
     assert capsys.readouterr().err == "rate_distortion: 3 bytes are not a stream\n"
 
 
-def test_a_folder_without_pictures_or_none_at_all_is_status_1(tmp_path, capsys):
+def test_a_folder_without_pictures_or_none_at_all_is_status_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(tmp_path, tmp_path / "out") == 1
     assert "no pictures in" in capsys.readouterr().err
     assert run(tmp_path / "missing", tmp_path / "out") == 1
@@ -124,7 +135,7 @@ def test_a_folder_without_pictures_or_none_at_all_is_status_1(tmp_path, capsys):
         ("--threads", "-1"),
     ],
 )
-def test_bad_options_are_usage_errors(options, tmp_path):
+def test_bad_options_are_usage_errors(options: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, tmp_path / "out", *options)
     assert stop.value.code == 2

@@ -1,6 +1,8 @@
 """The whole report on two small pictures, with as little of everything as it takes."""
 
 import csv
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ SMALL = report.Plan(
 
 
 @pytest.fixture
-def images(tmp_path, photo):
+def images(tmp_path: Path, photo: np.ndarray) -> Path:
     folder = tmp_path / "set"
     folder.mkdir()
     Image.fromarray(photo).save(folder / "a.png")
@@ -32,12 +34,14 @@ def images(tmp_path, photo):
     return folder
 
 
-def rows(path):
+def rows(path: Path) -> Any:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_a_report_has_every_table_and_plot(images, tmp_path, monkeypatch, capsys):
+def test_a_report_has_every_table_and_plot(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("onnx")
     monkeypatch.setattr(report, "QUICK", SMALL)
     out = tmp_path / "out"
@@ -61,13 +65,13 @@ def test_a_report_has_every_table_and_plot(images, tmp_path, monkeypatch, capsys
         assert (out / name).stat().st_size > 0
 
 
-def test_a_folder_without_pictures_ends_in_one_line(tmp_path, capsys):
+def test_a_folder_without_pictures_ends_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert report.main(["--images", str(tmp_path), "--out", str(tmp_path / "out")]) == 1
     assert capsys.readouterr().err.startswith("report: no pictures in")
 
 
-def test_peers_are_compared_at_the_setting_nearest_in_psnr_to_ours_at_75():
-    def mean(codec, setting, psnr_db):
+def test_peers_are_compared_at_the_setting_nearest_in_psnr_to_ours_at_75() -> None:
+    def mean(codec: str, setting: int, psnr_db: float) -> Any:
         return Mean(codec, setting, 1, 1, 1, psnr_db, None, None, 1, 1)
 
     table = [mean("gargalo", 50, 32), mean("gargalo", 75, 35), mean("webp", 60, 33), mean("webp", 80, 35.4)]
@@ -75,7 +79,7 @@ def test_peers_are_compared_at_the_setting_nearest_in_psnr_to_ours_at_75():
     assert {name: each.setting for name, each in chosen.items()} == {"gargalo": 75, "webp": 80}
 
 
-def test_a_quick_report_takes_the_middle_of_large_pictures(tmp_path):
+def test_a_quick_report_takes_the_middle_of_large_pictures(tmp_path: Path) -> None:
     large, middle = np.zeros((700, 1000, 3), np.uint8), tmp_path / "copy"
     large[94:606, 116:884] = 200
     Image.fromarray(large).save(tmp_path / "large.png")
@@ -84,5 +88,5 @@ def test_a_quick_report_takes_the_middle_of_large_pictures(tmp_path):
         assert copy.size == (768, 512) and copy.getextrema() == ((200, 200),) * 3
 
 
-def test_shipped_bundles_begin_with_standard():
+def test_shipped_bundles_begin_with_standard() -> None:
     assert shipped_names()[0] == "standard"

@@ -1,6 +1,7 @@
 """Means, BD-rates and tables from known rows."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from benchmarks import summary
 from benchmarks.summary import Row
 
 
-def row(codec, setting, bpp, psnr_db, image="a.png", ms_ssim=None):
+def row(codec: str, setting: int, bpp: float, psnr_db: float, image: str = "a.png", ms_ssim: Any = None) -> Row:
     return Row(image, codec, setting, round(bpp * 1000), bpp, psnr_db, ms_ssim, 4.0, 2.0)
 
 
@@ -17,7 +18,7 @@ JPEG = [row("jpeg", 10 * i, bpp, db) for i, (bpp, db) in enumerate(CURVE)]
 OURS_AT_HALF = [row("gargalo", 20 * i, bpp / 2, db) for i, (bpp, db) in enumerate(CURVE)]
 
 
-def test_a_mean_is_over_pictures_of_one_codec_and_setting():
+def test_a_mean_is_over_pictures_of_one_codec_and_setting() -> None:
     rows = [
         row("jpeg", 50, 1.0, 30.0, "a.png", ms_ssim=0.9),
         row("jpeg", 75, 2.0, 35.0, "a.png", ms_ssim=0.99),
@@ -31,13 +32,13 @@ def test_a_mean_is_over_pictures_of_one_codec_and_setting():
     assert (at_50.encode_ms, at_50.decode_ms) == (4, 2)
 
 
-def test_rows_without_ms_ssim_leave_it_out_of_the_mean():
+def test_rows_without_ms_ssim_leave_it_out_of_the_mean() -> None:
     rows = [row("jpeg", 50, 1, 30, "a.png", ms_ssim=0.9), row("jpeg", 50, 1, 30, "small.png")]
     assert summary.means(rows)[0].ms_ssim == 0.9
     assert summary.means(rows[1:])[0].ms_ssim is None
 
 
-def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0():
+def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0() -> None:
     rates = summary.deltas(summary.means(JPEG + OURS_AT_HALF))
     by_psnr = {rate.codec: rate for rate in rates if rate.metric == "psnr_db"}
     assert by_psnr["gargalo"].bd_rate_percent == pytest.approx(-50)
@@ -45,12 +46,12 @@ def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0():
     assert (by_psnr["gargalo"].low_db, by_psnr["gargalo"].high_db) == (26, 36)
 
 
-def test_only_anchors_that_were_measured_are_compared_with():
+def test_only_anchors_that_were_measured_are_compared_with() -> None:
     assert summary.deltas(summary.means(OURS_AT_HALF)) == []
     assert {rate.anchor for rate in summary.deltas(summary.means(JPEG))} == {"jpeg"}
 
 
-def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured():
+def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured() -> None:
     file = io.StringIO()
     summary.write_header(file, Row)
     summary.write_row(file, Row("a.png", "jpeg", 50.0, 1234, 0.512345678, 31.5, None, 4.25, 2.0))
@@ -60,7 +61,7 @@ def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured():
     )
 
 
-def test_the_markdown_page_shows_rates_means_machine_and_notes():
+def test_the_markdown_page_shows_rates_means_machine_and_notes() -> None:
     table = summary.means(JPEG + OURS_AT_HALF)
     page = summary.markdown("set", table, summary.deltas(table), {"bundle": "00ff"}, ["no avif"])
     lines = page.splitlines()

@@ -102,7 +102,10 @@ def test_whether_a_video_ends_is_told_by_its_server_if_at_all(
 
 
 def test_what_is_no_http_is_left_to_others() -> None:
-    with serving(lambda handler, camera: handler.wfile.write(b"ICY 200 OK\r\n\r\n")) as camera:
+    def answer(handler: Handler, camera: Camera) -> None:
+        handler.wfile.write(b"ICY 200 OK\r\n\r\n")
+
+    with serving(answer) as camera:
         assert ask(camera.url("/")) is None
 
 

@@ -11,6 +11,7 @@ import sys
 import threading
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -320,7 +321,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make reading a file whose bytes are a name in ODD raise that error."""
     decode = reading.decode
 
-    def odd(data: bytes, *rest: object) -> object:
+    def odd(data: bytes, *rest: Any) -> object:
         error = ODD.get(data.decode("latin-1"))
         if error is not None:
             raise error
@@ -349,7 +350,7 @@ def test_whatever_a_library_raises_is_one_line_that_names_the_file(
     assert (err.count("Traceback") == len(ODD)) if debug else (len(err.splitlines()) == len(ODD))
 
 
-def odd_work(args: object, *rest: object) -> object:
+def odd_work(args: Any, *rest: Any) -> object:
     """In place of compress.prepare, in other processes: files are done as they say."""
     work = REAL_PREPARE(args, *rest)
 
@@ -453,7 +454,7 @@ def test_an_output_that_appears_meanwhile_is_kept(
     """Two commands on one folder: a job of cron that still runs when the next one starts."""
     decode = reading.decode
 
-    def late(data: bytes, name: str, *rest: object) -> object:
+    def late(data: bytes, name: str, *rest: Any) -> object:
         if "a.png" in name:
             (tree / ("b.gar" if when == "before" else "a.gar")).write_bytes(b"of another")
         return decode(data, name, *rest)

@@ -143,7 +143,7 @@ def test_a_system_that_gives_no_processes_leaves_the_tasks_to_the_caller(monkeyp
     def refuse(*_: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(workers.SpawnProcess, "start", refuse)
+    monkeypatch.setattr("runtime.cli.workers.SpawnProcess.start", refuse)
     assert all_of(squares, 5, 2) == {}
 
 

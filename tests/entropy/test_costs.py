@@ -8,7 +8,7 @@ from runtime.entropy.costs import Costs
 from runtime.entropy.tables import Tables
 
 
-def test_bits_of_a_small_table():
+def test_bits_of_a_small_table() -> None:
     """1 bit for 0; 6144 of 16384 slots and a sign for -1 and for 1; 3 bits, 16 and a sign for 2, an escape."""
     tables = Tables(
         np.array([[4096, 8192, 2048, 2048], [16000, 384, 0, 0]], np.uint16),

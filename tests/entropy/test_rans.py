@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from gaussian_tables import gaussian_tables
@@ -14,7 +16,7 @@ GOLDEN_WORDS = [
 ]  # fmt: skip
 
 
-def draw(seed, n):
+def draw(seed: int, n: int) -> Any:
     """Symbols drawn from all tables: base, symbol, start and freq of each."""
     random = np.random.default_rng(seed)
     table = random.integers(0, len(TABLES.starts), n)
@@ -24,17 +26,17 @@ def draw(seed, n):
     return base, symbol, START[code], FREQ[code]
 
 
-def fresh(lanes):
+def fresh(lanes: int) -> Any:
     return np.full(lanes, rans.LOWEST_STATE, np.uint32)
 
 
-def uint32(*numbers):
+def uint32(*numbers: Any) -> np.ndarray:
     return np.array(numbers, np.uint32)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 16, 32, 128, 1024])
 @pytest.mark.parametrize("n", [0, 1, 31, 32, 33, 1000])
-def test_pop_returns_what_push_took(lanes, n):
+def test_pop_returns_what_push_took(lanes: int, n: int) -> None:
     base, symbol, start, freq = draw(lanes + n, n)
     states, words = rans.push(fresh(lanes), start, freq)
     states, places, used = rans.pop(states, words, base, TABLES.entries)
@@ -43,7 +45,7 @@ def test_pop_returns_what_push_took(lanes, n):
     assert np.array_equal(states, fresh(lanes))
 
 
-def test_what_is_pushed_last_is_popped_first():
+def test_what_is_pushed_last_is_popped_first() -> None:
     first, second = draw(1, 100), draw(2, 77)
     states, late_words = rans.push(fresh(4), *second[2:])
     states, early_words = rans.push(states, *first[2:])
@@ -56,7 +58,7 @@ def test_what_is_pushed_last_is_popped_first():
 
 
 @pytest.mark.parametrize("lanes", [1, 8, 64])
-def test_the_loop_and_the_rows_make_the_same_words(lanes):
+def test_the_loop_and_the_rows_make_the_same_words(lanes: int) -> None:
     _, _, start, freq = draw(3, 999)
     results = []
     for coder in (rans._push_rows, rans._push_each):
@@ -67,7 +69,7 @@ def test_the_loop_and_the_rows_make_the_same_words(lanes):
 
 
 @pytest.mark.parametrize("lanes", [1, 8, 64])
-def test_the_loop_and_the_rows_read_the_same_symbols(lanes):
+def test_the_loop_and_the_rows_read_the_same_symbols(lanes: int) -> None:
     base, _, start, freq = draw(4, 999)
     states, words = rans.push(fresh(lanes), start, freq)
     results = []
@@ -78,19 +80,19 @@ def test_the_loop_and_the_rows_read_the_same_symbols(lanes):
     assert results[0] == results[1]
 
 
-def test_one_push_is_the_formula():
+def test_one_push_is_the_formula() -> None:
     """65536 // 4096 * 16384 + 300 + 65536 % 4096 = 262444: two bits for a probability of 1/4."""
     states, words = rans.push(fresh(1), uint32(300), uint32(4096))
     assert states.tolist() == [262444] and words.tolist() == []
 
 
-def test_a_full_state_emits_its_low_word_first():
+def test_a_full_state_emits_its_low_word_first() -> None:
     """1 * 2**18 <= 0xABCD1234: emit 0x1234; then 0xABCD // 1 * 16384 + 7 + 0 = 720584711."""
     states, words = rans.push(uint32(0xABCD1234), uint32(7), uint32(1))
     assert words.tolist() == [0x1234] and states.tolist() == [0xABCD * 16384 + 7] == [720584711]
 
 
-def test_golden_words_do_not_change():
+def test_golden_words_do_not_change() -> None:
     j = np.arange(40, dtype=np.uint32)
     start, freq = (j * 37) % 16000, (j % 7) * 50 + 1
     states, words = rans.push(fresh(4), start, freq)
@@ -99,7 +101,7 @@ def test_golden_words_do_not_change():
 
 
 @pytest.mark.parametrize("lanes", [1, 64])
-def test_missing_words_raise_truncated(lanes):
+def test_missing_words_raise_truncated(lanes: int) -> None:
     base, _, start, freq = draw(5, 500)
     states, words = rans.push(fresh(lanes), start, freq)
     for there in range(len(words)):
@@ -108,7 +110,7 @@ def test_missing_words_raise_truncated(lanes):
 
 
 @pytest.mark.parametrize("lanes", [1, 64])
-def test_random_words_keep_the_states_in_range(lanes):
+def test_random_words_keep_the_states_in_range(lanes: int) -> None:
     random = np.random.default_rng(6)
     states = random.integers(1 << 16, 1 << 32, lanes).astype(np.uint32)
     words = random.integers(0, 1 << 16, 3000).astype(np.uint16)
@@ -118,7 +120,7 @@ def test_random_words_keep_the_states_in_range(lanes):
 
 
 @pytest.mark.parametrize("lanes", [1, 64])
-def test_a_certain_symbol_costs_nothing(lanes):
+def test_a_certain_symbol_costs_nothing(lanes: int) -> None:
     states = np.full(lanes, 0xFFFFFFFF, np.uint32)
     after, words = rans.push(states, np.zeros(100, np.uint32), np.full(100, 1 << 14, np.uint32))
     assert np.array_equal(after, states) and len(words) == 0

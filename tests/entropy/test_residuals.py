@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from gaussian_tables import draw_layer, gaussian_tables
@@ -16,15 +18,15 @@ NARROW = Tables(
 """Scale index 1 has groups of 4 digits, indexes 2 to 4 groups of 8; index 4 sends two low bits raw."""
 
 
-def ints(*numbers):
+def ints(*numbers: Any) -> np.ndarray:
     return np.array(numbers, np.int32)
 
 
-def indexes(*numbers):
+def indexes(*numbers: Any) -> np.ndarray:
     return np.array(numbers, np.uint8)
 
 
-def join(order, symbols):
+def join(order: Any, symbols: Any) -> Any:
     """What a reader does, with symbols in the place of the coder's."""
     number = len(TABLES.starts) // 2 * SYMBOLS
     assert np.all(symbols.groups < number) and np.all(symbols.excesses >= number)
@@ -39,13 +41,13 @@ def join(order, symbols):
 
 
 @pytest.mark.parametrize("seed, n", [(0, 0), (1, 1), (2, 7), (3, 300), (4, 5000)])
-def test_the_steps_of_a_reader_return_what_split_took(seed, n):
+def test_the_steps_of_a_reader_return_what_split_took(seed: int, n: int) -> None:
     values, index = draw_layer(TABLES, seed, n, wild=n // 40)
     order = Order(TABLES, index)
     assert np.array_equal(join(order, order.split(order.take(values))), values)
 
 
-def test_groups_are_filled_in_coding_order():
+def test_groups_are_filled_in_coding_order() -> None:
     """Indexes 2, 3 and 4 come before 1. Base 2: 0 1 0 0 0 0 0 0 | 1 filled up; base 4: 2 1 0 0."""
     values = ints(2, 0, -1, 0, 0, 0, 0, 0, 0, 4, -1)
     index = indexes(1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 1)
@@ -57,14 +59,14 @@ def test_groups_are_filled_in_coding_order():
     assert symbols.signs.tolist() == [True, False, False, True]
 
 
-def test_an_escape_takes_the_magnitude_above_the_low_bits():
+def test_an_escape_takes_the_magnitude_above_the_low_bits() -> None:
     """|-23| = 5 * 4 + 3 has digit 1, ESCAPE, then 5 in 16 bits and 3 in two."""
     symbols = Order(NARROW, indexes(4)).split(ints(-23))
     assert symbols.groups.tolist() == [0b10000000] and symbols.excesses.tolist() == [2 * 256 + 1]
     assert symbols.fields.tolist() == [23] and symbols.widths.tolist() == [18] and symbols.signs.tolist() == [True]
 
 
-def test_extreme_values_survive():
+def test_extreme_values_survive() -> None:
     tables = gaussian_tables()
     shift = tables.index_shift.copy()
     shift[-1] = 15
@@ -81,13 +83,13 @@ def test_extreme_values_survive():
     [([1], [5], "another bundle"), ([1], [0], "must be 0"), ([1, 0], [1], "alike"),
      ([65536], [1], "65536"), ([-65536], [1], "65536"), ([-(2**31)], [4], "2147483648")],
 )  # fmt: skip
-def test_values_that_cannot_be_coded_are_refused(values, index, message):
+def test_values_that_cannot_be_coded_are_refused(values: Any, index: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         order = Order(NARROW, indexes(*index))
         order.split(order.take(ints(*values)))
 
 
-def test_an_escape_for_a_small_value_is_refused():
+def test_an_escape_for_a_small_value_is_refused() -> None:
     order = Order(NARROW, indexes(2))
     q = order.digits(np.array([0b10000000], np.uint8))
     fields = order.fields(q, order.tops(q), np.array([1], np.uint8))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from gaussian_tables import draw_layer, gaussian_tables
@@ -19,17 +21,17 @@ SMALL = Tables(
 GOLDEN = ["001e3eb7059c2b0007c0", "a040"]
 
 
-def encode_parts(tables, parts):
+def encode_parts(tables: Tables, parts: Any) -> Any:
     orders = [Order(tables, index) for _, index in parts]
     return streams.encode_parts(tables, [(o, o.take(values)) for o, (values, _) in zip(orders, parts, strict=True)])
 
 
-def read(reader, tables, index):
+def read(reader: Any, tables: Tables, index: Any) -> Any:
     order = Order(tables, index)
     return order.put(reader.read(order))
 
 
-def read_all(tables, data, parts):
+def read_all(tables: Tables, data: bytes, parts: Any) -> Any:
     reader = PartReader(tables, data, len(parts))
     values = [read(reader, tables, index) for _, index in parts]
     reader.close()
@@ -37,7 +39,7 @@ def read_all(tables, data, parts):
 
 
 @pytest.mark.parametrize("sizes", [[], [0], [1], [0, 0, 7], [3, 500, 0, 90], [2000, 30000, 30000], [9] * 16])
-def test_parts_come_back(sizes):
+def test_parts_come_back(sizes: Any) -> None:
     parts = [draw_layer(TABLES, i, n, wild=n // 100) for i, n in enumerate(sizes)]
     chunks = encode_parts(TABLES, parts)
     decoded = read_all(TABLES, b"".join(chunks), parts)
@@ -46,7 +48,7 @@ def test_parts_come_back(sizes):
     assert all(got.dtype == np.int32 for got in decoded)
 
 
-def test_a_prefix_of_the_chunks_gives_the_first_parts():
+def test_a_prefix_of_the_chunks_gives_the_first_parts() -> None:
     parts = [draw_layer(TABLES, i, 3000) for i in range(3)]
     reader = PartReader(TABLES, b"".join(encode_parts(TABLES, parts)[:2]), 3)
     for values, index in parts[:2]:
@@ -55,7 +57,7 @@ def test_a_prefix_of_the_chunks_gives_the_first_parts():
         read(reader, TABLES, parts[2][1])
 
 
-def test_parts_from_the_end_on_are_zeros_and_take_no_bytes():
+def test_parts_from_the_end_on_are_zeros_and_take_no_bytes() -> None:
     parts = [draw_layer(TABLES, i, 3000) for i in range(4)]
     chunks = encode_parts(TABLES, parts)
     for data in (b"".join(chunks[:2]), b"".join(chunks)):
@@ -71,7 +73,7 @@ def test_parts_from_the_end_on_are_zeros_and_take_no_bytes():
 
 
 @pytest.mark.parametrize("flags, side", [(0, b""), (1, b"x"), (6, b""), (15, bytes(range(200)))])
-def test_flags_and_side_bytes_come_back_before_the_parts(flags, side):
+def test_flags_and_side_bytes_come_back_before_the_parts(flags: int, side: bytes) -> None:
     values, index = draw_layer(TABLES, 5, 900)
     order = Order(TABLES, index)
     data = b"".join(streams.encode_parts(TABLES, [(order, order.take(values))], flags, side))
@@ -88,12 +90,12 @@ def test_flags_and_side_bytes_come_back_before_the_parts(flags, side):
             PartReader(TABLES, data, 1, known_flags=15 ^ flags)
 
 
-def test_parts_without_coded_values_take_no_bytes():
+def test_parts_without_coded_values_take_no_bytes() -> None:
     silent = np.zeros(1000, np.int32), np.zeros(1000, np.uint8)
     assert encode_parts(TABLES, [silent, silent]) == [bytes([0, 0, 0, 1, 0]), b""]
 
 
-def test_golden_bytes_do_not_change():
+def test_golden_bytes_do_not_change() -> None:
     parts = [
         (np.array([0, -1, 0, 1, 2, -7], np.int32), np.array([0, 1, 1, 1, 1, 2], np.uint8)),
         (np.array([5, -1, 40], np.int32), np.array([3, 3, 3], np.uint8)),
@@ -103,7 +105,7 @@ def test_golden_bytes_do_not_change():
         assert got.tolist() == values.tolist()
 
 
-def test_raw_bits_are_packed_highest_first():
+def test_raw_bits_are_packed_highest_first() -> None:
     """101 | 00000000 | 1 | nothing | 0110: 10100000 00010110."""
     fields, width = np.array([5, 0, 1, 9, 6]), np.array([3, 8, 1, 0, 4])
     assert pack_bits(fields, width) == bytes([0b10100000, 0b00010110])
@@ -111,7 +113,7 @@ def test_raw_bits_are_packed_highest_first():
 
 
 @pytest.mark.parametrize("lanes", [None, 64])
-def test_coded_length_is_within_one_percent_of_entropy(lanes, monkeypatch):
+def test_coded_length_is_within_one_percent_of_entropy(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if lanes:
         monkeypatch.setattr(streams, "_choose_lanes", lambda stream_bytes, raw_bytes: lanes)
     parts = [draw_layer(TABLES, 1, 6000), draw_layer(TABLES, 2, 54000)]
@@ -121,7 +123,7 @@ def test_coded_length_is_within_one_percent_of_entropy(lanes, monkeypatch):
 
 
 @pytest.mark.parametrize("n", [0, 1, 10, 100, 1000])
-def test_tiny_streams_cost_at_most_24_bytes_more_than_entropy(n):
+def test_tiny_streams_cost_at_most_24_bytes_more_than_entropy(n: int) -> None:
     parts = [draw_layer(TABLES, 1, n), draw_layer(TABLES, 2, n)]
     ideal = sum(Costs(TABLES).bits(*part) for part in parts) / 8
     assert sum(map(len, encode_parts(TABLES, parts))) < ideal + 24
@@ -131,13 +133,13 @@ def test_tiny_streams_cost_at_most_24_bytes_more_than_entropy(n):
     "stream_bytes, raw_bytes, lanes",
     [(0, 0, 1), (857, 0, 1), (858, 0, 2), (285, 3, 1), (286, 4, 2), (30_000, 9000, 128), (1e9, 0, 4096)],
 )
-def test_lanes_follow_the_length_of_the_stream(stream_bytes, raw_bytes, lanes):
+def test_lanes_follow_the_length_of_the_stream(stream_bytes: int, raw_bytes: int, lanes: int) -> None:
     """Two lanes cost 6 bytes, 0.7 % of 858, but only 2 bytes, 0.7 % of 286, with 4 raw bytes in their states."""
     assert streams._choose_lanes(stream_bytes, raw_bytes) == lanes
 
 
 @pytest.mark.parametrize("n, lanes", [(150, 1), (2000, 64)])
-def test_every_truncation_raises_truncated(n, lanes, monkeypatch):
+def test_every_truncation_raises_truncated(n: int, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "_choose_lanes", lambda stream_bytes, raw_bytes: lanes)
     parts = [draw_layer(TABLES, 1, n // 4, wild=3), draw_layer(TABLES, 2, n, wild=9)]
     data = b"".join(encode_parts(TABLES, parts))
@@ -147,7 +149,7 @@ def test_every_truncation_raises_truncated(n, lanes, monkeypatch):
 
 
 @pytest.mark.parametrize("n, lanes", [(200, 1), (1500, 32)])
-def test_flipped_bits_raise_stream_error_or_decode(n, lanes, monkeypatch):
+def test_flipped_bits_raise_stream_error_or_decode(n: int, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "_choose_lanes", lambda stream_bytes, raw_bytes: lanes)
     parts = [draw_layer(TABLES, 1, n // 4, wild=3), draw_layer(TABLES, 2, n, wild=9)]
     data = b"".join(encode_parts(TABLES, parts))
@@ -165,7 +167,7 @@ def test_flipped_bits_raise_stream_error_or_decode(n, lanes, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_random_bytes_raise_stream_error_or_decode(seed):
+def test_random_bytes_raise_stream_error_or_decode(seed: int) -> None:
     random = np.random.default_rng(seed)
     data = bytes([seed % 14]) + random.bytes(int(random.integers(0, 400)))
     _, index = draw_layer(TABLES, seed, 300)
@@ -188,19 +190,19 @@ def test_random_bytes_raise_stream_error_or_decode(seed):
         (bytes([0x10, 0, 0, 1, 0]), "flags 0x1"),
     ],
 )
-def test_nonsense_is_refused(data, message):
+def test_nonsense_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(StreamError, match=message):
         read_all(TABLES, data, [])
 
 
-def test_a_silent_part_must_leave_the_states_alone():
+def test_a_silent_part_must_leave_the_states_alone() -> None:
     silent = [(None, np.zeros(9, np.uint8))]
     assert not read_all(TABLES, bytes([0, 0, 0, 1, 0]), silent)[0].any()
     with pytest.raises(StreamError, match="do not return"):
         read_all(TABLES, bytes([0, 1, 0, 1, 0]), silent)
 
 
-def test_the_states_carry_the_first_raw_bytes_of_the_last_part(monkeypatch):
+def test_the_states_carry_the_first_raw_bytes_of_the_last_part(monkeypatch: pytest.MonkeyPatch) -> None:
     """One value, -1, of scale index 2: no excess, and its sign, 0x80, is the low byte of the first state."""
     monkeypatch.setattr(streams, "_choose_lanes", lambda stream_bytes, raw_bytes: 2)
     parts = [(np.array([-1], np.int32), np.array([20], np.uint8))]
@@ -210,7 +212,7 @@ def test_the_states_carry_the_first_raw_bytes_of_the_last_part(monkeypatch):
     assert read_all(TABLES, chunk, parts)[0].tolist() == [-1]
 
 
-def test_a_reader_that_counts_other_parts_than_there_are_notices():
+def test_a_reader_that_counts_other_parts_than_there_are_notices() -> None:
     """The raw bytes in the states come with the last part, so the number of parts decides where they are read."""
     parts = [draw_layer(TABLES, seed, 400) for seed in range(3)]
     data = b"".join(encode_parts(TABLES, parts))
@@ -222,7 +224,7 @@ def test_a_reader_that_counts_other_parts_than_there_are_notices():
             reader.close()
 
 
-def test_padding_bits_must_be_zero():
+def test_padding_bits_must_be_zero() -> None:
     parts = [(np.array([v], np.int32), np.array([3], np.uint8)) for v in (5, 0)]
     data = encode_parts(SMALL, parts)[0]
     with pytest.raises(StreamError, match="not 0"):

@@ -1,5 +1,7 @@
 """Float twins: the same inputs and outputs as their originals, and values that differ only in ties and sums."""
 
+from typing import Any
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -32,7 +34,7 @@ def test_a_shipped_graph_and_its_twin_agree(name: str) -> None:
         assert difference.max() <= 1 and np.mean(difference > 0) < 0.01
 
 
-def model_of(*nodes, constants, outputs=("y",)) -> bytes:
+def model_of(*nodes: Any, constants: Any, outputs: Any = ("y",)) -> bytes:
     onnx = pytest.importorskip("onnx")
     u8 = onnx.TensorProto.UINT8
     shape = [1, 1, 2, 2]
@@ -86,9 +88,9 @@ def test_a_sum_of_one_scale_is_cut_to_8_bits() -> None:
         (("QLinearConv", [*CONVOLVE[:2], "zero_1", *CONVOLVE[3:]], "y", {}), "zero points"),
     ],
 )
-def test_what_has_no_twin_is_refused_by_name(node, reason) -> None:
+def test_what_has_no_twin_is_refused_by_name(node: Any, reason: str) -> None:
     constants = CONVOLUTION | {"zero_1": np.uint8(1)}
-    first = ("QLinearConv", CONVOLVE, "z", {})
+    first: Any = ("QLinearConv", CONVOLVE, "z", {})
     with pytest.raises(BundleError, match=reason):
         float_twin(model_of(first, node, constants=constants))
 

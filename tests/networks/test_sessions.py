@@ -5,6 +5,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,9 +83,12 @@ def test_only_networks_that_need_not_be_exact_leave_the_cpu(
     twin_codec: Codec, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved, made = [], Networks._on_other
-    monkeypatch.setattr(
-        Networks, "_on_other", lambda self, path, to: (moved.append(path.stem), made(self, path, to))[1]
-    )
+
+    def noted(self: Networks, path: Path, to: Provider) -> Any:
+        moved.append(path.stem)
+        return made(self, path, to)
+
+    monkeypatch.setattr(Networks, "_on_other", noted)
     twin_codec.decode(twin_codec.encode(photo, 30))
     assert moved == ["synthesis"]
 
@@ -160,7 +164,7 @@ def test_what_a_network_is_for_says_where_it_may_run_and_whether_streams_depend_
     assert [side for side, network in kinds.items() if network.decides] == ["both", "decode"]
 
 
-def test_the_note_names_the_networks_that_leave_the_cpu(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_note_names_the_networks_that_leave_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PROVIDERS, "twin", Provider("CPUExecutionProvider", "onnxruntime"))
     nets = [
         Network("encoder", "encode"),
@@ -178,14 +182,18 @@ def test_an_unknown_provider_is_refused_by_name() -> None:
         Codec(provider="abacus")
 
 
-def test_the_command_takes_the_provider_and_refuses_in_one_line(tmp_path, capsys) -> None:
+def test_the_command_takes_the_provider_and_refuses_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "cam.png").write_bytes(b"not read")
     assert compress.main([str(tmp_path / "cam.png"), "--provider", "abacus"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert not (tmp_path / "cam.gar").exists()
 
 
-def test_commands_say_whether_the_provider_is_used(twin_codec: Codec, tmp_path, capsys, photo: np.ndarray) -> None:
+def test_commands_say_whether_the_provider_is_used(
+    twin_codec: Codec, tmp_path: Path, capsys: pytest.CaptureFixture[str], photo: np.ndarray
+) -> None:
     write(tmp_path / "cam.png", photo)
     assert compress.main([str(tmp_path / "cam.png"), "--provider", "twin"]) == 0
     assert "is not used" in capsys.readouterr().err
@@ -203,7 +211,7 @@ def test_threads_that_ask_for_a_session_at_once_get_the_same_one(codec: Codec) -
         assert len({id(session) for session in pool.map(mine.session, ["start"] * 8)}) == 1
 
 
-def test_a_graph_that_is_not_there_is_named(tmp_path) -> None:
+def test_a_graph_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="coarse_first.onnx"):
         Networks(tmp_path).session("coarse_first")
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -181,7 +182,7 @@ def test_cmyk_goes_through_its_profile() -> None:
 
 
 def test_cmyk_without_a_profile_or_with_a_bad_one_is_approximate_and_told() -> None:
-    wanted = printers.inks_to_rgb(printers.inks())
+    wanted: np.ndarray = printers.inks_to_rgb(printers.inks()).astype(float)
     for more in ({}, {34675: (7, b"rubbish" * 40)}):
         picture = read.decode(one(printers.inks(), SEPARATED, more=more), "p.tif")
         assert np.abs(picture.pixels - wanted).max() <= 2
@@ -198,7 +199,7 @@ def test_cielab_becomes_srgb() -> None:
 # --- HDR --------------------------------------------------------------------------------------------------------------
 
 
-def pq(nits: np.ndarray) -> np.ndarray:
+def pq(nits: float | np.ndarray) -> Any:
     """SMPTE ST 2084, with its own words for the constants."""
     y = (np.asarray(nits, float) / 10_000) ** (1305 / 8192)
     return ((107 / 128 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
@@ -284,7 +285,8 @@ def test_the_light_of_10_bits_is_finer_than_that_of_8(kind: str, monkeypatch: py
     nits = np.zeros((64, 128, 3)) + np.linspace(20, 24, 128)[None, :, None]
     nits[:4] = 203
     green_blue_red = (1023 * pq(nits)).round().astype(int)[:, :, [1, 2, 0]]
-    data = {"AVIF": avif, "HEIC": heic}[kind](green_blue_red, nclx(BT2020, PQ, IDENTITY), bits=10)
+    made: dict[str, Any] = {"AVIF": avif, "HEIC": heic}
+    data = made[kind](green_blue_red, nclx(BT2020, PQ, IDENTITY), bits=10)
     pixels = read.decode(data, "x", sdr=True).pixels
     assert np.abs(pixels[5, :, 0] - 255 * srgb_of_light(nits[5, :, 0] / 203)).max() < 1
     monkeypatch.setattr(deep, "finer", lambda found, *_: found)

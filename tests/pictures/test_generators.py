@@ -58,8 +58,8 @@ def test_another_library_finds_the_same_samples(case: Case) -> None:
     samples = np.asarray(READERS[case.id.split("/")[0]](case.make()))
     told = re.search(r"(\d+)bit", case.id)
     whole = 1 if samples.dtype == bool else np.iinfo(samples.dtype).max
-    few = told and case.id.split("/")[0] not in ("png", "gif", "bmp")  # those come out as 8 or 16 bits
-    seen = samples.astype(float) * 255 / ((1 << int(told[1])) - 1 if few else whole)
+    few = case.id.split("/")[0] not in ("png", "gif", "bmp")  # those come out as 8 or 16 bits
+    seen = samples.astype(float) * 255 / ((1 << int(told[1])) - 1 if told and few else whole)
     if seen.ndim == 3 and seen.shape[2] == 2:
         seen = seen[:, :, [0, 0, 0, 1]]
     assert min(difference(seen, want) for want in case.wanted) <= case.within

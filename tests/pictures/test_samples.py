@@ -5,6 +5,7 @@ import struct
 import zlib
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -86,7 +87,8 @@ def test_a_png_whose_samples_end_too_early_is_not_left_black(kind: int, depth: i
 
 def test_colours_of_16_bits_are_refused_where_two_libraries_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither says when it takes planes, byte order or orientation for others: what they agree on is what counts."""
-    data, decoded = png(levels(rgb(), 65535), 2, 16), cv2.imdecode
+    data = png(levels(rgb(), 65535), 2, 16)
+    decoded: Any = cv2.imdecode
     monkeypatch.setattr(cv2, "imdecode", lambda *given: decoded(*given)[:, ::-1])
     with pytest.raises(InputError, match="more than 8 bits in a layout that is not read"):
         read.decode(data, "x")

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_payloads import OWNER, SECRET, THUMBNAIL, camera, directory, listed, value
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from runtime.pictures import exif, tags
 from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
@@ -25,6 +26,7 @@ def test_exif_comes_back_from_a_file_that_it_was_put_into(order: str) -> None:
     given = exif.without(camera(order), tags.COMPRESSED, thumbnail=False)
     file = tags.with_metadata(plain(), given, b"profile", b"packet")
     with Image.open(BytesIO(file)) as seen:
+        assert isinstance(seen, TiffImageFile)
         assert seen.convert("RGB").getpixel((63, 47)) == (1, 2, 3)
         assert seen.tag_v2[exif.ICC] == b"profile" and seen.tag_v2[exif.XMP] == b"packet"
         assert seen.info["dpi"] == (300, 300)

@@ -12,6 +12,7 @@ import pytest
 from made_payloads import FACES, OWNER, SECRET, THUMBNAIL, camera, packet, profile
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import TiffImageFile
 
 from runtime.compress import main as compress
 from runtime.container import EXIF, ICC, XMP, unpack
@@ -53,7 +54,7 @@ def test_all_that_was_said_is_there_at_the_end(source: str, target: str, order: 
     make(tmp_path / f"in{source}", camera(order, 6), profile(), packet('tiff:Orientation="6"'))
     through(tmp_path / f"in{source}", tmp_path / f"out{target}")
     with Image.open(tmp_path / f"out{target}") as seen:
-        exif, text = seen.getexif(), seen.tag_v2[700] if target == ".tif" else seen.info["xmp"]
+        exif, text = seen.getexif(), seen.tag_v2[700] if isinstance(seen, TiffImageFile) else seen.info["xmp"]
         assert seen.size == (48, 64) and exif.get(274, 1) == 1
         assert (exif[271], exif[272], exif[282]) == ("Canon", "Canon EOS 5D", 300)
         assert exif.get_ifd(34665)[33434] == 1 / 250 and exif.get_ifd(34853)[28].endswith(SECRET)
@@ -119,7 +120,7 @@ def test_a_region_shows_nothing_of_the_whole_and_tells_its_own_size(
     assert THUMBNAIL not in data and OWNER not in data and b"Thumbnails>" not in data and b"mwg-rs:Region" not in data
     with Image.open(BytesIO(data)) as seen:
         assert seen.size == (20, 10) and seen.getexif()[271] == "Canon"
-        assert b'tiff:ImageWidth="20"' in (seen.tag_v2[700] if target == ".tif" else seen.info["xmp"])
+        assert b'tiff:ImageWidth="20"' in (seen.tag_v2[700] if isinstance(seen, TiffImageFile) else seen.info["xmp"])
         if target != ".tif":
             assert seen.getexif().get_ifd(34665)[40962] == 20 and seen.getexif().get_ifd(34665)[40963] == 10
     assert decompress([str(tmp_path / "cam.gar"), "-o", str(tmp_path / f"whole{target}")]) == 0
@@ -209,8 +210,8 @@ def test_exiftool_finds_nothing_wrong_at_the_end(tmp_path: Path) -> None:
     for name in ("tagged", "bare", "pillow"):
         for target in TARGETS:
             through(tmp_path / f"{name}.tif", tmp_path / "out" / f"{name}{target}")
-    words = ["exiftool", "-j", "-a", "-G4", "-validate", "-warning", "-error", str(tmp_path / "out")]
-    seen = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    command = ["exiftool", "-j", "-a", "-G4", "-validate", "-warning", "-error", str(tmp_path / "out")]
+    seen = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert len(seen) == 35
     for file in seen:
         assert [value for name, value in file.items() if name != "SourceFile"] == ["OK"], file

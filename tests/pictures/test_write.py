@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from made_payloads import OWNER, SECRET, THUMBNAIL, camera
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
 
 from runtime.container import EXIF, ICC, XMP
 from runtime.errors import InputError
@@ -60,6 +61,7 @@ def test_opencv_sees_the_pixels_that_were_written(suffix: str, shape: tuple[int,
         image[..., 3] = 255
     original = image.copy()
     seen = cv2.imdecode(np.frombuffer(encoded(image, suffix), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert seen is not None
     assert np.array_equal(image, original)
     if image.ndim == 2 and suffix in (".webp", ".ppm"):  # these have no gray
         image = np.dstack([image] * 3)
@@ -151,7 +153,7 @@ def found(data: bytes) -> dict[int, bytes]:
     """The payloads that Pillow finds in a file; of a TIFF its profile and packet alone."""
     with Image.open(BytesIO(data)) as seen:
         info = dict(seen.info)
-        if seen.format == "TIFF":
+        if isinstance(seen, TiffImageFile):
             return {ICC: info["icc_profile"], XMP: seen.tag_v2[exif.XMP]}
     names = {EXIF: "exif", ICC: "icc_profile", XMP: "xmp"}
     return {kind: info[name].removeprefix(b"Exif\0\0") for kind, name in names.items() if name in info}
@@ -177,6 +179,7 @@ def test_a_tiff_has_exif_in_its_own_tags(order: str) -> None:
     data = encoded(noise(48, 64, 3), ".tif", payloads(order))
     assert data[:2] == camera(order)[:2] and THUMBNAIL not in data
     with Image.open(BytesIO(data)) as seen:
+        assert isinstance(seen, TiffImageFile)
         tags = seen.tag_v2
         assert (tags[271], tags[274], tags[282], tags[283], tags[296]) == ("Canon", 1, 300, 300, 2)
         assert (
