@@ -156,7 +156,7 @@ def mirrored_latents(y: Tensor) -> Tensor:
 
 
 def split(y: Tensor) -> list[Tensor]:
-    """The values of latents (B, 192, h, w): AC (B, 189, h, w), details of the DC from coarse to fine, z."""
+    """Return the values of latents (B, 192, h, w): AC (B, 189, h, w), details of the DC from coarse to fine, z."""
     low, details = y[:, ::BANDS], list[Tensor]()
     for _ in range(DC_LEVELS):
         low, detail = wavelet.split_2d(low)
@@ -170,7 +170,7 @@ def with_dc(ac: Tensor, dc: Tensor) -> Tensor:
 
 
 def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
-    """The inverse of split."""
+    """Return the inverse of split."""
     *details, low = details_and_z
     for detail in details:
         low = wavelet.join_2d(low, detail)
@@ -199,7 +199,7 @@ def slopes_of_ac(luma: Tensor, chroma: Tensor, ridge: Tensor) -> Tensor:
 
 
 def around(x: Tensor) -> Tensor:
-    """Sums over 3 x 3 positions (B, n, h, w), edges repeated."""
+    """Return sums over 3 x 3 positions (B, n, h, w), edges repeated."""
     return 9 * F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
@@ -211,7 +211,7 @@ def halves(like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def fine_parts(like: Tensor) -> list[tuple[slice, tuple[int, int], Tensor | float]]:
-    """The parts at H/8 in coding order: colours, the range of frequencies by rank, and the mask of what is coded."""
+    """Return the parts at H/8 in coding order: colours, the range of frequencies by rank, the mask of what is coded."""
     luma = [(slice(0, 1), group, mask) for group in LUMA_GROUPS for mask in halves(like)]
     return luma + [(slice(1, COLOURS), group, 1.0) for group in CHROMA_GROUPS]
 
@@ -282,7 +282,7 @@ class Codec(nn.Module):
     # -- the rate scale ------------------------------------------------------------------------------------------------
 
     def lambdas(self) -> Tensor:
-        """The Lagrangian of each level anchor, (levels,), for loss = bits/px + lambda * MSE in squared pixel levels."""
+        """Return lambda of each level anchor, (levels,), for loss = bits/px + lambda * MSE in squared pixel levels."""
         c = self.config
         return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
 
@@ -296,7 +296,7 @@ class Codec(nn.Module):
         return (1 - (level[:, None] - anchors).abs()).clamp_min(0)
 
     def weighted_squares(self, error: Tensor) -> Tensor:
-        """The squared error (B,) of colours (B, 3, H, W), weighed as the eye sees them (`step_octaves`)."""
+        """Return the squared error (B,) of colours (B, 3, H, W), weighed as the eye sees them (`step_octaves`)."""
         low, total = error, error.new_zeros(len(error))
         for luma, chroma in self.config.step_octaves[:-1]:
             low, details = wavelet.split_2d(low)
@@ -320,11 +320,11 @@ class Codec(nn.Module):
         return torch.cat(found)
 
     def fine_steps(self) -> list[Step]:
-        """The networks of the parts at H/8 in coding order."""
+        """Return the networks of the parts at H/8 in coding order."""
         return [step for step in self.fine if isinstance(step, Step)]
 
     def run(self, network: nn.Module, *inputs: Tensor) -> Any:
-        """What a network makes of its inputs; the rest of the codec keeps float32."""
+        """Return what a network makes of its inputs; the rest of the codec keeps float32."""
         with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=self.bf16):
             return network(*inputs)
 
@@ -454,7 +454,7 @@ class Codec(nn.Module):
         return rate / px + price * weighed, {"bpp": rate.mean().item() / px, "mse": mse}
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        """The prior in its phase, everything in joint, all but the linear paths in qat."""
+        """Return the prior in its phase, everything in joint, all but the linear paths in qat."""
         learning: list[nn.Module | nn.Parameter] = [self.log2_scale, self.start, self.first, self.second, self.third]
         learning.append(self.fine)
         if phase != "prior":
@@ -469,14 +469,14 @@ class Codec(nn.Module):
             self.code(x, level)
 
     def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
-        """What a decoder shows of pictures, and bits in all."""
+        """Return what a decoder shows of pictures, and bits in all."""
         self.bf16 = False
         levels = torch.full((len(x),), level, device=x.device)
         y_hat, rate, _ = self.quantise(self.analyse(x, "analysis" not in off)[1], levels, off)
         return wavelet.from_colours(self.synthesise(y_hat, self.hats(levels), "synthesis" not in off)), rate.sum()
 
     def report_levels(self) -> list[float]:
-        """The ends and the middle of the rate scale."""
+        """Return the ends and the middle of the rate scale."""
         return [0.0, (self.levels - 1) / 2, self.levels - 1.0]
 
     def kmacs_per_px(self) -> dict[str, float]:
@@ -496,7 +496,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def start_from_pictures(self, pictures: list[Tensor]) -> None:
-        """Sets scales to the latents' deviations on pictures (1, 3, H, W)."""
+        """Set scales to the latents' deviations on pictures (1, 3, H, W)."""
         squares = [torch.zeros(n) for n in (LATENTS, *PARTS)]
         for x in pictures:
             _, y = self.analyse(x)

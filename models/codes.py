@@ -65,7 +65,7 @@ class Codes(nn.Module):
         self.fewer = nn.Parameter(torch.zeros(BINS), requires_grad=False)
 
     def told(self, k: Tensor, u: Tensor, a: Tensor, b: Tensor, sparing: bool = False) -> tuple[Tensor, Tensor]:
-        """The new integers k, and the bits of all codes per picture (B,); `sparing`: the encoder is thrifty."""
+        """Return the new integers k, and the bits of all codes per picture (B,); `sparing`: the encoder is thrifty."""
         with torch.no_grad():
             size, old = u.abs(), k != 0
             coded = ~old & (a > LOGIT_SKIP)
@@ -89,7 +89,7 @@ class Codes(nn.Module):
 
     @torch.no_grad()
     def learn(self, visit: Visit, memory: float = 0.02) -> None:
-        """Moves the tables towards what a visit shows."""
+        """Move the tables towards what a visit shows."""
         k, u, a, b, n = visit.k, visit.u, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
         size = u * k.sign() - k.abs()
         move(self.place_zero[n].view(-1), a * BINS + b, u, k == 0, memory)
@@ -109,7 +109,7 @@ class Codes(nn.Module):
 
 
 def move(table: Tensor, index: Tensor, value: Tensor, where: Tensor, memory: float) -> None:
-    """Moves entries (n,) of a table towards the mean of the values that fall to them, by a share of `memory` where
+    """Move entries (n,) of a table towards the mean of the values that fall to them, by a share of `memory` where
     these are many.
     """
     index, value = index[where], value[where].clamp(-2, 2)

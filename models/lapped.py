@@ -14,7 +14,7 @@ SCALING = 1.6
 
 
 def _dct(n: int, half: float) -> np.ndarray:
-    """The orthonormal DCT-II (half = 0) or DCT-IV (half = 0.5) of n points."""
+    """Return the orthonormal DCT-II (half = 0) or DCT-IV (half = 0.5) of n points."""
     k, m = np.arange(n)[:, None], np.arange(n)[None]
     basis = np.cos(np.pi * (m + 0.5) * (k + half) / n) * np.sqrt(2 / n)
     if half == 0:

@@ -195,8 +195,9 @@ class Codec(nn.Module):
         return [(plane, index, half) for plane in range(c.planes) for index, half in visits]
 
     def seen(self, known: Tensor, finer: int, index: int, half: int, octave: float) -> Tensor:
-        """What the network sees (B, 80, h, w) of integers k (B, 36, h, w): those of the first `finer` channels in units
-        of this plane's threshold, 2^octave, all others in units of the last one's.
+        """Return what the network sees (B, 80, h, w) of integers k (B, 36, h, w).
+
+        Those of the first `finer` channels are in units of this plane's threshold, 2^octave, all others in units of the last one's.
         """
         unit = torch.tensor([1.0] * finer + [2.0] * (PACKED - finer)).to(known)[:, None, None]
         size = torch.log1p((known.abs() + 0.5 * (known != 0)) * unit) / 2
@@ -301,8 +302,10 @@ class Codec(nn.Module):
         return weight @ bpp, {"bpp": bpp.sum(0).mean().item(), "mse": error.mean().item()}
 
     def window(self, x: Tensor) -> tuple[tuple[slice, slice], float]:
-        """A random window of the finest level's positions, of half as many rows and columns as there are, rounded up to
-        even ones, and its share of all: that level has three quarters of all coefficients.
+        """Return a random window of the finest level's positions, and its share of all.
+
+        It has half as many rows and columns as there are, rounded up to even ones: that level has three quarters of
+        all coefficients.
         """
         whole = [side // 4 for side in x.shape[-2:]]
         if min(x.shape[-2:]) < WINDOWED_PX:
@@ -317,7 +320,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def start_from_pictures(self, pictures: list[Tensor]) -> None:
-        """Sets log-odds where the network says 0 to what codes of pictures (1, 3, H, W) have, and tables to fit."""
+        """Set log-odds where the network says 0 to what codes of pictures (1, 3, H, W) have, and tables to fit."""
         c = self.config
         counts = torch.zeros(4, c.planes, c.levels + 1, PACKED)
         for x in pictures:
@@ -347,8 +350,9 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def code(self, x: Tensor, level: float, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor]:
-        """What a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that; a
-        fraction of a plane is an offset.
+        """Return what a decoder shows of a picture (1, 3, H, W) after so many planes, unclamped, and the bits of that.
+
+        A fraction of a plane is an offset.
         """
         shown = [torch.zeros_like(p) for p in self.split(x)]
         bits = torch.zeros((), device=x.device)
@@ -374,7 +378,7 @@ def pack(details: Tensor) -> Tensor:
 
 
 def unpack(packed: Tensor) -> Tensor:
-    """The inverse of pack."""
+    """Return the inverse of pack."""
     phases = packed.unflatten(1, (2, 9, 2)).transpose(1, 2).flatten(2, 3)
     order = [PHASES_IN_ORDER.index(n) for n in range(4)]
     return F.pixel_shuffle(phases[:, :, order].flatten(1, 2), 2)

@@ -149,7 +149,6 @@ class _Ended(BaseException):
 
 def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) -> None:
     """Do one task after the other for the process that started this one, which alone speaks and hears Ctrl-C."""
-
     asked = []
 
     def end(number: int, _: FrameType | None) -> None:

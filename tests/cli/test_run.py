@@ -252,7 +252,7 @@ def test_a_signal_that_a_library_swallows_is_heard(
     """As those do that are loaded at that moment, which tell it as an ImportError."""
     begun, decode = [], reading.decode
 
-    def load(*given: object) -> object:
+    def load(*given: Any) -> object:
         begun.append(given)
         try:
             signal.raise_signal(getattr(signal, number))

@@ -21,6 +21,7 @@ from models.autoencoder import BLOCK, LATENT_GRID, LATENTS, Codec, Config  # noq
 from models.layers import set_mode  # noqa: E402
 from runtime.bundle import bundle_id  # noqa: E402
 from runtime.codec import Codec as Runtime  # noqa: E402
+from runtime.codec import encoder  # noqa: E402
 from runtime.latents import corrections, spec  # noqa: E402
 
 
@@ -184,7 +185,7 @@ def test_the_command_makes_a_bundle_that_shows_what_the_model_does(
     for level in (130, 224):
         shown, _ = slim.code(torch.from_numpy(rgb.transpose(2, 0, 1).copy())[None], level / 32)
         expected = shown[0].clamp(0, 255).permute(1, 2, 0).numpy()
-        found = codec.decode(codec.encoder(rgb)(level))
+        found = codec.decode(encoder(codec, rgb)(level))
         assert verify.psnr(found, rgb) == pytest.approx(verify.psnr(expected, rgb), abs=0.5)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.codec import Codec
+from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.levels import Level, gain_of
 from runtime.latents.values import LARGEST_SYMBOL, dequantise, quantise, residuals, values
 
@@ -16,6 +17,7 @@ PLAIN = np.array([[128]], np.int32)
 
 @pytest.fixture
 def level(codec: Codec) -> Level:
+    assert isinstance(codec.family, Pyramid)
     return codec.family.prior.at_level(100)
 
 
@@ -87,6 +89,7 @@ def test_symbols_are_the_nearest_whole_numbers() -> None:
 
 
 def test_quantising_for_fewer_bits_never_moves_away_from_zero_nor_by_more_than_one(codec: Codec) -> None:
+    assert isinstance(codec.family, Pyramid)
     exact, scale = drawn(2)
     nearest = quantise(exact, scale)
     symbols = quantise(exact, scale, codec.family.costs.savings)
@@ -98,6 +101,7 @@ def test_quantising_for_fewer_bits_never_moves_away_from_zero_nor_by_more_than_o
 
 def test_quantising_for_fewer_bits_moves_just_what_pays(codec: Codec) -> None:
     """One symbol closer to zero costs error² more: moved if that, at 10 bits a squared step, is less than is saved."""
+    assert isinstance(codec.family, Pyramid)
     exact, scales = drawn(3, 2000)
     savings = codec.family.costs.savings
     symbols = quantise(exact, scales, savings)

@@ -82,7 +82,9 @@ def test_an_error_in_a_thread_reaches_the_caller_when_all_have_ended() -> None:
 
 def test_a_thread_that_a_signal_overtakes_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be in C++ when Python takes itself apart, which aborts the process."""
-    late, did, start = [], [], threading.Thread.start
+    late: list[threading.Thread] = []
+    did: list[object] = []
+    start = threading.Thread.start
 
     def interrupted(thread: threading.Thread) -> None:
         late.append(thread)

@@ -101,4 +101,5 @@ def test_chromaticities_stay() -> None:
     block = tags.exif_of(file.getvalue(), MAX_PAYLOAD_BYTES, [])
     with Image.open(BytesIO(tags.with_metadata(plain(), block, b"", b""))) as seen:
         for tag, numbers in told.items():
-            assert [float(each) for each in seen.tag_v2[tag]] == pytest.approx(numbers)
+            found = seen.tag_v2[tag]  # type: ignore[attr-defined]
+            assert [float(each) for each in found] == pytest.approx(numbers)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from export import bundle, graphs, prior, tables
+from export import bundle, pyramid, tables
 from models.layers import set_mode
 from models.pyramid import Codec, Config
 from runtime.families.pyramid import spec
@@ -59,8 +59,8 @@ def picture() -> NDArray[np.uint8]:
 def make(folder: Path) -> None:
     """Write the bundle to a folder."""
     made = model(picture())
-    bundle.write_graphs(folder, graphs.build(made, quantised=True))
-    bundle.write_prior(folder, prior.integers(made) | tables.fit())
+    bundle.write_graphs(folder, pyramid.build(made, quantised=True))
+    bundle.write_prior(folder, pyramid.integers(made) | tables.fit())
     facts = {"quality_levels": [level * 224 // 99 for level in range(100)]}
     bundle.write_manifest(folder, "tiny", "pyramid", spec.NETWORKS, facts)
 
