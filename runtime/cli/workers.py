@@ -152,14 +152,17 @@ def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) ->
     asked = []
 
     def end(number: int, _: FrameType | None) -> None:
+        for one in heard:
+            signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the clearing up
         asked.append(number)
         raise _Ended(number)
 
     sys.stderr = open(os.devnull, "w")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
-            signal.signal(getattr(signal, name), end)
+    possible = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heard = [number for number in possible if signal.getsignal(number) == signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, end)
     with suppress(RuntimeError):  # without a thread it ends too, after its task
         threading.Thread(target=_end_with_parent, daemon=True).start()
     try:

@@ -99,6 +99,27 @@ def test_ctrl_c_never_reaches_a_process_not_even_the_first(tmp_path: Path) -> No
     assert printed.stdout == f"{[True] * 4}\n", printed.stderr
 
 
+def twice_asked(folder: Path, number: int) -> int:
+    """A task that is asked to end once more while it clears up."""
+    (folder / "draft").touch()
+    try:
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        (folder / "draft").unlink()
+    return number
+
+
+def asking_twice(folder: Path) -> Callable[[int], int]:
+    return partial(twice_asked, folder)
+
+
+@posix
+def test_a_second_signal_interrupts_no_clearing_up(tmp_path: Path) -> None:
+    """As when the terminal asks the whole group, and then the parent each of its own."""
+    assert "SIGHUP" in str(all_of(partial(asking_twice, tmp_path), 1, 1)[0]) and not list(tmp_path.iterdir())
+
+
 def swallow(number: int) -> int:
     """Like a library that is loaded when the signal comes."""
     try:
