@@ -136,7 +136,7 @@ def test_shifts_undo_what_scales_are_wrong_by(wrong_by: int) -> None:
 def test_shifts_are_for_the_bands_that_need_them_and_only_where_they_pay() -> None:
     costs, random = Costs(gaussian_tables(), spec.SHIFTS), np.random.default_rng(8)
     index = np.full((24, 40, 40), 12, np.uint8)
-    exact = random.normal(0, 1, index.shape) * sigma(np.float64(12))
+    exact = random.normal(0, 1, index.shape) * sigma(np.array(12.0))
     exact[8:12] *= 3
     index[20:] = 0  # and the last band is not coded
     exact[20:] = 0
