@@ -197,7 +197,7 @@ class Codec(nn.Module):
     def seen(self, known: Tensor, finer: int, index: int, half: int, octave: float) -> Tensor:
         """Return what the network sees (B, 80, h, w) of integers k (B, 36, h, w).
 
-        Those of the first `finer` channels are in units of this plane's threshold, 2^octave, all others of the last one's.
+        The first `finer` channels are in units of this plane's threshold, 2^octave, all others of the last one's.
         """
         unit = torch.tensor([1.0] * finer + [2.0] * (PACKED - finer)).to(known)[:, None, None]
         size = torch.log1p((known.abs() + 0.5 * (known != 0)) * unit) / 2

@@ -149,7 +149,7 @@ class _Ended(BaseException):
 
 def _serve(pipe: Connection, prepare: Callable[[], Callable[[Task], Result]]) -> None:
     """Do one task after the other for the process that started this one, which alone speaks and hears Ctrl-C."""
-    asked = []
+    asked: list[int] = []
 
     def end(number: int, _: FrameType | None) -> None:
         for one in heard:
