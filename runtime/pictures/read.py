@@ -142,7 +142,7 @@ def _load(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: 
         _check_size(width, height, max_pixels)
         return image, samples.taken(image, kind, data, parts, notes)
     except (RuntimeError, ValueError, OSError):
-        if kind in ("WebP", "AVIF"):  # whose libraries do not say when it was memory that they lacked
+        if kind in ("WebP", "AVIF", "HEIC"):  # whose libraries do not say when it was memory that they lacked
             np.empty((height, width, 2), np.uint32)
         raise
 

@@ -105,6 +105,8 @@ def encode(
     except KeyError:
         raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it") from None
     except (OSError, ValueError, RuntimeError, SystemError) as error:
+        if form in ("Avif", "WebP"):  # whose libraries do not say when it was memory that they lacked
+            np.empty((height, width, 4), np.uint32)
         raise InputError(f"Pillow cannot write {width}x{height} pixels as {suffix} ({error}); use .png") from error
     del image
     data = file.getvalue()

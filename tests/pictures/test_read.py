@@ -163,15 +163,19 @@ def test_memory_that_ran_out_is_not_called_damage(error: Exception, monkeypatch:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory that is taken")
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF", "BMP", "HEIF"])
 def test_real_memory_that_runs_out_is_told_as_memory(form: str, tmp_path: Path) -> None:
-    """libwebp and libavif say no more than that they could not decode."""
+    """libwebp, libavif and libheif say no more than that they could not decode."""
+    heif = "import pillow_heif; pillow_heif.register_heif_opener()" if form == "HEIF" else ""
+    if heif:
+        pytest.importorskip("pillow_heif").register_heif_opener()
     Image.new("RGB", (4000, 3000), (9, 99, 199)).save(tmp_path / "p", form)
     code = f"""
 import resource
 from runtime.pictures import read
 import PIL.AvifImagePlugin, PIL.BmpImagePlugin, PIL.JpegImagePlugin, PIL.PngImagePlugin, PIL.TiffImagePlugin
 import PIL.WebPImagePlugin
+{heif}
 data = open({str(tmp_path / "p")!r}, "rb").read()
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (20 << 20), resource.RLIM_INFINITY))

@@ -266,3 +266,22 @@ def test_exiftool_finds_nothing_wrong_and_all_that_was_said(tmp_path: Path) -> N
         assert (file["Rating"], file["XPTitle"], file["XResolution"]) == (4, "Title é", 300)
         assert file["GPSAreaInformation"] == SECRET.decode()
         assert ("ThumbnailImage" in file) == (path.suffix != ".tif")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory that is taken")
+def test_real_memory_that_runs_out_while_an_avif_is_made_is_told_as_memory() -> None:
+    code = """
+import resource
+import numpy as np
+from runtime.pictures.write import encode
+import PIL.AvifImagePlugin
+picture = np.zeros((3000, 4000, 3), np.uint8)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20),) * 2)
+try:
+    encode(picture, ".avif")
+except MemoryError:
+    print("memory")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "memory\n", done.stderr
