@@ -138,7 +138,7 @@ def _scaled(g: Graph, x: str, factor: float, name: str) -> str:
 
 
 def _on_grid(g: Graph, x: str, name: str) -> str:
-    """Return floats, given in units of a signed grid, as the grid's u8; in a float twin as rounded and clipped floats."""
+    """Return floats, given in units of a signed grid, as its u8; in a float twin they are only rounded and clipped."""
     whole = _clipped(g, g.node("Round", [x], f"{name}.whole"), -HALF, HALF - 1, f"{name}.limited")
     if not g.quantised:
         return whole
@@ -217,7 +217,7 @@ def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str
 
 
 def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """Return the encoder: pixels u8 (N, 3, H, W), sides multiples of 8 -> latents (N, 192, H/8, W/8), in pixel levels."""
+    """Return the encoder: pixels u8 (N, 3, H, W), H and W multiples of 8 -> latents (N, 192, H/8, W/8), pixel levels."""
     g = Graph("encoder", quantised)
     g.inputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
     g.outputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
@@ -297,8 +297,8 @@ def integers(model: Codec) -> Arrays:
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Return proven bounds, each as a share of what its integers hold: those of export/prior.py and `linear_sums`.
 
-    The latter are the sums of the decoder's linear path. Raises Refused also where the encoder or the decoder sees farther
-    than windows are grown.
+    The latter is of the sums of the decoder's linear path. Raises Refused also where the encoder or the decoder sees
+    farther than windows are grown.
     """
     if (RIDGE, SLOPE_LIMIT) != (spec.RIDGE, spec.SLOPE_LIMIT):
         raise Refused("chroma from luma: the model and the runtime have other constants")

@@ -30,7 +30,7 @@ TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 
 @dataclass
 class Graph:
-    """An ONNX graph under construction; tensors are named by strings."""
+    """An ONNX graph under construction; tensors are named by strings, and layers return the name of their output."""
 
     name: str
     quantised: bool
@@ -96,7 +96,7 @@ class Graph:
     # -- layers ----------------------------------------------------------------------------------------------------
 
     def limited(self, x: str, scale: Scale, name: str) -> str:
-        """Return float values limited as their grid does: by the ReLU of an unsigned one, by the limits of a fixed one."""
+        """Return floats limited as on their grid: by the ReLU of an unsigned one, by the limits of a fixed one."""
         if scale.fixed is not None:
             low, high = (np.float32(limit * scale.fixed) for limit in (scale.low, scale.high))
             limits = [self.constant(f"limit_{limit:.9g}", limit) for limit in (low, high)]
@@ -185,7 +185,7 @@ def channels(chain: Chain) -> tuple[int, int]:
 
 
 def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
-    """Return the graph of a Start: seen (1, 32, h, w) -> new_state (1, h, w, S), parameters (1, 12, h, w)."""
+    """Return a Start: seen (1, 32, h, w) -> new_state (1, h, w, S), parameters (1, 12, h, w)."""
     g = Graph(name, quantised, last=quantised)
     seen, states = channels(module.state)
     x = g.input("seen", module.grid, seen)
@@ -196,7 +196,7 @@ def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
 
 
 def step(name: str, module: Step, quantised: bool, last: bool = False) -> onnx.ModelProto:
-    """Return the graph of a Step: state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
+    """Return a Step: state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
 
     Sides h', w' are 2 h, 2 w where the step enlarges. The last network has no new_state, as no network follows.
     """

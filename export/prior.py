@@ -53,7 +53,9 @@ def _int16(name: str, values: NDArray[np.float64]) -> NDArray[np.int16]:
 
 @torch.no_grad()
 def bounds(model: nn.Module, arrays: Arrays, index_more: int = 0) -> dict[str, float]:
-    """Return proven bounds, each as a share of what its integers hold; raise Refused with the tensor's name at 1 and above.
+    """Return proven bounds, each as a share of what its integers hold.
+
+    Raises Refused with the tensor's name where a share is 1 or more.
 
     coefficients   a value times its step, in 32 bits
     scale_index    the sum of base, what a network says and `index_more`, in 16 bits

@@ -24,7 +24,7 @@ LAST = "fine_third"
 
 
 def modules(model: Codec) -> dict[str, nn.Module]:
-    """Return the torch module of each graph by name, in the order of NETWORKS; no synthesis where the model has none."""
+    """Return the torch module of each graph by name, in the order of NETWORKS; no synthesis if the model has none."""
     found = {network.name: getattr(model, network.name) for network in NETWORKS}
     return {name: module for name, module in found.items() if module is not None}
 

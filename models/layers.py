@@ -242,9 +242,10 @@ def set_mode(model: nn.Module, mode: str) -> None:
 
 @torch.no_grad()
 def revive(model: nn.Module, alive: dict[str, Tensor]) -> int:
-    """Restart hidden channels that are not alive, where `alive` holds (C,) for convolutions by name; return their number.
+    """Restart hidden channels that are not alive; return their number.
 
-    Weights that read them are set to zero, so that the outputs do not change at first.
+    `alive` holds bool (C,) for convolutions by name. Weights that read a restarted channel are set to zero, so that
+    outputs do not change at first.
     """
     convolutions = {name: m for name, m in model.named_modules() if isinstance(m, Conv)}
     count = 0

@@ -344,7 +344,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def exercise(self, x: Tensor) -> None:
-        """Lets the network work on a batch, at all rates."""
+        """Let the network work on a batch, at all rates."""
         for _ in self.unroll(x):
             pass
 

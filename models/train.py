@@ -93,7 +93,7 @@ class Trainer:
     def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
         """Return the mean loss of one batch, and figures for the log.
 
-        Each picture is at a level of its own, and its loss is divided by the usual one there, so that all rates weigh alike.
+        Each picture has a level of its own; its loss is divided by the usual one there, so that all rates weigh alike.
         """
         levels = self.model.levels
         if levels == 1:
