@@ -217,7 +217,10 @@ def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str
 
 
 def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """Return the encoder: pixels u8 (N, 3, H, W), H and W multiples of 8 -> latents (N, 192, H/8, W/8), pixel levels."""
+    """Return the encoder: pixels u8 (N, 3, H, W) -> latents (N, 192, H/8, W/8) in pixel levels.
+
+    H and W are multiples of 8.
+    """
     g = Graph("encoder", quantised)
     g.inputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
     g.outputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))

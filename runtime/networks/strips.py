@@ -50,7 +50,7 @@ def run(
 ) -> list[Array]:
     """Return the network's outputs for grids of as many rows each, computed in `count` strips.
 
-    `axes` are those of the rows of grids, `axes_out` those of outputs, which may have several rows for each of a grid's.
+    `axes` are the grids' axes of rows, `axes_out` the outputs', which may have several rows for each of a grid's.
     Outputs depend on nothing further than `reach` rows away.
     """
     rows = grids[0].shape[axes[0]]

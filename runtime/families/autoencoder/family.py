@@ -167,7 +167,7 @@ class Autoencoder(Family, Stacks):
         return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
     def transform(self, rgb: U8) -> list[list[F32]]:
-        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, details of the DC, AC, as in GRIDS."""
+        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as in GRIDS."""
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
         ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
@@ -193,7 +193,7 @@ class Autoencoder(Family, Stacks):
         return self._in_strips(run, rows)
 
     def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
-        """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, a thread for each."""
+        """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
             count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
