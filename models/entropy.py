@@ -49,9 +49,9 @@ class _Bits(torch.autograd.Function):
 
 
 def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
-    """Return the bits of each residual, both in quantisation steps, any shape: Balle et al. 2018 (1802.01436), eq. 4.
+    """Return the bits of residuals, of any shape, at log2 of their scales, both in quantisation steps.
 
-    They are 0 where the scale is the narrowest one.
+    Balle et al. 2018 (arXiv 1802.01436), eq. 4. Bits are 0 where the scale is the narrowest one.
     """
     found: Tensor = _Bits.apply(*torch.broadcast_tensors(residual, log2_sigma))  # type: ignore[no-untyped-call]
     return found

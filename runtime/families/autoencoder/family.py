@@ -167,7 +167,7 @@ class Autoencoder(Family, Stacks):
         return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
     def transform(self, rgb: U8) -> list[list[F32]]:
-        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as in GRIDS."""
+        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS."""
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
         ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
