@@ -1,4 +1,4 @@
-"""Turns a checkpoint into a bundle that the runtime reads.
+"""Turn a checkpoint into a bundle that the runtime reads.
 
     python -m export CHECKPOINT OUT/ --pictures DIR
 
@@ -30,7 +30,7 @@ FITTING_ROUNDS = 2
 
 
 def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads: int | None) -> dict[str, Any]:
-    """Builds, calibrates and verifies in a temporary folder, then moves it to `out`; returns the manifest."""
+    """Build, calibrate and verify a bundle in a temporary folder, move it to `out` and return its manifest."""
     model, state = checkpoint.load(source)
     model.eval()
     kmacs = {part: round(value, 3) for part, value in model.kmacs_per_px().items()}

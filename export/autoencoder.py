@@ -64,13 +64,13 @@ HALF = 128.0
 
 
 class Fixed:
-    """The whole numbers of the linear synthesis.
+    """The integers of the linear synthesis, as float64 arrays.
 
-    latent_bits (192,)   fractional bits of each latent, below 0 for wide ones; float64, as all here
-    limits (192,)        latents are between plus and minus so many units
-    weight               (192, 64, 3, 3), whole
-    fraction_bits        of the sums: those of a latent and of its weights together
-    largest_sum          that may be, of those that must be exact
+    latent_bits (192,)   fractional bits of each latent; negative for latents of a wide range
+    limits (192,)        largest absolute value of each latent, in units of 2^-latent_bits
+    weight               (192, 64, 3, 3), whole numbers
+    fraction_bits        fractional bits of the sums: those of a latent and of its weights together
+    largest_sum          largest absolute value of the sums that must be exact
     """
 
     def __init__(self, model: Codec):
@@ -96,7 +96,7 @@ class Fixed:
 
 
 def matrix() -> np.ndarray:
-    """Whole numbers (3, 3) that make pixels of colours, in units of 2^-MATRIX_BITS."""
+    """Return the whole numbers (3, 3) that turn colours into RGB, float64 in units of 2^-MATRIX_BITS."""
     return np.round(np.array(wavelet.COLOURS).T * 2.0**MATRIX_BITS / wavelet.ONE)
 
 
@@ -113,7 +113,7 @@ def _per_channel(g: Graph, name: str, values: np.ndarray) -> str:
 
 
 def _beyond_edges(g: Graph, x: str, axis: int, size: int, signs: str | None, name: str) -> str:
-    """x with `size` rows or columns of its mirror image beyond both edges, multiplied with signs."""
+    """Return x with `size` rows or columns mirrored beyond both of its edges, these multiplied by `signs` if given."""
     far = np.iinfo(np.int64)
     edges = {"low": (size - 1, far.min, -1), "high": (-1, -size - 1, -1)}
     mirrored = {}
@@ -138,7 +138,7 @@ def _scaled(g: Graph, x: str, factor: float, name: str) -> str:
 
 
 def _on_grid(g: Graph, x: str, name: str) -> str:
-    """Floats in units of a signed grid as its u8; a float twin keeps them float, on the same grid."""
+    """Return floats, given in units of a signed grid, as its u8; in a float twin they are only rounded and clipped."""
     whole = _clipped(g, g.node("Round", [x], f"{name}.whole"), -HALF, HALF - 1, f"{name}.limited")
     if not g.quantised:
         return whole
@@ -147,7 +147,7 @@ def _on_grid(g: Graph, x: str, name: str) -> str:
 
 
 def decoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """latents (N, 192, h, w), rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, 8 h, 8 w)."""
+    """Return the decoder: latents (N, 192, h, w), rate u8 (N, 16, 1, 1) -> pixels u8 (N, 3, 8 h, 8 w)."""
     fixed = Fixed(model)
     g = Graph("decoder", quantised)
     g.inputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
@@ -174,7 +174,7 @@ def decoder(model: Codec, quantised: bool) -> onnx.ModelProto:
 
 
 def _linear(g: Graph, x: str, fixed: Fixed) -> str:
-    """The sums of the linear path: SUMS of them, each of some frequencies and exact, then added one by one."""
+    """Return the output of the linear path: SUMS exact partial sums, each over some frequencies, added one by one."""
     apart = np.arange(LATENTS).reshape(COLOURS, SUMS, -1).swapaxes(0, 1).ravel()  # (sum, colour, frequency)
     x = g.node("Gather", [x, g.constant("sums", apart)], "latents.apart", axis=1)
     signs = 1.0 - 2.0 * (np.tile(np.array(frequencies()), (COLOURS, 1))[apart] % 2)
@@ -194,7 +194,7 @@ def _linear(g: Graph, x: str, fixed: Fixed) -> str:
 
 
 def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str:
-    """What the synthesis net adds to the sums of the linear path, in their unit."""
+    """Return the synthesis net's correction of the linear path, in the unit of its sums."""
     factor = 2.0 ** -(fixed.latent_bits + model.log2_unit.double().numpy()) / LATENT_GRID
     shown = _on_grid(g, g.node("Mul", [x, _per_channel(g, "shown.factor", factor)], "shown.scaled"), "shown")
     last = [g.constant(f"{what}", np.array(v)) for what, v in (("two", [2]), ("four", [4]))]
@@ -217,7 +217,10 @@ def _correction(g: Graph, net: Chain, model: Codec, x: str, fixed: Fixed) -> str
 
 
 def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
-    """pixels u8 (N, 3, H, W), sides multiples of 8 -> latents (N, 192, H/8, W/8), in pixel levels."""
+    """Return the encoder: pixels u8 (N, 3, H, W) -> latents (N, 192, H/8, W/8) in pixel levels.
+
+    H and W are multiples of 8.
+    """
     g = Graph("encoder", quantised)
     g.inputs.append(_u8("pixels", ["pictures", COLOURS, "rows", "columns"]))
     g.outputs.append(_float("latents", ["pictures", LATENTS, "height", "width"]))
@@ -254,14 +257,14 @@ def encoder(model: Codec, quantised: bool) -> onnx.ModelProto:
 
 
 def modules(model: Codec) -> dict[str, nn.Module]:
-    """The torch module of each of the prior's graphs by name, in the order in which a decoder needs them."""
+    """Return the torch module of each graph of the prior by name, in the order in which a decoder needs them."""
     found: dict[str, nn.Module] = {name: getattr(model, name) for name in ("start", "second", "third", "first")}
     return found | {f"fine_{number}": step for number, step in enumerate(model.fine)}
 
 
 @torch.no_grad()
 def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
-    """All graphs of a model by name, in the order of NETWORKS."""
+    """Return all graphs of a model by name, in the order of NETWORKS."""
     found = {"encoder": encoder(model, quantised)}
     *_, last = modules(model)
     for name, module in modules(model).items():
@@ -277,7 +280,7 @@ def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
 
 
 def gains() -> np.ndarray:
-    """What latents are short of by column, float64 (219,): orthonormal / as the wavelet without norms has them."""
+    """Return the ratio of orthonormal to unnormalised latents by column, float64 (219,)."""
     bands = np.array([1, 1, wavelet.NORM**-2])
     details = [np.tile(wavelet.NORM ** (2 * level) * bands, COLOURS) for level in reversed(range(DC_LEVELS))]
     return np.concatenate([np.ones(PARTS[0]), *details, np.full(COLOURS, wavelet.NORM ** (2 * DC_LEVELS))])
@@ -295,8 +298,10 @@ def integers(model: Codec) -> Arrays:
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
-    """Proven bounds, each a share of what its integers hold: those of export/prior.py, and the sums of the decoder's
-    linear path. Raises Refused also where encoder or decoder see farther than windows are grown.
+    """Return proven bounds, each as a share of what its integers hold: those of export/prior.py and `linear_sums`.
+
+    The latter is of the sums of the decoder's linear path. Raises Refused also where the encoder or the decoder sees
+    farther than windows are grown.
     """
     if (RIDGE, SLOPE_LIMIT) != (spec.RIDGE, spec.SLOPE_LIMIT):
         raise Refused("chroma from luma: the model and the runtime have other constants")

@@ -1,4 +1,4 @@
-"""What a bundle learns from pictures after training: the counts behind its tables, and its quality scale."""
+"""What a bundle learns from pictures after training: symbol counts for its entropy tables, and its quality scale."""
 
 from io import BytesIO
 
@@ -18,14 +18,14 @@ PICTURE_PX = 512
 
 
 def middle(rgb: np.ndarray) -> np.ndarray:
-    """The central square of a picture, at most PICTURE_PX a side."""
+    """Return the central crop of a picture, at most PICTURE_PX a side."""
     h, w = rgb.shape[:2]
     top, left = max(0, (h - PICTURE_PX) // 2), max(0, (w - PICTURE_PX) // 2)
     return np.ascontiguousarray(rgb[top : top + PICTURE_PX, left : left + PICTURE_PX])
 
 
 def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int]) -> list[np.ndarray]:
-    """How often each symbol of each table occurs over pictures and levels, all parts together."""
+    """Return how often each symbol of each table occurs in all parts of the pictures at the levels."""
     counts = None
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
         for _, coded in coded_whole(codec, rgb, levels):
@@ -36,7 +36,7 @@ def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int])
 
 
 def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
-    """Mean PSNR in dB of libjpeg-turbo at a quality, 4:2:0 as it is used by default."""
+    """Return the mean PSNR in dB of libjpeg-turbo at a quality, with its default 4:2:0 subsampling."""
     from PIL import Image
 
     found = []
@@ -48,9 +48,9 @@ def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
 
 
 def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> list[int]:
-    """The level byte of each quality 1 .. 100, so that quality Q gives JPEG's mean PSNR at Q; strictly increasing.
+    """Return the level byte of each quality 1 .. 100, at which the mean PSNR is JPEG's at that quality.
 
-    Quality 1 is at LEAST_BPP, or lower where it must.
+    Levels strictly increase. Quality 1 is at LEAST_BPP, or lower where this needs it.
     """
     top = codec.family.top_level
     levels = list(range(0, top + 1, step))

@@ -30,7 +30,7 @@ TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 
 @dataclass
 class Graph:
-    """An ONNX graph under construction; tensors are named by strings."""
+    """An ONNX graph under construction; tensors are named by strings, and layers return the name of their output."""
 
     name: str
     quantised: bool
@@ -42,19 +42,19 @@ class Graph:
     outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
 
     def constant(self, name: str, value: np.ndarray | np.generic) -> str:
-        """A constant, stored once for each name."""
+        """Add a constant, stored once for each name; return its name."""
         self.constants.setdefault(name, numpy_helper.from_array(np.asarray(value), name))
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        """The one output of a new node, which has its name."""
+        """Add a node with one output and return the output's name, which is also the node's."""
         ours = kind == "QLinearAdd" or "channels_last" in attributes
         domain = "com.microsoft" if ours else ""
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes))
         return output
 
     def grid(self, scale: Scale) -> list[str]:
-        """Names of a grid's scale (float32) and zero point (u8)."""
+        """Return the names of a grid's scale (float32) and zero point (u8)."""
         value = scale.value.detach().numpy().astype(np.float32)
         return [
             self.constant(f"scale_{value:.9g}", value),
@@ -62,13 +62,13 @@ class Graph:
         ]
 
     def input(self, name: str, scale: Scale, channels: int) -> str:
-        """A u8 input as this graph's arithmetic wants it."""
+        """Add a u8 input and return it in the graph's own layout, dequantised in a float twin."""
         self.inputs.append(_u8(name, channels, "height", "width"))
         x = self.turned(name, f"{name}.turned", name in CHANNELS_LAST, self.last)
         return x if self.quantised else self.node("DequantizeLinear", [x, *self.grid(scale)], f"{name}.float")
 
     def output(self, x: str, name: str, scale: Scale, channels: int) -> None:
-        """Makes a tensor a u8 output under a name that no other tensor has."""
+        """Make a tensor a u8 output, under a name that no other tensor has."""
         self.outputs.append(_u8(name, channels, "height_out", "width_out"))
         last = name in CHANNELS_LAST
         if not self.quantised:
@@ -80,13 +80,13 @@ class Graph:
                 tensors[:] = [name if tensor == x else tensor for tensor in tensors]
 
     def turned(self, x: str, name: str, last: bool, wanted: bool) -> str:
-        """A tensor whose channels are last or not with these where they are wanted."""
+        """Return a tensor with channels last where `wanted`, else first; `last` says where they are now."""
         if last == wanted:
             return x
         return self.node("Transpose", [x], name, perm=TO_LAST if wanted else TO_FIRST)
 
     def finish(self) -> onnx.ModelProto:
-        """The model, checked by onnx."""
+        """Return the model, checked by onnx."""
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, list(self.constants.values()))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="gargalo")
@@ -96,7 +96,7 @@ class Graph:
     # -- layers ----------------------------------------------------------------------------------------------------
 
     def limited(self, x: str, scale: Scale, name: str) -> str:
-        """What a grid does to float values: the ReLU of an unsigned one, the limits of a fixed one."""
+        """Return floats limited as on their grid: by the ReLU of an unsigned one, by the limits of a fixed one."""
         if scale.fixed is not None:
             low, high = (np.float32(limit * scale.fixed) for limit in (scale.low, scale.high))
             limits = [self.constant(f"limit_{limit:.9g}", limit) for limit in (low, high)]
@@ -104,7 +104,7 @@ class Graph:
         return x if scale.signed else self.node("Relu", [x], f"{name}.relu")
 
     def convolution(self, x: str, conv: Conv, name: str, order: slice | np.ndarray = slice(None)) -> str:
-        """A Conv, its result on its own grid or on the lent one; `order` arranges its output channels."""
+        """Add a Conv whose result is on its own grid or on the lent one; `order` arranges its output channels."""
         geometry: dict[str, Any] = {
             "strides": [conv.stride] * 2,
             "pads": [conv.padding] * 4,
@@ -126,20 +126,20 @@ class Graph:
         return self.limited(y, conv.out, name)
 
     def add(self, x: str, y: str, grid: Scale, name: str) -> str:
-        """The sum of two tensors on a grid, on the same grid."""
+        """Add the sum of two tensors on a grid, itself on the same grid."""
         if not self.quantised:
             return self.limited(self.node("Add", [x, y], name), grid, name)
         parameters = self.grid(grid)
         return self.node("QLinearAdd", [x, *parameters, y, *parameters, *parameters], name)
 
     def block(self, x: str, block: Block, name: str) -> str:
-        """A residual Block."""
+        """Add a residual Block."""
         y = self.convolution(x, block.expand, f"{name}.expand")
         y = self.convolution(y, block.project, f"{name}.project")
         return self.add(x, y, block.out, name)
 
     def enlarged(self, x: str, conv: Conv, name: str) -> str:
-        """A Conv to 4 C channels and an Upsample behind it."""
+        """Add a Conv to 4 C channels and the Upsample behind it."""
         if not self.last:
             return self.node("DepthToSpace", [self.convolution(x, conv, name)], f"{name}.up", blocksize=2, mode="CRD")
         count = len(conv.weight) // 4
@@ -151,7 +151,7 @@ class Graph:
         return self.node("Reshape", [y, self.constant("columns", np.array([0, 0, -1, count]))], f"{name}.up")
 
     def chain(self, x: str, chain: Chain, name: str) -> str:
-        """The layers of a Chain in order."""
+        """Add the layers of a Chain in order."""
         numbered = enumerate(zip_longest(chain, list(chain)[1:]))
         for number, (layer, follower) in numbered:
             if isinstance(layer, Conv) and isinstance(follower, Upsample):
@@ -166,26 +166,26 @@ class Graph:
         return x
 
     def told(self, x: str, head: Chain) -> None:
-        """The output "parameters" of a state, by a chain."""
+        """Add the output "parameters", computed from a state by a head."""
         assert head.out is not None
         self.output(self.chain(x, head, "head"), "parameters", head.out, channels(head)[1])
 
 
 def _u8(name: str, channels: int, height: str, width: str) -> onnx.ValueInfoProto:
-    """A u8 input or output of a graph."""
+    """Return the description of a u8 input or output."""
     sides: list[int | str | None] = [height, width]
     shape = [1, *sides, channels] if name in CHANNELS_LAST else [1, channels, *sides]
     return helper.make_tensor_value_info(name, TensorProto.UINT8, shape)
 
 
 def channels(chain: Chain) -> tuple[int, int]:
-    """Channels that the first convolution of a chain takes and that the last one gives."""
+    """Return the input channels of a chain's first convolution and the output channels of its last one."""
     convolutions = list(chain.convolutions())
     return convolutions[0].weight.shape[1], convolutions[-1].weight.shape[0]
 
 
 def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
-    """seen (1, 32, h, w) -> new_state (1, h, w, S), parameters (1, 12, h, w)."""
+    """Return a Start: seen (1, 32, h, w) -> new_state (1, h, w, S), parameters (1, 12, h, w)."""
     g = Graph(name, quantised, last=quantised)
     seen, states = channels(module.state)
     x = g.input("seen", module.grid, seen)
@@ -196,9 +196,9 @@ def start(name: str, module: Start, quantised: bool) -> onnx.ModelProto:
 
 
 def step(name: str, module: Step, quantised: bool, last: bool = False) -> onnx.ModelProto:
-    """state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
+    """Return a Step: state (1, h, w, S), seen (1, n, h, w) -> new_state (1, h', w', S), parameters (1, m, h', w').
 
-    Sides h' are 2 h where the step enlarges. The last network has no new_state: it would be of no use to anyone.
+    Sides h', w' are 2 h, 2 w where the step enlarges. The last network has no new_state, as no network follows.
     """
     g = Graph(name, quantised, last=quantised)
     states, seen = module.update.weight.shape[:2]

@@ -24,7 +24,7 @@ class Refused(ValueError):
 
 
 def thresholds() -> np.ndarray:
-    """Where the size of a value shows as 1, 2, ..., 127: int32 (127,), from each on it shows as one more."""
+    """Return the least magnitudes that networks see as 1, 2, ..., 127: int32 (127,)."""
     half_way = np.arange(1, spec.GRID_ZERO) - 0.5
     return np.ceil(spec.VALUE_STEPS * np.expm1(half_way / SEEN_PER_LOG)).astype(np.int32)
 
@@ -53,7 +53,9 @@ def _int16(name: str, values: NDArray[np.float64]) -> NDArray[np.int16]:
 
 @torch.no_grad()
 def bounds(model: nn.Module, arrays: Arrays, index_more: int = 0) -> dict[str, float]:
-    """Proven bounds, each a share of what its integers hold. Raises Refused with the tensor's name at 1 and above.
+    """Return proven bounds, each as a share of what its integers hold.
+
+    Raises Refused with the tensor's name where a share is 1 or more.
 
     coefficients   a value times its step, in 32 bits
     scale_index    the sum of base, what a network says and `index_more`, in 16 bits
@@ -77,7 +79,7 @@ def _convolutions(model: nn.Module) -> list[tuple[str, Conv]]:
 
 
 def _accumulator(name: str, conv: Conv) -> float:
-    """The largest sum of a convolution as a share of 32 bits; Refused where its numbers break a rule."""
+    """Return the largest sum of a convolution as a share of 32 bits; raise Refused where its numbers break a rule."""
     weight, bias = conv.integer_weight(), conv.integer_bias()
     if not float(weight.abs().max()) <= WEIGHT_LIMIT:
         raise Refused(f"{name}.weight: outside [-{WEIGHT_LIMIT}, {WEIGHT_LIMIT}]")

@@ -24,14 +24,14 @@ LAST = "fine_third"
 
 
 def modules(model: Codec) -> dict[str, nn.Module]:
-    """The torch module of each graph by name, in the order of NETWORKS; no synthesis where the model has none."""
+    """Return the torch module of each graph by name, in the order of NETWORKS; no synthesis if the model has none."""
     found = {network.name: getattr(model, network.name) for network in NETWORKS}
     return {name: module for name, module in found.items() if module is not None}
 
 
 @torch.no_grad()
 def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
-    """All graphs of a model by name."""
+    """Return all graphs of a model by name."""
 
     def graph(name: str, module: nn.Module) -> onnx.ModelProto:
         if isinstance(module, Start):
@@ -45,7 +45,7 @@ def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
 
 
 def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
-    """pixels (1, 64, h, w) -> correction (1, 48, h, w)."""
+    """Return the graph of the synthesis: pixels (1, 64, h, w) -> correction (1, 48, h, w)."""
     g = Graph(name, quantised)
     pixels, corrections = graphs.channels(module)
     assert module.out is not None
@@ -58,7 +58,7 @@ def synthesis(name: str, module: Chain, quantised: bool) -> onnx.ModelProto:
 
 
 def gains() -> np.ndarray:
-    """What the wavelet's coefficients without norms are short of by band, float64 (57,): orthonormal / raw.
+    """Return the ratio of orthonormal to unnormalised wavelet coefficients by band, float64 (57,).
 
     Columns are those of prior.npz: the details (colour, band) of levels 1 to 5, then z: its low band and its details.
     """
@@ -69,8 +69,9 @@ def gains() -> np.ndarray:
 
 
 def masking(config: Config) -> np.ndarray:
-    """int32 (4, 8): what the sum of a position's luma coefficients must reach for steps of levels 1 to 4 to be one
-    eighth of an octave wider, the next one, ...
+    """Return the masking thresholds of wavelet levels 1 to 4, int32 (4, 8).
+
+    From each threshold on, the sum of a position's luma coefficients makes steps one eighth of an octave wider.
     """
     eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
     with np.errstate(divide="ignore"):  # of a slope of 0: all of the lower half are reached, none of the upper
@@ -91,5 +92,5 @@ def integers(model: Codec) -> Arrays:
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
-    """Proven bounds, each a share of what its integers hold (export/prior.py)."""
+    """Return proven bounds, each as a share of what its integers hold (export/prior.py)."""
     return prior.bounds(model, arrays, spec.INDEX_UNIT * spec.MASKING_MOST)

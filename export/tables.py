@@ -1,4 +1,4 @@
-"""Learned scales to integer frequency tables: one per scale index, fitted to residuals that were really seen."""
+"""From learned scales to integer frequency tables: one per scale index, fitted to the residuals of pictures."""
 
 import math
 
@@ -19,7 +19,7 @@ PRIOR_STRENGTH = 400.0
 
 
 def top_index() -> int:
-    """Highest scale index."""
+    """Return the highest scale index."""
     return int((TOP_LOG2 - spec.INDEX_ZERO_LOG2) * spec.INDEX_PER_OCTAVE)
 
 
@@ -38,7 +38,7 @@ def layout() -> Arrays:
 
 
 def ideal(table: int, shapes: Arrays) -> np.ndarray:
-    """Probabilities of a table's symbols, the escape last, under models.entropy's mixture."""
+    """Return the probabilities of a table's symbols, the escape last, under the mixture of models.entropy."""
     index = table + 1
     shift, radius = int(shapes["index_shift"][index]), int(shapes["radius"][table])
     sigma = 2.0 ** (spec.INDEX_ZERO_LOG2 + index / spec.INDEX_PER_OCTAVE)
@@ -54,7 +54,7 @@ def ideal(table: int, shapes: Arrays) -> np.ndarray:
 
 
 def integer_frequencies(probabilities: np.ndarray) -> np.ndarray:
-    """Whole frequencies >= 1 that sum to 2 ** PRECISION_BITS: largest remainders."""
+    """Return whole frequencies >= 1 that sum to 2 ** PRECISION_BITS, by largest remainders."""
     total = 1 << PRECISION_BITS
     spare = total - len(probabilities)
     exact = probabilities / probabilities.sum() * spare
@@ -77,7 +77,7 @@ def fit(counts: list[np.ndarray] | None = None) -> Arrays:
 
 
 def count(values: np.ndarray, index: np.ndarray, into: list[np.ndarray] | None) -> list[np.ndarray]:
-    """Adds residuals (n,) with their scale indexes to the counts of each table's symbols."""
+    """Add residuals (n,) with their scale indexes to the counts of each table's symbols; return the counts."""
     shapes = layout()
     if into is None:
         into = [np.zeros(2 * int(r) + 2) for r in shapes["radius"]]

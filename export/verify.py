@@ -30,8 +30,9 @@ SPREADS = (3, 24, 128)
 
 
 def rules(graph: onnx.ModelProto, more: frozenset[str] = frozenset()) -> None:
-    """Raises Refused, naming the node or tensor, where a graph could differ between machines; `more` operators are
-    proven to be exact in this graph.
+    """Raise Refused, naming the node or tensor, where a graph could differ between machines.
+
+    The operators `more` are proven to be exact in this graph.
     """
     constants = {c.name: numpy_helper.to_array(c) for c in graph.graph.initializer}
     for node in graph.graph.node:
@@ -55,9 +56,7 @@ def rules(graph: onnx.ModelProto, more: frozenset[str] = frozenset()) -> None:
 
 
 def exact(modules: Mapping[str, torch.nn.Module], graphs: Mapping[str, onnx.ModelProto]) -> None:
-    """Compares the graphs of modules by name with these in "integer" mode on random tensors; raises Refused where they
-    differ.
-    """
+    """Compare graphs with their modules in "integer" mode on random tensors; raise Refused where they differ."""
     for name, module in modules.items():
         set_mode(module, "integer")
         try:
@@ -92,18 +91,18 @@ def _same(name: str, module: torch.nn.Module, graph: onnx.ModelProto) -> None:
 
 
 def sized(shape: list[int | str], height: int, width: int) -> list[int]:
-    """The shape of a graph's input with its sides in place of their names."""
+    """Return the shape of a graph's input with its sides in place of their names."""
     sides = iter((height, width))
     return [n if isinstance(n, int) else next(sides) for n in shape]
 
 
 def channels_first(name: str, x: np.ndarray) -> np.ndarray:
-    """A graph's input or output as the model has it, (1, channels, h, w)."""
+    """Return a graph's input or output in the model's layout (1, channels, h, w)."""
     return x.transpose(TO_FIRST) if name in CHANNELS_LAST else x
 
 
 def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[int]) -> dict[str, float]:
-    """Mean change in rate (share) and PSNR (dB) from the float twins to the int8 graphs."""
+    """Return the mean change in rate (share) and PSNR (dB) from the float twins to the int8 graphs."""
     rate, quality = [], []
     for rgb in pictures:
         ours, theirs = (bits_and_psnr(codec, rgb, levels) for codec in (int8, float32))
@@ -114,7 +113,7 @@ def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[
 
 
 def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tuple[float, float]]:
-    """Ideal bits under the tables, and PSNR in dB, of one picture u8 (H, W, 3) at each level byte."""
+    """Return the ideal bits under the tables, and the PSNR in dB, of a picture u8 (H, W, 3) at each level byte."""
     costs, found = Costs(codec.bundle.tables), []
     for header, coded in coded_whole(codec, rgb, levels):
         bits = sum(costs.bits(values, order.index) for order, values in coded.parts)
@@ -125,7 +124,7 @@ def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tupl
 
 
 def coded_whole(codec: Codec, rgb: np.ndarray, levels: list[int]) -> Iterator[tuple[Header, Coded]]:
-    """What is coded of a picture at each level byte, all of it as one tile, with all of its chroma."""
+    """Yield the header and the coded data of a picture at each level byte, as one tile without chroma subsampling."""
     traits = codec.family.traits
     analysis = codec.family.analyse(rgb, {"subsampling": "4:4:4"} if "subsampling" in traits.options else {})
     height, width = rgb.shape[:2]
@@ -135,6 +134,6 @@ def coded_whole(codec: Codec, rgb: np.ndarray, levels: list[int]) -> Iterator[tu
 
 
 def psnr(decoded: np.ndarray, rgb: np.ndarray) -> float:
-    """PSNR in dB of a decoded picture, at most 78."""
+    """Return the PSNR in dB of a decoded picture, at most 78."""
     error = decoded.astype(np.float64) - rgb
     return float(10 * np.log10(255**2 / max(np.mean(error**2), 1e-3)))

@@ -1,4 +1,4 @@
-"""How many bits a residual costs: the training-time twin of the integer tables that export writes."""
+"""The rate of a residual in bits: the training-time twin of the integer tables that export writes."""
 
 import math
 from typing import Any
@@ -18,8 +18,9 @@ BITS_PER_SQUARED_STEP = 10.0
 
 
 class _Bits(torch.autograd.Function):
-    """-log2 of the mass of a mixture on [|r| - 0.5, |r| + 0.5], computed on the side where it does not cancel; its
-    derivatives are written out, since they take most of a training step's time otherwise.
+    """-log2 of the mass of a mixture on [|r| - 0.5, |r| + 0.5], computed on the side where it does not cancel.
+
+    Its derivatives are written out, since they take most of a training step's time otherwise.
     """
 
     @staticmethod
@@ -48,19 +49,19 @@ class _Bits(torch.autograd.Function):
 
 
 def bits(residual: Tensor, log2_sigma: Tensor) -> Tensor:
-    """Bits per residual, both in quantisation steps, any shape: Balle et al. 2018 (arXiv 1802.01436), eq. 4.
+    """Return the bits of residuals, of any shape, at log2 of their scales, both in quantisation steps.
 
-    0 where the scale is the narrowest one.
+    Balle et al. 2018 (arXiv 1802.01436), eq. 4. Bits are 0 where the scale is the narrowest one.
     """
     found: Tensor = _Bits.apply(*torch.broadcast_tensors(residual, log2_sigma))  # type: ignore[no-untyped-call]
     return found
 
 
 def chosen(residual: Tensor, log2_sigma: Tensor) -> Tensor:
-    """The symbols that the encoder sends, with the gradient of the identity.
+    """Return the symbols that the encoder sends, with the gradient of the identity.
 
-    Those of rounding, but one step towards zero where that saves more than BITS_PER_SQUARED_STEP for each squared step
-    of error that it adds. Where the scale is the narrowest one they are zero.
+    They are rounded residuals, but one step closer to zero where that saves more than BITS_PER_SQUARED_STEP for each
+    squared step of error that it adds. Where the scale is the narrowest one they are zero.
     """
     with torch.no_grad():
         symbol = torch.where(log2_sigma > LOG2_SIGMA_MIN, residual.round(), 0.0)

@@ -25,14 +25,12 @@ WEIGHT_LIMIT = 64
 
 
 def round_ste(x: Tensor) -> Tensor:
-    """The nearest integers (half to even), with the gradient of the identity."""
+    """Return the nearest integers (half to even), with the gradient of the identity."""
     return x + (x.round() - x).detach()
 
 
 class Relu(torch.autograd.Function):
-    """The positive part, with a little of the gradient where there is none: a channel that is never positive learns
-    to be.
-    """
+    """The positive part, with the gradient of a leaky ReLU, so that a channel that is never positive can recover."""
 
     LEAK = 0.01
 
@@ -71,7 +69,7 @@ class Scale(nn.Module):
         return self.log2.exp2()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x on the grid; the float modes only apply the ReLU of an unsigned grid and the limits of a fixed one."""
+        """Return x on the grid; float modes only apply the ReLU of an unsigned grid and the limits of a fixed one."""
         if self.mode == "quant":
             s = self.value
             return round_ste((x / s).clamp(self.low, self.high)) * s
@@ -86,7 +84,7 @@ class Scale(nn.Module):
         return x
 
     def settle(self) -> None:
-        """Fits the grid to the range seen in "observe"; does nothing to a fixed one."""
+        """Fit the grid to the range seen in "observe"; leave a fixed one as it is."""
         if self.fixed is None and self.seen > 0:
             self.log2.data = torch.tensor(self.seen / self.high).log2()
 
@@ -126,8 +124,9 @@ class Conv(nn.Module):
         return self._grids[1]
 
     def weight_scale(self) -> Tensor:
-        """One scale per output channel, float32 (C_out,): that of its weights, or where it has hardly any, as a channel
-        that starts at zero, large enough for its bias.
+        """Return the scale of each output channel's weights, float32 (C_out,).
+
+        Where a channel has hardly any weights, as one that starts at zero, its scale is large enough for its bias.
         """
         largest = self.weight.detach().abs().amax((1, 2, 3))
         scale = largest.clamp_min(1e-7) / WEIGHT_LIMIT
@@ -135,16 +134,16 @@ class Conv(nn.Module):
         return torch.where(largest < 1e-5, scale.maximum(for_bias), scale)
 
     def integer_weight(self) -> Tensor:
-        """Integer weights in [-64, 64], float64 (C_out, C_in, k, k)."""
+        """Return integer weights in [-64, 64], float64 (C_out, C_in, k, k)."""
         scale = self.weight_scale()[:, None, None, None]
         return (self.weight.detach() / scale).round().clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT).double()
 
     def integer_bias(self) -> Tensor:
-        """Integer biases in units of input scale times weight scale, float64 (C_out,)."""
+        """Return integer biases in units of input scale times weight scale, float64 (C_out,)."""
         return (self.bias.detach() / (self.source.value.detach() * self.weight_scale())).round().double()
 
     def multiplier(self) -> Tensor:
-        """What an accumulator is multiplied with, float32 (C_out,), in ONNX Runtime's order of operations."""
+        """Return the factors of the accumulators, float32 (C_out,), in ONNX Runtime's order of operations."""
         assert self.out is not None
         return self.source.value.detach() * self.weight_scale() / self.out.value.detach()
 
@@ -164,7 +163,7 @@ class Conv(nn.Module):
         return y if self.out is None else self.out(y)
 
     def macs(self) -> int:
-        """Multiplications per output position."""
+        """Return the multiplications per output position."""
         return self.weight.numel()
 
 
@@ -219,7 +218,7 @@ class Chain(nn.Sequential):
         return (m for m in self.modules() if isinstance(m, Conv))
 
     def macs_per_px(self, px_per_position: float) -> float:
-        """Multiplications per picture pixel, where one input position covers `px_per_position` pixels."""
+        """Return the multiplications per picture pixel, where one input position covers `px_per_position` pixels."""
         total = 0.0
         for layer in self:
             if isinstance(layer, Upsample):
@@ -231,7 +230,7 @@ class Chain(nn.Sequential):
 
 
 def set_mode(model: nn.Module, mode: str) -> None:
-    """Switches every grid of the model, and with it the arithmetic of every layer."""
+    """Switch every grid of the model, and with it the arithmetic of every layer."""
     if mode not in ("float", "observe", "quant", "integer"):
         raise ValueError(f"mode={mode!r} is not one of float, observe, quant, integer")
     chains = [m for m in model.modules() if isinstance(m, Chain)]
@@ -243,8 +242,10 @@ def set_mode(model: nn.Module, mode: str) -> None:
 
 @torch.no_grad()
 def revive(model: nn.Module, alive: dict[str, Tensor]) -> int:
-    """Starts hidden channels that are not alive anew, where `alive` holds (C,) for convolutions by name; returns their
-    number. Whoever reads them learns to from nothing, so this changes nothing at first.
+    """Restart hidden channels that are not alive; return their number.
+
+    `alive` holds bool (C,) for convolutions by name. Weights that read a restarted channel are set to zero, so that
+    outputs do not change at first.
     """
     convolutions = {name: m for name, m in model.named_modules() if isinstance(m, Conv)}
     count = 0

@@ -302,7 +302,7 @@ class Codec(nn.Module):
     def forward(
         self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset()
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Codes pictures (B, 3, H, W) in 0..255, sides multiples of 64, at levels (B,), as encoder and decoder would.
+        """Code pictures (B, 3, H, W) in 0..255, sides multiples of 64, at levels (B,), as encoder and decoder would.
 
         Returns x_hat without the synthesis net (float levels, unclamped), bits per picture (B, 16) of z and of each
         network's details in coding order, the squared error of the coefficients per picture (B,), each weighed as its

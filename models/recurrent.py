@@ -217,7 +217,7 @@ class Codec(nn.Module):
         window: tuple[slice, slice] | None = None,
         thrifty: bool = False,
     ) -> Iterator[Visit]:
-        """Codes pictures as encoder and decoder would, and gives what each iteration did.
+        """Code pictures as encoder and decoder would, and yield what each iteration did.
 
         `off` may hold "state": the network then forgets it after each iteration. All thresholds are smaller by an
         `offset` of less than an octave, so that files may end between two planes. Of the finest level no more than a
@@ -344,7 +344,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def exercise(self, x: Tensor) -> None:
-        """Lets the network work on a batch, at all rates."""
+        """Let the network work on a batch, at all rates."""
         for _ in self.unroll(x):
             pass
 

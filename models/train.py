@@ -51,7 +51,7 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def rate_at(phase: Phase, progress: float, step: int) -> float:
-    """Learning rate: linear warm-up, then a cosine down to `final`."""
+    """Return the learning rate: linear warm-up, then a cosine down to `final`."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     return phase.rate * min(1.0, (step + 1) / phase.warmup) * (phase.final + (1 - phase.final) * cosine)
 
@@ -91,9 +91,9 @@ class Trainer:
     # -- one step ------------------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """The mean loss of one batch, and figures for the log.
+        """Return the mean loss of one batch, and figures for the log.
 
-        Each picture is at a level of its own, and divided by the usual loss there, so that all rates weigh alike.
+        Each picture has a level of its own; its loss is divided by the usual one there, so that all rates weigh alike.
         """
         levels = self.model.levels
         if levels == 1:
@@ -192,7 +192,7 @@ class Trainer:
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
 
     def calibrate(self, name: str, crops: Crops) -> None:
-        """Switches to 8 bits; grids that no phase has trained yet are fitted first."""
+        """Switch to 8 bits, after fitting the grids that no phase has trained yet."""
         if self.start.get("phase") != name:
             parts = self.to_be_fitted(self.model)
             if len(parts) < len(list(self.model.children())):  # what has learnt in 8 bits stays there
@@ -203,7 +203,7 @@ class Trainer:
         set_mode(self.average, "quant")
 
     def to_be_fitted(self, model: Codec, phase: str | None = None) -> list[nn.Module]:
-        """The networks that no phase has trained in 8 bits yet, and those that learn in this phase in float."""
+        """Return the networks that no phase has trained in 8 bits yet, and those that learn in this phase in float."""
         in_8_bits = [name for name in (each["phase"] for each in self.done) if self.phases.get(name, FLOAT).quantised]
         learnt = {id(part) for name in in_8_bits for part in model.parts(name)}
         learnt -= {id(part) for part in model.parts(phase)} if phase else set()
@@ -211,7 +211,7 @@ class Trainer:
 
     @torch.no_grad()
     def fit(self, model: Codec, parts: list[nn.Module], crops: Crops) -> None:
-        """Fits the 8-bit grids of parts of the model to the ranges of a few batches; leaves them in float."""
+        """Fit the 8-bit grids of parts of the model to the ranges of one batch; leave the parts in float."""
         for part in parts:
             set_mode(part, "observe")
         model.exercise(next(crops))
@@ -220,7 +220,7 @@ class Trainer:
 
     @torch.no_grad()
     def revive(self, name: str, crops: Crops) -> None:
-        """Starts channels anew that are dead at all levels: what is left of their gradient may not bring them back."""
+        """Restart channels that are dead at all levels: the gradient that they have left may not revive them."""
         with watched(self.model) as alive:
             self.model.exercise(next(crops))
         learning = {id(p) for p in parameters(self.model.parts(name))}
@@ -240,7 +240,7 @@ class Trainer:
             writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
     def report(self, name: str, step: int) -> None:
-        """Writes the moving average's RD points, dead channels and each net's worth on val, and the plot."""
+        """Write the moving average's RD points, dead channels and each net's gain on val, and the plot."""
         model, levels = self.average, self.model.report_levels()
         points = [rate_distortion(model, self.val, level, device=self.device) for level in levels]
         text = f"{name} {step}: " + "  ".join(f"{bpp:.3f} bpp {db:.2f} dB" for bpp, db in points)
@@ -253,7 +253,7 @@ class Trainer:
         self.plot()
 
     def note(self, text: str) -> None:
-        """Shows a line and keeps it in report.txt."""
+        """Show a line and append it to report.txt."""
         tqdm.write(text)
         with (self.out / "report.txt").open("a") as file:
             file.write(text + "\n")
@@ -276,13 +276,16 @@ class Trainer:
 
 
 def parameters(parts: list[nn.Module | nn.Parameter]) -> list[nn.Parameter]:
-    """The parameters of modules, and parameters that stand alone, that may learn."""
+    """Return the trainable parameters of modules, and those given by themselves."""
     each = [[part] if isinstance(part, nn.Parameter) else list(part.parameters()) for part in parts]
     return [p for p in sum(each, []) if p.requires_grad]
 
 
 def read_config(path: str | None, family_name: str = families.DEFAULT) -> tuple[ModuleType, Any, dict[str, Phase]]:
-    """A TOML file that holds only what differs: family, [model] and the phases. Without [model] there is no Config."""
+    """Return the family, Config and phases of a TOML file, which holds only what differs from the defaults.
+
+    The file has the key family, the table [model] and one for each phase. Without [model] the Config is None.
+    """
     given = tomllib.loads(Path(path).read_text()) if path else {}
     family = families.family(given.pop("family", family_name))
     known = {"model": family.Config, **dict.fromkeys(family.PHASES, Phase)}
@@ -297,7 +300,7 @@ def read_config(path: str | None, family_name: str = families.DEFAULT) -> tuple[
 
 
 def _frozen(value: Any) -> Any:
-    """A value of a TOML file with tuples for its lists."""
+    """Return a value of a TOML file with its lists as tuples."""
     if isinstance(value, dict):
         return {name: _frozen(each) for name, each in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""gargalo compress cam.jpg: the commands behind one name, also as python -m runtime. Each is a module of that name."""
+"""The commands behind one name: gargalo compress cam.jpg, also as python -m runtime. Each is a module of that name."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""How many bytes each picture of a series may have: 50MB/day at one picture every 10 s. `capture.py` keeps to it."""
+"""The bytes that each picture of a series may have, as of 50MB/day at one picture every 10 s, for `capture.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _ATTEMPTS = 6
 
 @dataclass
 class Budget:
-    """Bytes for each picture. What one leaves over is saved for the next ones; the sum is never overdrawn."""
+    """The bytes for each picture. What one leaves over is saved for the next ones; the sum is never overdrawn."""
 
     share_bytes: float
     saved_bytes: float = 0.0
@@ -20,7 +20,7 @@ class Budget:
     """That of the last picture; the next one is probably like it."""
 
     def encode(self, at_level: Callable[[int], bytes], lowest: int, highest: int) -> bytes | None:
-        """Return the largest stream found that fits, None where not even the lowest level does; and book it."""
+        """Return the largest stream found that fits, and book it; None where not even the lowest level fits."""
         left = self.saved_bytes + self.share_bytes
         best = self._largest(at_level, self.share_bytes + self.saved_bytes / _SPENT, lowest, highest)
         if best is None and len(smallest := at_level(lowest)) <= left:
@@ -29,7 +29,7 @@ class Budget:
         return best
 
     def _largest(self, at_level: Callable[[int], bytes], limit: float, lowest: int, highest: int) -> bytes | None:
-        """Return the largest stream of at most limit bytes that a few attempts find, or None.
+        """Return the largest stream of at most `limit` bytes that a few attempts find, or None.
 
         They begin at the last picture's level and go by growing steps, then by halves: four are usual.
         """

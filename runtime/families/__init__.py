@@ -1,4 +1,4 @@
-"""The families of codecs, by the names that manifests of bundles give them. What a family is, is told in `base.py`."""
+"""The families of codecs, by the names that manifests of bundles give them. `base.py` defines what a family is."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ FIRST = "pyramid"
 
 
 def find(name: str | None) -> "type[Family]":
-    """Return a family by its name; raises BundleError where there is none of that name."""
+    """Return a family by its name; raise BundleError where there is none of that name."""
     module = FAMILIES.get(str(name or FIRST))
     if module is None:
         raise BundleError(f"bundle of family {name}, this program knows {', '.join(FAMILIES)}: get a newer gargalo")

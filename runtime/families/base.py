@@ -37,7 +37,7 @@ class Traits:
 
 @dataclass(frozen=True)
 class Coded:
-    """What an encoder says of a tile."""
+    """A tile coded by its family, ready for the entropy coder."""
 
     parts: Sequence[CodedPart]
     """All parts of the tile, in coding order."""
@@ -48,19 +48,19 @@ class Coded:
 
 
 class Analysis(Protocol):
-    """A picture as far as no level changes it, ready to be coded at any level."""
+    """An analysed picture, ready to be coded at any level."""
 
     def flag(self, level: int) -> bool:
         """Return the family's flag of the header at a level."""
         ...
 
     def code(self, level: int, tile: Area) -> Coded:
-        """Return what is coded of a tile at a level, without knowledge of any other tile."""
+        """Return the coded parts of a tile at a level, independent of all other tiles."""
         ...
 
 
 class Family(Protocol):
-    """Encodes and decodes with the weights of one bundle; may be shared by threads."""
+    """The encoder and decoder with the weights of one bundle; threads may share it."""
 
     traits: ClassVar[Traits]
 
@@ -78,20 +78,20 @@ class Family(Protocol):
         ...
 
     def analyse(self, rgb: U8, options: Mapping[str, Any]) -> Analysis:
-        """Analyse a picture (H, W, 3). Options are those of the traits that were given; raises InputError."""
+        """Analyse a picture (H, W, 3); raise InputError. Options are those of the traits that were given."""
         ...
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Any:
-        """Return what is decoded of a tile: all parts are read in order, or those that the reader has more of.
+        """Return a decoded tile: all parts are read in order, or those that the reader has more of.
 
         Values of parts of missing layers are 0. Raises StreamError.
         """
         ...
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Any]]) -> Callable[[Area], Any]:
-        """Return a function that guesses what read would give of a lost tile.
+        """Return a function that guesses what `read` would return for a lost tile.
 
-        `known` yields the tiles that are not lost, with what read gives of their first layers.
+        `known` yields the tiles that are not lost, with what `read` returns for their first layers.
         """
         ...
 
@@ -100,15 +100,15 @@ class Family(Protocol):
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each.
 
-        `tiles` gives what read gives of a tile, anew at each call: who asks twice keeps it. `enhance` says whether
-        networks for that are to be run.
+        `tiles` returns what `read` does for a tile, computed at each call: a caller that needs it twice keeps it.
+        `enhance` says whether enhancing networks are run.
         """
         ...
 
 
 @runtime_checkable
 class Stacks(Protocol):
-    """A family that computes pictures of one size together, as a GPU wants it; of any other they follow each other."""
+    """A family that computes pictures of one size together, as a GPU wants it; other families compute one by one."""
 
     def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> Sequence[Analysis]:
         """Analyse pictures (N, H, W, 3) as `analyse` does."""

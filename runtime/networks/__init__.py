@@ -1,4 +1,4 @@
-"""The networks of a bundle: what each is for, and beside this file their sessions, providers and float twins."""
+"""The networks of a bundle and what each is for; beside this file are their sessions, providers and float twins."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +15,10 @@ class Network:
 
     @property
     def decides(self) -> bool:
-        """Whether streams mean something else with another network, so that it is part of the bundle's id."""
+        """Whether the meaning of streams depends on the network, so that it is part of the bundle's id."""
         return self.side in ("both", "decode")
 
     @property
     def movable(self) -> bool:
-        """Whether it may run on another provider than the CPU: its results may then be off by a level."""
+        """Whether the network may run on another provider than the CPU, where its results may be off by a level."""
         return self.side != "both"

@@ -72,7 +72,7 @@ def float_twin(model: bytes) -> bytes:
 def reach(model: bytes) -> int | None:
     """Return how many rows beyond its own each output of an ONNX file depends on, at most.
 
-    None where that is not known: with an operator of which FORMAT.md, section 7, does not speak.
+    Return None where that is not known: with an operator of which FORMAT.md, section 7, does not speak.
     """
     graph = b"".join(value for number, value in _fields(model) if number == _MODEL_GRAPH and isinstance(value, bytes))
     nodes = [_node(value) for number, value in _fields(graph) if number == _GRAPH_NODE and isinstance(value, bytes)]
@@ -169,12 +169,12 @@ class _Twin:
         self.rounded(divided, node.outputs[0], self.whole(zero))
 
     def rounded(self, x: str, output: str, zero: int) -> None:
-        """Add what makes grid values of x."""
+        """Add the nodes that round x and clip it to grid values."""
         self.floored(x, f"{output}.whole")
         self.clipped(f"{output}.whole", self.grid(output, zero), zero)
 
     def floored(self, x: str, output: str) -> None:
-        """Add what makes whole numbers of x."""
+        """Add the nodes that round x to whole numbers, halves up."""
         self.node("Add", [x, self.constant("half", 0.5)], f"{output}.more")
         self.node("Floor", [f"{output}.more"], output)
 
@@ -184,12 +184,12 @@ class _Twin:
     # -- tensors ---------------------------------------------------------------------------------------------------
 
     def grid(self, name: str, zero: int) -> str:
-        """Return the name of the float form of grid values that a node is about to yield."""
+        """Return the name for the float form of grid values that a node is about to yield."""
         self.zero[name] = zero
         return f"{name}.centred"
 
     def centred(self, name: str, zero: int) -> str:
-        """Return the name of the float form of grid values, made here of an input of the graph."""
+        """Return the name of the float form of grid values, which is made here for an input of the graph."""
         if name not in self.zero:
             self.node("Cast", [name], f"{name}.float", [_to(_FLOAT)])
             self.node("Sub", [f"{name}.float", self.constant(f"{name}.zero", zero)], self.grid(name, zero))
@@ -266,7 +266,7 @@ def _node(message: bytes) -> Node:
 
 
 def _in_place(node: Node) -> bool:
-    """Whether a kernel moves by single positions and sees neighbours alone: all its strides and dilations are 1."""
+    """Return whether a kernel's strides and dilations are 1: it moves by single positions and sees neighbours alone."""
     steps = [a for a in node.attributes if _texts(a, _ATTRIBUTE_NAME)[0] in ("strides", "dilations")]
     values = [value for step in steps for number, value in _fields(step) if number == _ATTRIBUTE_INTS]
     return all(value == 1 if isinstance(value, int) else set(value) == {1} for value in values)

@@ -1,4 +1,4 @@
-"""What ONNX Runtime can run a graph on, the CPU or another provider, and how to come by that."""
+"""The execution providers of ONNX Runtime that can run a graph, the CPU's and others, and how to install them."""
 
 from typing import NamedTuple
 

@@ -26,7 +26,7 @@ _registered: set[str] = set()
 
 
 class Networks:
-    """Runs the networks of a bundle folder; `networks` says which may run elsewhere than on the CPU.
+    """The networks of a bundle folder, ready to run; `networks` says which may run elsewhere than on the CPU.
 
     Sessions may be shared by threads. Raises InputError for a provider that is not there and
     BundleError where a graph does not load.
@@ -52,8 +52,9 @@ class Networks:
         self._making = threading.Lock()
 
     def note(self, enhance: bool) -> str | None:
-        """Return a sentence for the user on what does not run on the CPU provider where pixels are enhanced, or are
-        not; None for the CPU provider.
+        """Return a sentence for the user on what does not run on the CPU provider; None for the CPU provider.
+
+        `enhance` says whether pixels are enhanced.
         """
         if self.provider is CPU:
             return None
@@ -87,8 +88,9 @@ class Networks:
         return strips.run(lambda grids: _run(session, grids), inputs, axes, axes_out, reach, count)
 
     def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
-        """Return the network's outputs for its inputs, both in graph order and with a batch axis, which only some
-        networks have longer than 1.
+        """Return the network's outputs for its inputs, both in graph order and with a batch axis.
+
+        Only some networks take a batch axis longer than 1.
         """
         return _run_stack(self.session(name), inputs)
 
@@ -165,12 +167,12 @@ def _run_stack(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray
 
 
 def _rows_axis(grid: Any) -> int:
-    """Return the axis of rows, without the batch, of an input or output, whose channels stand before or behind."""
+    """Return the axis of rows, without the batch, of an input or output, whose channels stand first or last."""
     return 0 if isinstance(grid.shape[-1], int) else 1
 
 
 def _devices(option: str, provider: Provider) -> list[Any]:
-    """Return the device of a plugin to run on, none where the provider is built in; InputError where there is none."""
+    """Return the device of a plugin to run on, [] for a built-in provider; raise InputError where there is none."""
     import onnxruntime
 
     if provider.name in onnxruntime.get_available_providers():

@@ -21,8 +21,10 @@ _LEAST_ROWS, _LEAST_POSITIONS = 32, 1 << 13
 
 
 def most_threads(wanted: int | None) -> int:
-    """Return how many threads there may be: all cores unless a number is wanted, but one alone under ulimit -v, where
-    a new thread that gets no memory for the variables of libraries would abort the process.
+    """Return the number of threads to use: `wanted`, or else all cores.
+
+    Under ulimit -v it is always 1, as a new thread that gets no memory for the variables of libraries would abort the
+    process.
     """
     if os.name != "nt":
         import resource
@@ -34,7 +36,7 @@ def most_threads(wanted: int | None) -> int:
 
 
 def worth(threads: int, rows: int, columns: int) -> int:
-    """Return into how many strips a grid is best cut, at most as many as threads."""
+    """Return the best number of strips for a grid, at most `threads`."""
     return max(1, min(threads, rows // _LEAST_ROWS, rows * columns // _LEAST_POSITIONS))
 
 
@@ -46,10 +48,10 @@ def run(
     reach: int,
     count: int,
 ) -> list[Array]:
-    """Return what the network gives for grids of as many rows each, computed in so many strips.
+    """Return the network's outputs for grids of as many rows each, computed in `count` strips.
 
-    axes are those of the rows, axes_out those of what it gives, which may have several rows for each of the grids'.
-    Outputs depend on nothing further than reach rows away.
+    `axes` are the grids' axes of rows, `axes_out` the outputs', which may have several rows for each of a grid's.
+    Outputs depend on nothing further than `reach` rows away.
     """
     rows = grids[0].shape[axes[0]]
     edges = [rows * strip // count for strip in range(count + 1)]
@@ -72,7 +74,7 @@ def _rows(axis: int, start: int, end: int) -> tuple[slice, ...]:
 
 
 def together(work: Callable[[int], T], count: int) -> list[T]:
-    """Return what work gives for 0, 1, ... count - 1: the first in this thread, the others in threads of their own.
+    """Return the results of `work` for 0, 1, ... count - 1: the first in this thread, the others each in its own.
 
     Where the system gives no more threads, this one does what is left.
     """

@@ -1,1 +1,1 @@
-"""The convolutional autoencoder: latents of 8 x 8 pixels, whose means and scales small networks tell part by part."""
+"""A convolutional autoencoder: latents of 8 x 8 pixels, whose means and scales small networks predict part by part."""

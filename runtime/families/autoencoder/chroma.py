@@ -1,7 +1,7 @@
-"""Chroma from luma: what decoded luma lets one guess of chroma latents, the same floats on every machine.
+"""Chroma from luma: the prediction of chroma latents from decoded luma, the same floats on every machine.
 
-Where luma changes, chroma often does so too, by some share of it: the slope, which least squares tell from what is
-decoded around each position. IEEE float32, each operation rounded by itself, as docs/format/autoencoder.md tells.
+Where luma changes, chroma often does so too, by some share of it: the slope, found by least squares in what is decoded
+around each position. IEEE float32, each operation rounded by itself, as docs/format/autoencoder.md tells.
 The source is Trudeau, Egge and Barr 2018, arXiv 1711.03951.
 """
 
@@ -20,14 +20,14 @@ MOST = LARGEST_VALUE - 255
 
 
 def slopes_of_dc(dc: F32, ridge: np.float32) -> F32:
-    """Return slopes (2, h, w), as the DC (3, h, w) varies around each position."""
+    """Return the slopes (2, h, w) of chroma by luma in the 3 x 3 positions of the DC (3, h, w) around each one."""
     luma, total = dc[:1], around(dc)
     covariance = around(luma * dc) - total[:1] * total / POSITIONS
     return _slopes(covariance[1:], covariance[0], ridge)
 
 
 def slopes_of_ac(luma: F32, chroma: F32, ridge: np.float32) -> F32:
-    """Return slopes (2, h, w) of luma (n, h, w) and chroma (2, n, h, w) around each position."""
+    """Return the slopes (2, h, w) of chroma (2, n, h, w) by luma (n, h, w) in the 3 x 3 positions around each one."""
     products, squares = luma[0] * chroma[:, 0], luma[0] * luma[0]
     for number in range(1, len(luma)):
         products += luma[number] * chroma[:, number]
@@ -47,11 +47,10 @@ def around(x: F32) -> F32:
 
 
 def guessed_means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, chroma_steps: I32) -> I16:
-    """Return means (2 n, h, w) of both colours with what luma lets one guess: as a network says them, in 1/8 step more
-    than 128.
+    """Return the means (2 n, h, w) of both chroma colours with the prediction from luma added, in 1/8 step plus 128.
 
-    Gates (g, h, w) are those of equal shares of the channels, luma values (n, h, w) those of the same frequencies,
-    steps (n,) and (2 n,) of their channels.
+    Takes a network's means u8 (2 n, h, w) and gates u8 (g, h, w), each gate for an equal share of the channels; luma
+    values (n, h, w) of the same frequencies; and the steps (n,) and (2 n,) of luma's and chroma's channels.
     """
     n, h, w = luma.shape
     units: F32 = np.divide(luma_steps, chroma_steps.reshape(2, n), dtype=np.float32)

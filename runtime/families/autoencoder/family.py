@@ -73,7 +73,7 @@ class Prior(rates.Prior):
             raise rates.unusable(f"log2_plain_step of shape {plain.shape}, from {plain.min()} to {plain.max()}")
 
     def at_level(self, level: int) -> "Level":
-        """Return what holds at one level 0 .. top_level."""
+        """Return the prior at one level 0 .. top_level."""
         plain_px = np.float32(rates.exp2(self.between(self.log2_plain_step, level)) / (1 << spec.STEP_BITS))
         return Level(self, *self.rates(level), np.float32(RIDGE) * (plain_px * plain_px))
 
@@ -86,12 +86,12 @@ class Level(Rates):
     """what keeps slopes of chroma small, in squared pixel levels"""
 
     def dequantise(self, found: I16, grid: int) -> F32:
-        """Return the latents (n, h, w) in pixel levels of values of one of GRIDS."""
+        """Return the latents (n, h, w), in pixel levels, of the values of one of GRIDS."""
         first = FIRST_COLUMN[grid]
         return values.dequantise(found, self.steps[first : first + GRIDS[grid][0]])
 
     def dc(self, grids: Sequence[I16]) -> F32:
-        """Return the DC (3, h, w) in pixel levels of values of z and of its details."""
+        """Return the DC (3, h, w), in pixel levels, of the values of z and of the DC's details."""
         low, *details = (self.dequantise(found, grid) for grid, found in enumerate(grids))
         for detail in details:
             low = wavelet.join(low, detail)
@@ -100,7 +100,7 @@ class Level(Rates):
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """What is coded of a tile."""
+    """The coded latents of a tile."""
 
     parts: tuple[Part, ...]
     """in coding order"""
@@ -111,17 +111,20 @@ class Latents:
 
 
 class PartCoder(Protocol):
-    """Codes the next part: quantises it, reads it, or guesses it."""
+    """A function that codes the next part: it quantises it, reads it, or guesses it."""
 
     def __call__(self, number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
-        """Return a part, of its number in coding order, means (n, h, w) in 1/8 step and 128, scale indexes
-        (n, h, w), which it may correct, and positions (h, w) where it is coded: elsewhere its scale indexes are 0.
+        """Return the part of a number in coding order.
+
+        mean    (n, h, w) in 1/8 step plus 128
+        index   scale indexes (n, h, w), which the function may correct
+        where   positions (h, w) at which the part is coded; elsewhere its scale indexes are 0
         """
         ...
 
 
 class Autoencoder(Family, Stacks):
-    """Encodes and decodes with the weights of one bundle."""
+    """The encoder and decoder with the weights of one bundle."""
 
     traits = Traits(
         networks=NETWORKS,
@@ -154,19 +157,17 @@ class Autoencoder(Family, Stacks):
     # -- encoder ---------------------------------------------------------------------------------------------------
 
     def analyse(self, rgb: U8, options: Mapping[str, Any]) -> "AutoencoderAnalysis":
-        """Return what no level changes of a picture (H, W, 3)."""
+        """Return the analysis of a picture (H, W, 3), which serves every level."""
         (analysis,) = self.analyse_stack(rgb[None], options)
         return analysis
 
     def analyse_stack(self, rgb: U8, options: Mapping[str, Any]) -> list["AutoencoderAnalysis"]:
-        """Return what no level changes of pictures (N, H, W, 3)."""
+        """Return the analyses of pictures (N, H, W, 3), which serve every level."""
         each = zip(rgb, self.transform(rgb), strict=True)
         return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
     def transform(self, rgb: U8) -> list[list[F32]]:
-        """Return the latents of each of pictures (N, H, W, 3) in 1/16 pixel level: z, details of the DC, AC, as GRIDS
-        tells.
-        """
+        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS."""
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
         ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
@@ -181,7 +182,7 @@ class Autoencoder(Family, Stacks):
         return [_grids(*each) for each in zip(low, ac, strict=True)]
 
     def encoded(self, pixels: U8) -> F32:
-        """Return what encoder.onnx makes of pixels (N, 3, H, W): latents (N, 192, H/8, W/8)."""
+        """Return the output of encoder.onnx for pixels (N, 3, H, W): latents (N, 192, H/8, W/8)."""
         n, _, height, width = pixels.shape
         rows = pixels.reshape(n, spec.COLOUR_COUNT, height // BLOCK_PX, BLOCK_PX, width)
 
@@ -192,15 +193,16 @@ class Autoencoder(Family, Stacks):
         return self._in_strips(run, rows)
 
     def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
-        """Return what `run` gives of a grid with rows of blocks along axis 2, in a thread for each of some strips."""
+        """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
             count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(self, latents: list[F32], level: Level, tile: Area, raising: bool = True) -> Latents:
-        """Return what is coded of a tile of a picture, of its latents as `transform` has them; `raising` says whether
-        parts may get a least scale index.
+        """Return the coded latents of a tile, from a picture's latents as `transform` returns them.
+
+        `raising` says whether parts may get a least scale index.
         """
         much = 1.5 if raising else math.inf
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
@@ -222,7 +224,7 @@ class Autoencoder(Family, Stacks):
     # -- decoder ---------------------------------------------------------------------------------------------------
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
-        """Return the latents of a tile; raises StreamError."""
+        """Return the latents of a tile; raise StreamError where they cannot be read."""
         top = self.prior.top_index
         corrected = corrections.unpack(reader.flags, reader.side, len(CODING_ORDER), top, PART_BANDS)
 
@@ -233,7 +235,7 @@ class Autoencoder(Family, Stacks):
         return replace(found, corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
-        """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
+        """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""
         shape = padded(header.height, header.width, STRIDE_PX).shape(STRIDE_PX)
         there = ((tile.on(STRIDE_PX), latents.parts[0].symbols) for tile, latents in known)
         z = spread(there, (spec.COLOUR_COUNT, *shape))
@@ -277,7 +279,7 @@ class Autoencoder(Family, Stacks):
                 yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
 
     def decoded(self, latents: F32, rates: U8) -> U8:
-        """Return what decoder.onnx makes of latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
+        """Return the output of decoder.onnx for latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
         pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
         return pixels
 
@@ -294,7 +296,7 @@ class Autoencoder(Family, Stacks):
     # -- both sides ------------------------------------------------------------------------------------------------
 
     def predict(self, level: Level, shape: tuple[int, int], code: PartCoder) -> Latents:
-        """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
+        """Return the latents of a tile with z of a shape (hz, wz), predicted coarse to fine; `code` codes each part."""
         parts: list[Part] = []
         sides = ((channels, *(side * STRIDE_PX // side_px for side in shape)) for channels, side_px in GRIDS)
         grids = [np.zeros(side, np.int16) for side in sides]
@@ -327,8 +329,9 @@ FAMILY = Autoencoder
 
 
 def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
-    """Return the means (n, h, w) of a part of chroma by its number, as a network says them, with what luma of the same
-    grid lets one guess; dc (3, h, w) is the low band there.
+    """Return the means (n, h, w) of a part of chroma, by its number: a network's, with the prediction from luma added.
+
+    Luma is that of the same grid; dc (3, h, w) is the low band there.
     """
     part, before, n = CODING_ORDER[number], CODING_ORDER[number - 1], len(CODING_ORDER[number].channels)
     if before.luma:  # lower frequencies of chroma
@@ -353,7 +356,7 @@ class AutoencoderAnalysis:
         return False
 
     def code(self, level: int, tile: Area) -> Coded:
-        """Return what is coded of a tile at a level."""
+        """Return the coded parts of a tile at a level, and its corrections."""
         at_level = self._family.prior.at_level(level)
         latents = self._family.quantise(self._latents, at_level, tile)
         if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
@@ -362,7 +365,7 @@ class AutoencoderAnalysis:
         return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
 
     def _cost(self, latents: Latents, level: int, tile: Area) -> float:
-        """Return the bits of a tile, and the bits that the squared error of its pixels is worth."""
+        """Return the cost of a tile in bits: its rate, plus its squared error in pixels at the encoder's price."""
         family, shown = self._family, self._rgb[tile.on(1)].astype(np.int32)
         height, width = shown.shape[:2]
         header = Header(width, height, level, family.bundle.id, 1 << 20, False, False)
@@ -374,7 +377,7 @@ class AutoencoderAnalysis:
 
 
 def _grids(low: F32, ac: F32) -> list[F32]:
-    """Return z, details of the DC and AC of the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
+    """Return z, the DC's details and the AC, from the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
     grids = [ac.reshape(-1, *ac.shape[2:])]
     for _ in range(DC_LEVELS):
         low, details = wavelet.split(low)

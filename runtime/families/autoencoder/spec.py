@@ -65,16 +65,16 @@ class Coding:
 
     @property
     def columns(self) -> list[int]:
-        """The columns of its channels in the arrays of the bundle."""
+        """The columns of the part's channels in the arrays of the bundle."""
         return [FIRST_COLUMN[self.grid] + channel for channel in self.channels]
 
     @property
     def luma_columns(self) -> list[int]:
-        """The columns of those of luma."""
+        """The columns of the luma channels in the arrays of the bundle."""
         return [FIRST_COLUMN[self.grid] + channel for channel in self.luma]
 
     def positions(self, shape: tuple[int, ...]) -> Bool:
-        """Return where it is coded of a grid of a shape (h, w)."""
+        """Return at which positions of a grid of a shape (h, w) the part is coded, as bool (h, w)."""
         row, column = np.ogrid[: shape[0], : shape[1]]
         return (row + column) % 2 == self.half if self.half is not None else np.ones(shape, np.bool_)
 

@@ -1,6 +1,6 @@
-"""Pixels to colours and back, the same floats on every machine, and what is packed by squares.
+"""Pixels to colours and back, the same floats on every machine, and the packing of squares into channels.
 
-What the way back computes is FORMAT.md, section 7: IEEE float32, each operation rounded by itself, as numpy does.
+The way back is specified in FORMAT.md, section 7: IEEE float32, each operation rounded by itself, as numpy does.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 
 
 def to_colours(pixels: U8) -> F32:
-    """Return luma and chroma (3, H, W) in 1/16 level around 0 of RGB (H, W, 3)."""
+    """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
@@ -40,11 +40,11 @@ def to_colours(pixels: U8) -> F32:
 
 
 def chroma_detail(pixels: U8) -> float:
-    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared levels; where it is more, an
-    eighth of that of the busiest square of 64 x 64.
+    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared levels.
 
-    Those of the Haar wavelet at every column, and at every eighth row of a large picture, now an even one, now an odd
-    one; from sums of whole numbers, so the same on every machine.
+    Return an eighth of that of the busiest square of 64 x 64 where this is more. Details are those of the Haar wavelet
+    at every column, and at every eighth row of a large picture, even and odd ones in turn; sums are of whole numbers,
+    so they are the same on every machine.
     """
     height, width = pixels.shape[:2]
     every = 8 if height * width > _EVERY_ROW_PX else 1
@@ -60,7 +60,7 @@ def chroma_detail(pixels: U8) -> float:
 
 
 def _chroma_energy(pixels: U8, every: int) -> I32:
-    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 that begin at each column of some rows."""
+    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 pixels at each column of some rows."""
     height, width = pixels.shape[:2]
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
@@ -80,7 +80,7 @@ def _chroma_energy(pixels: U8, every: int) -> I32:
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
-    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels, where to_colours has 1/16 level: else its inverse.
+    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels: the inverse of to_colours, which has 1/16 level.
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """
@@ -116,7 +116,7 @@ def pack(details: NDArray[Any], side: int = 2) -> NDArray[Any]:
 
 
 def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
-    """Undo pack."""
+    """Return (C, H, W) of what `pack` has packed: its inverse."""
     c, h, w = packed.shape[0] // side**2, *packed.shape[1:]
     details = np.empty((c, h * side, w * side), packed.dtype)
     for row, planes in enumerate(packed.reshape(c, side, side, h, w).swapaxes(0, 1)):

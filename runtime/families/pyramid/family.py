@@ -43,7 +43,7 @@ ROWS: tuple[list[int] | slice, ...] = (
 
 @dataclass(frozen=True, eq=False)
 class Latents:
-    """What is coded of a tile, or of a whole picture taken for one."""
+    """The coded latents of a tile, or of a whole picture taken as one."""
 
     parts: tuple[Part, ...]
     """in coding order, z first"""
@@ -55,17 +55,20 @@ class Latents:
 
 
 class PartCoder(Protocol):
-    """Codes the next part: quantises it, reads it, or guesses it."""
+    """A function that codes the next part: it quantises it, reads it, or guesses it."""
 
     def __call__(self, number: int, mean: U8, gain: I32, index: U8) -> Part:
-        """Return a part, of its number in coding order, means (n, h, w) as a network says them, gains (h, w), and scale
-        indexes (n, h, w), which it may correct.
+        """Return the part of a number in coding order.
+
+        mean    (n, h, w) as the network says them
+        gain    (h, w)
+        index   scale indexes (n, h, w), which the function may correct
         """
         ...
 
 
 class Pyramid(Family):
-    """Encodes and decodes with the weights of one bundle."""
+    """The encoder and decoder with the weights of one bundle."""
 
     traits = Traits(
         networks=spec.NETWORKS,
@@ -105,15 +108,15 @@ class Pyramid(Family):
     # -- encoder ---------------------------------------------------------------------------------------------------
 
     def analyse(self, rgb: U8, options: Mapping[str, Any]) -> "PyramidAnalysis":
-        """Return what no level changes of a picture (H, W, 3)."""
+        """Return the analysis of a picture (H, W, 3), which serves every level."""
         return PyramidAnalysis(self, rgb, options.get("subsampling"))
 
     def transform(self, rgb: U8, subsampled: bool = False) -> Coefficients:
-        """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+        """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
         return forward(rgb, subsampled, self.window_px)
 
     def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
-        """Return the latents of a tile of a picture; without one, of the whole picture taken for a tile."""
+        """Return the coded latents of a tile of a picture; without a tile, of the whole picture taken as one."""
         level = self.prior.at_level(level_byte, coefficients.subsampled)
         tile, top = tile or coefficients.area, self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
@@ -142,7 +145,7 @@ class Pyramid(Family):
     # -- decoder ---------------------------------------------------------------------------------------------------
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> Latents:
-        """Return the latents of a tile; raises StreamError."""
+        """Return the latents of a tile; raise StreamError where they cannot be read."""
         level, top = self.level(header), self.prior.top_index
         corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top, spec.PART_BANDS)
 
@@ -152,7 +155,7 @@ class Pyramid(Family):
         return replace(self.predict(level, tile.shape(spec.STRIDE_PX), code), corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
-        """Return what guesses the latents of a lost tile: z from around it, and of the rest what networks expect."""
+        """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""
         shape = padded(header.height, header.width, spec.STRIDE_PX).shape(spec.STRIDE_PX)
         z = spread(((tile.on(spec.STRIDE_PX), latents.parts[0].symbols) for tile, latents in known), (spec.Z, *shape))
 
@@ -200,7 +203,7 @@ class Pyramid(Family):
     # -- both sides ------------------------------------------------------------------------------------------------
 
     def predict(self, level: Level, shape: tuple[int, int], code: PartCoder) -> Latents:
-        """Return what is coded of a tile with z of a shape (hz, wz), coarse to fine, where `code` codes each part."""
+        """Return the latents of a tile with z of a shape (hz, wz), predicted coarse to fine; `code` codes each part."""
         parts: list[Part] = []
         masking = np.zeros(shape, np.int16)
         gain = gain_of(masking)
@@ -236,7 +239,7 @@ FAMILY = Pyramid
 
 
 class PyramidAnalysis:
-    """A picture (H, W, 3) as far as no level changes it; `subsampling` is None where each level may choose."""
+    """A picture (H, W, 3) and what all levels share; `subsampling` is None where each level may choose."""
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
@@ -244,13 +247,13 @@ class PyramidAnalysis:
         self._transformed: Coefficients | None = None
 
     def flag(self, level: int) -> bool:
-        """Return whether the finest details of chroma are left out: 4:2:0."""
+        """Return whether the finest details of chroma are not coded: 4:2:0."""
         if self._subsampling is not None:
             return self._subsampling == "4:2:0"
         return self._chroma <= self._family.prior.at_level(level).chroma_unseen
 
     def code(self, level: int, tile: Area) -> Coded:
-        """Return what is coded of a tile at a level."""
+        """Return the coded parts of a tile at a level, and its corrections."""
         latents = self._family.quantise(self._coefficients(self.flag(level)), level, tile)
         return coded(latents)
 

@@ -1,7 +1,7 @@
-"""The rate scale of the pyramid: steps and scale indexes also follow the detail of the wavelet level before.
+"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the detail of the coarser level.
 
-Errors hide there: that is masking. What else a level of the rate scale is, and how steps are stored, is told in
-`runtime/latents/rates.py`. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
+Busy areas hide errors, so their steps are wider. `runtime/latents/rates.py` tells what else a level of the rate scale
+is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Prior(rates.Prior):
             )
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
-        """Return what holds at one level 0 .. top_level."""
+        """Return the prior at one level 0 .. top_level."""
         return Level(self, *self.rates(level), subsampled)
 
 
@@ -53,12 +53,12 @@ class Level(Rates):
 
     @property
     def chroma_unseen(self) -> float:
-        """The mean square of the finest chroma details, in squared levels, up to which they had better be left out."""
+        """The mean square of the finest chroma details, in squared levels, up to which they are better not coded."""
         step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
         return UNSEEN_SQUARED_STEPS * step_px**2
 
     def step(self, level: int) -> I32:
-        """Return the steps (9,) of the details of a wavelet level; of level 0: those of z (12,)."""
+        """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
         return _columns(self.steps, level)
 
     def index_z(self, shape: tuple[int, int]) -> U8:
@@ -66,8 +66,9 @@ class Level(Rates):
         return self.index_unsaid(_columns(self.bases, 0), shape)
 
     def masking(self, luma: I16, level: int) -> I16:
-        """Return the eighths of an octave (2 h, 2 w) by which steps of a wavelet level grow, from the values (12, h, w)
-        of the luma details of the level before.
+        """Return the masking (2 h, 2 w) of a wavelet level: the eighths of an octave by which its steps grow.
+
+        It follows from the values (12, h, w) of the luma details of the level before.
         """
         size = np.abs(luma.astype(np.int32)).clip(max=spec.MASKING_LARGEST)
         size *= np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES)[:, None, None]
@@ -76,8 +77,9 @@ class Level(Rates):
         return masking.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
 
     def index(self, said: U8, level: int, part: int, masking: I16) -> U8:
-        """Return the scale indexes (n, h, w) of a part of a wavelet level, from what the network says of its scales,
-        and from masking (h, w).
+        """Return the scale indexes (n, h, w) of a part of a wavelet level.
+
+        They follow from what the network says of its scales, and from masking (h, w).
         """
         return self.index_said(_part(_columns(self.bases, level), part), said, masking)
 
@@ -87,16 +89,16 @@ class Level(Rates):
 
 
 def gain_of(masking: I16) -> I32:
-    """Return the values that a symbol stands for at each position (h, w), in 1/16."""
+    """Return the gain (h, w), the values that a symbol stands for at each position, in 1/16."""
     return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
 
 
 def _columns(table: I32, level: int) -> I32:
-    """Return the columns of a wavelet level's details; of level 0: of z."""
+    """Return the columns of a wavelet level's details; for level 0 those of z."""
     start = spec.DETAILS * ((level or spec.LEVELS + 1) - 1)
     return table[start : start + (spec.DETAILS if level else spec.Z)]
 
 
 def _part(details: I32, part: int) -> I32:
-    """Return what details (9,) have, for each channel of a part."""
+    """Return the entries of details (9,) for each channel of a part."""
     return details.take(_CHANNELS[part])

@@ -1,4 +1,4 @@
-"""What export and runtime agree on about the wavelet pyramid: names, strides, fixed-point formats.
+"""The constants that export and runtime share for the wavelet pyramid: names, strides, fixed-point formats.
 
 Everything here is part of FORMAT.md; what other families share is in `runtime/latents/spec.py`, and repeated here.
 """

@@ -28,7 +28,7 @@ COARSE_REACH = Reach(512, 512)
 
 @dataclass(frozen=True)
 class Coefficients:
-    """What the wavelet makes of a picture, in 1/16 pixel level."""
+    """The wavelet coefficients of a picture, in 1/16 pixel level."""
 
     z: F32
     """(12, hz, wz)"""
@@ -44,18 +44,19 @@ class Coefficients:
 
     @property
     def area(self) -> Area:
-        """What is coded of the picture."""
+        """The area of the picture that is coded."""
         return Area(0, 0, *(spec.STRIDE_PX * side for side in self.z.shape[1:]))
 
     def needed(self, level: int) -> tuple[int, int]:
-        """Return the rows and columns of a level's packed details that pixels of the picture hardly do without: those
-        that begin within a detail of it.
+        """Return how many rows and columns of a level's packed details matter to the picture's pixels.
+
+        They are those that begin less than one detail beyond the picture.
         """
         height, width = (-(-(side + (1 << level)) // packed_stride(level)) for side in self.size)
         return height, width
 
     def with_subsampling(self) -> "Coefficients":
-        """Return the same without the finest details of chroma."""
+        """Return the coefficients without the finest details of chroma."""
         return replace(self, packed=(self.packed[0][: spec.BANDS * spec.PHASES], *self.packed[1:]))
 
 
@@ -63,7 +64,7 @@ class Coefficients:
 
 
 def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
-    """Return the wavelet coefficients of a picture (H, W, 3): everything before the choice of a quality."""
+    """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
     height, width = rgb.shape[:2]
     whole = padded(height, width, spec.STRIDE_PX)
     counts = [1 if subsampled else spec.COLOUR_COUNT, *[spec.COLOUR_COUNT] * (FINE_LEVELS - 1)]
@@ -100,9 +101,9 @@ def inverse(
     wanted: Area,
     window_px: int,
 ) -> Iterator[tuple[Area, Area, F32]]:
-    """Yield parts of a wanted area, what is seen around each, and luma and chroma (3, h, w) of that in levels.
+    """Yield parts of a wanted area, the area seen around each, and luma and chroma (3, h, w) of the latter in levels.
 
-    `values` gives those of a tile, z and then packed details of levels 5 to 1, of tiles of the whole that is coded.
+    `values` returns those of a tile of the whole that is coded: z, then packed details of levels 5 to 1.
     """
     sides, strides = (tile_px, tile_px), (packed_stride(number) for number in range(spec.LEVELS, 0, -1))
     tiles = Blocks(values, whole, sides, spec.STRIDE_PX, *strides)
@@ -121,14 +122,14 @@ def inverse(
 
 
 def low_band(level: Level, values: Sequence[I16]) -> F32:
-    """Return the low band (3, h, w) of level 3, in pixel levels, of values of z and packed details of levels 5, 4."""
+    """Return the low band (3, h, w) of level 3, in pixel levels, from values of z and packed details of levels 5, 4."""
     z = dequantise(values[0], level.step(0))
     low = wavelet.join(z[: spec.COLOUR_COUNT], z[spec.COLOUR_COUNT :])
     return joined(level, low, values[1:], spec.LEVELS)
 
 
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
-    """Return the low band after joining packed details of the coarsest level, of the one below, ... to it."""
+    """Return the low band joined with packed details of the coarsest level, of the next finer one, and so on."""
     for number, packed in enumerate(values):
         details = colours.unpack(packed)
         low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
