@@ -78,9 +78,9 @@ def autoencoder_of(codec: Codec) -> Autoencoder:
 
 def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
     """What is coded of a picture as one tile."""
-    codec = autoencoder_of(tiny)
-    (latents,) = codec.transform(picture[None])
-    return codec.quantise(latents, codec.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
+    autoencoder = autoencoder_of(tiny)
+    (latents,) = autoencoder.transform(picture[None])
+    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
 
 
 # -- the order of coding -----------------------------------------------------------------------------------------------
