@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
     from models.layers import set_mode
     from models.pyramid import Codec, Config
 
-    def make(**changes: int) -> "Model":
+    def make(**changes: Any) -> "Model":
         torch.manual_seed(0)
         model = Codec(replace(Config(state=8, synthesis=16, synthesis_blocks=1), **changes)).eval()
         x = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
@@ -36,7 +36,7 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
         with torch.no_grad():
             for parameter in model.parameters():
                 if parameter.ndim == 4:
-                    parameter += 0.01 * torch.randn_like(parameter)
+                    parameter.add_(0.01 * torch.randn_like(parameter))
             for level in (0.0, 3.5, 7.0):
                 x_hat, _, _, planes = model(x, torch.tensor([level]))
                 model.restore(x_hat, planes)

@@ -1,13 +1,18 @@
 """An autoencoder's graphs: ONNX Runtime computes the same integers as torch, and the encoder what torch computes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-onnx = pytest.importorskip("onnx")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
 
+import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
@@ -18,7 +23,7 @@ from export import verify  # noqa: E402
 from export.prior import Refused  # noqa: E402
 from models import autoencoder, checkpoint, wavelet  # noqa: E402
 from models.autoencoder import BLOCK, LATENT_GRID, LATENTS, Codec, Config  # noqa: E402
-from models.layers import set_mode  # noqa: E402
+from models.layers import Block, Conv, set_mode  # noqa: E402
 from runtime.bundle import bundle_id  # noqa: E402
 from runtime.codec import Codec as Runtime  # noqa: E402
 from runtime.codec import encoder  # noqa: E402
@@ -37,8 +42,11 @@ def model(picture: "torch.Tensor") -> Codec:
     model = Codec(Config(state=16, nets=16))
     model.start_from_pictures([picture])
     for net in (model.analysis, model.synthesis):
-        net[-1].weight.data.normal_(0, 0.03)
-        net[1].project.weight.data.normal_(0, 0.1)
+        assert net is not None
+        last, block = net[-1], net[1]
+        assert isinstance(last, Conv) and isinstance(block, Block)
+        last.weight.data.normal_(0, 0.03)
+        block.project.weight.data.normal_(0, 0.1)
     for linear in (model.linear_analysis, model.linear_synthesis):
         linear.moved.data.normal_(0, 0.02)
     set_mode(model, "observe")
@@ -65,6 +73,7 @@ def decoded(model: Codec, latents: "torch.Tensor", rate: "torch.Tensor") -> np.n
     assert total.abs().max() < export.EXACT
     shown = (whole * (-bits - model.log2_unit.double()[:, None, None]).exp2() / LATENT_GRID).round().clamp(-128, 127)
     set_mode(model, "integer")
+    assert model.synthesis is not None
     net = model.synthesis(torch.cat([shown, rate.double().expand(-1, -1, *shown.shape[-2:])], 1))
     set_mode(model, "float")
     total = total + net * autoencoder.CORRECTION_PX * 2.0**fixed.fraction_bits

@@ -1,11 +1,15 @@
 """The graphs that are written for a model: exact ones, their float twins, and those that are refused."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import onnx  # noqa: E402
@@ -103,7 +107,7 @@ def broken(model: Model, change: str) -> onnx.ModelProto:
         values.flat[0] = 65
         weight.CopyFrom(numpy_helper.from_array(values, weight.name))
     else:
-        graph.graph.initializer.append(numpy_helper.from_array(np.float32(0.123), "other"))
+        graph.graph.initializer.append(numpy_helper.from_array(np.array(0.123, np.float32), "other"))
         node.input[6] = "other"
     return graph
 

@@ -1,16 +1,21 @@
 """The prior's integers: gains of the wavelet, thresholds of what is seen, and numbers that do not fit."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from export import prior, pyramid  # noqa: E402
 from models import wavelet  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
+from models.pyramid import Step  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
 from runtime.families.pyramid.levels import Prior  # noqa: E402
 
@@ -95,11 +100,13 @@ def test_integers_that_may_overflow_are_refused_by_name(model: Model, name: str,
 
 def test_convolutions_that_may_overflow_are_refused_by_name(model: Model) -> None:
     arrays = pyramid.integers(model)
+    step = model.coarse_third
+    assert isinstance(step, Step)
     with torch.no_grad():
-        model.coarse_third.update.bias[2] = 1e8
+        step.update.bias[2] = 1e8
     with pytest.raises(prior.Refused, match="coarse_third.update: accumulator"):
         pyramid.bounds(model, arrays)
     with torch.no_grad():
-        model.coarse_third.update.weight[0, 0, 0, 0] = float("nan")
+        step.update.weight[0, 0, 0, 0] = float("nan")
     with pytest.raises(prior.Refused, match="coarse_third.update.weight"):
         pyramid.bounds(model, arrays)

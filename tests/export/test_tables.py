@@ -1,9 +1,14 @@
 """Frequency tables from counts of residuals."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from export import tables  # noqa: E402

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+import onnx  # noqa: E402
+import onnxruntime  # noqa: E402
 
 from runtime.bundle import shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
@@ -37,7 +39,9 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
 
     monkeypatch.setattr(Networks, "run", watched)
     codec = Codec(name, enhance=True)
-    photo = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))[:384, :384, ::-1]
+    image = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))
+    assert image is not None
+    photo = np.asarray(image[:384, :384, ::-1], np.uint8)
     for quality in QUALITIES:
         codec.decode(codec.encode(photo, quality, subsampling="4:4:4"))
     assert set(inputs) == {path.stem for path in codec.bundle.folder.glob("*.onnx")}

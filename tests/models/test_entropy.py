@@ -1,9 +1,14 @@
 """The training-time twin of the tables: bits, and the symbols that the encoder chooses."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from models import entropy  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
@@ -41,7 +46,7 @@ def test_chosen_symbols_cost_no_more_than_rounded_ones() -> None:
 def test_chosen_symbols_have_the_gradient_of_the_identity_and_are_zero_at_the_narrowest_scale() -> None:
     residual = torch.tensor([0.2, 1.7, -3.4], requires_grad=True)
     entropy.chosen(residual, torch.zeros(3)).sum().backward()
-    assert residual.grad.tolist() == [1, 1, 1]
+    assert residual.grad is not None and residual.grad.tolist() == [1, 1, 1]
     narrowest = torch.full((3,), entropy.LOG2_SIGMA_MIN)
     assert torch.all(entropy.chosen(residual, narrowest) == 0)
     assert torch.any(entropy.chosen(residual, narrowest + 0.25) != 0)

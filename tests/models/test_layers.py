@@ -1,8 +1,13 @@
 """Layers: the four arithmetics agree where they should, and identities stay identities."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from models.evaluate import watched  # noqa: E402
 from models.layers import Block, Chain, Conv, Scale, Upsample, revive, set_mode  # noqa: E402
@@ -58,13 +63,14 @@ def test_a_new_block_is_the_identity() -> None:
 def test_a_dead_channel_learns_and_may_start_anew_which_changes_nothing_at_first() -> None:
     chain = small_chain()
     x, block = torch.randn(1, 8, 6, 6), chain[1]
+    assert isinstance(block, Block)
     with torch.no_grad():
         block.expand.bias[3:5] = -100
     with watched(chain) as alive:
         y = chain(x)
     assert alive["1.expand"].tolist() == [channel not in (3, 4) for channel in range(16)]
     y.sum().backward()
-    assert block.expand.bias.grad[3:5].abs().min() > 0
+    assert block.expand.bias.grad is not None and block.expand.bias.grad[3:5].abs().min() > 0
     before = block.expand.weight[4].clone()
     assert revive(chain, alive) == int(sum((~channels).sum() for channels in alive.values())) >= 2
     assert not torch.equal(block.expand.weight[4], before) and not block.project.weight[:, 3:5].any()

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from models import pyramid, train  # noqa: E402
 from models.entropy import bits, chosen  # noqa: E402
@@ -56,8 +60,8 @@ def test_split_then_join_gives_the_pixels_back(model: Codec) -> None:
 def test_halves_and_chroma_are_joined_to_what_they_were_taken_from() -> None:
     packed = torch.randn(2, 36, 3, 5)
     luma, chroma = pyramid.luma_and_chroma(packed)
-    halves = [pyramid.half(luma, phases) for phases in (pyramid.FIRST, pyramid.SECOND)]
-    assert torch.equal(pyramid.join_packed(*halves, chroma), packed)
+    first, second = (pyramid.half(luma, phases) for phases in (pyramid.FIRST, pyramid.SECOND))
+    assert torch.equal(pyramid.join_packed(first, second, chroma), packed)
 
 
 def test_the_runtime_means_the_same() -> None:
@@ -191,12 +195,13 @@ def changed(model: Codec, part: int) -> Callable[["torch.Tensor"], tuple["torch.
 
     def other(x: "torch.Tensor") -> tuple["torch.Tensor", list["torch.Tensor"]]:
         z, packed = split(x)
-        target, rows = z, slice(None)
+        target = z
+        rows: list[int] | slice = slice(None)
         if part:
             level, kind = divmod(part - 1, 3)
             target = packed[pyramid.LEVELS - 1 - level]
             halves = [[4 * band + phase for band in range(3) for phase in phases] for phases in spec.HALVES]
-            rows = [*halves, slice(12, 36)][kind]
+            rows = halves[kind] if kind < 2 else slice(12, 36)
         target[:, rows] += 40 * torch.randn(target[:, rows].shape, generator=torch.Generator().manual_seed(part))
         return z, packed
 
@@ -237,12 +242,15 @@ def test_a_part_that_is_left_out_tells_nothing(model: Codec, picture: "torch.Ten
 @torch.no_grad()
 def test_the_synthesis_net_corrects_what_was_stored(model: Codec, picture: "torch.Tensor") -> None:
     x_hat, _, _, planes = model(picture, LEVEL)
-    model.synthesis[-1].bias.copy_(torch.arange(48) / 64 / 48)
-    model.synthesis[-1].weight.zero_()
+    assert model.synthesis is not None
+    last = model.synthesis[-1]
+    assert isinstance(last, Conv)
+    last.bias.copy_(torch.arange(48) / 64 / 48)
+    last.weight.zero_()
     change = model.restore(x_hat, planes) - x_hat
     assert change[0, 2, 1, 3] == pytest.approx((32 + 4 + 3) / 64 / 48 * pyramid.CORRECTION_RANGE, abs=1e-3)
     assert torch.allclose(change[..., 4:, 4:], change[..., :-4, :-4], atol=1e-4)
-    model.synthesis[-1].weight.normal_()
+    last.weight.normal_()
     same = x_hat.clamp(0, 255).round()
     assert torch.allclose(model.restore(same, planes) - same, model.restore(x_hat, planes) - x_hat, atol=1e-3)
 

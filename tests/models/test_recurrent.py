@@ -3,19 +3,23 @@
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from PIL import Image  # noqa: E402
 
 from models import codes, recurrent, thumbnails, train  # noqa: E402
 from models.data import pictures  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
-from models.layers import set_mode  # noqa: E402
+from models.layers import Block, Conv, set_mode  # noqa: E402
 from models.recurrent import PACKED, SEEN, Codec, Config, pack, unpack  # noqa: E402
 
 TINY = Config(state=8, levels=3, planes=11)
@@ -34,6 +38,12 @@ def model(picture: "torch.Tensor") -> Codec:
     model = Codec(TINY)
     model.start_from_pictures([picture])
     return model.eval()
+
+
+def weight(layer: torch.nn.Module) -> torch.Tensor:
+    """That of a convolution."""
+    assert isinstance(layer, Conv)
+    return layer.weight
 
 
 # -- the transform -----------------------------------------------------------------------------------------------------
@@ -144,8 +154,8 @@ def test_what_is_said_depends_on_what_is_decoded_alone(model: Codec, picture: "t
     other = [torch.where(p == 0, 0.9 * threshold * (torch.rand_like(p) - 0.5), o) for p, o in pairs]
     said = []
     for each in (coefficients, other):
-        model.split = lambda _, each=each: each  # type: ignore[method-assign]
-        with torch.no_grad():
+        with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(model, "split", lambda _, each=each: each)
             said.append([(v.k, v.a, v.b) for v in model.unroll(picture, planes=8)])
     assert len(said[0]) == len(said[1]) > 0
     for mine, theirs in zip(*said, strict=True):
@@ -154,7 +164,7 @@ def test_what_is_said_depends_on_what_is_decoded_alone(model: Codec, picture: "t
 
 def test_the_second_half_sees_the_first_and_the_state_carries_over(model: Codec, picture: "torch.Tensor") -> None:
     with torch.no_grad():
-        torch.nn.init.normal_(model.iteration.head[-1].weight, std=0.1)
+        torch.nn.init.normal_(weight(model.iteration.head[-1]), std=0.1)
         with_state, without = ([v.a for v in model.unroll(picture, off=frozenset(off))] for off in ((), model.left_out))
     first_of_levels = len(with_state) - sum(not torch.equal(a, b) for a, b in zip(with_state, without, strict=True))
     assert first_of_levels <= model.config.levels
@@ -191,8 +201,10 @@ def test_tables_of_places_learn_where_coefficients_are(model: Codec, picture: "t
 
 
 def test_every_parameter_learns(model: Codec, picture: "torch.Tensor") -> None:
-    torch.nn.init.normal_(model.iteration.head[-1].weight, std=0.1)
-    torch.nn.init.normal_(model.iteration.blocks[0].project.weight, std=0.1)
+    block = model.iteration.blocks[0]
+    assert isinstance(block, Block)
+    torch.nn.init.normal_(weight(model.iteration.head[-1]), std=0.1)
+    torch.nn.init.normal_(block.project.weight, std=0.1)
     each, stats = model.loss(picture, torch.zeros(1), "codes")
     each.mean().backward()
     idle = {n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())}

@@ -1,8 +1,13 @@
 """SOAP finds the minimum of an ill-conditioned problem, and its bases stay orthonormal."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from models.soap import Soap, rotate  # noqa: E402
 

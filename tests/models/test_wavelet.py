@@ -1,9 +1,14 @@
 """The wavelet of training is the runtime's but for factors, and nearly orthonormal."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 
 from models import wavelet  # noqa: E402
 from runtime.families.pyramid import colours, spec  # noqa: E402

@@ -24,9 +24,9 @@ def model(photo: np.ndarray) -> "Model":
     model.start_from_pictures([x])
     with torch.no_grad():
         for convolution in (module for module in model.modules() if isinstance(module, Conv)):
-            convolution.weight += 0.005 * torch.randn_like(convolution.weight)
+            convolution.weight.add_(0.005 * torch.randn_like(convolution.weight))
         for linear in (model.linear_analysis, model.linear_synthesis):
-            linear.moved += 0.02 * torch.randn_like(linear.moved)
+            linear.moved.add_(0.02 * torch.randn_like(linear.moved))
         set_mode(model, "observe")
         model.exercise(x)
     set_mode(model, "float")

@@ -56,7 +56,7 @@ def test_a_mean_is_what_is_said_and_the_gate_s_share_of_the_guess() -> None:
     said = np.array([128, 130, 120, 128], np.uint8).reshape(4, 1, 1)
     luma = np.array([40, -40], np.int16).reshape(2, 1, 1)
     slopes = np.full((2, 1, 1), 0.5, np.float32)
-    steps = np.array([3, 3]), np.array([2, 2, 2, 2])
+    steps = np.array([3, 3], np.int32), np.array([2, 2, 2, 2], np.int32)
     each = guessed_means(said, np.array([144, 160, 96, 128], np.uint8).reshape(4, 1, 1), slopes, luma, *steps)
     assert each.dtype == np.int16 and each.ravel().tolist() == [143, 100, 90, 128]
     by_colour = guessed_means(said, np.array([144, 128], np.uint8).reshape(2, 1, 1), slopes, luma, *steps)
@@ -66,6 +66,6 @@ def test_a_mean_is_what_is_said_and_the_gate_s_share_of_the_guess() -> None:
 def test_means_of_hostile_values_fit_16_bits() -> None:
     luma = np.array([-32768, 32767], np.int16).reshape(2, 1, 1)
     gates, said = np.zeros((4, 1, 1), np.uint8), np.full((4, 1, 1), 255, np.uint8)
-    steps = np.array([64830, 64830]), np.ones(4, np.int64)
+    steps = np.array([64830, 64830], np.int32), np.ones(4, np.int32)
     found = guessed_means(said, gates, np.full((2, 1, 1), 2, np.float32), luma, *steps)
     assert found.ravel().tolist() == [32767, 255 - 32512] * 2

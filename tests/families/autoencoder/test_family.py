@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from broken_streams import Parts
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 import onnxruntime  # noqa: E402
@@ -22,7 +25,7 @@ from runtime.codec import Codec  # noqa: E402
 from runtime.container import LATENTS  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families.autoencoder import family  # noqa: E402
-from runtime.families.autoencoder.family import Latents  # noqa: E402
+from runtime.families.autoencoder.family import Autoencoder, Latents  # noqa: E402
 from runtime.families.autoencoder.spec import CODING_ORDER, GRIDS, LAYER_ENDS, STRIDE_PX  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
 from runtime.networks.float_twin import float_twin  # noqa: E402
@@ -68,10 +71,16 @@ def tensor(picture: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
 
 
+def autoencoder_of(codec: Codec) -> Autoencoder:
+    assert isinstance(codec.family, Autoencoder)
+    return codec.family
+
+
 def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
     """What is coded of a picture as one tile."""
-    (latents,) = tiny.family.transform(picture[None])
-    return tiny.family.quantise(latents, tiny.family.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
+    autoencoder = autoencoder_of(tiny)
+    (latents,) = autoencoder.transform(picture[None])
+    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
 
 
 # -- the order of coding -----------------------------------------------------------------------------------------------
@@ -99,10 +108,10 @@ def test_latents_are_the_model_s(tiny: Codec, model: "Model", picture: np.ndarra
     set_mode(model, "quant")
     ac, *details, z = (values[0].numpy() for values in autoencoder.split(model.analyse(tensor(picture))[1]))
     set_mode(model, "float")
-    (found,) = tiny.family.transform(picture[None])
+    (found,) = autoencoder_of(tiny).transform(picture[None])
     assert [(len(grid), picture.shape[0] // grid.shape[1]) for grid in found] == [*GRIDS]
     bands = np.tile([1, 1, NORM**-2], 3)[:, None, None]
-    gains = [NORM**6, *(NORM ** (2 * level) * bands for level in (2, 1, 0)), 1]
+    gains: list[float | np.ndarray] = [NORM**6, *(NORM ** (2 * level) * bands for level in (2, 1, 0)), 1]
     for ours, theirs, gain in zip(found, [z, *details, ac], gains, strict=True):
         assert np.abs(ours * gain / 16 - theirs).mean() < 0.02 * np.abs(theirs).mean()
 
@@ -216,7 +225,7 @@ def test_a_batch_is_computed_together_and_gives_the_same_pictures(
         return run(name, *inputs)
 
     monkeypatch.setattr(tiny.networks, "run_stack", watched)
-    streams = tiny.encode_batch(pictures, 70)
+    streams = tiny.encode_batch([*pictures], 70)
     decoded = tiny.decode_batch(streams)
     assert sizes == [3, 3] and decoded.shape == pictures.shape
     for picture, stream, pixels in zip(pictures, streams, decoded, strict=True):

@@ -134,7 +134,7 @@ def conv(x: np.ndarray, weight: np.ndarray, group: int = 1, **_: Any) -> np.ndar
 
 def sliced(x: np.ndarray, start: np.ndarray, end: np.ndarray, *axis_and_step: np.ndarray) -> np.ndarray:
     """Slice along one axis; an end far below 0 is that of going backwards."""
-    axis, step, *_ = *(each.item() for each in axis_and_step), *(0, 1)[len(axis_and_step) :]
+    axis, step = [each.item() for each in axis_and_step] + [0, 1][len(axis_and_step) :]
     return x[(slice(None),) * axis + (slice(start.item(), None if end < -(1 << 40) else end.item(), step),)]
 
 
@@ -192,5 +192,5 @@ def test_the_page_decodes_the_same_pixels(
     """Of one tile, and at the last level of six."""
     if level == 224:
         monkeypatch.setattr(shared, "TILE_PX", 64)
-    data = tiny.encoder(np.ascontiguousarray(photo[:120, :140]))(level)
+    data = shared.encoder(tiny, np.ascontiguousarray(photo[:120, :140]))(level)
     assert np.array_equal(decode(data, folder, monkeypatch), tiny.decode(data))

@@ -14,11 +14,12 @@ from runtime.entropy.residuals import Order
 from runtime.entropy.tile_stream import PartReader
 from runtime.errors import StreamError
 from runtime.families.pyramid import colours, spec, transform
-from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Part, Pyramid, coded
+from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Pyramid, coded
 from runtime.families.pyramid.levels import Level
 from runtime.families.pyramid.transform import Coefficients, packed_stride
 from runtime.latents import corrections, wavelet
 from runtime.latents.corrections import Corrections
+from runtime.latents.parts import Part
 from runtime.networks.sessions import Networks
 from runtime.pictures.read import read
 
@@ -29,6 +30,11 @@ PROJECT = Path(__file__).parents[3]
 def cam() -> np.ndarray:
     """A part of a photograph, RGB (256, 384, 3)."""
     return np.ascontiguousarray(read(PROJECT / "docs" / "cam.jpg").pixels[100:356, 100:484])
+
+
+def pyramid(codec: Codec) -> Pyramid:
+    assert isinstance(codec.family, Pyramid)
+    return codec.family
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -43,7 +49,7 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
     monkeypatch.setattr("runtime.codec.TILE_PX", 64)
     level = codec.bundle.level(60)
     header, sections = container.unpack(codec.encode(photo, 60))
-    coefficients = codec.family.transform(photo, header.subsampled)
+    coefficients = pyramid(codec).transform(photo, header.subsampled)
     tiles = squares(padded(150, 203, 64), 64)
     found = container.unpack_tiles(sections[container.LATENTS], len(tiles), 3)
     assert len(tiles) == 12
@@ -53,7 +59,7 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
         )
         size = min(64, 150 - tile.top), min(64, 203 - tile.left)
         alone = Coefficients(coefficients.z[:, *tile.on(64)], packed, size)
-        latents = codec.family.quantise(alone, level)
+        latents = pyramid(codec).quantise(alone, level)
         assert pack_tile(codec, header, coded(latents)) == chunks
         same(read_tile(codec, header, tile, b"".join(chunks)), latents)
 
@@ -65,7 +71,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, til
     """Each symbol up to the largest that a stream can hold: coefficients at their limits, edges as hard as can be."""
     small, large = Codec(name, threads=1, tile_px=64), Codec(name, threads=1, tile_px=1 << 12)
     header = container.Header(320, 190, small.bundle.level(90), small.bundle.id, tile_px, False, False, subsampled)
-    level, tiles = small.family.level(header), squares(padded(190, 320, 64), tile_px)
+    level, tiles = pyramid(small).level(header), squares(padded(190, 320, 64), tile_px)
     drawn = [hostile(small, level, tile.shape(64), seed) for seed, tile in enumerate(tiles)]
     chunks = [pack_tile(small, header, coded(latents)) for latents in drawn]
     data = container.pack(header, [(container.LATENTS, container.pack_tiles(chunks))])
@@ -116,11 +122,11 @@ def test_a_synthesis_net_that_sees_32_px_yields_the_same_in_any_window(
 
 
 def test_coefficients_are_the_same_in_any_window_bit_for_bit(codec: Codec, photo: np.ndarray) -> None:
-    whole = codec.family.transform(photo)
+    whole = pyramid(codec).transform(photo)
     assert [grid.shape for grid in whole.packed] == [(36, 192 >> n, 256 >> n) for n in range(2, 7)]
     assert whole.z.shape == (12, 3, 4)
     for tile_px in (64, 128, 192):
-        found = Codec(threads=1, tile_px=tile_px).family.transform(photo)
+        found = pyramid(Codec(threads=1, tile_px=tile_px)).transform(photo)
         for mine, its in zip((whole.z, *whole.packed), (found.z, *found.packed), strict=True):
             assert mine.dtype == its.dtype and np.array_equal(mine, its)
 
@@ -131,7 +137,7 @@ def test_a_picture_goes_on_beyond_its_edges_as_it_is_there(
 ) -> None:
     picture = photo[:height, :width]
     full = np.pad(picture, ((0, -height % 64), (0, -width % 64), (0, 0)), mode="edge")
-    mine, its = codec.family.transform(picture), codec.family.transform(full)
+    mine, its = pyramid(codec).transform(picture), pyramid(codec).transform(full)
     assert all(map(np.array_equal, (mine.z, *mine.packed), (its.z, *its.packed)))
 
 
@@ -142,7 +148,7 @@ def test_the_largest_coefficients_are_clamped_where_16_bits_do_not_hold_them(cod
         low, high = filters(number)
         for first, second in ((high, low), (low, high), (high, high)):
             picture = np.where(np.outer(first, second) > 0, 255, 0).astype(np.uint8)[:, :, None].repeat(3, 2)
-            kept = colours.unpack(codec.family.transform(picture).packed[number - 1])
+            kept = colours.unpack(pyramid(codec).transform(picture).packed[number - 1])
             signals = colours.to_colours(picture)
             for _ in range(number):
                 signals, exact = wavelet.split(signals)
@@ -172,14 +178,14 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
         least[-1], shifts[-1] = 0, (0,) * spec.PART_BANDS[-1]
     corrected = Corrections(tuple(least.tolist()), tuple(shifts))
 
-    def code(place: int, mean: np.ndarray, worth: np.ndarray, index: np.ndarray) -> Part:
-        index = corrected.of(place, index, codec.family.prior.top_index)
+    def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
+        index = corrected.of(number, index, pyramid(codec).prior.top_index)
         order = Order(codec.bundle.tables, index.ravel())
         found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
         found[random.random(found.shape) < 0.7] = 0
         return Part(index, order, found)
 
-    return replace(codec.family.predict(level, shape, code), corrections=corrected)
+    return replace(pyramid(codec).predict(level, shape, code), corrections=corrected)
 
 
 def same(found: Latents, expected: Latents) -> None:
@@ -199,9 +205,12 @@ def test_a_region_decodes_only_the_tiles_that_it_needs(
     whole = codec.decode(data)
     read: list[Area] = []
     family_read = Pyramid.read
-    monkeypatch.setattr(
-        Pyramid, "read", lambda self, header, tile, reader: read.append(tile) or family_read(self, header, tile, reader)
-    )
+
+    def watched(self: Pyramid, header: Header, tile: Area, reader: PartReader) -> Latents:
+        read.append(tile)
+        return family_read(self, header, tile, reader)
+
+    monkeypatch.setattr(Pyramid, "read", watched)
     for x, most in ((0, 10), (700, 20), (1590, 11)):
         read.clear()
         assert np.array_equal(codec.decode(data, (x, 20, 30, 30)), whole[20:50, x : x + 30])
@@ -213,8 +222,8 @@ def test_a_region_decodes_only_the_tiles_that_it_needs(
 
 def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarray) -> None:
     level = codec.bundle.level(80)
-    latents = codec.family.quantise(codec.family.transform(cam), level)
-    bits = sum(codec.family.costs.bits(part.coded, part.order.index) for part in latents.parts)
+    latents = pyramid(codec).quantise(pyramid(codec).transform(cam), level)
+    bits = sum(pyramid(codec).costs.bits(part.coded, part.order.index) for part in latents.parts)
     coded = codec.encode(cam, 80, subsampling="4:4:4")
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
@@ -223,16 +232,16 @@ def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarr
 def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, photo: np.ndarray) -> None:
     """A stream may hold it: so 8 times a symbol of 60000 is as good as the largest of 16 bits."""
     level_byte = codec.bundle.level(50)
-    level = codec.family.prior.at_level(level_byte)
-    latents = codec.family.quantise(codec.family.transform(photo[:64, :64]), level_byte)
+    level = pyramid(codec).prior.at_level(level_byte)
+    latents = pyramid(codec).quantise(pyramid(codec).transform(photo[:64, :64]), level_byte)
     z = latents.parts[0].symbols
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
 
-    def code(place: int, mean: np.ndarray, worth: np.ndarray, index: np.ndarray) -> Part:
+    def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
         order = Order(codec.bundle.tables, index.ravel())
-        return Part(index, order, np.zeros(len(order.places), np.int32) if place else order.take(z.ravel()))
+        return Part(index, order, np.zeros(len(order.places), np.int32) if number else order.take(z.ravel()))
 
-    latents = codec.family.predict(level, (1, 1), code)
+    latents = pyramid(codec).predict(level, (1, 1), code)
     header = Header(64, 64, level_byte, codec.bundle.id, 64, False, False)
     found = read_tile(codec, header, Area(0, 0, 64, 64), b"".join(pack_tile(codec, header, coded(latents))))
     same(found, latents)
@@ -243,14 +252,14 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
 def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, subsampling: str, parts: int) -> None:
     """The stream of one tile is ordered z, then levels 5, 4, 3, 2, 1: a reader may stop after any part."""
     header, sections = container.unpack(codec.encode(photo, 100, subsampling=subsampling))
-    latents = codec.family.quantise(codec.family.transform(photo, parts < 16), header.level)
-    ends = codec.family.layer_ends(header)
+    latents = pyramid(codec).quantise(pyramid(codec).transform(photo, parts < 16), header.level)
+    ends = pyramid(codec).layer_ends(header)
     assert len(latents.parts) == parts and ends == (10, 13, parts)
     reader = PartReader(codec.bundle.tables, sections[container.LATENTS], parts, known_flags=3)
-    corrections.unpack(reader.flags, reader.side, parts, codec.family.prior.top_index, spec.PART_BANDS)
+    corrections.unpack(reader.flags, reader.side, parts, pyramid(codec).prior.top_index, spec.PART_BANDS)
     for part in latents.parts[:7]:
         assert np.array_equal(reader.read(part.order), part.coded)
-    chunks, whole = pack_tile(codec, header, coded(latents)), padded(*photo.shape[:2], 64)
+    chunks, whole = pack_tile(codec, header, coded(latents)), padded(photo.shape[0], photo.shape[1], 64)
     assert b"".join(chunks) == sections[container.LATENTS]
     for layers in (1, 2, 3):
         found = read_tile(codec, header, whole, b"".join(chunks[:layers]), layers)
@@ -264,9 +273,9 @@ def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, sub
 def test_what_the_encoder_knows_of_a_picture_is_what_the_decoder_makes(codec: Codec, photo: np.ndarray) -> None:
     level = codec.bundle.level(75)
     for subsampling in ("4:4:4", "4:2:0"):
-        latents = codec.family.quantise(codec.family.transform(photo, subsampling == "4:2:0"), level)
+        latents = pyramid(codec).quantise(pyramid(codec).transform(photo, subsampling == "4:2:0"), level)
         decoded = codec.decode(codec.encode(photo, 75, subsampling=subsampling))
-        assert np.array_equal(codec.family.reconstruct(latents, level, photo.shape[:2]), decoded)
+        assert np.array_equal(pyramid(codec).reconstruct(latents, level, photo.shape[:2]), decoded)
 
 
 # -- chroma ------------------------------------------------------------------------------------------------------------
@@ -279,11 +288,12 @@ def subsampled(codec: Codec, picture: np.ndarray, quality: float) -> bool:
 
 def test_4_2_0_is_4_4_4_without_the_finest_details_of_chroma(codec: Codec, photo: np.ndarray) -> None:
     level = codec.bundle.level(85)
-    half, full = (codec.family.quantise(codec.family.transform(photo, without), level) for without in (True, False))
+    half, full = (pyramid(codec).quantise(pyramid(codec).transform(photo, without), level) for without in (True, False))
     same(Latents(half.parts, ()), Latents(full.parts[:-1], ()))
     assert full.values[-1][12:].any() and np.array_equal(half.values[-1], full.values[-1][:12])
     full.values[-1][12:] = 0
-    assert np.array_equal(*(codec.family.reconstruct(latents, level, photo.shape[:2]) for latents in (half, full)))
+    mine, its = (pyramid(codec).reconstruct(latents, level, photo.shape[:2]) for latents in (half, full))
+    assert np.array_equal(mine, its)
 
 
 def test_fewer_and_fewer_pictures_do_without_fine_chroma_the_better_they_shall_be(codec: Codec) -> None:
@@ -341,7 +351,7 @@ def test_lines_of_red_in_a_corner_are_coded_in_full(codec: Codec, pitch: int, he
     lines = np.random.default_rng(1).integers(0, 2, (pitch // 2, 100), np.uint8) * np.uint8(155)
     for row in range(top, min(top + 4 * pitch, height - pitch), pitch):
         picture[row : row + pitch // 2, left : left + 100, 0] += lines
-    assert colours.chroma_detail(picture) > codec.family.prior.at_level(codec.bundle.level(75)).chroma_unseen
+    assert colours.chroma_detail(picture) > pyramid(codec).prior.at_level(codec.bundle.level(75)).chroma_unseen
 
 
 # -- corrections -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from runtime.families.pyramid import colours, spec
 from runtime.latents import wavelet
 
 F32 = np.float32
-WHOLE = 1 << spec.COEFFICIENT_BITS
+WHOLE = F32(1 << spec.COEFFICIENT_BITS)
 LARGEST = 4.2e6
 """Above any coefficient that a stream can hold, in pixel levels: 2**15 eighths of the largest step."""
 
@@ -34,11 +34,15 @@ def joined(low: np.ndarray, details: list[np.ndarray]) -> np.ndarray:
     return low
 
 
+def rounded(x: np.ndarray) -> np.ndarray:
+    """To float32, in float64."""
+    return x.astype(F32).astype(float)
+
+
 def by_the_book(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
     """pass of FORMAT.md, section 7, sample by sample: each operation is done in float64 and rounded to float32, which
     is what float32 does.
     """
-    rounded = lambda x: x.astype(F32).astype(float)  # noqa: E731
     p, q = (np.moveaxis(x.astype(float), axis, -1) for x in (p, q))
     for factor in (1817, 3616, -217, -6497):
         if factor in (1817, -217):
@@ -58,7 +62,6 @@ def join_by_the_book(low: np.ndarray, details: np.ndarray) -> np.ndarray:
 
 
 def pixels_by_the_book(signals: np.ndarray, quarters: np.ndarray | int = 0) -> np.ndarray:
-    rounded = lambda x: x.astype(F32).astype(float)  # noqa: E731
     y, u, v = (rounded(s.astype(float) * k / 4096) for s, k in zip(signals, (2365, 2896, -1672), strict=True))
     y = rounded(y + 128.5)
     outer = rounded(y + v)
@@ -75,7 +78,7 @@ def test_one_level_of_rounded_coefficients_gives_the_pixels_back(height: int, wi
     low, details = wavelet.split(colours.to_colours(pixels))
     assert low.dtype == details.dtype == np.float32
     assert low.shape == (3, height // 2, width // 2) and details.shape == (9, height // 2, width // 2)
-    signals = wavelet.join(np.rint(low) / WHOLE, np.rint(details) / WHOLE)
+    signals = joined(np.rint(low) / WHOLE, [np.rint(details) / WHOLE])
     assert signals.dtype == np.float32
     assert np.array_equal(colours.to_pixels(signals), pixels)
 
@@ -189,7 +192,7 @@ def test_colours_come_back() -> None:
     pixels = noise(5, 40, 50, 3).astype(np.uint8)
     signals = colours.to_colours(pixels) / WHOLE
     assert np.array_equal(colours.to_pixels(signals), pixels)
-    assert np.array_equal(colours.to_pixels(np.rint(signals * 8) / 8), pixels)
+    assert np.array_equal(colours.to_pixels(np.rint(signals * 8) / F32(8)), pixels)
 
 
 def test_pixels_are_the_format_s_at_every_extreme() -> None:

@@ -28,7 +28,7 @@ from pictures.files.bmff import (
     nclx,
     turn,
 )
-from pictures.files.case import Array, Case, alpha, gray, levels, rgb, rgba, scaled, smooth, turned
+from pictures.files.case import Array, Case, alpha, gray, levels, made, rgb, rgba, scaled, smooth, turned
 from pictures.files.exif import exif, xmp
 from PIL import Image, ImageCms
 
@@ -77,6 +77,8 @@ def _green_blue_red(picture: Array) -> Array:
 
 def cases() -> Iterator[Case]:
     identity = nclx(matrix=IDENTITY)
+    stored: Array
+    seen: Array
     for bits in (8, 10, 12):
         top, note, within = (1 << bits) - 1, "8 bits" if bits > 8 else "", 0.51 if bits == 8 else 1.01
         stored, seen = levels(rgb(), top), scaled(levels(rgb(), top), top)
@@ -114,11 +116,11 @@ def cases() -> Iterator[Case]:
     make = partial(avif, _green_blue_red(levels(rgb(), 1023)), identity, 10, opacity=alpha(), opacity_bits=8)
     yield Case("avif/alpha-of-other-depth", make, rgba(), 1.01, reason="alpha|depth|bits|read")
     for name, pixelformat in (("444", "yuv444"), ("422", "yuv422"), ("420", "yuv420")):
-        make = partial(imagecodecs.avif_encode, smooth().astype(np.uint8), level=97, speed=10, pixelformat=pixelformat)
+        encode = partial(made, imagecodecs.avif_encode, level=97, speed=10, pixelformat=pixelformat)
+        make = partial(encode, smooth().astype(np.uint8))
         yield Case(f"avif/libavif-{name}", make, smooth(), 7)
         deep = levels(smooth(), 1023).astype(np.uint16)
-        make = partial(imagecodecs.avif_encode, deep, level=97, speed=10, pixelformat=pixelformat, bitspersample=10)
-        yield Case(f"avif/libavif-{name}-10bit", make, smooth(), 7)
+        yield Case(f"avif/libavif-{name}-10bit", partial(encode, deep, bitspersample=10), smooth(), 7)
 
     # Turns are told by properties alone (MIAF 7.3.6.7); what EXIF and XMP say of them does not count.
     for orientation, boxes in TURNS.items():

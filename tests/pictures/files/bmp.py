@@ -145,7 +145,7 @@ def cases() -> Iterator[Case]:
         yield Case(f"bmp/32bit-unused-{name}-top-down", partial(bmp, true | spare, 32, top_down=True), rgb())
 
     # Fewer than 8 bits: by 255/31 or by doubling of bits, which differ by a level.
-    fields = {
+    fields: dict[str, tuple[int, tuple[int, ...], int]] = {
         "555": (16, (0x7C00, 0x3E0, 0x1F), 0),
         "555-high-bit": (16, (0x7C00, 0x3E0, 0x1F), 0x8000),
         "565": (16, (0xF800, 0x7E0, 0x1F), 0),
@@ -170,7 +170,7 @@ def cases() -> Iterator[Case]:
     yield Case("bmp/16bit-no-masks", partial(bmp, values, 16), seen, 1)
     yield Case("bmp/16bit-no-masks-high-bit", partial(bmp, values | 0x8000, 16), seen, 1)
 
-    clear = {
+    clear: dict[str, tuple[int, tuple[int, ...]]] = {
         "bgra": (32, (*bgr, 0xFF000000)),
         "rgba": (32, (0xFF, 0xFF00, 0xFF0000, 0xFF000000)),
         "abgr": (32, (0xFF000000, 0xFF0000, 0xFF00, 0xFF)),

@@ -6,11 +6,12 @@ as the format's specification says; where coding loses something, within a toler
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 NEAREST = 0.5 + 0.5 * 255 / 65535 + 1e-6
 """A level from the exact value: the nearest of 256, or one rounded by way of 65536."""
@@ -56,6 +57,11 @@ def difference(pixels: Array, want: Array) -> float:
     if want.ndim == 3 and want.shape[2] == 4:
         apart[:, :, :3] *= want[:, :, 3:] > 0  # nobody sees a colour that is wholly transparent
     return float(apart.max())
+
+
+def made(encode: Callable[..., bytes | bytearray], *given: Any, **options: Any) -> bytes:
+    """Return as bytes what an encoder makes, which may be a bytearray."""
+    return bytes(encode(*given, **options))
 
 
 # --- samples, 0 to 255: no turn, mirroring or exchange of channels leaves them as they are ---------------------------

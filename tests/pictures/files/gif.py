@@ -64,9 +64,9 @@ def cases() -> Iterator[Case]:
     yield Case("gif/animated", partial(whole, colours, NETSCAPE, first, second), seen, note="first")
     key = int(gray()[-1, 0])
     clear = np.dstack([seen, np.where(gray() == key, 0, 255)])
-    blocks = (NETSCAPE, control(key), first, control(key), second)
+    blocks = [NETSCAPE, control(key), first, control(key), second]
     yield Case("gif/animated-clear", partial(whole, colours, *blocks), clear, note="first")
-    blocks = (control(key), NETSCAPE, first)  # an extension between the control and its frame
+    blocks = [control(key), NETSCAPE, first]  # an extension between the control and its frame
     yield Case("gif/clear-then-extension", partial(whole, colours, *blocks), clear)
     yield Case("gif/comment", partial(whole, colours, b"\x21\xfe\x05hello\0", first), seen)
     yield Case("gif/87a", lambda: b"GIF87a" + gif(38, 27, colours, first)[6:], seen)

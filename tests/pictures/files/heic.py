@@ -59,6 +59,7 @@ def cases() -> Iterator[Case]:
         picture = smooth(*SIZE)
         make = partial(heic, colour.ycbcr(picture, red, blue).round(), nclx(matrix=matrix))
         yield Case(f"heic/{name}", make, picture, 3.5)
+    told: tuple[tuple[bytes, bytes], ...]
     for orientation, turns in TURNS.items():
         for name, told in (("", ()), ("-as-exif-says", ((b"Exif", bytes(4) + exif(orientation)),))):
             make = partial(heic, stored, identity, turns=turns, payloads=told)

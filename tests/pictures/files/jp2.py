@@ -11,7 +11,7 @@ import imagecodecs
 import numpy as np
 from pictures.files import colour
 from pictures.files.bmp import palette
-from pictures.files.case import Array, Case, alpha, gray, levels, rgb, rgba, scaled, seen_gray
+from pictures.files.case import Array, Case, alpha, gray, levels, made, rgb, rgba, scaled, seen_gray
 
 SRGB, GRAY, SYCC, CMYK, LAB = 16, 17, 18, 12, 14
 """Enumerated colour spaces (T.800 I.5.3.3, the last two T.801 annex M)."""
@@ -123,6 +123,6 @@ def cases() -> Iterator[Case]:
     lab = colour.lab()
     stored = np.stack([lab[..., 0] * 2.55, lab[..., 1] * 255 / 170 + 128, lab[..., 2] * 255 / 200 + 96], -1).round()
     yield Case("jp2/cielab", partial(jp2, stored, LAB), colour.lab_to_srgb(lab), 4, "Lab|colour|read")
-    fast = partial(imagecodecs.htj2k_encode, rgb().astype(np.uint8))
+    fast = partial(made, imagecodecs.htj2k_encode, rgb().astype(np.uint8))
     yield Case("jp2/high-throughput", fast, rgb(), reason="JPEG 2000|read")
     yield Case("jp2/cut-off", lambda: jp2(rgb(), SRGB)[:-900], reason="cut|truncated|damaged|whole|read")

@@ -6,7 +6,7 @@ tell is put in here. Sources: ITU-T T.81, T.871 (JFIF), T.872 (Adobe's segment),
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -108,12 +108,14 @@ def cases() -> Iterator[Case]:
     yield Case("jpg/ycbcr-adobe", partial(jpeg, seen, adobe, without=0xE0), seen, CLOSE)
 
     # Adobe's CMYK is stored with 255 for no ink.
-    inks, plain = colour.inks(), {"colorspace": "cmyk", "outcolorspace": "cmyk", "subsampling": (1, 1)}
-    for model, make in (("cmyk", partial(coded, **plain)), ("ycck", ycck)):
-        yield Case(f"jpg/{model}-adobe", partial(make, 255 - inks), colour.inks_to_rgb(inks), CHROMA)
-        stored = partial(make, 255 - inks, exif_segment(6))
+    inks = colour.inks()
+    plain: dict[str, Any] = {"colorspace": "cmyk", "outcolorspace": "cmyk", "subsampling": (1, 1)}
+    ways_of_inks: dict[str, Callable[..., bytes]] = {"cmyk": partial(coded, **plain), "ycck": ycck}
+    for model, encode in ways_of_inks.items():
+        yield Case(f"jpg/{model}-adobe", partial(encode, 255 - inks), colour.inks_to_rgb(inks), CHROMA)
+        stored = partial(encode, 255 - inks, exif_segment(6))
         yield Case(f"jpg/{model}-adobe-orientation6", stored, turned(colour.inks_to_rgb(inks), 6), CHROMA)
-        stored = partial(make, 255 - colour.printed(), profile_segment())
+        stored = partial(encode, 255 - colour.printed(), profile_segment())
         yield Case(f"jpg/{model}-adobe-profile", stored, colour.printed_to_rgb(), CHROMA, profile=False)
     colours = inks[:, :32]
     make = partial(coded, 255 - colours, **plain | {"outcolorspace": "ycck"})

@@ -7,7 +7,7 @@ from functools import partial
 
 import imagecodecs
 import numpy as np
-from pictures.files.case import Array, Case, gray, levels, rgb, rgba
+from pictures.files.case import Array, Case, gray, levels, made, rgb, rgba
 from pictures.files.png import png
 
 
@@ -45,13 +45,13 @@ def sgi(picture: Array) -> bytes:
 def cases() -> Iterator[Case]:
     colours = rgb().astype(np.uint8)
     for name, container in (("codestream", False), ("container", True)):
-        make = partial(imagecodecs.jpegxl_encode, colours, lossless=True, usecontainer=container)
+        make = partial(made, imagecodecs.jpegxl_encode, colours, lossless=True, usecontainer=container)
         yield Case(f"jxl/{name}", make, rgb(), reason="XL|read")
-    yield Case("jls/rgb", partial(imagecodecs.jpegls_encode, colours), rgb(), reason="JPEG|read")
-    yield Case("jxr/rgb", partial(imagecodecs.jpegxr_encode, colours, level=1.0), rgb(), reason="read|XR|TIFF")
-    yield Case("qoi/rgba", partial(imagecodecs.qoi_encode, rgba().astype(np.uint8)), rgba(), reason="read")
+    yield Case("jls/rgb", partial(made, imagecodecs.jpegls_encode, colours), rgb(), reason="JPEG|read")
+    yield Case("jxr/rgb", partial(made, imagecodecs.jpegxr_encode, colours, level=1.0), rgb(), reason="read|XR|TIFF")
+    yield Case("qoi/rgba", partial(made, imagecodecs.qoi_encode, rgba().astype(np.uint8)), rgba(), reason="read")
     light = (rgb() / 255).astype(np.float32)
-    yield Case("hdr/rgb", partial(imagecodecs.rgbe_encode, light, header=True), reason="read|HDR|float")
+    yield Case("hdr/rgb", partial(made, imagecodecs.rgbe_encode, light, header=True), reason="read|HDR|float")
     for top_down in (False, True):
         end = "top-down" if top_down else "bottom-up"
         yield Case(f"tga/rgb-{end}", partial(tga, rgb(), top_down), rgb(), reason="read")
@@ -90,8 +90,9 @@ def cases() -> Iterator[Case]:
         "jp2/head-alone": b"\0\0\0\x0cjP  \r\n\x87\n",
     }
     for name, data in no_picture.items():
-        yield Case(name, lambda data=data: data, reason="read|cut|damaged|raw|picture|video|empty")
+        yield Case(name, partial(bytes, data), reason="read|cut|damaged|raw|picture|video|empty")
     yield Case("png/empty", bytes, reason="empty|0 bytes")
     # The name counts for nothing.
     yield Case("jpg/in-fact-png", partial(png, gray(), 0, 8), gray())
-    yield Case("png/in-fact-jxl", partial(imagecodecs.jpegxl_encode, colours, lossless=True), rgb(), reason="XL|read")
+    make = partial(made, imagecodecs.jpegxl_encode, colours, lossless=True)
+    yield Case("png/in-fact-jxl", make, rgb(), reason="XL|read")

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -25,13 +25,14 @@ def filtered(rows: list[bytes], kinds: tuple[int, ...], step: int) -> bytes:
     for number, row in enumerate(rows):
         kind = kinds[number % len(kinds)]
         left, corner = bytes(step) + row[:-step], bytes(step) + above[:-step]
-        guess = [
+        guesses: list[Callable[[int, int, int], int]] = [
             lambda a, b, c: 0,
             lambda a, b, c: a,
             lambda a, b, c: b,
             lambda a, b, c: (a + b) // 2,
             lambda a, b, c: min((abs(b - c), 0, a), (abs(a - c), 1, b), (abs(a + b - 2 * c), 2, c))[2],
-        ][kind]
+        ]
+        guess = guesses[kind]
         around = zip(row, left, above, corner, strict=False)
         done += bytes([kind]) + bytes((x - guess(a, b, c)) & 255 for x, a, b, c in around)
         above = row

@@ -51,12 +51,13 @@ def cases() -> Iterator[Case]:
             yield Case(f"{name}/p{kind}-maxval{maxval}", make, scaled(values, maxval), note=note)
     for kind, name in ((4, "pbm"), (5, "pgm"), (6, "ppm")):
         picture = bits if kind == 4 else gray() if kind == 5 else rgb()
-        maxval = None if kind == 4 else 255
+        top = None if kind == 4 else 255
         comment = b"# made by hand 9 9\n"
         stored = 1 - picture if kind == 4 else picture
         want = picture * 255 if kind == 4 else picture
-        yield Case(f"{name}/p{kind}-comment", partial(pnm, kind, stored, maxval, comment), want)
-        yield Case(f"{name}/p{kind}-cut-off", lambda k=kind, s=stored, m=maxval: pnm(k, s, m)[:-40], reason="")
+        yield Case(f"{name}/p{kind}-comment", partial(pnm, kind, stored, top, comment), want)
+        cut = pnm(kind, stored, top)[:-40]
+        yield Case(f"{name}/p{kind}-cut-off", partial(bytes, cut), reason="")
     yield Case("ppm/p6-head-in-a-line", lambda: b"P6 38 27 255 " + rgb().astype(np.uint8).tobytes(), rgb())
     textual = rgb().copy()
     textual[0, :3] = [(35, 10, 32), (10, 35, 9), (49, 50, 51)]  # bytes that are #, spaces, digits as text
@@ -74,11 +75,10 @@ def cases() -> Iterator[Case]:
         "RGB": (rgb(), rgb()),
         "RGB_ALPHA": (rgba(), rgba()),
     }
-    for kind, (values, seen) in tuples.items():  # not claimed: right or refused
+    for letters, (values, seen) in tuples.items():  # not claimed: right or refused
         for maxval in (255, 65535):
             stored = levels(values, maxval)
-            yield Case(
-                f"pam/{kind.lower()}-maxval{maxval}", partial(pam, stored, maxval, kind.encode()), seen, reason=""
-            )
+            make = partial(pam, stored, maxval, letters.encode())
+            yield Case(f"pam/{letters.lower()}-maxval{maxval}", make, seen, reason="")
     yield Case("pam/blackandwhite", partial(pam, bits, 1, b"BLACKANDWHITE"), bits * 255, reason="")
     yield Case("pfm/gray", partial(pfm, gray() / 255), gray(), reason="")

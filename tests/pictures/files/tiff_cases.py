@@ -108,24 +108,25 @@ def _unsigned_cases() -> Iterator[Case]:
     uneven = (palette(256) * 257 + 90) % 65536  # not what 8 bits make
     make = partial(one, gray(), PALETTE, more={320: (SHORT, uneven.T.ravel().tolist())})
     yield Case("tif/palette-16bit-colours", make, uneven[gray()] / 257, 1)
-    bits = levels(gray(), 1)
     mixed = one(rgb(), RGB, more={258: (SHORT, [8, 8, 16])})
     yield Case("tif/uneven-depths", lambda: mixed, reason=UNREAD)
     void = one(rgb(), RGB, more={339: (SHORT, [4, 4, 4])})  # SampleFormat 4: undefined, to be taken for integers
     yield Case("tif/samples-of-no-format", lambda: void, rgb(), reason=UNREAD)
+    bilevel = levels(gray(), 1)
     whole = page(rgb(), RGB, rows=27)
     del whole[278]  # RowsPerStrip's default is all
     yield Case("tif/rows-per-strip-not-told", partial(tiff, whole), rgb())
-    yield Case("tif/fill-order2", lambda: tiff(with_bits_reversed(page(bits, BLACK_IS_ZERO, 1))), bits * 255)
-    make = partial(one, 1 - bits, WHITE_IS_ZERO, 1, compression=PACKBITS)
-    yield Case("tif/bilevel-packbits", make, bits * 255)
+    yield Case("tif/fill-order2", lambda: tiff(with_bits_reversed(page(bilevel, BLACK_IS_ZERO, 1))), bilevel * 255)
+    make = partial(one, 1 - bilevel, WHITE_IS_ZERO, 1, compression=PACKBITS)
+    yield Case("tif/bilevel-packbits", make, bilevel * 255)
     for kind in ("group3", "group4"):
-        yield Case(f"tif/fax-{kind}", partial(fax, bits, kind), bits * 255)
+        yield Case(f"tif/fax-{kind}", partial(fax, bilevel, kind), bilevel * 255)
 
 
 def _layout_cases() -> Iterator[Case]:
     """Compressions and predictors, in strips and tiles, one plane or three; BigTIFF."""
     lossless = {"none": NONE, "lzw": LZW, "deflate": ADOBE_DEFLATE, "old-deflate": DEFLATE, "packbits": PACKBITS}
+    options: dict[str, Any]
     rare = {"zstd": ZSTD, "lzma": LZMA, "webp": WEBP, "jpeg2000": JPEG2000, "lerc": LERC}
     deep = fine(levels(rgb(), 65535), 65535)
     for name, compression in (lossless | rare).items():
@@ -151,7 +152,7 @@ def _layout_cases() -> Iterator[Case]:
         yield Case(f"tif/bigtiff-{end}", make, rgb(), reason=reason)
         make = partial(one, deep, RGB, 16, order, big=True)
         yield Case(f"tif/bigtiff-16bit-{end}", make, scaled(deep, 65535), reason=reason)
-    jpegs = {"strips": {"rows": 16}, "tiles": {"tile": (32, 32)}, "one-strip": {"rows": 45}}
+    jpegs: dict[str, dict[str, Any]] = {"strips": {"rows": 16}, "tiles": {"tile": (32, 32)}, "one-strip": {"rows": 45}}
     for layout, options in jpegs.items():
         make = partial(one, smooth_gray(), BLACK_IS_ZERO, compression=JPEG, **options)
         yield Case(f"tif/jpeg-gray-{layout}", make, smooth_gray(), 3)
@@ -195,8 +196,8 @@ def _colour_cases() -> Iterator[Case]:
     stored = page(inks, SEPARATED, rows=48) | {BLOCKS: [edited(data, b"", 0xEE)], 259: (SHORT, [JPEG])}
     yield Case("tif/cmyk-jpeg", partial(tiff, stored), colour.inks_to_rgb(inks), 4, reason=UNREAD + "|CMYK|JPEG")
     for planar in (1, 2):
-        for layout, options in (("strips", {}), ("tiles", {"tile": (16, 32)})):
-            make = partial(one, levels(inks, 65535), SEPARATED, 16, planar=planar, **options)
+        for layout, tile in (("strips", None), ("tiles", (16, 32))):
+            make = partial(one, levels(inks, 65535), SEPARATED, 16, planar=planar, tile=tile)
             name = f"tif/cmyk-16bit-planar{planar}-{layout}"
             yield Case(name, make, colour.inks_to_rgb(inks), 2, reason=UNREAD + "|CMYK")
     make = partial(one, inks, SEPARATED, compression=LZW, predictor=2, orientation=6)
@@ -236,6 +237,7 @@ def _colour_cases() -> Iterator[Case]:
 
 
 def _alpha_cases() -> Iterator[Case]:
+    options: dict[str, Any]
     faint = np.maximum(alpha(), 100)  # below, associated colours are too coarse to compare
     for bits in (8, 16):
         top, note = (1 << bits) - 1, "8 bits" if bits > 8 else ""
