@@ -1,7 +1,8 @@
 """A folder of weights: manifest.json, ONNX graphs and prior.npz; checked before anything is used."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
@@ -20,6 +21,17 @@ DEFAULT = "standard"
 ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle."""
+
+
+_USABLE: dict[str, Callable[[Any], bool]] = {
+    "id": lambda found: isinstance(found, str) and re.fullmatch("[0-9a-f]{16}", found) is not None,
+    "name": lambda found: isinstance(found, str),
+    "sha256": lambda found: isinstance(found, dict),
+    "quality_levels": lambda found: (
+        isinstance(found, list) and len(found) == 100 and all(isinstance(n, int) and 0 <= n < 256 for n in found)
+    ),
+}
+"""What must hold of each entry of a manifest that decoding or encoding needs."""
 
 
 def shipped_names() -> list[str]:
@@ -54,7 +66,8 @@ class Bundle:
     def open(cls, folder: str | Path | None = None) -> "Bundle":
         """Open the bundle in a folder, or a shipped one by name (default: standard).
 
-        Raises BundleError where it is missing, of another format, or a file differs from its checksum.
+        Raises BundleError where it is missing, of another format, or its manifest is damaged; of a folder of one's own
+        also where a file differs from its checksum.
         """
         given = str(folder or DEFAULT)
         path = Path(given)
@@ -68,11 +81,19 @@ class Bundle:
             ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{given}: manifest.json cannot be read ({error}); reinstall the bundle") from error
+        if not isinstance(manifest, dict):
+            raise BundleError(f"{given}: manifest.json is no JSON object; reinstall the bundle")
         if manifest.get("format") != spec.FORMAT:
             raise BundleError(
                 f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}"
             )
-        return cls(path, manifest)
+        for key, usable in _USABLE.items():
+            if not usable(manifest.get(key)):
+                raise BundleError(f"{given}: manifest.json has no usable {key}; reinstall the bundle or export it anew")
+        bundle = cls(path, manifest)
+        if path.parent != WEIGHTS:
+            bundle.verify()
+        return bundle
 
     @staticmethod
     def shipped(bundle_id: bytes) -> Path | None:

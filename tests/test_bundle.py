@@ -106,6 +106,7 @@ def test_a_missing_network_is_named_when_it_is_needed(copy: Path, photo: np.ndar
 
 def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> None:
     (copy / "prior.npz").write_bytes(b"dear diary")
+    edited(copy, sha256={})
     with pytest.raises(BundleError, match="prior.npz: cannot be read"):
         Codec(copy, threads=1).encode(photo)
 
@@ -113,8 +114,35 @@ def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> N
 def test_a_prior_that_lacks_something_is_named_with_it(copy: Path) -> None:
     with np.load(copy / "prior.npz") as arrays:
         np.savez(copy / "prior.npz", **{name: array for name, array in arrays.items() if name != "masking"})
+    edited(copy, sha256={})
     with pytest.raises(BundleError, match="has no masking; export the bundle anew"):
         Prior.of(Bundle.open(copy))
+
+
+def test_files_of_another_bundle_are_refused_before_anything_is_coded(copy: Path) -> None:
+    """Else a stream would name a bundle that cannot decode it."""
+    shutil.copy(Bundle.open("lite").folder / "prior.npz", copy)
+    with pytest.raises(BundleError, match=r"prior.npz: damaged \(sha256 differs"):
+        Codec(copy)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": None}, {"id": 5}, {"id": "zz"}, {"name": 7}, {"sha256": "x"}, {"quality_levels": None},
+        {"quality_levels": "x"}, {"quality_levels": [999] * 100}, {"quality_levels": [1] * 50},
+    ],
+)  # fmt: skip
+def test_an_entry_of_a_manifest_that_is_of_no_use_is_named(changes: dict[str, object], copy: Path) -> None:
+    edited(copy, **changes)
+    with pytest.raises(BundleError, match=f"manifest.json has no usable {next(iter(changes))}; reinstall"):
+        Codec(copy)
+
+
+def test_a_manifest_must_be_an_object(copy: Path) -> None:
+    (copy / "manifest.json").write_text("[1]")
+    with pytest.raises(BundleError, match="no JSON object"):
+        Codec(copy)
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])

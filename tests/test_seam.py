@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.mkdir()
     levels = np.linspace(0, 60, 100).round().astype(int).tolist()
     manifest = {"format": 3, "family": "toy", "name": "toy", "id": "746f79746f79746f", "quality_levels": levels}
+    manifest["sha256"] = {}
     (path / "manifest.json").write_text(json.dumps(manifest))
     tables = gaussian_tables()
     names = ("frequencies", "radius", "index_table", "index_shift")
