@@ -66,3 +66,9 @@ def test_one_version_is_told_everywhere() -> None:
     assert found[1] == release
     assert (found[2] == "unreleased") == bool(dev), "a released version has a date"
     assert gargalo.__version__ == runtime.__version__
+
+
+def test_python_m_gargalo_is_the_command() -> None:
+    words = [sys.executable, "-m", "gargalo", "--version"]
+    done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"gargalo {gargalo.__version__}\n"
