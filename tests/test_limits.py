@@ -1,5 +1,6 @@
 """Little memory, few threads, no temporary folder: a command ends, and with what it says one can go on."""
 
+import itertools
 import json
 import os
 import shutil
@@ -19,7 +20,14 @@ PATIENCE_S = 300
 """Only what hangs takes so long."""
 USER = 54321
 """A number that no user has, so that its processes are ours alone."""
-AS_USER = ["setpriv", f"--reuid={USER}", "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+USERS = itertools.count(USER)
+
+
+def as_user() -> list[str]:
+    """Return the words that make a user of a command, one whom no process of an earlier command is left of."""
+    capabilities = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return ["setpriv", f"--reuid={next(USERS)}", "--clear-groups", *capabilities]
+
 
 COMMAND = """
 import sys
@@ -72,7 +80,7 @@ def test_a_command_ends_under_any_limit_of_threads_and_processes(command: str, t
         pytest.skip("only root can become a user that has no other processes")
     folder.chmod(0o777)
     limit = lambda: resource.setrlimit(resource.RLIMIT_NPROC, (tasks, tasks))  # noqa: E731
-    done = run(["-c", COMMAND, *command.split(), "--json"], folder, AS_USER, preexec_fn=limit)
+    done = run(["-c", COMMAND, *command.split(), "--json"], folder, as_user(), preexec_fn=limit)
     assert (done.returncode, done.stderr) == (0, "")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(told) in (1, 3) and all(each["error"] is None for each in told)
@@ -96,7 +104,7 @@ finally:
     stop.set()
 """
     limit = lambda: resource.setrlimit(resource.RLIMIT_NPROC, (4, 4))  # noqa: E731
-    assert run(["-c", code], tmp_path, AS_USER, preexec_fn=limit).stdout == "3 can't start new thread\n"
+    assert run(["-c", code], tmp_path, as_user(), preexec_fn=limit).stdout == "3 can't start new thread\n"
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
