@@ -22,10 +22,10 @@ from runtime.container import Header
 from runtime.entropy.costs import Costs
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
-from runtime.latents import corrections, values
+from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
@@ -243,7 +243,7 @@ class PyramidAnalysis:
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
-        self._chroma = colours.chroma_detail(rgb) if subsampling is None else 0.0
+        self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
         self._transformed: Coefficients | None = None
 
     def flag(self, level: int) -> bool:
