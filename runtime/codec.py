@@ -241,7 +241,7 @@ def tiles_of(codec: Codec, header: Header) -> list[Area]:
 
 def pack_tile(codec: Codec, header: Header, coded: Coded) -> list[bytes]:
     """Return the stream of a tile in layers."""
-    chunks = encode_parts(codec.bundle.tables, coded.parts, coded.flags, coded.side)
+    chunks = encode_parts(codec.family.tables, coded.parts, coded.flags, coded.side)
     return [b"".join(chunks[start:end]) for start, end in pairwise((0, *codec.family.layer_ends(header)))]
 
 
@@ -249,7 +249,7 @@ def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int
     """Return what the family reads of a tile's stream, or of its first layers; raises StreamError."""
     ends = codec.family.layer_ends(header)
     end = ends[-1] if layers is None else ends[layers - 1]
-    reader = PartReader(codec.bundle.tables, data, ends[-1], end, codec.family.traits.tile_flags)
+    reader = PartReader(codec.family.tables, data, ends[-1], end, codec.family.traits.tile_flags)
     found = codec.family.read(header, tile, reader)
     reader.close()
     return found

@@ -13,14 +13,14 @@ Each state begins, in the encoder, at 2**16 plus 16 bits that are free. The firs
 fields and signs of the last part go there, as one u16 a lane padded with zeros, and not into the stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from runtime.arrays import I32, I64, U8, U32, Bool, Intp
+from runtime.arrays import F64, I32, I64, U8, U32, Bool, Intp
 from runtime.entropy import rans
-from runtime.entropy.residuals import Order
-from runtime.entropy.tables import Tables
+from runtime.entropy.residuals import Order, Symbols
 from runtime.errors import StreamError, TruncatedError
 
 MAX_LANES = 4096
@@ -41,8 +41,30 @@ _FIELD_BITS = 32
 STATE_BYTES = 4
 WORD_BYTES = 2
 
-CodedPart = tuple[Order, I32]
-"""Which values are coded in which order, and these (m,)."""
+
+class Tables(Protocol):
+    """Frequency tables as the coder needs them: of `tables.py`, or of `plain.py`, which say what each is."""
+
+    @property
+    def intervals(self) -> tuple[U32, U32]: ...
+    @property
+    def symbols(self) -> U8: ...
+    @property
+    def entries(self) -> U32: ...
+    @property
+    def cost(self) -> F64: ...
+
+
+class Splits(Protocol):
+    """How the values of a part become symbols."""
+
+    def split(self, value: I32, /) -> Symbols:
+        """Return the symbols of the coded values (m,)."""
+        ...
+
+
+CodedPart = tuple[Splits, I32]
+"""How values are coded, in which order and with which tables, and these (m,)."""
 
 
 def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, side: bytes = b"") -> list[bytes]:
@@ -121,11 +143,7 @@ class PartReader:
         q = order.digits(self._pop(order.groups))
         tops = order.tops(q)
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
-        self._left -= 1
-        if self._left == 0:
-            assert self._states is not None
-            self._spare = self._states.astype("<u2").tobytes()
-            self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
+        self._end_part()
         raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
         values = order.join(q, fields, raw)
         some = np.flatnonzero(values != 0)
@@ -134,6 +152,16 @@ class PartReader:
         down = some[signs[: len(some)].view(np.bool_)]
         values[down] = -values[down]
         return values
+
+    def read_passes(self, first: U8, second: Callable[[U8], U8]) -> tuple[U8, U8]:
+        """Return the symbols of the next part, one of `plain.Passes`: those of tables `first`, and of the tables that
+        `second` tells from them.
+        """
+        assert self.more
+        told = self._pop(first)
+        found = told, self._pop(second(told))
+        self._end_part()
+        return found
 
     def close(self) -> None:
         """Raise StreamError unless all bytes are used and all states are back at 2**16, if all parts have been read."""
@@ -158,6 +186,14 @@ class PartReader:
             if self._states.min() < rans.LOWEST_STATE:
                 raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
         return self._states
+
+    def _end_part(self) -> None:
+        """Count a part as read, and take the raw bytes of the last one out of the states."""
+        self._left -= 1
+        if self._left == 0:
+            states = self._begun()
+            self._spare = states.astype("<u2").tobytes()
+            self._states = states & ~np.uint32(rans.LOWEST_STATE - 1)
 
     def _pop(self, table: Intp | U8) -> U8:
         """Return the next symbols (s,), of tables (s,)."""

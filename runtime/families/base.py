@@ -8,13 +8,13 @@ streams that are not whole are for shared code. On the CPU provider a family dec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from runtime.areas import Area
 from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.tile_stream import CodedPart, PartReader
+from runtime.entropy.tile_stream import CodedPart, PartReader, Tables
 from runtime.networks import Network
 from runtime.networks.sessions import Networks
 
@@ -62,10 +62,15 @@ class Analysis(Protocol):
 class Family(Protocol):
     """The encoder and decoder with the weights of one bundle; threads may share it."""
 
-    traits: ClassVar[Traits]
+    traits: Traits
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         """Open a bundle; `window_px` is about the side of what may be computed at a time, a multiple of the stride."""
+        ...
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
         ...
 
     @property

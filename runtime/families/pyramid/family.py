@@ -20,6 +20,7 @@ from runtime.arrays import F32, I16, I32, U8
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
+from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
@@ -85,6 +86,11 @@ class Pyramid(Family):
     def prior(self) -> Prior:
         """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
         return Prior.of(self.bundle)
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return self.bundle.tables
 
     @cached_property
     def costs(self) -> Costs:
