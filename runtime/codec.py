@@ -22,7 +22,7 @@ from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
-from runtime.errors import InputError, StreamError
+from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.families.base import Analysis, Coded, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
@@ -248,11 +248,34 @@ def pack_tile(codec: Codec, header: Header, coded: Coded) -> list[bytes]:
 def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int | None = None) -> Any:
     """Return what the family reads of a tile's stream, or of its first layers; raises StreamError."""
     ends = codec.family.layer_ends(header)
-    end = ends[-1] if layers is None else ends[layers - 1]
-    reader = PartReader(codec.family.tables, data, ends[-1], end, codec.family.traits.tile_flags)
+    return read_parts(codec, header, tile, data, ends[-1] if layers is None else ends[layers - 1])
+
+
+def read_parts(codec: Codec, header: Header, tile: Area, data: bytes, end: int) -> Any:
+    """Return what the family reads of the parts of a tile's stream before `end`; raises StreamError."""
+    reader = _reader(codec, header, data, end)
     found = codec.family.read(header, tile, reader)
     reader.close()
     return found
+
+
+def parts_in(codec: Codec, header: Header, tile: Area, data: bytes) -> int:
+    """Return how many parts of a tile's stream, which may be cut, are whole; 0 where it is damaged."""
+    reader = None
+    try:
+        reader = _reader(codec, header, data)
+        codec.family.read(header, tile, reader)
+        reader.close()
+    except TruncatedError:
+        pass
+    except StreamError:
+        return 0
+    return reader.parts_read if reader else 0
+
+
+def _reader(codec: Codec, header: Header, data: bytes, end: int | None = None) -> PartReader:
+    parts = codec.family.layer_ends(header)[-1]
+    return PartReader(codec.family.tables, data, parts, end, codec.family.traits.tile_flags)
 
 
 def picture(
