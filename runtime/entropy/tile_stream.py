@@ -215,9 +215,9 @@ class PartReader:
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
         base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, places, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, slots, used = rans.pop(states, words, base, self._tables.entries)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(places)
+        return self._tables.symbols.take(slots)
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
@@ -240,11 +240,11 @@ def pack_bits(fields: I64, width: I64) -> bytes:
 
 def unpack_bits(data: bytes, width: I64) -> I64:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
-    found = np.unpackbits(np.frombuffer(data, np.uint8))
+    stored = np.unpackbits(np.frombuffer(data, np.uint8))
     bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
     total = np.count_nonzero(low)
-    bits[low] = found[:total]
-    _check_padding(found[total:])
+    bits[low] = stored[:total]
+    _check_padding(stored[total:])
     return np.packbits(bits).view(">u4").astype(np.int64)
 
 
