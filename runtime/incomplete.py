@@ -74,7 +74,8 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
     all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)
     left = {tile: _parts_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
     if not any(left.values()):
-        raise StreamError("no tile has its first layer: there is nothing to be saved")
+        kind = TruncatedError if isinstance(faults.get(LATENTS), TruncatedError) else StreamError
+        raise kind("no tile has its first layer: there is nothing to be saved")
     try:
         opacity = None if ALPHA in faults else _opacity(header, sections)
     except StreamError as error:
