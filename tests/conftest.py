@@ -8,7 +8,8 @@ import pytest
 from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
-"""A bundle that training does not change; tests/tiny/make.py made it."""
+TINY_RECURRENT = Path(__file__).parent / "tiny" / "recurrent"
+"""Bundles that training does not change; tests/tiny/make.py made them."""
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +22,12 @@ def codec() -> Codec:
 def tiny() -> Codec:
     """The tiny bundle on one thread, for what does not depend on trained weights."""
     return Codec(TINY, threads=1)
+
+
+@pytest.fixture(scope="session")
+def progressive() -> Codec:
+    """The tiny bundle of the recurrent family on one thread."""
+    return Codec(TINY_RECURRENT, threads=1)
 
 
 @pytest.fixture(scope="session")
