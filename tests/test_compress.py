@@ -33,7 +33,7 @@ def cam(tmp_path: Path) -> Path:
 
 
 def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    """Run main, which must fail with exactly one line on stderr and none on stdout; return it."""
     assert main([str(word) for word in argv]) == 1
     out, err = capfd.readouterr()
     assert out == ""

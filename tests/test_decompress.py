@@ -27,7 +27,7 @@ def cam(tmp_path: Path, codec: Codec) -> Path:
 
 
 def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    """Run main, which must fail with exactly one line on stderr and none on stdout; return it."""
     assert main([str(word) for word in argv]) == 1
     out, err = capfd.readouterr()
     assert out == ""

@@ -118,7 +118,7 @@ def test_what_is_no_picture_is_refused_with_metadata_too(shape: tuple[int, ...],
 
 
 def exif_of(orientation: int) -> bytes:
-    """EXIF with a maker and an orientation, as Pillow gives it."""
+    """Return EXIF with a maker and an orientation, as Pillow gives it."""
     exif = Image.Exif()
     exif[271], exif[274] = "Gargalo", orientation
     return exif.tobytes().removeprefix(b"Exif\0\0")

@@ -69,7 +69,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 
 def chunk_at(data: bytes, tile: int, layer: int) -> int:
-    """Where a chunk of the six tiles begins."""
+    """Return where a chunk of the six tiles begins."""
     chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], 6, 4)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)

@@ -27,7 +27,7 @@ def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sizes(codec: Codec, image: np.ndarray) -> list[int]:
-    """Bytes of the smallest stream, which no quality has, one in the middle and the largest."""
+    """Return bytes of the smallest stream, which no quality has, one in the middle and the largest."""
     at_level = encoder(codec, image)
     return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
 

@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shots(name: str, every_s: float, count: int, warm_up_s: float = 0.2, encode_s: float = 0.0) -> list[Shot]:
-    """The first pictures of a source; after each one nothing is asked for a while, as when it is encoded."""
+    """Return the first pictures of a source; after each one nothing is asked for a while, as when it is encoded."""
     taken = []
     opened = Source(name, threading.Event(), warm_up_s)
     try:

@@ -25,7 +25,7 @@ def md5(text: str) -> str:
 
 
 def digest(handler: Handler, camera: Camera) -> None:
-    """As most cameras ask: digest, with basic as the second choice."""
+    """Ask as most cameras do: digest, with basic as the second choice."""
     given = dict(re.findall(r'(\w+)="?([^",\s]+)', handler.headers.get("Authorization", "")))
     if given and handler.headers["Authorization"].startswith("Digest "):
         secret, what = md5("admin:camera:p@ss:word"), md5(f"GET:{given['uri']}")

@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def targets(*inputs: str, output: str | None = None) -> list[str]:
-    """The targets of the jobs, none of which may have an error."""
+    """Return the targets of the jobs, none of which may have an error."""
     jobs, _ = plan(Batch(inputs, output, Existing.SKIP, recursive=True), ".gar", {".png", ".jpg"})
     assert all(job.error is None and job.existing is Existing.SKIP for job in jobs)
     return [job.target.as_posix() for job in jobs]

@@ -351,7 +351,7 @@ def test_whatever_a_library_raises_is_one_line_that_names_the_file(
 
 
 def odd_work(args: Any, *rest: Any) -> object:
-    """In place of compress.prepare, in other processes: files are done as they say."""
+    """Stand for compress.prepare, in other processes: files are done as they say."""
     work = REAL_PREPARE(args, *rest)
 
     def attempt(job: Job) -> object:

@@ -12,7 +12,7 @@ GOLDEN_CRC = 3497255550
 
 
 def small(**changes: np.ndarray) -> Any:
-    """Table 0: -1, 0, 1, ESCAPE. Table 1: 0, ESCAPE. Scale index 3 sends two low bits raw."""
+    """Return tables. Table 0: -1, 0, 1, ESCAPE. Table 1: 0, ESCAPE. Scale index 3 sends two low bits raw."""
     arrays: dict[str, Any] = {
         "frequencies": np.array([[4096, 8192, 2048, 2048], [16000, 384, 0, 0]], np.uint16),
         "radius": np.array([1, 0], np.uint8),
