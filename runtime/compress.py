@@ -101,8 +101,8 @@ def compress(settings: Settings) -> int:
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
-        counts = (f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common())
-        complain(f"warning: skipped with -r: {', '.join(counts)}")
+        counts = (f"{count} {suffix or 'without one'}" for suffix, count in suffixes.most_common())
+        complain(f"warning: skipped files that do not have a picture's suffix: {', '.join(counts)}")
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
     return status
 

@@ -7,9 +7,10 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 FOLDERS = ("gargalo", "runtime", "models", "export", "benchmarks", "tests")
 VERBS = set(
-    """add analyse answer append ask build change code compare compress copy decompress do draw drop end fail fill fit
-    give join leave let load make measure move open prepare print put raise rename restart return run send set show
-    stand start switch take time turn wait write yield""".split()
+    """add analyse answer append apply ask begin build change check choose close code compare compress copy count cut
+    decode decompress do draw drop encode end fail fill find fit give join keep leave let load make measure move open
+    pad pick prepare print put raise read rename replace restart return round run save send set show skip split stand
+    start store switch take tell time turn update wait warn write yield""".split()
 )
 OTHERS = {"models/recurrent.py", "tests/reference_decoder.py", "tests/families/autoencoder/test_reference.py"}
 """The first is still to be done; the others begin with the number of a section of the format."""

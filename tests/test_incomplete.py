@@ -209,7 +209,7 @@ def test_other_sections_are_told_of(codec: Codec, six: bytes, picture: np.ndarra
     saved = incomplete.salvage(codec, flipped(six, len(six) - 5))
     assert saved.damage == ["section XMP is lost"] and saved.metadata == {}
     saved = incomplete.salvage(codec, six + b"more")
-    assert len(saved.damage) == 1 and "4 bytes behind the end" in saved.damage[0]
+    assert len(saved.damage) == 1 and "4 bytes after the end" in saved.damage[0]
     rgba = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
     saved = incomplete.salvage(codec, flipped(rgba, len(rgba) - 50))
     assert (saved.pixels[:, :, 3] == 255).all() and "alpha" in saved.damage[0]

@@ -158,7 +158,7 @@ def test_the_command_takes_targets(cam: Path, capfd: pytest.CaptureFixture[str])
     capfd.readouterr()
     assert main([str(cam), "--target-size", "9", "-f"]) == 1
     err = capfd.readouterr().err
-    assert str(cam) in err and "smallest stream" in err and err.count("\n") == 1
+    assert str(cam) in err and "smallest possible" in err and err.count("\n") == 1
 
 
 def test_one_aim_at_a_time(cam: Path) -> None:

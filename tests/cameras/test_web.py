@@ -52,7 +52,7 @@ def test_other_ways_to_ask_for_a_password_are_named_so() -> None:
         handler.send_header("WWW-Authenticate", 'Bearer realm="Geheim"')
         handler.end_headers()
 
-    with serving(bearer) as camera, pytest.raises(InputError, match="not by the ways that we know"):
+    with serving(bearer) as camera, pytest.raises(InputError, match="in a way that we do not know"):
         ask(camera.url("/", "admin:Geheim"))
 
 

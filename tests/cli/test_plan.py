@@ -74,7 +74,7 @@ def test_arguments_that_do_not_go_together_are_refused(inputs: list[str], output
     "inputs, output, told",
     [
         (["none.png"], None, "No such file"),
-        (["in"], None, "is a directory; -r"),
+        (["in"], None, "is a folder; give -r"),
         (["x.gar"], "y.gar", "is a .gar file already"),
         (["a.png"], "a.png", "is input and output at once"),
         (["a.png"], "new/b", "new is not a folder; create it first"),
