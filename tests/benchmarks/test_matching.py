@@ -21,10 +21,8 @@ def test_a_peer_has_at_least_our_bytes_and_few_more(peer: baselines.Contender, s
     low, high = matching.knobs(peer)
     sizes = [len(peer.encode(small_photo, knob)) for knob in range(low, high + 1)]
     assert len(version.data) == min(size for size in sizes if size >= wanted)
-    assert (
-        version.psnr_db == psnr_db(small_photo, version.pixels)
-        and version.bpp == 8 * len(version.data) / small_photo[..., 0].size
-    )
+    assert version.psnr_db == psnr_db(small_photo, version.pixels)
+    assert version.bpp == 8 * len(version.data) / small_photo[..., 0].size
 
 
 def test_bytes_out_of_reach_give_the_nearest_end(peer: baselines.Contender, small_photo: np.ndarray) -> None:
