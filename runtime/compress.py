@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     aim = arguments.add_mutually_exclusive_group()
     aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
-    aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345, 40KB, 0.5MB")
-    aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most so many bits a pixel")
-    aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR")
+    aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345 bytes, 40KB, 0.5MB")
+    aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most this many bits a pixel")
+    aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR, in dB")
     arguments.add_argument(
         "--subsampling",
         choices=SUBSAMPLING,

@@ -149,8 +149,10 @@ def unpack_damaged(
 def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[tuple[int, int]]]:
     """Return the header, checked, and the kind and the length of each section."""
     magic = reader.data[: len(MAGIC)]
+    if not magic:
+        raise TruncatedError("is empty (0 bytes); give a .gar file")
     if magic != MAGIC[: len(magic)]:
-        raise StreamError(f"not a .gar file: it begins with {magic.hex(' ')}")
+        raise StreamError(f"not a .gar file (it begins with {magic.hex(' ')})")
     reader.take(len(MAGIC))
     version = reader.byte()
     if version != VERSION:

@@ -148,9 +148,9 @@ def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict
 
 def fitted(pixels: Pixels, given: Mapping[int, bytes], notes: list[str]) -> tuple[Pixels, dict[int, bytes]]:
     """Return pixels, upright as metadata ask, and what of these fits them; notes tell what is lost."""
+    channels.split(pixels)  # InputError for what is no picture
     if not given:
         return pixels, {}
-    channels.split(pixels)  # InputError for what is no picture
     pixels = np.ascontiguousarray(read.upright(pixels, fits.orientation(given)))
     others = {kind: payload for kind, payload in given.items() if kind not in KINDS.values()}
     return pixels, fits.fitting(given, pixels.ndim == 2, notes, pixels.shape[1::-1]) | others

@@ -79,7 +79,9 @@ def encode(
     limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
     smallest = len(at_level(lowest))
     if smallest > limit:
+        kept = sum(map(len, (metadata or {}).values()))
         possible = f"{smallest} bytes, {8 * smallest / (height * width):.3f} bpp"
+        possible += f", with {kept} bytes of metadata" if kept else ""
         raise InputError(f"it cannot be made as small as {limit} bytes; the smallest possible is {possible}")
     largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)

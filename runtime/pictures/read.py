@@ -65,7 +65,8 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         if out_of_memory(error):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
-            raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
+            kind = opening.kind_of(data, name)
+            raise InputError(f"{name} has more pixels than Pillow takes of a {kind}; make it smaller") from error
         if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
         if _UNTELLING.search(reason) or not re.search("[a-z] [a-z]", reason):
