@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TextIO
 
+from benchmarks.area import MOST_BPP, area
 from benchmarks.bd_rate import BdRate, bd_rate, curve
 from benchmarks.metrics import ms_ssim_db
 
@@ -148,6 +149,8 @@ def markdown(
     blocks = [f"# {title}"]
     if rates:
         blocks += ["## BD-rate (negative: fewer bytes for the same picture)", bd_table(rates)]
+    if any(mean.ms_ssim is not None for mean in table):
+        blocks += [f"## MS-SSIM: area under the curve up to {MOST_BPP:g} bits a pixel", area_table(table)]
     blocks += ["## Means", mean_table(table)]
     blocks += ["## Measured on", "\n".join(f"- {name}: {value}" for name, value in facts.items())]
     if notes:
@@ -165,6 +168,16 @@ def bd_table(rates: Sequence[Delta]) -> str:
         for codec in dict.fromkeys(rate.codec for rate in rates)
     ]
     return pipe_table(heads, lines)
+
+
+def area_table(table: Sequence[Mean]) -> str:
+    """Return the areas under the curves of MS-SSIM as a Markdown table."""
+    lines = []
+    for codec in dict.fromkeys(mean.codec for mean in table):
+        points = [(mean.bpp, mean.ms_ssim) for mean in table if mean.codec == codec and mean.ms_ssim is not None]
+        found = area(points)
+        lines.append([codec, "-" if found is None else f"{found:.4f}"])
+    return pipe_table(["codec", "area"], lines)
 
 
 def mean_table(table: Sequence[Mean]) -> str:
