@@ -50,8 +50,8 @@ def gargalo(codec: Codec, qualities: Iterable[float], name: str = "gargalo") -> 
     return Contender(name, name, tuple(sorted(qualities)), codec.encode, codec.decode)
 
 
-SHARES_PERCENT = (0.5, 1, 2, 4, 7, 12, 20, 35, 60, 100)
-PREFIX_QUALITY = 95
+SHARES_PERCENT = (1.5, 2.5, 4, 7, 12, 20, 35, 60, 100)
+PREFIX_QUALITY, LEAST_PREFIX_BYTES = 95, 64
 
 
 def prefixes(codec: RuntimeCodec, name: str) -> Contender:
@@ -66,7 +66,7 @@ def prefixes(codec: RuntimeCodec, name: str) -> Contender:
         if key not in files:
             files.clear()
             files[key] = codec.encode(pixels, PREFIX_QUALITY)
-        return files[key][: round(len(files[key]) * setting / 100)]
+        return files[key][: max(LEAST_PREFIX_BYTES, round(len(files[key]) * setting / 100))]
 
     def decode(data: bytes) -> Pixels:
         return incomplete.salvage(codec, data).pixels
