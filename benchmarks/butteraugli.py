@@ -125,11 +125,9 @@ def _bands(linear: F32) -> _Bands:
     fine_x = (rest[0] - middle[0]) * (0.653020556257 + (1 - 0.653020556257) * 46 / (46 + np.square(fine_y)))
     high_x = _blur(fine_x, 1.56416327805)
     high_y = _softened(_blur(fine_y, 1.56416327805), 28.4691806922)
-    x, y, b = low
+    low[2] = low[2] - np.float32(0.362267051518) * low[1]
     return _Bands(
-        low=list(
-            np.stack([x, y, b - np.float32(0.362267051518) * y]) * np.array(LOW_SCALES, np.float32)[:, None, None]
-        ),
+        low=[np.float32(scale) * plane for scale, plane in zip(LOW_SCALES, low, strict=True)],
         middle=[_without_core(middle[0], 0.29), _with_core(middle[1], 0.1), middle[2]],
         high=[_without_core(high_x, 1.5), _with_core(2.155 * high_y, 0.132)],
         highest=[_without_core(fine_x - high_x, 0.04), 2.69313763794 * _softened(fine_y - high_y, 5.19175294647)],
