@@ -44,6 +44,7 @@ def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) 
         figure = Figure(figsize=(12, 4.5 * rows), layout="constrained")
         for place, metric in enumerate(metrics, start=1):
             _panel(figure.add_subplot(rows, 2, place), table, labels, metric)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(title)
         paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
         figure.savefig(paths[0], dpi=150)
@@ -116,4 +117,3 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")

@@ -107,7 +107,7 @@ def tabulate(
             summary.write_row(file, row)
             rows.append(row)
     table = summary.means(rows)
-    rates = summary.deltas(table)
+    rates = summary.deltas(rows)
     equal = equal_bytes.at_rates(rows)
     summary.write_table(out / "summary.tsv", Mean, table)
     summary.write_table(out / "bd_rates.tsv", Delta, rates)

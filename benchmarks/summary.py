@@ -94,7 +94,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Delta:
-    """One BD-rate; the columns of bd_rates.tsv."""
+    """One BD-rate, on the mean curves; the columns of bd_rates.tsv."""
 
     codec: str
     anchor: str
@@ -105,6 +105,8 @@ class Delta:
     low: float | None
     """Ends of the range of quality that it is over, in the metric's unit."""
     high: float | None
+    each_picture_percent: float | None
+    """Mean of the BD-rates on each picture's own curves, where bytes are compared within a picture alone."""
 
 
 def write_header(file: TextIO, record: type) -> None:
@@ -166,10 +168,25 @@ def _known(values: Iterable[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def deltas(table: Sequence[Mean]) -> list[Delta]:
+def deltas(rows: Sequence[Row]) -> list[Delta]:
     """Return the BD-rates of every codec against every anchor, by every metric measured."""
-    codecs = list(dict.fromkeys(mean.codec for mean in table))
+    whole = _rates(means(rows))
+    pictures: dict[str, list[Row]] = {}
+    for row in rows:
+        pictures.setdefault(row.image, []).append(row)
+    each = [_rates(means(own)) for own in pictures.values()]
     found = []
+    for key, rate in whole.items():
+        percents = [own.percent for rates in each if (own := rates.get(key))]
+        percent, low, high = dataclasses.astuple(rate) if rate else (None, None, None)
+        found.append(Delta(*key, percent, low, high, mean_of(percents)))
+    return found
+
+
+def _rates(table: Sequence[Mean]) -> dict[tuple[str, str, str], BdRate | None]:
+    """Return the BD-rates on the curves of a table by codec, anchor and metric."""
+    codecs = list(dict.fromkeys(mean.codec for mean in table))
+    found = {}
     for metric, about in METRICS.items():
         curves = {
             codec: curve(
@@ -182,13 +199,8 @@ def deltas(table: Sequence[Mean]) -> list[Delta]:
         for anchor in ANCHORS:
             if curves.get(anchor):
                 for codec in codecs:
-                    rate = bd_rate(curves[anchor], curves[codec], about.within)
-                    found.append(Delta(codec, anchor, metric, *_fields(rate)))
+                    found[codec, anchor, metric] = bd_rate(curves[anchor], curves[codec], about.within)
     return found
-
-
-def _fields(rate: BdRate | None) -> tuple[float | None, float | None, float | None]:
-    return dataclasses.astuple(rate) if rate else (None, None, None)
 
 
 def markdown(
@@ -216,16 +228,16 @@ def markdown(
 
 
 def bd_tables(rates: Sequence[Delta]) -> str:
-    """Return the BD-rates as Markdown, a table an anchor."""
+    """Return the BD-rates as Markdown, a table an anchor: on the mean curves and, "each", the mean of the pictures'."""
     return "\n\n".join(_bd_table(rates, anchor) for anchor in dict.fromkeys(rate.anchor for rate in rates))
 
 
 def _bd_table(rates: Sequence[Delta], anchor: str) -> str:
     metrics = list(dict.fromkeys(rate.metric for rate in rates if rate.anchor == anchor))
     found = {(rate.codec, rate.metric): rate for rate in rates if rate.anchor == anchor}
-    heads = [f"against {anchor}", *(f"by {METRICS[metric].label}" for metric in metrics)]
+    heads = [f"against {anchor}", *(head for metric in metrics for head in (f"by {METRICS[metric].label}", "each"))]
     lines = [
-        [codec, *(_percent(found[codec, metric]) for metric in metrics)]
+        [codec, *(cell for metric in metrics for cell in _percents(found[codec, metric]))]
         for codec in dict.fromkeys(codec for codec, _ in found)
     ]
     return pipe_table(heads, lines)
@@ -270,14 +282,17 @@ def fixed(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _percent(rate: Delta) -> str:
-    """Return a BD-rate with the range of quality that it holds for."""
-    if rate.bd_rate_percent is None:
-        return "-"
+def _percents(rate: Delta) -> tuple[str, str]:
+    """Return a BD-rate with the range of quality that it holds for, and the mean of those of each picture."""
     # the + 0.0 turns a rounded -0.0 into 0.0
-    percent = round(rate.bd_rate_percent, 1) + 0.0
+    whole, each = (
+        "-" if percent is None else f"{round(percent, 1) + 0.0:+.1f} %"
+        for percent in (rate.bd_rate_percent, rate.each_picture_percent)
+    )
+    if rate.bd_rate_percent is None:
+        return whole, each
     reach = f"{rate.low:.0f} to {rate.high:.0f} {METRICS[rate.metric].unit}"
-    return f"{percent:+.1f} % ({reach.strip()})"
+    return f"{whole} ({reach.strip()})", each
 
 
 def _cell(value: object) -> str:

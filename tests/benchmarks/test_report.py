@@ -49,7 +49,8 @@ def test_a_report_has_every_table_and_plot(
     page = (out / "report.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page
     for head in (
-        "Size and quality", "Speed at equal quality",
+        "Size and quality",
+        "Speed at equal quality",
         "Where the time goes",
         "Whole processes",
         "Throughput",

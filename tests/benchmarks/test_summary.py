@@ -41,7 +41,7 @@ def test_rows_without_ms_ssim_leave_it_out_of_the_mean() -> None:
 
 
 def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0() -> None:
-    rates = summary.deltas(summary.means(JPEG + OURS_AT_HALF))
+    rates = summary.deltas(JPEG + OURS_AT_HALF)
     by_psnr = {rate.codec: rate for rate in rates if rate.metric == "psnr_db"}
     assert by_psnr["gargalo"].bd_rate_percent == pytest.approx(-50)
     assert by_psnr["jpeg"].bd_rate_percent == pytest.approx(0, abs=1e-9)
@@ -49,8 +49,8 @@ def test_half_the_bytes_of_jpeg_is_minus_50_percent_and_jpeg_itself_0() -> None:
 
 
 def test_only_anchors_that_were_measured_are_compared_with() -> None:
-    assert summary.deltas(summary.means(OURS_AT_HALF)) == []
-    assert {rate.anchor for rate in summary.deltas(summary.means(JPEG))} == {"jpeg"}
+    assert summary.deltas(OURS_AT_HALF) == []
+    assert {rate.anchor for rate in summary.deltas(JPEG)} == {"jpeg"}
 
 
 def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured() -> None:
@@ -68,12 +68,14 @@ def test_a_row_is_a_tsv_line_with_an_empty_cell_for_what_was_not_measured() -> N
 
 def test_the_markdown_page_shows_rates_means_machine_and_notes() -> None:
     table = summary.means(JPEG + OURS_AT_HALF)
-    page = summary.markdown("set", table, summary.deltas(table), "| 0.5 bpp |", {"bundle": "00ff"}, ["no avif"])
+    page = summary.markdown(
+        "set", table, summary.deltas(JPEG + OURS_AT_HALF), "| 0.5 bpp |", {"bundle": "00ff"}, ["no avif"]
+    )
     lines = page.splitlines()
     assert lines[0] == "# set"
-    assert "| against jpeg |               by PSNR |" in lines
-    assert "| gargalo      | -50.0 % (26 to 36 dB) |" in lines
-    assert "| jpeg         |  +0.0 % (26 to 36 dB) |" in lines
+    assert "| against jpeg |               by PSNR |    each |" in lines
+    assert "| gargalo      | -50.0 % (26 to 36 dB) | -50.0 % |" in lines
+    assert "| jpeg         |  +0.0 % (26 to 36 dB) |  +0.0 % |" in lines
     assert "| 0.5 bpp |" in lines
     assert any(line.startswith("| gargalo |      20 | 0.250 |   29.00 |       - |          - |") for line in lines)
     assert "- bundle: 00ff" in lines
@@ -84,13 +86,20 @@ def test_by_ssimulacra2_a_rate_is_over_30_to_90_and_by_butteraugli_over_decibels
     def both(codec: str, factor: float) -> list[Row]:
         return [row(codec, i, factor * 2.0**i, 30, ssimulacra2=20.0 + 20 * i, butteraugli=8 / 2.0**i) for i in range(5)]
 
-    rates = {
-        r.metric: r
-        for r in summary.deltas(summary.means(both("webp", 1) + both("gargalo", 0.75)))
-        if r.codec == "gargalo"
-    }
+    rates = {r.metric: r for r in summary.deltas(both("webp", 1) + both("gargalo", 0.75)) if r.codec == "gargalo"}
     assert (rates["ssimulacra2"].low, rates["ssimulacra2"].high) == (30, 90)
     assert rates["ssimulacra2"].bd_rate_percent == pytest.approx(-25)
     assert rates["butteraugli_db"].bd_rate_percent == pytest.approx(-25)
     assert rates["butteraugli_db"].low == pytest.approx(-18.06, abs=0.01)
     assert "-25.0 % (30 to 90)" in summary.bd_tables(list(rates.values()))
+
+
+def test_each_picture_s_own_rate_is_averaged_beside_that_of_the_mean_curves() -> None:
+    """Half the bytes in a small picture and as many in a large one are -25 % a picture, and less of all bytes."""
+    rows = []
+    for image, factor, scale in (("small.png", 0.5, 1.0), ("large.png", 1.0, 10.0)):
+        rows += [row("webp", i, scale * bpp, db, image) for i, (bpp, db) in enumerate(CURVE)]
+        rows += [row("gargalo", i, factor * scale * bpp, db, image) for i, (bpp, db) in enumerate(CURVE)]
+    rate = next(r for r in summary.deltas(rows) if (r.codec, r.metric) == ("gargalo", "psnr_db"))
+    assert rate.each_picture_percent == pytest.approx(-25)
+    assert rate.bd_rate_percent == pytest.approx(-100 * 0.5 / 11)
