@@ -28,7 +28,7 @@ function between(level, anchors) {
   return { a, c: Math.min(a + 1, anchors - 1), f: level & 31 };
 }
 
-/** Return the quantisation steps in 1/512 pixel level. @param {Int32Array} log2Steps */
+/** Return the quantisation steps in 1/64 pixel level. @param {Int32Array} log2Steps */
 export function stepsOf(log2Steps) {
   return log2Steps.map((v) => Math.max(1, ((STEP_OF_OCTAVE[v & 63] << Math.max(v >> 6, 0)) + 2 ** 13) >> 14));
 }

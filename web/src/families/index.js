@@ -1,4 +1,5 @@
 // What a bundle makes of a picture: one module a family, named by the bundle's manifest.
+import { autoencoder } from "./autoencoder.js";
 import { pyramid } from "./pyramid.js";
 
 /** @typedef {{ area: import("../latents.js").Area, values: any }} Tile  what a family's tile() yielded last */
@@ -15,4 +16,4 @@ import { pyramid } from "./pyramid.js";
  */
 
 /** @type {Record<string, Family>} */
-export const families = { pyramid };
+export const families = { pyramid, autoencoder };

@@ -1,4 +1,5 @@
 // FORMAT.md, sections 2 and 5 to 7: the family pyramid.
+import { place } from "../coefficients.js";
 import { interpolate, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
@@ -197,8 +198,11 @@ async function render(coding, tiles, layers) {
   const planes = [0, 1, 2].map((colour) => {
     let [rows, columns] = [codedHeight / 64, codedWidth / 64];
     let low = new Float32Array(rows * columns);
-    for (const { area, values } of tiles) place(low, columns, 1, 0, 0, area, 64, values[0], colour, 12, coding.steps[Z_COLUMN + colour]);
-    for (let level = 6; level >= 1 + Math.log2(scale); level--) {
+    for (const { area, values } of tiles) {
+      const channel = values[0].subarray((colour * values[0].length) / 12);
+      place(low, columns, { stride: 1, down: 0, right: 0 }, area, 64, channel, coding.steps[Z_COLUMN + colour]);
+    }
+    for (let level = LEVELS + 1; level >= 1 + Math.log2(scale); level--) {
       low = spread(low, rows, columns);
       [rows, columns] = [2 * rows, 2 * columns];
       for (const tile of tiles) details(low, columns, level, tile, colour, coding.steps);
@@ -211,46 +215,29 @@ async function render(coding, tiles, layers) {
   return { ...picture, data: pixels(planes, columns, picture, PASS_GAIN ** (2 * Math.log2(scale)), gray) };
 }
 
-/** @param {Float32Array} plane @param {number} columns @param {number} level @param {Tile} tile @param {number} colour @param {Int32Array} steps */
+/**
+ * Put the details of a level of a tile to a plane.
+ * @param {Float32Array} plane
+ * @param {number} columns  of the plane
+ * @param {number} level  1 to 6
+ * @param {Tile} tile
+ * @param {number} colour
+ * @param {Int32Array} steps
+ */
 function details(plane, columns, level, { area, values }, colour, steps) {
   for (let band = 0; band < 3; band++) {
     const [down, right] = [(band + 1) & 1, (band + 1) >> 1];
     const detail = 3 * colour + band;
-    if (level === 6) {
-      place(plane, columns, 2, down, right, area, 64, values[0], 3 + detail, 12, steps[Z_COLUMN + 3 + detail]);
+    if (level === LEVELS + 1) {
+      const channel = values[0].subarray(((3 + detail) * values[0].length) / 12);
+      place(plane, columns, { stride: 2, down, right }, area, 64, channel, steps[Z_COLUMN + 3 + detail]);
       continue;
     }
     for (let corner = 0; corner < 4; corner++) {
-      const [i, j] = [corner >> 1, corner & 1];
-      const side = 2 ** (level + 1);
-      const step = steps[DETAILS * (level - 1) + detail];
-      place(plane, columns, 4, 2 * i + down, 2 * j + right, area, side, values[level], 4 * detail + corner, 36, step);
+      const to = { stride: 4, down: 2 * (corner >> 1) + down, right: 2 * (corner & 1) + right };
+      const channel = values[level].subarray(((4 * detail + corner) * values[level].length) / 36);
+      place(plane, columns, to, area, 2 ** (level + 1), channel, steps[DETAILS * (level - 1) + detail]);
     }
-  }
-}
-
-/**
- * Put the coefficients of a channel of a tile to every `stride`-th row and column of a plane, from (down, right) on.
- * @param {Float32Array} plane
- * @param {number} columns  of the plane
- * @param {number} stride
- * @param {number} down
- * @param {number} right
- * @param {Area} area
- * @param {number} side  of a value of the channel in pixels
- * @param {Int16Array} values
- * @param {number} channel
- * @param {number} channels
- * @param {number} step
- */
-function place(plane, columns, stride, down, right, area, side, values, channel, channels, step) {
-  const factor = f32(step / 512);
-  const [rows, count] = [area.height / side, area.width / side];
-  const [top, left] = [area.top / side, area.left / side];
-  let at = (channel * values.length) / channels;
-  for (let y = 0; y < rows; y++) {
-    let to = ((top + y) * stride + down) * columns + left * stride + right;
-    for (let x = 0; x < count; x++, to += stride) plane[to] = f32(values[at++] * factor);
   }
 }
 
