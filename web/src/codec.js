@@ -10,10 +10,11 @@ import { Source } from "./source.js";
 /** @typedef {import("./families/index.js").Picture} Picture */
 /**
  * @typedef {object} Options
- * @property {string} weights  URL of the folder with a folder for each bundle id
+ * @property {string} [weights]  URL of the folder with a folder for each bundle id; default: weights/ of this package
  * @property {number} [maxPixels]  refuse larger pictures
  * @property {AbortSignal} [signal]
  */
+/** @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells */
 /**
  * @typedef {object} Decoded
  * @property {number} width
@@ -26,16 +27,17 @@ import { Source } from "./source.js";
  */
 
 const MAX_PIXELS = 2 ** 26;
+const WEIGHTS = new URL("../weights/", import.meta.url).href;
 
 /**
  * Return the picture in the bytes of a file or in what comes of them.
  * @param {Uint8Array | ReadableStream<Uint8Array>} from
- * @param {Options} options
- * @param {(preview: Picture) => void} [onPreview]  takes smaller pictures, at a quarter and half of the sides, as layers come
+ * @param {Options} [options]
+ * @param {(preview: Preview) => void} [onPreview]  takes smaller pictures, as a rule at a quarter and half of the sides
  * @returns {Promise<Decoded>}
  * @throws {import("./errors.js").GarError} if it is no picture that this decoder can read
  */
-export async function decodeFrom(from, options, onPreview) {
+export async function decodeFrom(from, options = {}, onPreview) {
   const source = new Source(from);
   try {
     return await decode(source, options, onPreview);
@@ -44,8 +46,8 @@ export async function decodeFrom(from, options, onPreview) {
   }
 }
 
-/** @param {Source} source @param {Options} options @param {((preview: Picture) => void) | undefined} onPreview @returns {Promise<Decoded>} */
-async function decode(source, { weights, maxPixels = MAX_PIXELS, signal }, onPreview) {
+/** @param {Source} source @param {Options} options @param {((preview: Preview) => void) | undefined} onPreview @returns {Promise<Decoded>} */
+async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
   const header = await readHeader(source);
   const { width, height } = header;
   must(width * height <= maxPixels, `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`);
@@ -67,7 +69,9 @@ async function decode(source, { weights, maxPixels = MAX_PIXELS, signal }, onPre
       if (layer === 0) await streams[i].open(family.maskBytes);
       tile.values = (await decoders[i].next()).value;
     }
-    if (onPreview && layer < LAYERS - 1) onPreview(await family.render(coding, tiles, layer + 1));
+    if (onPreview && layer < LAYERS - 1) {
+      onPreview({ ...(await family.render(coding, tiles, layer + 1)), fullWidth: width, fullHeight: height });
+    }
   }
   if (!source.ended) {
     await source.all();

@@ -3,6 +3,7 @@ import { inflate } from "./inflate.js";
 
 /** @typedef {{ data: Int32Array, shape: number[] }} IntegerArray */
 
+/** @type {Record<string, { new (buffer: ArrayBuffer): ArrayLike<number> }>} */
 const TYPES = { "|u1": Uint8Array, "|i1": Int8Array, "<u2": Uint16Array, "<i2": Int16Array, "<i4": Int32Array };
 const DIRECTORY_END_BYTES = 22;
 
@@ -37,7 +38,7 @@ function readNpy(bytes) {
   const headerEnd = 10 + (bytes[8] | (bytes[9] << 8));
   const header = new TextDecoder("latin1").decode(bytes.subarray(10, headerEnd));
   const [, type = "", shape = ""] = /'descr': '(.*?)', 'fortran_order': False, 'shape': \((.*?)\)/.exec(header) ?? [];
-  must(type in TYPES, "prior.npz has an array that is not of integers in C order");
-  const data = new TYPES[/** @type {keyof TYPES} */ (type)](bytes.slice(headerEnd).buffer);
+  must(TYPES[type], "prior.npz has an array that is not of integers in C order");
+  const data = new TYPES[type](bytes.slice(headerEnd).buffer);
   return { data: Int32Array.from(data), shape: shape.split(",").filter(Boolean).map(Number) };
 }

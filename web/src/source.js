@@ -2,7 +2,7 @@ import { GarError, Truncated } from "./errors.js";
 
 /** Bytes of a file: all there, or still coming. */
 export class Source {
-  /** What is there so far. */
+  /** @type {Uint8Array}  what is there so far */
   bytes = new Uint8Array(0);
   /** Whether all is there. */
   ended = false;
@@ -47,7 +47,7 @@ export class Source {
       throw new GarError(`the file goes on after its ${this.limit} bytes`);
     }
     if (length > this.#buffer.length) {
-      const larger = new Uint8Array(Math.max(length, Math.min(2 * length, this.limit)));
+      const larger = new Uint8Array(Math.min(2 * length, this.limit));
       larger.set(this.bytes);
       this.#buffer = larger;
     }

@@ -109,7 +109,8 @@ async function* tile(coding, area, stream) {
       const seen = see(last, rows * columns, part.seen, coding);
       const sees = tensor("uint8", seen, [1, part.seen, rows, columns]);
       const outputs = await coding.run(part.network, state ? [state, sees] : [sees]);
-      [state, told] = p < LAST ? outputs : [state, outputs[0]];
+      told = outputs[outputs.length - 1];
+      if (p < LAST) state = outputs[0];
       [rows, columns] = told.dims.slice(2);
     }
     const said = told ? /** @type {Uint8Array} */ (told.data) : null;
