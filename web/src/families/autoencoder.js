@@ -1,7 +1,7 @@
 // docs/format/autoencoder.md: the family autoencoder.
 import { place } from "../coefficients.js";
 import { must } from "../errors.js";
-import { interpolate, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, spread } from "../wavelet.js";
 
@@ -184,13 +184,11 @@ function scaleIndexes({ bases, lastIndex }, part, said, columns, pixels, least, 
   const count = part.channels.length;
   const indexes = new Uint8Array(count * pixels);
   part.channels.forEach((channel, k) => {
-    const base = bases[COLUMNS[part.level] + channel];
     const shift = shifts[Math.floor((k * part.bands) / count)];
+    const indexOf = indexesOf(bases[COLUMNS[part.level] + channel], least, shift, lastIndex);
     for (let i = 0, at = k * pixels; i < pixels; i++, at++) {
       if (outside(part, i, columns)) continue;
-      const scale = said ? said[(count + k) * pixels + i] : 128;
-      const index = Math.min(Math.max((base + 32 * (scale - 128)) >> 6, least), lastIndex);
-      if (index) indexes[at] = Math.min(Math.max(index + shift, 1), lastIndex);
+      indexes[at] = indexOf[(said ? said[(count + k) * pixels + i] : 128) + LARGEST_MASK];
     }
   });
   return indexes;

@@ -1,6 +1,6 @@
 // FORMAT.md, sections 2 and 5 to 7: the family pyramid.
 import { place } from "../coefficients.js";
-import { interpolate, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
 
@@ -125,13 +125,11 @@ function scaleIndexes({ bases, lastIndex }, columns, said, masks, least, shifts)
   const indexes = new Uint8Array(columns.length * pixels);
   const bandColumns = [...new Set(columns)];
   columns.forEach((column, k) => {
-    const base = bases[column];
     const shift = shifts[bandColumns.indexOf(column)];
+    const indexOf = indexesOf(bases[column], least, shift, lastIndex);
     const scales = (columns.length + k) * pixels;
     for (let i = 0, at = k * pixels; i < pixels; i++, at++) {
-      const scale = said ? said[scales + i] : 128;
-      const index = Math.min(Math.max((base + 32 * (scale - 128 - masks[i])) >> 6, least), lastIndex);
-      if (index) indexes[at] = Math.min(Math.max(index + shift, 1), lastIndex);
+      indexes[at] = indexOf[(said ? said[scales + i] : 128) - masks[i] + LARGEST_MASK];
     }
   });
   return indexes;
@@ -147,9 +145,13 @@ function valuesOf(symbols, said, masks) {
   const pixels = masks.length;
   for (let start = 0; start < symbols.length; start += pixels) {
     for (let i = 0, at = start; i < pixels; i++, at++) {
+      const mean = said ? said[at] - 128 : 0;
+      if (symbols[at] === 0) {
+        values[at] = mean;
+        continue;
+      }
       const symbol = Math.min(Math.max(symbols[at], -LARGEST_SYMBOL), LARGEST_SYMBOL);
-      const mean = said ? said[at] : 128;
-      const value = ((GRAINS[masks[i] + 4] * symbol + 8) >> 4) + mean - 128;
+      const value = ((GRAINS[masks[i] + LARGEST_MASK] * symbol + 8) >> 4) + mean;
       values[at] = Math.min(Math.max(value, -LARGEST_SYMBOL), LARGEST_SYMBOL - 1);
     }
   }
@@ -179,7 +181,7 @@ function maskingOf({ steps, masking }, above, level, rows, columns) {
       const detail = sums[(y >> 1) * half + (x >> 1)] >> 5;
       let passed = 0;
       while (passed < limits.length && limits[passed] <= detail) passed++;
-      masks[at] = passed - 4;
+      masks[at] = passed - LARGEST_MASK;
     }
   }
   return masks;
