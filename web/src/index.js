@@ -1,4 +1,5 @@
 // The decoder for pages: all work is done in a worker.
+import { startWorker } from "#worker";
 import { GarError } from "./errors.js";
 
 export { GarError } from "./errors.js";
@@ -64,7 +65,7 @@ async function send(reader, port) {
 }
 
 function start() {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const worker = startWorker();
   /** @type {Promise<never>} */
   const failed = new Promise((_, reject) => {
     worker.addEventListener("error", ({ message }) => {
