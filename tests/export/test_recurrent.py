@@ -101,7 +101,7 @@ def test_the_command_exports_a_checkpoint(tmp_path: Path, capsys: pytest.Capture
     codec = Runtime(tmp_path / "tiny", threads=1)
     assert codec.bundle.family == "recurrent" and codec.bundle.id == bundle_id(tmp_path / "tiny", export.NETWORKS)
     scale = codec.bundle.manifest["quality_levels"]
-    assert scale == sorted({*scale}) and scale[-1] == codec.family.top_level
+    assert scale == sorted(scale) and len({*scale}) > 20 and scale[-1] == codec.family.top_level
     data = codec.encode(make.picture(), 75)
     assert verify.psnr(codec.decode(data), make.picture()) > 30
     assert "int8_against_float" in capsys.readouterr().out
