@@ -3,16 +3,10 @@
     python -m benchmarks.rate_distortion --images DIR --out OUT
 
 Every picture goes through our codec at each quality, and through each peer at the peer's own
-<<<<<<< HEAD
-settings (baselines.py), in one process. OUT receives
-images.tsv (a row a picture, codec and setting), summary.tsv (means), bd_rates.tsv, summary.md with
-all tables and the machine, and the curves as curves.png and curves.svg. A bundle whose files may
-end anywhere, such as progressive, has a second curve: beginnings of one file of each picture.
-=======
 settings (baselines.py), in one process. OUT receives images.tsv (a row a picture, codec and
 setting), summary.tsv (means), bd_rates.tsv, equal_bytes.tsv, summary.md with all tables and the machine, and
-the curves as curves.png and curves.svg.
->>>>>>> main
+the curves as curves.png and curves.svg. A bundle whose files may end anywhere, such as progressive,
+has a second curve: beginnings of one file of each picture.
 """
 
 import argparse
