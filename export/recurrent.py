@@ -145,8 +145,8 @@ def _check_constants(model: Codec) -> None:
     expected = (*nats, spec.BINS, spec.MOST_AT_ONCE, 1 / spec.GRID)
     if ours != theirs or log_odds != expected:
         raise Refused("the model and the runtime have other constants")
-    if not (2 <= model.config.levels <= spec.MOST_LEVELS and model.config.planes <= spec.MOST_PLANES):
-        raise Refused(f"{model.config.levels} levels and {model.config.planes} planes: the runtime has fewer")
+    if not (spec.LEAST_LEVELS <= model.config.levels <= spec.MOST_LEVELS and model.config.planes <= spec.MOST_PLANES):
+        raise Refused(f"{model.config.levels} levels and {model.config.planes} planes: the runtime has not so many")
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:

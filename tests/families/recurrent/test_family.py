@@ -405,6 +405,7 @@ def test_anything_is_a_picture_or_a_codec_error(progressive: Codec, six: bytes) 
     [
         ("base_a", np.zeros((14, 5, 36), np.int16)),
         ("base_a", np.zeros((12, 7, 36), np.int16)),
+        ("base_a", np.zeros((12, 3, 36), np.int16)),
         ("base_b", np.zeros((12, 5, 35), np.int16)),
         ("base_b", np.full((12, 5, 36), 20000, np.int16)),
         ("fewer", np.zeros(24, np.int32)),
