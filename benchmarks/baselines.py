@@ -4,6 +4,7 @@ Peers are encoded by Pillow and imagecodecs in the same process as ours, each on
 Their settings are fixed here, so that two runs compare against the same peer curves.
 """
 
+import importlib
 import importlib.util
 import io
 from collections.abc import Callable, Iterable
@@ -51,29 +52,31 @@ def jpeg() -> Contender:
     """Return baseline JPEG, 4:2:0, with Huffman tables optimised for each picture."""
 
     def encode(pixels: Pixels, setting: float) -> bytes:
-        return _save(pixels, "JPEG", quality=round(setting), optimize=True)
+        return pillow_encode(pixels, "JPEG", quality=round(setting), optimize=True)
 
     # 5..98 spans about 24..42 dB on photographs
     settings = (5, 10, 15, 25, 35, 50, 65, 75, 85, 90, 95, 98)
     label = f"JPEG (libjpeg-turbo {features.version('libjpeg_turbo')}, optimised, 4:2:0)"
-    return Contender("jpeg", label, settings, encode, _open)
+    return Contender("jpeg", label, settings, encode, pillow_decode)
 
 
 def webp(method: int = 4, name: str = "webp") -> Contender:
     """Return lossy WebP, by default with method 4, the effort of its tools."""
 
     def encode(pixels: Pixels, setting: float) -> bytes:
-        return _save(pixels, "WEBP", quality=setting, method=method)
+        return pillow_encode(pixels, "WEBP", quality=setting, method=method)
 
     settings = (0, 5, 15, 30, 45, 60, 75, 82, 88, 93, 97, 100)
-    return Contender(name, f"WebP (libwebp {features.version('webp')}, method {method})", settings, encode, _open)
+    return Contender(
+        name, f"WebP (libwebp {features.version('webp')}, method {method})", settings, encode, pillow_decode
+    )
 
 
 def avif(speed: int = 6, name: str = "avif") -> Contender:
     """Return AVIF, 4:4:4, without tiles, on one thread both ways; by default with speed 6, that of its tools."""
 
     def encode(pixels: Pixels, setting: float) -> bytes:
-        return _save(
+        return pillow_encode(
             pixels,
             "AVIF",
             quality=round(setting),
@@ -88,7 +91,7 @@ def avif(speed: int = 6, name: str = "avif") -> Contender:
         before = AvifImagePlugin.DEFAULT_MAX_THREADS
         AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         try:
-            return _open(data)
+            return pillow_decode(data)
         finally:
             AvifImagePlugin.DEFAULT_MAX_THREADS = before
 
@@ -99,7 +102,7 @@ def avif(speed: int = 6, name: str = "avif") -> Contender:
 
 def jxl(effort: int = 7, name: str = "jxl") -> Contender:
     """Return lossy JPEG XL on one thread, by default with effort 7, that of its tools."""
-    codecs = _imagecodecs()
+    codecs = imagecodecs()
 
     def encode(pixels: Pixels, setting: float) -> bytes:
         return bytes(codecs.jpegxl_encode(pixels, level=setting, effort=effort, numthreads=1))
@@ -114,7 +117,7 @@ def jxl(effort: int = 7, name: str = "jxl") -> Contender:
 
 def jpeg2000() -> Contender:
     """Return JPEG 2000, irreversible, one layer, on one thread; its setting is the PSNR in dB that it aims at."""
-    codecs = _imagecodecs()
+    codecs = imagecodecs()
 
     def encode(pixels: Pixels, setting: float) -> bytes:
         return bytes(codecs.jpeg2k_encode(pixels, level=setting, reversible=False, numthreads=1))
@@ -151,22 +154,23 @@ def why_absent(peer: str) -> str | None:
         return None if features.check(_PILLOW_FEATURE[peer]) else f"no {peer}: this Pillow was built without it"
     if importlib.util.find_spec("imagecodecs") is None:
         return f"no {peer}: install imagecodecs"
-    available = getattr(_imagecodecs(), _IMAGECODECS_CODEC[peer]).available
+    available = getattr(imagecodecs(), _IMAGECODECS_CODEC[peer]).available
     return None if available else f"no {peer}: this imagecodecs was built without it"
 
 
-def _imagecodecs() -> Any:
-    import imagecodecs
+def imagecodecs() -> Any:
+    """Return the package imagecodecs."""
+    return importlib.import_module("imagecodecs")
 
-    return imagecodecs
 
-
-def _save(pixels: Pixels, kind: str, **options: object) -> bytes:
+def pillow_encode(pixels: Pixels, kind: str, **options: object) -> bytes:
+    """Return a file in the format that Pillow calls `kind`."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def _open(data: bytes) -> Pixels:
+def pillow_decode(data: bytes) -> Pixels:
+    """Return the picture in a file that Pillow reads."""
     with Image.open(io.BytesIO(data)) as picture:
         return np.asarray(picture.convert("RGB"))
