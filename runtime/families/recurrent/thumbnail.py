@@ -27,7 +27,7 @@ WHOLE = Area(0, 0, SIDE_PX, SIDE_PX)
 
 Odds = tuple[int, ...]
 """Log-odds, in quarters of a nat, that a number is above 0, 1, 2, ...; the last one holds on."""
-PLANES: Odds = (32, 32, 32, 32, 20, 10, 1, -2)
+PLANES: Odds = (32, 32, 32, 32, 20, 12, 6, 1, -3)
 """Of the number of planes less 1."""
 EVEN: Odds = (0,)
 FALL = 2
