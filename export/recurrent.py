@@ -7,7 +7,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from export import graphs, prior
+from export import prior
 from export.graphs import Graph
 from export.prior import Arrays, Refused
 from export.tables import integer_frequencies
@@ -17,6 +17,8 @@ from runtime.entropy.rans import PRECISION_BITS
 from runtime.families.recurrent import spec
 
 NETWORKS = spec.NETWORKS
+FITS_TABLES = False
+"""Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS = {"iteration": frozenset(("Concat", "Shape", "Slice"))}
 """Operators of the graph that move values about."""
 MAGNITUDES = 4096
@@ -34,7 +36,7 @@ class Apart(nn.Module):
         self.iteration = iteration
 
     def forward(self, state: Tensor, seen: Tensor, parent: Tensor, parent_seen: Tensor) -> tuple[Tensor, Tensor]:
-        return self.iteration(state, seen, torch.cat([parent, parent_seen], 1))  # type: ignore[no-any-return]
+        return self.iteration(state, seen, torch.cat([parent, parent_seen], 1))
 
 
 def modules(model: Codec) -> dict[str, nn.Module]:
@@ -111,8 +113,8 @@ def integers(model: Codec) -> Arrays:
 
 
 def frequencies() -> np.ndarray:
-    """Return tables of slots, uint16 (130, 4): of binary codes by log-odds in quarters of a nat, of sizes by those of one
-    more.
+    """Return tables of slots, uint16 (130, 4): of binary codes, by log-odds in quarters of a nat, then of sizes, by the
+    log-odds of one more.
     """
     found = np.zeros((2 * spec.TABLES, spec.MOST_AT_ONCE), np.uint16)
     for number in range(spec.TABLES):
@@ -137,8 +139,8 @@ def _check_constants(model: Codec) -> None:
     ours = (recurrent.PHASES_IN_ORDER, recurrent.PACKED, recurrent.Z, recurrent.CONSTANTS, recurrent.TOP_OCTAVE)
     theirs = (spec.PHASES_IN_ORDER, spec.PACKED, spec.Z, spec.CONSTANTS, spec.TOP_OCTAVE)
     log_odds = (codes.LOGIT_MOST, codes.LOGIT_SKIP, LOGIT_GAIN * GRID, codes.BINS, codes.MOST_AT_ONCE, GRID)
-    units = spec.LOGIT_UNITS
-    expected = (spec.LOGIT_MOST / units, spec.LOGIT_SKIP / units, 1 / units, spec.BINS, spec.MOST_AT_ONCE, 1 / spec.GRID)
+    nats = np.array([spec.LOGIT_MOST, spec.LOGIT_SKIP, 1]) / spec.LOGIT_UNITS
+    expected = (*nats, spec.BINS, spec.MOST_AT_ONCE, 1 / spec.GRID)
     if ours != theirs or log_odds != expected:
         raise Refused("the model and the runtime have other constants")
     if not (2 <= model.config.levels <= spec.MOST_LEVELS and model.config.planes <= spec.MOST_PLANES):

@@ -24,8 +24,8 @@ else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if name == "thumbnail":  # which is a module
             return import_module("gargalo.thumbnail")
-        globals()[name] = found = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
-        return found
+        globals()[name] = value = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
+        return value
 
 
 __all__ = [

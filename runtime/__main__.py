@@ -25,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-V", "--version"):
         print(f"gargalo {import_module('runtime').__version__}")
         return 0
-    told = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *told])
+    lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
+    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *lines])
     if name in ("-h", "--help"):
         print(usage)
         return 0

@@ -22,7 +22,7 @@ from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
-from runtime.errors import InputError, StreamError
+from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.families.base import Analysis, Coded, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
@@ -248,11 +248,34 @@ def pack_tile(codec: Codec, header: Header, coded: Coded) -> list[bytes]:
 def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int | None = None) -> Any:
     """Return what the family reads of a tile's stream, or of its first layers; raises StreamError."""
     ends = codec.family.layer_ends(header)
-    end = ends[-1] if layers is None else ends[layers - 1]
-    reader = PartReader(codec.family.tables, data, ends[-1], end, codec.family.traits.tile_flags)
-    found = codec.family.read(header, tile, reader)
+    return read_parts(codec, header, tile, data, ends[-1] if layers is None else ends[layers - 1])
+
+
+def read_parts(codec: Codec, header: Header, tile: Area, data: bytes, end: int) -> Any:
+    """Return what the family reads of the parts of a tile's stream before `end`; raises StreamError."""
+    reader = _reader(codec, header, data, end)
+    decoded = codec.family.read(header, tile, reader)
     reader.close()
-    return found
+    return decoded
+
+
+def parts_in(codec: Codec, header: Header, tile: Area, data: bytes) -> int:
+    """Return how many parts of a tile's stream, which may be cut, are whole; 0 where it is damaged."""
+    reader = None
+    try:
+        reader = _reader(codec, header, data)
+        codec.family.read(header, tile, reader)
+        reader.close()
+    except TruncatedError:
+        pass
+    except StreamError:
+        return 0
+    return reader.parts_read if reader else 0
+
+
+def _reader(codec: Codec, header: Header, data: bytes, end: int | None = None) -> PartReader:
+    parts = codec.family.layer_ends(header)[-1]
+    return PartReader(codec.family.tables, data, parts, end, codec.family.traits.tile_flags)
 
 
 def picture(
@@ -279,9 +302,9 @@ def pictures(
     whole = Area(0, 0, header.height, header.width)
     wanted = whole if region is None else region_in(whole, region)
     stack = np.empty((len(headers), *wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-    for part, each_rgb in _rendered(codec, headers, tiles, wanted):
+    for area, each_rgb in _rendered(codec, headers, tiles, wanted):
         for pixels, rgb in zip(stack, each_rgb, strict=True):
-            channels.paint(pixels[part.within(wanted, 1)], rgb)
+            channels.paint(pixels[area.within(wanted, 1)], rgb)
     if header.alpha:
         for pixels, opacity in zip(stack, opacities, strict=True):
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
@@ -297,8 +320,8 @@ def _rendered(
         yield from family.render_stack(headers, tiles, wanted, codec.enhance)
         return
     each = [family.render(header, read, wanted, codec.enhance) for header, read in zip(headers, tiles, strict=True)]
-    for parts in zip(*each, strict=True):
-        yield parts[0][0], [rgb for _, rgb in parts]
+    for rendered in zip(*each, strict=True):
+        yield rendered[0][0], [rgb for _, rgb in rendered]
 
 
 def _keep_freed_memory() -> None:

@@ -105,9 +105,9 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
     reader = _Reader(data)
     header, entries = _unpack_header(reader, max_pixels)
     reader.need(sum(length + CRC_BYTES for _, length in entries))
-    found = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
+    sections = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
     reader.end()
-    return header, {kind: body for kind, body in found if kind in SECTION_NAMES}
+    return header, {kind: body for kind, body in sections if kind in SECTION_NAMES}
 
 
 def unpack_damaged(
@@ -221,6 +221,15 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
     return chunks
 
 
+class CutChunkError(TruncatedError):
+    """A chunk that is not whole."""
+
+    def __init__(self, message: str, left: bytes):
+        super().__init__(message)
+        self.left = left
+        """What there is of it."""
+
+
 def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes | StreamError]]:
     """Return chunks[tile][layer], or what is wrong with a chunk; [[payload]] for one tile, which has no checksums.
 
@@ -245,7 +254,7 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
             length, crc = index[at]
             chunk = payload[reader.at : reader.at + length]
             if len(chunk) < length:
-                chunk = TruncatedError(f"the file ends before layer {layer} of tile {tile} does")
+                chunk = CutChunkError(f"the file ends before layer {layer} of tile {tile} does", chunk)
             elif zlib.crc32(chunk) != crc:
                 chunk = StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
             reader.at = min(reader.at + length, len(payload))

@@ -276,7 +276,7 @@ def test_an_unknown_family_is_refused_by_name(folder: Path, tmp_path: Path) -> N
     manifest = json.loads((folder / "manifest.json").read_text())
     for name in ("wavelets", 5, ["toy"]):
         (tmp_path / "toy" / "manifest.json").write_text(json.dumps(manifest | {"family": name}))
-        with pytest.raises(BundleError, match="this program knows pyramid, autoencoder, toy"):
+        with pytest.raises(BundleError, match="this program knows pyramid, autoencoder, recurrent, toy"):
             Codec(tmp_path / "toy")
 
 

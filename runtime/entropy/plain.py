@@ -1,4 +1,4 @@
-"""Frequency tables of few symbols, each symbol coded by itself: for codes whose probabilities differ from one to the next.
+"""Frequency tables of few symbols, each of which is coded by itself: for codes of many different probabilities.
 
 `tables.py` has the other kind, of values that share a symbol. Both look the same to `tile_stream.py`: symbol s of table
 t is number t * 256 + s, and its slots are among the 2**14 of its table.
@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from runtime.arrays import F64, I32, I64, U8, U16, U32, Bool, Intp
+from runtime.arrays import F64, I32, I64, U8, U16, U32
 from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS
 from runtime.entropy.residuals import Symbols
 from runtime.entropy.tables import SYMBOLS

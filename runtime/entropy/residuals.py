@@ -41,7 +41,7 @@ class Fields(NamedTuple):
     """Which values have raw bits: those with low bits, and escapes."""
 
     places: Intp
-    """(f,) places among the coded values."""
+    """(f,) places among the coded values (m,)."""
     widths: I64
     """(f,) how many bits each has, 1 to 31."""
 
@@ -67,7 +67,7 @@ class Order:
         ends = np.append(keys.searchsorted(following), len(keys))
         keys &= (1 << bits) - 1
         self.places: Intp = keys.astype(np.intp)
-        """(m,) where each is in the part."""
+        """(m,) its place, the index among all values (n,) of the part."""
         counts = ends.copy()
         counts[1:] -= ends[:-1]
         self.index: U8 = tables.ranked.astype(np.uint8).repeat(counts)

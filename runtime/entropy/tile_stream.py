@@ -75,8 +75,7 @@ def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, sid
     """
     split = [order.split(values) for order, values in parts]
     raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
-    coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
-    lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
+    lanes = _choose_lanes(_coded_bits(tables, split) / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
     spare = lanes * WORD_BYTES
     states = np.full(lanes, rans.LOWEST_STATE, np.uint32)
     if raw:
@@ -89,6 +88,16 @@ def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, sid
         chunks.append(groups + excesses + raw_bytes)
     head = bytes([flags << _LANES_BITS | lanes.bit_length() - 1]) + side + states.astype("<u4").tobytes()
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
+
+
+def ideal_bits(tables: Tables, parts: Sequence[CodedPart]) -> float:
+    """Return the bits of parts without what the coder's states and whole bytes add."""
+    split = [order.split(values) for order, values in parts]
+    return _coded_bits(tables, split) + sum(int(part.widths.sum()) + len(part.signs) for part in split)
+
+
+def _coded_bits(tables: Tables, parts: Sequence[Symbols]) -> float:
+    return sum(float(tables.cost.take(codes).sum()) for part in parts for codes in (part.groups, part.excesses))
 
 
 class PartReader:
@@ -106,8 +115,8 @@ class PartReader:
     def __init__(self, tables: Tables, data: bytes, parts: int, end: int | None = None, known_flags: int = 0):
         self._tables = tables
         self._data = data
-        self._left = parts
-        """Parts that have not been read."""
+        self._parts = self._left = parts
+        """All parts, and those that have not been read."""
         self._unread = 0 if end is None else parts - end
         """Of these, how many will not be."""
         if len(data) < 1 + STATE_BYTES:
@@ -126,6 +135,11 @@ class PartReader:
     def more(self) -> bool:
         """Whether a part is left that the stream has; of all others the values are 0."""
         return self._left > self._unread
+
+    @property
+    def parts_read(self) -> int:
+        """How many parts have been read."""
+        return self._parts - self._left
 
     def side(self, count: int) -> bytes:
         """Return the next of the family's side bytes, all of which come before the first part."""
@@ -201,9 +215,9 @@ class PartReader:
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
         base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, places, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, slots, used = rans.pop(states, words, base, self._tables.entries)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(places)
+        return self._tables.symbols.take(slots)
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
@@ -226,11 +240,11 @@ def pack_bits(fields: I64, width: I64) -> bytes:
 
 def unpack_bits(data: bytes, width: I64) -> I64:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
-    found = np.unpackbits(np.frombuffer(data, np.uint8))
+    stored = np.unpackbits(np.frombuffer(data, np.uint8))
     bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
     total = np.count_nonzero(low)
-    bits[low] = found[:total]
-    _check_padding(found[total:])
+    bits[low] = stored[:total]
+    _check_padding(stored[total:])
     return np.packbits(bits).view(">u4").astype(np.int64)
 
 

@@ -33,6 +33,8 @@ class Traits:
     """Whether the family's flag of the header has a meaning."""
     options: frozenset[str] = frozenset()
     """The options that its encoder knows."""
+    any_part: bool = False
+    """Whether a tile makes a picture that ends behind any part, and not only behind a layer."""
 
 
 @dataclass(frozen=True)

@@ -21,22 +21,22 @@ _COLOUR_STRIP = 1 << 16
 
 
 def to_colours(pixels: U8) -> F32:
-    """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
-    found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
+    """Return luma and chroma (3, H, W), in 1/16 pixel level around 0, of RGB (H, W, 3)."""
+    planes = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
     factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
-        for signal, factor, colour in zip(signals, factors, found, strict=True):
+        for signal, factor, colour in zip(signals, factors, planes, strict=True):
             np.multiply(signal, factor, out=colour[rows])
-    return found
+    return planes
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
-    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels: the inverse of to_colours, which has 1/16 level.
+    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels: the inverse of to_colours, which has 1/16.
 
-    A correction (3, H, W) in quarters of a level is added before rounding.
+    A correction (3, H, W) in quarters of a pixel level is added before rounding.
     """
     import cv2
 

@@ -15,7 +15,7 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 
 
 def chroma_detail(pixels: U8) -> float:
-    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared levels.
+    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared pixel levels.
 
     Return an eighth of that of the busiest square of 64 x 64 where this is more. Details are those of the Haar wavelet
     at every column, and at every eighth row of a large picture, even and odd ones in turn; sums are of whole numbers,

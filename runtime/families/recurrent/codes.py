@@ -10,13 +10,12 @@ An iteration visits coefficients whose T is half as large as it was, and tells o
 The first pass holds all codes of the first kind, the second one those of intervals, of signs, of sizes.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
 
-from runtime.arrays import F32, I16, I32, U8, U16, Bool, Intp
+from runtime.arrays import F32, I16, I32, U8, U16, Intp
 from runtime.bundle import Bundle
 from runtime.entropy.plain import Passes, PlainTables
 from runtime.entropy.tile_stream import CodedPart, PartReader

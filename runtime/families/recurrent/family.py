@@ -58,7 +58,7 @@ class Rate:
 class Recurrent(Family):
     """The encoder and decoder with the weights of one bundle."""
 
-    traits = Traits(networks=spec.NETWORKS, stride_px=2 << spec.MOST_LEVELS, tile_flags=THRIFTY_FLAG)
+    traits = Traits(spec.NETWORKS, stride_px=2 << spec.MOST_LEVELS, tile_flags=THRIFTY_FLAG, any_part=True)
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         self.bundle, self.networks, self.window_px = bundle, networks, window_px
@@ -74,7 +74,7 @@ class Recurrent(Family):
         """How many channels the state of the network has."""
         channels = self.networks.session("iteration").get_inputs()[0].shape[-1]
         if not isinstance(channels, int):
-            raise BundleError(f"{self.bundle.folder}: iteration.onnx tells no size of its state; export the bundle anew")
+            raise BundleError(f"{self.bundle.folder}: iteration.onnx has no size of its state; export the bundle anew")
         return channels
 
     @property
@@ -151,7 +151,7 @@ class Recurrent(Family):
 
         Levels take part from the planes `starts` on; what they do before has no coefficients.
         """
-        prior, levels = self.prior, self.prior.levels
+        levels = self.prior.levels
         shapes = [tile.shape(stride) for stride in strides(levels)]
         known = [np.zeros((spec.PACKED, *shape), np.int16) for shape in shapes]
         shown = [np.full((spec.SEEN, *shape), GRID_ZERO, np.uint8) for shape in shapes]
@@ -178,9 +178,7 @@ class Recurrent(Family):
                     self.show(shown[index], known[index], channels, 0)
                 self.place(shown[index], index, 1, plane, rate.offset)
 
-    def visit(
-        self, rate: Rate, plane: int, index: int, channels: slice, known: I16, said: U8, thrifty: bool
-    ) -> Visit:
+    def visit(self, rate: Rate, plane: int, index: int, channels: slice, known: I16, said: U8, thrifty: bool) -> Visit:
         """Return an iteration of some channels, as the network says it (72, h, w)."""
         prior, k = self.prior, known[channels]
         a, b = (half[channels].astype(np.int16) for half in np.split(said, 2))
@@ -234,8 +232,8 @@ class RecurrentAnalysis:
         starts = [start(grid) for grid in found]
         parts: list[CodedPart] = []
         for visit in family.unroll(rate, tile, starts, thrifty=True):
-            u = found[visit.index][visit.channels] * np.float32(2.0**visit.plane) if visit.k.size else visit.k
-            parts.append(codes.write(family.prior, visit, u))
+            u = found[visit.index][visit.channels] if visit.k.size else np.zeros(0, np.float32)
+            parts.append(codes.write(family.prior, visit, u * np.float32(2.0**visit.plane)))
         return Coded(parts, THRIFTY_FLAG, pack_starts(starts))
 
 

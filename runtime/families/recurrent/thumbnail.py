@@ -1,8 +1,9 @@
 """A small picture as one message of the range coder, which tells a coarse picture first and may end anywhere.
 
 The iterations are those of `family.py`. What differs is how their codes become bytes: coefficient by coefficient, all
-that is told of one at a time, so that a message of any length shows what it can. In front stand, in few bits where they
-are as usual, the number of planes, the offset of the thresholds, and the first planes of z and of the levels.
+that is told of one at a time and what shows most first, so that a message of any length shows what it can. In front
+stand, in few bits where they are as usual, the number of planes, the offset of the thresholds, and the first planes of
+z and of the levels.
 """
 
 from bisect import bisect
@@ -72,17 +73,19 @@ def decode(family: Recurrent, data: bytes) -> U8:
     rate, starts = read_head(reader, prior.planes, prior.levels + 1)
     visits: dict[tuple[int, int], Visit] = {}
     for visit in family.unroll(rate, WHOLE, starts, thrifty=True):
-        count = listen(prior, visit, reader)
-        if count < visit.k.size:
+        untold = listen(prior, visit, reader)
+        if len(untold):
             break
         visits[visit.index, visit.channels.start] = visit
     else:
         if reader.bytes_left:
             raise StreamError(f"{reader.bytes_left} bytes behind the end of the thumbnail")
     grids = family.placed(rate, WHOLE, visits.values())
-    if count < visit.k.size:  # of this one the first coefficients alone are told
-        shown = codes.placed(prior, visit) << (rate.planes - 1 - visit.plane)
-        grids[visit.index][visit.channels].reshape(-1)[:count] = shown.reshape(-1)[:count]
+    if len(untold):
+        grid = grids[visit.index][visit.channels].reshape(-1)
+        before = grid[untold]
+        grid[:] = codes.placed(prior, visit).reshape(-1) << (rate.planes - 1 - visit.plane)
+        grid[untold] = before
     level = spec.OFFSETS * (rate.planes - 1) + rate.offset
     header = Header(SIDE_PX, SIDE_PX, level, family.bundle.id, 1 << MIN_TILE_BITS, False, False)
     rgb = np.empty((SIDE_PX, SIDE_PX, 3), np.uint8)
@@ -96,34 +99,37 @@ def decode(family: Recurrent, data: bytes) -> U8:
 
 def told(prior: Prior, visit: Visit, before: I16) -> Intp:
     """Return the codes (s,) of a visit, coefficient by coefficient, from what was known before and is known now."""
-    was, k, a, b = (each.reshape(-1) for each in (before, visit.k, visit.a, visit.b))
-    old, fresh = np.flatnonzero(was), np.flatnonzero((was == 0) & (a > spec.LOGIT_SKIP))
-    some = fresh[k[fresh] != 0]
+    was, k = before.reshape(-1), visit.k.reshape(-1)
+    rank = np.full(len(k), -1)
+    places = order(visit, was)
+    rank[places] = np.arange(len(places))
+    fresh, old, some = (np.flatnonzero((rank >= 0) & each) for each in (was == 0, was != 0, (was == 0) & (k != 0)))
     significance, bits, sizes = tables_of(prior, visit)
     found = [
-        (4 * fresh, significance[fresh], k[fresh] != 0),
-        (4 * old, bits[old], np.abs(k[old]) - 2 * np.abs(was[old])),
-        (4 * some + 1, bits[some], k[some] > 0),
-        (4 * some + 2, sizes[some], np.abs(k[some]) - 1),
+        (4 * rank[fresh], significance[fresh], k[fresh] != 0),
+        (4 * rank[old], bits[old], np.abs(k[old]) - 2 * np.abs(was[old])),
+        (4 * rank[some] + 1, bits[some], k[some] > 0),
+        (4 * rank[some] + 2, sizes[some], np.abs(k[some]) - 1),
     ]
-    order, tables, symbols = (np.concatenate(each).astype(np.intp) for each in zip(*found, strict=True))
-    told: Intp = (tables * SYMBOLS + symbols)[order.argsort()]
+    keys, tables, symbols = (np.concatenate(each).astype(np.intp) for each in zip(*found, strict=True))
+    told: Intp = (tables * SYMBOLS + symbols)[keys.argsort()]
     return told
 
 
-def listen(prior: Prior, visit: Visit, reader: ranges.Reader) -> int:
+def listen(prior: Prior, visit: Visit, reader: ranges.Reader) -> Intp:
     """Read the codes of a visit for as long as they are told, and know what they tell.
 
-    Return how many of the visited coefficients are known then: all, or the first ones.
+    Return the places of the coefficients that were to follow: none where all is told.
     """
-    k, a = visit.k.reshape(-1), visit.a.reshape(-1)
+    k = visit.k.reshape(-1)
+    places = order(visit, k)
     significance, bits, sizes = (each.tolist() for each in tables_of(prior, visit))
-    for place in np.flatnonzero((k != 0) | (a > spec.LOGIT_SKIP)).tolist():
+    for number, place in enumerate(places.tolist()):
         was = int(k[place])
         if was:
             upper = reader.read(bits[place])
             if upper is None:
-                return place
+                return places[number:]
             k[place] = 2 * was + (upper if was > 0 else -upper)
             continue
         size: int | None = 0
@@ -133,8 +139,19 @@ def listen(prior: Prior, visit: Visit, reader: ranges.Reader) -> int:
             if size is not None:
                 k[place] = 1 + size if positive else -1 - size
         if significant is None or size is None:
-            return place
-    return k.size
+            return places[number:]
+    return places[:0]
+
+
+def order(visit: Visit, k: I16) -> Intp:
+    """Return the places of the coefficients that something is told of, from what is known of all (n,).
+
+    First come those most likely to become significant, last those that are; of equal ones the first.
+    """
+    a = visit.a.reshape(-1)
+    places = np.where(k == 0, -a, -spec.LOGIT_SKIP).argsort(kind="stable")
+    found: Intp = places[((k != 0) | (a > spec.LOGIT_SKIP))[places]]
+    return found
 
 
 def tables_of(prior: Prior, visit: Visit) -> tuple[U8, U8, U8]:

@@ -34,7 +34,7 @@ def forward(rgb: U8, levels: int, window_px: int) -> list[NDArray[Any]]:
     from the coarsest level to the finest one, the fine ones rounded to int16.
     """
     stride = 2 << levels
-    whole = padded(*rgb.shape[:2], stride)
+    whole = padded(rgb.shape[0], rgb.shape[1], stride)
     fine = [np.empty((spec.PACKED, *whole.shape(2 << level)), np.int16) for level in range(1, FINE_LEVELS + 1)]
     low = np.empty((COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
     for part in cut(whole, even_sides(whole, window_px, stride)):
@@ -94,7 +94,8 @@ def coefficients(grid: I32, steps: F32) -> F32:
 
 def in_steps(grid: NDArray[Any], steps: F32) -> F32:
     """Return coefficients (n, h, w), given in 1/16 pixel level, in steps (n,) of their channels."""
-    return grid * (1 / (steps[: len(grid)] * np.float32(1 << COEFFICIENT_BITS)))[:, None, None]
+    found: F32 = grid / (steps[: len(grid)] * np.float32(1 << COEFFICIENT_BITS))[:, None, None]
+    return found
 
 
 def pack(details: NDArray[Any]) -> NDArray[Any]:
