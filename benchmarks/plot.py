@@ -26,7 +26,7 @@ COLOURS = {
     "thumbhash": "#1b9e4b",
 }
 OTHER_COLOUR = "#6c757d"
-THUMBNAIL_BYTES = (32, 64, 128, 256, 512)
+THUMBNAIL_BYTES = (16, 32, 64, 128, 256, 512)
 TICKS_BPP = (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
 
 
@@ -85,19 +85,23 @@ def draw_speed(panels: Mapping[str, Sequence[Place]], anchor: str, title: str, s
 def draw_thumbnails(panels: Mapping[str, Mapping[str, Curve]], title: str, stem: Path) -> list[Path]:
     """Write `stem`.png and `stem`.svg, a panel a measure with its quality over bytes, and return their paths.
 
-    Panels are by the name of their measure, curves by codec; a codec of one size is a dot. Bytes are on a log scale.
+    Panels are by the name of their measure, two a row; curves by codec: one of a single size is a dot. Bytes are on a
+    log scale.
     """
     with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
-        figure = Figure(figsize=(6 * len(panels), 4.5), layout="constrained")
-        for (measure, curves), axes in zip(
-            panels.items(), figure.subplots(1, len(panels), squeeze=False)[0], strict=True
-        ):
+        rows = -(-len(panels) // 2)
+        figure = Figure(figsize=(12, 4.5 * rows), layout="constrained")
+        for (measure, curves), axes in zip(panels.items(), figure.subplots(rows, 2, squeeze=False).flat, strict=False):
             axes.set_xscale("log", base=2)
             for codec, points in curves.items():
                 if points:
-                    style = {"color": COLOURS.get(codec, OTHER_COLOUR), "marker": "o" if len(points) == 1 else ""}
                     axes.plot(
-                        *zip(*points, strict=True), label=codec, linewidth=2.2 if codec == "gargalo" else 1.4, **style
+                        *zip(*points, strict=True),
+                        label=codec,
+                        color=COLOURS.get(codec, OTHER_COLOUR),
+                        marker="o" if len(points) == 1 else "",
+                        linewidth=2.2 if codec == "gargalo" else 1.4,
+                        zorder=3 if codec == "gargalo" else 2,
                     )
             axes.set_xlim(THUMBNAIL_BYTES[0], THUMBNAIL_BYTES[-1])
             axes.set_xticks(THUMBNAIL_BYTES)
@@ -108,7 +112,7 @@ def draw_thumbnails(panels: Mapping[str, Mapping[str, Curve]], title: str, stem:
             axes.grid(color="#e5e5e5", linewidth=0.8)
             axes.set_axisbelow(True)
             axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False, fontsize=8, loc="lower right")
+            axes.legend(frameon=False, fontsize=8, loc="upper left")
         figure.suptitle(title)
         return _saved(figure, stem)
 

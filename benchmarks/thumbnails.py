@@ -21,7 +21,8 @@ from benchmarks import crops, machine, metrics, plot, summary, thumbnail_peers
 from benchmarks.baselines import Contender, Pixels
 from benchmarks.rate_distortion import pictures
 from benchmarks.thumbnail_tables import COUNTS, METRICS, MOST_BYTES, OURS, Row, markdown, mean_curves
-from runtime import gat
+from runtime import __version__, gat
+from runtime.bundle import Bundle
 from runtime.errors import CodecError
 from runtime.pictures import read
 from runtime.pictures.square import shrunk
@@ -46,7 +47,8 @@ def ours(bundle: str | None) -> Contender:
     def encode(pixels: Pixels, setting: float) -> bytes:
         return gat.encode(pixels, round(setting), bundle)
 
-    return Contender(OURS, "gargalo thumbnails", SIZES_BYTES, encode, partial(gat.decode, bundle=bundle))
+    label = f"gargalo {__version__}, bundle {Bundle.open(bundle or gat.MODELS[0]).id.hex()}"
+    return Contender(OURS, label, SIZES_BYTES, encode, partial(gat.decode, bundle=bundle))
 
 
 def every(image: str, pixels: Pixels, contender: Contender) -> Iterator[Made]:
@@ -80,9 +82,9 @@ def cells(name: str, pixels: Pixels, files: Sequence[Made]) -> list[crops.Cell]:
         small = [file for file in files if file[0].codec == codec and getattr(file[0], count) <= SHEET_BYTES]
         if small:
             best, shown = max(small, key=lambda file: file[0].psnr_db)
-            row.append((shown, codec, f"{getattr(best, count)} B, {best.psnr_db:.1f} dB"))
+            row.append((shown, crops.LABELS[codec], f"{getattr(best, count)} B, {best.psnr_db:.1f} dB"))
         else:
-            row.append((np.full_like(pixels, 255), codec, "none so small"))
+            row.append((np.full_like(pixels, 255), crops.LABELS[codec], "none so small"))
     return row
 
 

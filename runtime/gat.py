@@ -18,6 +18,7 @@ from runtime.container import MAGIC
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
+from runtime.quantities import number
 
 SUFFIX = ".gat"
 SIDE_PX = thumbnail.SIDE_PX
@@ -36,8 +37,7 @@ def encode(pixels: U8, most_bytes: int = USUAL_BYTES, bundle: str | Path | None 
 
     `bundle` is a folder or a shipped name of other weights than the usual ones. Raise InputError, BundleError.
     """
-    if not LEAST_BYTES <= most_bytes <= MOST_BYTES:
-        raise InputError(f"{most_bytes} bytes for a thumbnail; give {LEAST_BYTES} to {MOST_BYTES}")
+    most_bytes = int(number(most_bytes, "bytes", LEAST_BYTES, MOST_BYTES))
     if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
         raise InputError(f"a thumbnail of {pixels.dtype} {pixels.shape} must be uint8 ({SIDE_PX}, {SIDE_PX}, 3)")
     given = str(bundle or MODELS[0])
@@ -60,20 +60,26 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
     if len(data) > MOST_BYTES:
         raise StreamError(f"{len(data)} bytes are too many for a thumbnail, which has at most {MOST_BYTES}")
     model, check, message = data[:1], data[1:HEADER_BYTES], data[HEADER_BYTES:]
-    number = data[0] - FIRST_MODEL
-    if bundle is None and data[0] == OWN_MODEL:
-        raise StreamError("it was made with weights that do not ship; give their bundle")
-    if bundle is None and number >= len(MODELS):
-        raise StreamError(f"thumbnail model {number}, we have 0 to {len(MODELS) - 1}: get a newer gargalo")
-    family = _family(str(bundle or MODELS[number]))
+    if bundle is None:
+        bundle = _shipped(data[0])
+    family = _family(str(bundle))
     if check != _check(family, model, message):
-        raise StreamError("it does not match its check: it is cut or damaged, or was made with other weights")
+        raise StreamError("does not match its check: it is cut or damaged, or was made with other weights")
     return thumbnail.decode(family, message)
 
 
 def is_thumbnail(data: bytes) -> bool:
     """Return whether a file's bytes begin like those of a thumbnail, as no text and no picture does."""
     return FIRST_MODEL <= data[:1][0] <= OWN_MODEL if data else False
+
+
+def _shipped(model: int) -> str:
+    """Return the name of the shipped bundle of a model byte; raise StreamError where there is none."""
+    if model == OWN_MODEL:
+        raise StreamError("made with weights that do not ship; give their bundle")
+    if model - FIRST_MODEL >= len(MODELS):
+        raise StreamError(f"made with thumbnail model {model - FIRST_MODEL}, which is not here: get a newer gargalo")
+    return MODELS[model - FIRST_MODEL]
 
 
 def _check(family: Recurrent, model: bytes, message: bytes) -> bytes:

@@ -50,11 +50,6 @@ class Reader:
         self._unknown = 1 << 8 * max(0, SPAN_BYTES - len(data))
         """The number may be larger by less than this."""
 
-    @property
-    def bytes_left(self) -> int:
-        """How many bytes no symbol so far depends on."""
-        return max(0, len(self._data) - self._at)
-
     def read(self, table: int) -> int | None:
         """Return the next symbol, of a table, or None where the bytes do not tell it."""
         unit = self._span >> PRECISION_BITS

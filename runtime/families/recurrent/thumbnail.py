@@ -77,9 +77,6 @@ def decode(family: Recurrent, data: bytes) -> U8:
         if len(untold):
             break
         visits[visit.index, visit.channels.start] = visit
-    else:
-        if reader.bytes_left:
-            raise StreamError(f"{reader.bytes_left} bytes behind the end of the thumbnail")
     grids = family.placed(rate, WHOLE, visits.values())
     if len(untold):
         grid = grids[visit.index][visit.channels].reshape(-1)
