@@ -171,7 +171,7 @@ def taken(source: Source) -> tuple[bytes, str]:
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), "the picture"
     if not hasattr(source, "read"):
-        raise InputError(f"a picture of type {type(source).__name__}; give a path, bytes or a binary file")
+        raise InputError(f"give a path, bytes or a binary file, not {type(source).__name__}")
     data = source.read()
     if not isinstance(data, bytes):
         raise InputError("the picture's file is open as text; open it with mode 'rb'")

@@ -56,9 +56,9 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
         what = "a .gar file: decompress it" if data.startswith(MAGIC) else "not a gargalo thumbnail"
         raise StreamError(f"begins with {data[:4].hex(' ')}: {what}" if data else "is empty (0 bytes)")
     if len(data) <= HEADER_BYTES:
-        raise TruncatedError(f"{len(data)} bytes are too few for a thumbnail; get a whole copy")
+        raise TruncatedError(f"of {len(data)} bytes, a thumbnail has more than {HEADER_BYTES}; get a whole copy")
     if len(data) > MOST_BYTES:
-        raise StreamError(f"{len(data)} bytes are too many for a thumbnail, which has at most {MOST_BYTES}")
+        raise StreamError(f"of {len(data)} bytes, a thumbnail has at most {MOST_BYTES}")
     model, check, message = data[:1], data[1:HEADER_BYTES], data[HEADER_BYTES:]
     if bundle is None:
         bundle = _shipped(data[0])
@@ -76,7 +76,7 @@ def is_thumbnail(data: bytes) -> bool:
 def _shipped(model: int) -> str:
     """Return the name of the shipped bundle of a model byte; raise StreamError where there is none."""
     if model == OWN_MODEL:
-        raise StreamError("made with weights that do not ship; give their bundle")
+        raise StreamError("made with weights that do not ship; give their --bundle")
     if model - FIRST_MODEL >= len(MODELS):
         raise StreamError(f"made with thumbnail model {model - FIRST_MODEL}, which is not here: get a newer gargalo")
     return MODELS[model - FIRST_MODEL]

@@ -9,6 +9,8 @@ from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
 """A bundle that training does not change; tests/tiny/make.py made it."""
+TINY_THUMBNAIL = TINY.with_name("thumbnail")
+"""Such a one of thumbnails, by make_thumbnail.py."""
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,12 @@ def codec() -> Codec:
 def tiny() -> Codec:
     """The tiny bundle on one thread, for what does not depend on trained weights."""
     return Codec(TINY, threads=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_thumbnail() -> Codec:
+    """The tiny bundle of thumbnails on one thread."""
+    return Codec(TINY_THUMBNAIL, threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def test_python_m_runtime_is_the_same(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.startswith(b"gargalo: ") and done.stdout == b""
 
 
-@pytest.mark.parametrize("name", ["compress", "info", "capture"])
+@pytest.mark.parametrize("name", ["compress", "info", "capture", "thumbnail"])
 def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     for called, expected in (("/usr/bin/gargalo", f"gargalo {name}"), ("x/runtime/__main__.py", f"runtime.{name}")):
         monkeypatch.setattr(sys, "argv", [called, name])

@@ -1,4 +1,4 @@
-"""Make the tiny bundle of thumbnails: a recurrent codec of few channels that nobody trained, in which all does something.
+"""Make the tiny bundle of thumbnails: a recurrent codec of few channels that nobody trained, in which all has effect.
 
     python tests/tiny/make_thumbnail.py tests/tiny/thumbnail
 
