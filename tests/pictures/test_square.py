@@ -45,7 +45,7 @@ def test_colours_that_nobody_sees_do_not_count() -> None:
     assert np.abs(shrunk(picture, 1)[0, 0] - np.array([127.5, 127.5, 177.5])).max() <= 1
 
 
-def test_what_is_no_picture_is_an_input_error() -> None:
-    for wrong in (np.zeros((4, 4), np.float32), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)):
-        with pytest.raises(InputError):
-            shrunk(wrong, 32)
+@pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), np.zeros((0, 4), np.uint8)])
+def test_what_is_no_picture_is_an_input_error(wrong: np.ndarray) -> None:
+    with pytest.raises(InputError):
+        shrunk(wrong, 32)
