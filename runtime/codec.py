@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
 from runtime.errors import InputError, StreamError, TruncatedError
-from runtime.families.base import Analysis, Coded, Stacks
+from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
@@ -39,6 +39,14 @@ QUALITY = 75
 """Of pictures for which none is asked."""
 
 Pixels = U8
+
+
+class Encoder(Protocol):
+    """A picture that is ready to be encoded."""
+
+    def __call__(self, level: int, more: float = 0) -> bytes:
+        """Return its stream at a level; `more`, from 0 to 1, is for families whose analyses are Continuous."""
+        ...
 
 
 class Codec:
@@ -107,12 +115,12 @@ class Codec:
 
     def _encoder(
         self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, subsampling: str = AUTO, **options: Any
-    ) -> Callable[[int], bytes]:
+    ) -> "Encoder":
         """Return a function of the level byte that gives the picture's stream; what no level changes is done once."""
         options = self._options(subsampling, options)
         rgb, opacity = channels.split(pixels)
         analysis, others = self.family.analyse(rgb, options), _sections(opacity, metadata or {})
-        return lambda level: self._stream(analysis, pixels, others, level)
+        return lambda level, more=0: self._stream(analysis, pixels, others, level, more)
 
     def encode_batch(
         self, pictures: Sequence[Pixels], quality: float = 75, subsampling: str = AUTO, **options: Any
@@ -139,12 +147,26 @@ class Codec:
             for analysis, pixels, (_, opacity) in zip(analyses, pictures, planes, strict=True)
         ]
 
-    def _stream(self, analysis: Analysis, pixels: Pixels, others: list[tuple[int, bytes]], level: int) -> bytes:
-        """Return the stream of a picture at a level, with its other sections."""
+    def _stream(
+        self,
+        analysis: Analysis,
+        pixels: Pixels,
+        others: list[tuple[int, bytes]],
+        level: int,
+        more: float = 0,
+    ) -> bytes:
+        """Return the stream of a picture at a level, with its other sections; `more` is as Continuous has it."""
         height, width = pixels.shape[:2]
         gray, see_through, flag = pixels.ndim == 2, pixels.shape[2:] == (4,), analysis.flag(level)
         header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, flag)
-        tiles = [pack_tile(self, header, analysis.code(level, tile)) for tile in tiles_of(self, header)]
+
+        def code(tile: Area) -> Coded:
+            if not more:
+                return analysis.code(level, tile)
+            assert isinstance(analysis, Continuous)
+            return analysis.code_more(level, tile, more)
+
+        tiles = [pack_tile(self, header, code(tile)) for tile in tiles_of(self, header)]
         return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:

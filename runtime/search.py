@@ -20,6 +20,8 @@ from runtime.quantities import number, size_bytes
 PSNR_TOLERANCE_DB = 0.1
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
+_HALVINGS, _NEAR_BYTES = 10, 1
+"""So often what is between two levels is halved, unless a stream comes so near before: words have two bytes."""
 _MOST_BPP, _MOST_DB = 64, 100
 
 
@@ -83,7 +85,10 @@ def encode(
         raise InputError(f"it cannot be made as small as {limit} bytes; its smallest stream has {possible}")
     largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
-    return max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    best = max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    if codec.family.traits.continuous:
+        return max(best, _filled(lambda more: at_level(largest, more), limit), key=len)
+    return best
 
 
 def psnr(original: Pixels, decoded: Pixels) -> float:
@@ -100,6 +105,21 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low
+
+
+def _filled(at: Callable[[float], bytes], limit: int) -> bytes:
+    """Return the largest stream between 0 and 1 that fits, b"" where none does."""
+    best, low, high = b"", 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        stream = at(middle)
+        if len(stream) <= limit:
+            best, low = max(best, stream, key=len), middle
+        else:
+            high = middle
+        if limit - len(best) <= _NEAR_BYTES:
+            break
+    return best
 
 
 def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:

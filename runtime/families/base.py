@@ -33,6 +33,8 @@ class Traits:
     """Whether the family's flag of the header has a meaning."""
     options: frozenset[str] = frozenset()
     """The options that its encoder knows."""
+    continuous: bool = False
+    """Whether its analyses are Continuous."""
     any_part: bool = False
     """Whether a tile makes a picture that ends behind any part, and not only behind a layer."""
 
@@ -58,6 +60,15 @@ class Analysis(Protocol):
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, independent of all other tiles."""
+        ...
+
+
+@runtime_checkable
+class Continuous(Analysis, Protocol):
+    """An analysis whose streams can have any number of bytes between those of two levels."""
+
+    def code_more(self, level: int, tile: Area, more: float) -> Coded:
+        """Return the coded parts of a tile at a level: at 0 those of `code`, and more and more bits up to 1."""
         ...
 
 

@@ -156,11 +156,14 @@ class Visit:
     """log-odds of a positive sign, or of the upper half"""
 
 
-def write(prior: Prior, visit: Visit, u: F32) -> CodedPart:
-    """Return the codes of coefficients (n, h, w), given in thresholds, which are known then."""
+def write(prior: Prior, visit: Visit, u: F32, worth: float) -> CodedPart:
+    """Return the codes of coefficients (n, h, w), given in thresholds, which are known then.
+
+    A squared threshold of error is `worth` so many bits to a thrifty encoder.
+    """
     k, fresh, old = _visited(visit)
     size = np.abs(u.ravel())
-    least = least_worth() if visit.sparing else np.ones(len(_LOG_ODDS), np.float32)
+    least = least_worth(worth) if visit.sparing else np.ones(len(_LOG_ODDS), np.float32)
     significant = size.take(fresh) >= least.take(_log_odds(visit.a, fresh))
     some = fresh[significant]
     sizes = size.take(some).astype(np.int32).clip(1, spec.MOST_AT_ONCE) - 1
@@ -223,10 +226,10 @@ def placed(prior: Prior, visit: Visit) -> I32:
     return found
 
 
-def least_worth() -> F32:
+def least_worth(worth: float) -> F32:
     """Return |c| in thresholds (193,), 1 or more, from which on becoming significant is worth its bits."""
     bits = 1 - _LOG_ODDS / (spec.LOGIT_UNITS * np.log(2))
-    least: F32 = ((bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED).astype(np.float32)
+    least: F32 = ((bits / worth - SAVED_AT_0) / SAVED).astype(np.float32)
     return least.clip(1)
 
 

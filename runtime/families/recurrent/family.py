@@ -23,7 +23,7 @@ from runtime.container import Header
 from runtime.entropy.plain import PlainTables
 from runtime.entropy.tile_stream import CodedPart, PartReader
 from runtime.errors import BundleError, StreamError
-from runtime.families.base import Coded, Family, Traits
+from runtime.families.base import Coded, Continuous, Family, Traits
 from runtime.families.recurrent import codes, spec
 from runtime.families.recurrent.codes import Prior, Visit
 from runtime.families.recurrent.transform import forward, in_steps, inverse, strides
@@ -33,6 +33,8 @@ from runtime.networks.sessions import Networks
 
 THRIFTY_FLAG = 1
 """The encoder left out in the last plane what is not worth its bits."""
+MOST_WORTH = 4.0
+"""How much more an error may be worth than it usually is."""
 NEVER = 15
 """The first plane of a level that takes part in none."""
 
@@ -58,7 +60,9 @@ class Rate:
 class Recurrent(Family):
     """The encoder and decoder with the weights of one bundle."""
 
-    traits = Traits(spec.NETWORKS, stride_px=2 << spec.MOST_LEVELS, tile_flags=THRIFTY_FLAG, any_part=True)
+    traits = Traits(
+        spec.NETWORKS, stride_px=2 << spec.MOST_LEVELS, tile_flags=THRIFTY_FLAG, continuous=True, any_part=True
+    )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         self.bundle, self.networks, self.window_px = bundle, networks, window_px
@@ -171,11 +175,11 @@ class Recurrent(Family):
                     channels = slice(number * spec.HALF, (number + 1) * spec.HALF) if index else slice(0, spec.Z)
                     if not takes_part:
                         yield Visit(plane, index, channels, False, none, none, none)
-                        continue
-                    self.place(shown[index], index, number, plane, rate.offset)
-                    states[own], said = self.networks.run("iteration", states[own], shown[index], *above)
-                    yield self.visit(rate, plane, index, channels, known[index], said, thrifty)
-                    self.show(shown[index], known[index], channels, 0)
+                    else:
+                        self.place(shown[index], index, number, plane, rate.offset)
+                        states[own], said = self.networks.run("iteration", states[own], shown[index], *above)
+                        yield self.visit(rate, plane, index, channels, known[index], said, thrifty)
+                        self.show(shown[index], known[index], channels, 0)
                 self.place(shown[index], index, 1, plane, rate.offset)
 
     def visit(self, rate: Rate, plane: int, index: int, channels: slice, known: I16, said: U8, thrifty: bool) -> Visit:
@@ -211,7 +215,7 @@ class Recurrent(Family):
 FAMILY = Recurrent
 
 
-class RecurrentAnalysis:
+class RecurrentAnalysis(Continuous):
     """The coefficients of a picture."""
 
     def __init__(self, family: Recurrent, coefficients: list[Any]):
@@ -223,17 +227,22 @@ class RecurrentAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level."""
+        return self.code_more(level, tile, 0)
+
+    def code_more(self, level: int, tile: Area, more: float) -> Coded:
+        """Return the coded parts of a tile at a level, with more significance in the last plane if `more` is above 0.
+
+        At 1 there are about as many bits as at the next level.
+        """
         family, rate = self._family, Rate.of(level)
-        steps = family.prior.steps[rate.offset]
-        found: list[F32] = [
-            in_steps(grid[:, *tile.on(stride)], steps[index])
-            for index, (grid, stride) in enumerate(zip(self._coefficients, strides(family.prior.levels), strict=True))
-        ]
-        starts = [start(grid) for grid in found]
-        parts: list[CodedPart] = []
+        steps, grids = family.prior.steps[rate.offset], list[F32]()
+        for index, stride in enumerate(strides(family.prior.levels)):
+            grids.append(in_steps(self._coefficients[index][:, *tile.on(stride)], steps[index]))
+        starts = [start(grid) for grid in grids]
+        worth, parts = codes.BITS_PER_SQUARED_THRESHOLD * MOST_WORTH**more, list[CodedPart]()
         for visit in family.unroll(rate, tile, starts, thrifty=True):
-            u = found[visit.index][visit.channels] if visit.k.size else np.zeros(0, np.float32)
-            parts.append(codes.write(family.prior, visit, u * np.float32(2.0**visit.plane)))
+            u = grids[visit.index][visit.channels] if visit.k.size else np.zeros(0, np.float32)
+            parts.append(codes.write(family.prior, visit, u * np.float32(2.0**visit.plane), worth))
         return Coded(parts, THRIFTY_FLAG, pack_starts(starts))
 
 
