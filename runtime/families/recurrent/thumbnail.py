@@ -54,7 +54,7 @@ def encode(family: Recurrent, rgb: U8, most_bytes: int) -> bytes:
         for visit in family.unroll(rate, WHOLE, starts, thrifty=True):
             if visit.k.size:
                 before, scale = visit.k.copy(), np.float32(2.0**visit.plane)
-                codes.write(prior, visit, found[visit.index][visit.channels] * scale)
+                codes.write(prior, visit, found[visit.index][visit.channels] * scale, codes.BITS_PER_SQUARED_THRESHOLD)
                 parts.append(told(prior, visit, before))
         return np.concatenate(parts)
 
