@@ -56,3 +56,22 @@ def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
     faint = np.clip(picture + rng.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
     strong = np.clip(picture + rng.normal(0, 60, picture.shape), 0, 255).astype(np.uint8)
     assert metrics.ms_ssim(picture, strong) < metrics.ms_ssim(picture, faint) < 1
+
+
+def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
+    if reason := metrics.why_no_ssim():
+        pytest.skip(reason)
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    assert metrics.ssim(picture, picture) == pytest.approx(1, abs=1e-6)
+    faint = np.clip(picture + rng.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
+    assert 0.5 < metrics.ssim(picture, faint) < 1
+    assert metrics.ssim(picture, 255 - picture) < 0
+
+
+def test_ssim_of_two_flat_pictures_is_what_its_constants_say() -> None:
+    """Only means differ: (2 * 100 * 110 + C1) / (100**2 + 110**2 + C1) with C1 = (0.01 * 255)**2."""
+    if reason := metrics.why_no_ssim():
+        pytest.skip(reason)
+    flat = [np.full((16, 16, 3), value, np.uint8) for value in (100, 110)]
+    assert metrics.ssim(*flat) == pytest.approx((22_000 + 2.55**2) / (22_100 + 2.55**2), abs=1e-4)
