@@ -45,7 +45,7 @@ class Encoder(Protocol):
     """A picture that is ready to be encoded."""
 
     def __call__(self, level: int, more: float = 0) -> bytes:
-        """Return its stream at a level; `more`, from 0 to 1, is for families whose analyses are Continuous."""
+        """Return its stream at a level; `more`, from -1 to 1, is for families whose analyses are Continuous."""
         ...
 
 

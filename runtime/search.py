@@ -86,9 +86,12 @@ def encode(
     largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
     best = max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
-    if codec.family.traits.continuous:
-        return max(best, _filled(lambda more: at_level(largest, more), limit), key=len)
-    return best
+    if not codec.family.traits.continuous:
+        return best
+    filled = _filled(lambda more: at_level(largest, more), 0, 1, limit)
+    if largest < highest and len(filled) < limit - _NEAR_BYTES:
+        filled = max(filled, _filled(lambda more: at_level(largest + 1, more), -1, 0, limit), key=len)
+    return max(best, filled, key=len)
 
 
 def psnr(original: Pixels, decoded: Pixels) -> float:
@@ -107,9 +110,9 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
-def _filled(at: Callable[[float], bytes], limit: int) -> bytes:
-    """Return the largest stream between 0 and 1 that fits, b"" where none does."""
-    best, low, high = b"", 0.0, 1.0
+def _filled(at: Callable[[float], bytes], low: float, high: float, limit: int) -> bytes:
+    """Return the largest stream between two bounds that fits, b"" where none does."""
+    best = b""
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         stream = at(middle)

@@ -8,9 +8,8 @@ import pytest
 from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
-"""A bundle that training does not change; tests/tiny/make.py made it."""
-TINY_THUMBNAIL = TINY.with_name("thumbnail")
-"""Such a one of thumbnails, by make_thumbnail.py."""
+TINY_RECURRENT = Path(__file__).parent / "tiny" / "recurrent"
+"""Bundles that training does not change; tests/tiny/make.py made them."""
 
 
 @pytest.fixture(scope="session")
@@ -26,9 +25,9 @@ def tiny() -> Codec:
 
 
 @pytest.fixture(scope="session")
-def tiny_thumbnail() -> Codec:
-    """The tiny bundle of thumbnails on one thread."""
-    return Codec(TINY_THUMBNAIL, threads=1)
+def progressive() -> Codec:
+    """The tiny bundle of the recurrent family on one thread."""
+    return Codec(TINY_RECURRENT, threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY_THUMBNAIL
+from conftest import TINY_RECURRENT
 
 import gargalo
 import runtime
@@ -87,19 +87,19 @@ def test_thumbnails_are_a_module_of_two_functions() -> None:
 
 def test_a_thumbnail_of_pixels_of_a_path_of_bytes_and_of_a_file(photo: np.ndarray, tmp_path: Path) -> None:
     gargalo.imwrite(path := tmp_path / "cam.png", photo)
-    expected = gargalo.thumbnail.encode(photo, bundle=TINY_THUMBNAIL)
+    expected = gargalo.thumbnail.encode(photo, bundle=TINY_RECURRENT)
     assert 120 < len(expected) <= 128
     with path.open("rb") as file:
         for source in (path, str(path), path.read_bytes(), file):
-            assert gargalo.thumbnail.encode(source, bundle=TINY_THUMBNAIL) == expected
-    pixels = gargalo.thumbnail.decode(expected, TINY_THUMBNAIL)
+            assert gargalo.thumbnail.encode(source, bundle=TINY_RECURRENT) == expected
+    pixels = gargalo.thumbnail.decode(expected, TINY_RECURRENT)
     assert pixels.shape == (32, 32, 3) and pixels.dtype == np.uint8
-    assert len(gargalo.thumbnail.encode(path, bytes=40, bundle=TINY_THUMBNAIL)) <= 40
+    assert len(gargalo.thumbnail.encode(path, bytes=40, bundle=TINY_RECURRENT)) <= 40
 
 
 def test_what_has_no_thumbnail_is_an_input_error() -> None:
     for wrong in (b"dear diary", np.zeros((4, 4)), io.StringIO("text"), 7):
         with pytest.raises(gargalo.InputError):
-            gargalo.thumbnail.encode(wrong, bundle=TINY_THUMBNAIL)  # type: ignore[arg-type]
+            gargalo.thumbnail.encode(wrong, bundle=TINY_RECURRENT)  # type: ignore[arg-type]
     with pytest.raises(gargalo.StreamError):
         gargalo.thumbnail.decode(b"dear diary")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY, TINY_THUMBNAIL
+from conftest import TINY, TINY_RECURRENT
 
 from runtime import gat
 from runtime.arrays import U8
@@ -25,37 +25,37 @@ def square() -> U8:
 
 @pytest.fixture(scope="module")
 def data(square: U8) -> bytes:
-    return gat.encode(square, 80, TINY_THUMBNAIL)
+    return gat.encode(square, 80, TINY_RECURRENT)
 
 
 @pytest.fixture
 def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The tiny bundle under the name of the usual one."""
     folder = tmp_path / gat.MODELS[0]
-    shutil.copytree(TINY_THUMBNAIL, folder)
+    shutil.copytree(TINY_RECURRENT, folder)
     monkeypatch.setattr("runtime.bundle.WEIGHTS", tmp_path)
     gat._family.cache_clear()
     return folder
 
 
-def with_check(model: int, message: bytes, bundle: Path = TINY_THUMBNAIL) -> bytes:
+def with_check(model: int, message: bytes, bundle: Path = TINY_RECURRENT) -> bytes:
     crc = zlib.crc32(Bundle.open(bundle).id + bytes([model]) + message) & 0xFFFF
     return bytes([model]) + crc.to_bytes(2, "little") + message
 
 
 def test_a_thumbnail_there_and_back(square: U8, data: bytes) -> None:
-    back = gat.decode(data, TINY_THUMBNAIL)
+    back = gat.decode(data, TINY_RECURRENT)
     assert back.shape == (32, 32, 3) and back.dtype == np.uint8
     assert np.square(back.astype(int) - square).mean() < 255**2 / 10**2.2, "22 dB"
 
 
 @pytest.mark.parametrize("most", [16, 64, 128, 256, 2048])
 def test_a_file_has_no_more_bytes_than_it_may(most: int, square: U8) -> None:
-    made = gat.encode(square, most, TINY_THUMBNAIL)
+    made = gat.encode(square, most, TINY_RECURRENT)
     assert len(made) <= most and (most > 256 or len(made) > most - 6)
 
 
-def test_the_header_is_a_model_and_a_check(data: bytes, tiny_thumbnail: object) -> None:
+def test_the_header_is_a_model_and_a_check(data: bytes, progressive: object) -> None:
     assert data[0] == 0xBF, "a bundle of one's own"
     assert data == with_check(0xBF, data[3:])
     assert gat.HEADER_BYTES == 3
@@ -64,8 +64,8 @@ def test_the_header_is_a_model_and_a_check(data: bytes, tiny_thumbnail: object) 
 def test_the_shipped_model_has_number_0_and_needs_no_bundle(as_shipped: Path, square: U8, data: bytes) -> None:
     made = gat.encode(square, 80)
     assert made[0] == 0xA0 and made[3:] == data[3:]
-    assert np.array_equal(gat.decode(made), gat.decode(data, TINY_THUMBNAIL))
-    assert np.array_equal(gat.decode(made, TINY_THUMBNAIL), gat.decode(made))
+    assert np.array_equal(gat.decode(made), gat.decode(data, TINY_RECURRENT))
+    assert np.array_equal(gat.decode(made, TINY_RECURRENT), gat.decode(made))
 
 
 def test_every_damaged_bit_is_seen(data: bytes) -> None:
@@ -73,15 +73,15 @@ def test_every_damaged_bit_is_seen(data: bytes) -> None:
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
         with pytest.raises(StreamError):
-            gat.decode(bytes(damaged), TINY_THUMBNAIL)
+            gat.decode(bytes(damaged), TINY_RECURRENT)
 
 
 def test_every_cut_and_every_byte_more_is_seen(data: bytes) -> None:
     for length in range(len(data)):
         with pytest.raises(StreamError):
-            gat.decode(data[:length], TINY_THUMBNAIL)
+            gat.decode(data[:length], TINY_RECURRENT)
     with pytest.raises(StreamError, match="check"):
-        gat.decode(data + b"\0", TINY_THUMBNAIL)
+        gat.decode(data + b"\0", TINY_RECURRENT)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_other_weights_are_told(square: U8, as_shipped: Path) -> None:
 
 def test_a_message_that_tells_nothing_is_refused_in_spite_of_its_check() -> None:
     with pytest.raises(StreamError, match="ends before anything"):
-        gat.decode(with_check(0xBF, b"\x80"), TINY_THUMBNAIL)
+        gat.decode(with_check(0xBF, b"\x80"), TINY_RECURRENT)
 
 
 @pytest.mark.parametrize("most", [0, 15, 2049, -1, float("nan"), "many"])
 def test_bytes_out_of_range_are_an_input_error(most: int, square: U8) -> None:
     with pytest.raises(InputError, match="bytes .* is out of range; give a number from 16 to 2048"):
-        gat.encode(square, most, TINY_THUMBNAIL)
+        gat.encode(square, most, TINY_RECURRENT)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_bytes_out_of_range_are_an_input_error(most: int, square: U8) -> None:
 )
 def test_what_is_no_thumbnail_is_an_input_error(wrong: np.ndarray) -> None:
     with pytest.raises(InputError, match=r"must be uint8 \(32, 32, 3\)"):
-        gat.encode(wrong, 128, TINY_THUMBNAIL)
+        gat.encode(wrong, 128, TINY_RECURRENT)
 
 
 def test_a_bundle_of_another_family_is_a_bundle_error(square: U8) -> None:
@@ -138,7 +138,7 @@ def test_a_bundle_of_another_family_is_a_bundle_error(square: U8) -> None:
 def test_photographs_are_better_than_their_mean_colour(photo: U8) -> None:
     square = shrunk(photo, thumbnail.SIDE_PX)
     for most in (64, 128):
-        error = np.square(gat.decode(gat.encode(square, most, TINY_THUMBNAIL), TINY_THUMBNAIL).astype(int) - square)
+        error = np.square(gat.decode(gat.encode(square, most, TINY_RECURRENT), TINY_RECURRENT).astype(int) - square)
         assert error.mean() < 0.2 * square.reshape(-1, 3).var(0).mean()
 
 

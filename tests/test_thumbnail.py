@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY_THUMBNAIL
+from conftest import TINY_RECURRENT
 from PIL import Image
 
 from runtime import gat
@@ -31,13 +31,13 @@ def folder(photo: np.ndarray, tmp_path: Path) -> Path:
 
 
 def run(*words: object) -> int:
-    return main([*map(str, words), "--bundle", str(TINY_THUMBNAIL)])
+    return main([*map(str, words), "--bundle", str(TINY_RECURRENT)])
 
 
 def test_a_picture_becomes_a_file_beside_it_and_one_line(folder: Path, photo: np.ndarray, capfd: Capture) -> None:
     assert run(folder / "cam.png") == 0
     data = (folder / "cam.gat").read_bytes()
-    assert data == gat.encode(shrunk(photo, 32), 128, TINY_THUMBNAIL)
+    assert data == gat.encode(shrunk(photo, 32), 128, TINY_RECURRENT)
     out, err = capfd.readouterr()
     assert out.startswith(f"{folder / 'cam.png'} ") and f"-> {folder / 'cam.gat'} {len(data)} B, " in out
     assert out.count("\n") == 1 and err == ""
@@ -47,7 +47,7 @@ def test_a_thumbnail_becomes_a_picture(folder: Path) -> None:
     assert run(folder / "cam.png", "-o", folder / "small.gat", "--bytes", 90) == 0
     data = (folder / "small.gat").read_bytes()
     assert 84 < len(data) <= 90
-    shown = gat.decode(data, TINY_THUMBNAIL)
+    shown = gat.decode(data, TINY_RECURRENT)
     assert run(folder / "small.gat") == 0
     assert np.array_equal(read(folder / "small.png").pixels, shown)
     assert run(folder / "small.gat", "-o", folder / "small.jpg") == 0
@@ -65,7 +65,7 @@ def test_base64_is_a_line_of_each_and_no_file(folder: Path, photo: np.ndarray, c
     write(folder / "two.png", photo[::-1])
     assert run(folder / "cam.png", folder / "two.png", "--base64", "--bytes", 64) == 0
     out, err = capfd.readouterr()
-    expected = [gat.encode(shrunk(pixels, 32), 64, TINY_THUMBNAIL) for pixels in (photo, photo[::-1])]
+    expected = [gat.encode(shrunk(pixels, 32), 64, TINY_RECURRENT) for pixels in (photo, photo[::-1])]
     assert [b64decode(line, validate=True) for line in out.splitlines()] == expected and err == ""
     assert sorted(path.name for path in folder.iterdir()) == ["cam.png", "two.png"]
     (folder / "x.gat").write_bytes(expected[0])
@@ -74,7 +74,7 @@ def test_base64_is_a_line_of_each_and_no_file(folder: Path, photo: np.ndarray, c
 
 
 def test_stdin_to_stdout_both_ways(folder: Path) -> None:
-    command = [sys.executable, "-m", "runtime", "thumbnail", "-", "--bundle", str(TINY_THUMBNAIL)]
+    command = [sys.executable, "-m", "runtime", "thumbnail", "-", "--bundle", str(TINY_RECURRENT)]
     data = subprocess.run(command, input=(folder / "cam.png").read_bytes(), capture_output=True, check=True).stdout
     assert gat.is_thumbnail(data) and len(data) <= 128
     shown = subprocess.run(command, input=data, capture_output=True, check=True).stdout
@@ -85,7 +85,7 @@ def test_stdin_to_stdout_both_ways(folder: Path) -> None:
 def test_a_gar_file_has_a_thumbnail_too(folder: Path, codec: Codec, photo: np.ndarray) -> None:
     (folder / "cam.gar").write_bytes(codec.encode(photo, 90))
     assert run(folder / "cam.gar") == 0
-    shown = gat.decode((folder / "cam.gat").read_bytes(), TINY_THUMBNAIL)
+    shown = gat.decode((folder / "cam.gat").read_bytes(), TINY_RECURRENT)
     assert np.abs(shown.astype(int) - shrunk(photo, 32)).mean() < 20
 
 
@@ -94,7 +94,7 @@ def test_the_smallest_pictures_have_right_thumbnails(shape: tuple[int, ...], tmp
     write(tmp_path / "x.png", np.full(shape, 200, np.uint8))
     assert run(tmp_path / "x.png", "-o", tmp_path / "x.gat") == 0
     expected = 200 if shape[2:] != (4,) else 200 * 200 // 255 + 55
-    assert np.abs(gat.decode((tmp_path / "x.gat").read_bytes(), TINY_THUMBNAIL).astype(int) - expected).max() <= 2
+    assert np.abs(gat.decode((tmp_path / "x.gat").read_bytes(), TINY_RECURRENT).astype(int) - expected).max() <= 2
 
 
 def test_a_turned_picture_is_shown_upright(tmp_path: Path, photo: np.ndarray) -> None:

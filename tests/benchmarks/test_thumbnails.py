@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY_THUMBNAIL
+from conftest import TINY_RECURRENT
 from PIL import Image
 
 from benchmarks import thumbnail_tables, thumbnails
@@ -95,7 +95,7 @@ def test_the_command_writes_tables_plots_and_a_sheet(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnails, "SIZES_BYTES", (48, 96, 192, 288))
-    words = ["--images", folder / "in", "--out", folder / "out", "--bundle", TINY_THUMBNAIL, "--peers", "jpeg,webp"]
+    words = ["--images", folder / "in", "--out", folder / "out", "--bundle", TINY_RECURRENT, "--peers", "jpeg,webp"]
     assert thumbnails.main([str(word) for word in words]) == 0
     assert {path.name for path in (folder / "out").iterdir()} == {
         *("images.tsv", "summary.md", "curves.png", "curves.svg", "sheet.png")

@@ -232,7 +232,7 @@ class RecurrentAnalysis(Continuous):
     def code_more(self, level: int, tile: Area, more: float) -> Coded:
         """Return the coded parts of a tile at a level, with more significance in the last plane if `more` is above 0.
 
-        At 1 there are about as many bits as at the next level.
+        At 1 there are about as many bits as at the next level; below 0 there is less of it.
         """
         family, rate = self._family, Rate.of(level)
         steps, grids = family.prior.steps[rate.offset], list[F32]()

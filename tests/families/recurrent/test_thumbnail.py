@@ -15,9 +15,9 @@ from runtime.search import psnr
 
 
 @pytest.fixture
-def family(tiny_thumbnail: Codec) -> Recurrent:
-    assert isinstance(tiny_thumbnail.family, Recurrent)
-    return tiny_thumbnail.family
+def family(progressive: Codec) -> Recurrent:
+    assert isinstance(progressive.family, Recurrent)
+    return progressive.family
 
 
 @pytest.fixture
