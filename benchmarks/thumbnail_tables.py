@@ -66,15 +66,15 @@ def within(rows: Sequence[Row], count: str, metric: str, sizes: Sequence[int]) -
     return np.interp(np.log(sizes), np.log(best[:, 0]), best[:, 1], left=np.nan).tolist()
 
 
-def at_bytes(found: Curve, size_bytes: int) -> float:
+def at_bytes(points: Curve, size_bytes: int) -> float:
     """Return the quality of a mean curve at a size, its best beyond its end, nan before its beginning."""
-    sizes, qualities = np.array(found or [(np.inf, np.nan)]).T
+    sizes, qualities = np.array(points or [(np.inf, np.nan)]).T
     return float(np.interp(size_bytes, sizes, qualities, left=np.nan))
 
 
-def at_quality(found: Curve, quality: float) -> float:
+def at_quality(points: Curve, quality: float) -> float:
     """Return the bytes at which a mean curve reaches a quality, nan where it does not."""
-    sizes, qualities = np.array(found or [(np.nan, np.nan)]).T
+    sizes, qualities = np.array(points or [(np.nan, np.nan)]).T
     return float(np.interp(quality, qualities, sizes, left=np.nan, right=np.nan))
 
 

@@ -55,7 +55,7 @@ def every(image: str, pixels: Pixels, contender: Contender) -> Iterator[Made]:
     """Yield the files that a codec makes of a thumbnail, in ascending settings until they are too large."""
     for setting in contender.settings:
         data = contender.encode(pixels, setting)
-        bare_bytes = len(data) - header_bytes(contender, setting)
+        bare_bytes = max(len(data) - header_bytes(contender, setting), 1)
         if bare_bytes > MOST_BYTES:
             break
         decoded = contender.decode(data)

@@ -28,8 +28,8 @@ def encode(picture: Source | Pixels, bytes: int = gat.USUAL_BYTES, bundle: str |
 
 
 def decode(data: bytes, bundle: str | Path | None = None) -> Pixels:
-    """Return the thumbnail in the bytes of a .gat file, uint8 (32, 32, 3); raise StreamError, BundleError.
+    """Return the thumbnail in the bytes of a .gat file, uint8 (32, 32, 3).
 
-    `bundle` is only needed for files made with weights that do not ship.
+    `bundle` is only needed for files made with weights that do not ship. Raise StreamError, BundleError, InputError.
     """
     return gat.decode(data, bundle)

@@ -50,8 +50,11 @@ def encode(pixels: U8, most_bytes: int = USUAL_BYTES, bundle: str | Path | None 
 def decode(data: bytes, bundle: str | Path | None = None) -> U8:
     """Return the thumbnail in a file's bytes, RGB uint8 (32, 32, 3).
 
-    `bundle` is only needed for files made with weights that do not ship. Raise StreamError, BundleError.
+    `bundle` is only needed for files made with weights that do not ship. Raise StreamError, BundleError, InputError.
     """
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InputError(f"decode takes the bytes of a .gat file, not {type(data).__name__}; read the file first")
+    data = bytes(data)
     if not is_thumbnail(data):
         what = "a .gar file: decompress it" if data.startswith(MAGIC) else "not a gargalo thumbnail"
         raise StreamError(f"begins with {data[:4].hex(' ')}: {what}" if data else "is empty (0 bytes)")
@@ -70,7 +73,7 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
 
 def is_thumbnail(data: bytes) -> bool:
     """Return whether a file's bytes begin like those of a thumbnail, as no text and no picture does."""
-    return FIRST_MODEL <= data[:1][0] <= OWN_MODEL if data else False
+    return bool(data) and FIRST_MODEL <= data[0] <= OWN_MODEL
 
 
 def _shipped(model: int) -> str:

@@ -62,12 +62,17 @@ def make(settings: Settings) -> int:
     """Make thumbnails or pictures of them, and return the exit status."""
     from runtime.pictures.suffixes import READABLE
 
+    def jobs_of(batch: Batch) -> list[Job]:
+        back = Path(batch.inputs[0]).suffix.lower() == _SUFFIX
+        return plan(batch, _PICTURE_SUFFIX if back else _SUFFIX, (_SUFFIX,) if back else READABLE)[0]
+
     batch = settings.batch
-    back = Path(batch.inputs[0]).suffix.lower() == _SUFFIX
-    jobs, _ = plan(batch, _PICTURE_SUFFIX if back else _SUFFIX, (_SUFFIX,) if back else READABLE)
     if settings.base64:
-        jobs = [replace(job, target=STREAM, make_folder=False) for job in jobs]
+        each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
+        jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
         batch = replace(batch, at_a_time=1, quiet=True, json=False)
+    else:
+        jobs = jobs_of(batch)
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
     return status
 

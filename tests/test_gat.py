@@ -55,7 +55,7 @@ def test_a_file_has_no_more_bytes_than_it_may(most: int, square: U8) -> None:
     assert len(made) <= most and (most > 256 or len(made) > most - 6)
 
 
-def test_the_header_is_a_model_and_a_check(data: bytes, progressive: object) -> None:
+def test_the_header_is_a_model_and_a_check(data: bytes) -> None:
     assert data[0] == 0xBF, "a bundle of one's own"
     assert data == with_check(0xBF, data[3:])
     assert gat.HEADER_BYTES == 3

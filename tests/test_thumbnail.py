@@ -62,12 +62,12 @@ def test_what_is_in_a_file_counts_not_its_name(folder: Path) -> None:
 
 
 def test_base64_is_a_line_of_each_and_no_file(folder: Path, photo: np.ndarray, capfd: Capture) -> None:
-    write(folder / "two.png", photo[::-1])
-    assert run(folder / "cam.png", folder / "two.png", "--base64", "--bytes", 64) == 0
+    write(folder / "cam.bmp", photo[::-1])
+    assert run(folder / "cam.png", folder / "cam.bmp", "--base64", "--bytes", 64) == 0
     out, err = capfd.readouterr()
     expected = [gat.encode(shrunk(pixels, 32), 64, TINY_RECURRENT) for pixels in (photo, photo[::-1])]
     assert [b64decode(line, validate=True) for line in out.splitlines()] == expected and err == ""
-    assert sorted(path.name for path in folder.iterdir()) == ["cam.png", "two.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["cam.bmp", "cam.png"]
     (folder / "x.gat").write_bytes(expected[0])
     assert run(folder / "x.gat", "--base64") == 0
     assert b64decode(capfd.readouterr().out) == expected[0]

@@ -48,13 +48,13 @@ def encode(family: Recurrent, rgb: U8, most_bytes: int) -> bytes:
     @cache
     def message(level: int) -> Intp:
         rate = Rate.of(level)
-        found = [in_steps(grid, steps) for grid, steps in zip(grids, prior.steps[rate.offset], strict=True)]
-        starts = rising([start(grid) for grid in found])
+        scaled = [in_steps(grid, steps) for grid, steps in zip(grids, prior.steps[rate.offset], strict=True)]
+        starts = rising([start(grid) for grid in scaled])
         parts = [head(rate, prior.planes, starts)]
         for visit in family.unroll(rate, WHOLE, starts, thrifty=True):
             if visit.k.size:
-                before, scale = visit.k.copy(), np.float32(2.0**visit.plane)
-                codes.write(prior, visit, found[visit.index][visit.channels] * scale, codes.BITS_PER_SQUARED_THRESHOLD)
+                before, u = visit.k.copy(), scaled[visit.index][visit.channels] * np.float32(2.0**visit.plane)
+                codes.write(prior, visit, u, codes.BITS_PER_SQUARED_THRESHOLD)
                 parts.append(told(prior, visit, before))
         return np.concatenate(parts)
 
@@ -102,15 +102,15 @@ def told(prior: Prior, visit: Visit, before: I16) -> Intp:
     rank[places] = np.arange(len(places))
     fresh, old, some = (np.flatnonzero((rank >= 0) & each) for each in (was == 0, was != 0, (was == 0) & (k != 0)))
     significance, bits, sizes = tables_of(prior, visit)
-    found = [
+    kinds = [
         (4 * rank[fresh], significance[fresh], k[fresh] != 0),
         (4 * rank[old], bits[old], np.abs(k[old]) - 2 * np.abs(was[old])),
         (4 * rank[some] + 1, bits[some], k[some] > 0),
         (4 * rank[some] + 2, sizes[some], np.abs(k[some]) - 1),
     ]
-    keys, tables, symbols = (np.concatenate(each).astype(np.intp) for each in zip(*found, strict=True))
-    told: Intp = (tables * SYMBOLS + symbols)[keys.argsort()]
-    return told
+    keys, tables, symbols = (np.concatenate(each).astype(np.intp) for each in zip(*kinds, strict=True))
+    in_order: Intp = (tables * SYMBOLS + symbols)[keys.argsort()]
+    return in_order
 
 
 def listen(prior: Prior, visit: Visit, reader: ranges.Reader) -> Intp:
@@ -147,8 +147,8 @@ def order(visit: Visit, k: I16) -> Intp:
     """
     a = visit.a.reshape(-1)
     places = np.where(k == 0, -a, -spec.LOGIT_SKIP).argsort(kind="stable")
-    found: Intp = places[((k != 0) | (a > spec.LOGIT_SKIP))[places]]
-    return found
+    coded: Intp = places[((k != 0) | (a > spec.LOGIT_SKIP))[places]]
+    return coded
 
 
 def tables_of(prior: Prior, visit: Visit) -> tuple[U8, U8, U8]:
@@ -163,25 +163,25 @@ def tables_of(prior: Prior, visit: Visit) -> tuple[U8, U8, U8]:
 
 def head(rate: Rate, planes: int, starts: Sequence[int]) -> Intp:
     """Return the codes of the number of planes, of the offset, and of the first planes, which are `rising`."""
-    found = count(rate.planes - 1, planes - 1, PLANES)
+    in_front = count(rate.planes - 1, planes - 1, PLANES)
     for bit in (8, 4, 2, 1):
-        found += count(int(rate.offset & bit > 0), 1, EVEN)
+        in_front += count(int(rate.offset & bit > 0), 1, EVEN)
     least = 0
     for number, first in enumerate(starts):
-        found += count(first - least, NEVER - least, STARTS[min(number, 2)])
+        in_front += count(first - least, NEVER - least, STARTS[min(number, 2)])
         least = max(first - FALL, 0)
-    return np.array(found, np.intp)
+    return np.array(in_front, np.intp)
 
 
 def read_head(reader: ranges.Reader, planes: int, grids: int) -> tuple[Rate, list[int]]:
     """Return the rate and the first planes of so many grids: the inverse of head. Raise StreamError."""
-    told = 1 + read_count(reader, planes - 1, PLANES)
+    coded = 1 + read_count(reader, planes - 1, PLANES)
     offset = sum(bit * read_count(reader, 1, EVEN) for bit in (8, 4, 2, 1))
     starts, least = list[int](), 0
     for number in range(grids):
         starts.append(least + read_count(reader, NEVER - least, STARTS[min(number, 2)]))
         least = max(starts[-1] - FALL, 0)
-    return Rate(told, offset), starts
+    return Rate(coded, offset), starts
 
 
 def count(number: int, most: int, odds: Odds) -> list[int]:
@@ -204,7 +204,7 @@ def read_count(reader: ranges.Reader, most: int, odds: Odds) -> int:
 
 def rising(starts: Sequence[int]) -> list[int]:
     """Return first planes, lowered so that none is more than FALL above the one behind it."""
-    found = list(starts)
-    for number in range(len(found) - 1, 0, -1):
-        found[number - 1] = min(found[number - 1], found[number] + FALL)
-    return found
+    lowered = list(starts)
+    for number in range(len(lowered) - 1, 0, -1):
+        lowered[number - 1] = min(lowered[number - 1], lowered[number] + FALL)
+    return lowered
