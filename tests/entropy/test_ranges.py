@@ -89,3 +89,46 @@ def test_any_bytes_can_be_read() -> None:
         for _ in range(20):
             assert len(read(random.bytes(length), drawn(300, length))) <= 300
     assert read(b"\xff" * 40, drawn(300, 4))
+
+
+class FromThePage:
+    """A reader written from docs/format/thumbnail.md, with its names."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at, self.missing = data, 0, 0
+        self.span, self.number = 2**48, 0
+        for _ in range(6):
+            self.number = self.number * 256 + self.byte()
+
+    def byte(self) -> int:
+        self.at += 1
+        if self.at > len(self.data):
+            self.missing += 1
+            return 0
+        return self.data[self.at - 1]
+
+    def read(self, table: int) -> int | None:
+        ends = np.cumsum(TABLES.frequencies[table].astype(int)).tolist()
+        unit, u = self.span >> 14, 256**self.missing
+        slots = min(self.number // unit, 2**14 - 1), min((self.number + u - 1) // unit, 2**14 - 1)
+        symbol, other = (next(s for s, end in enumerate(ends) if slot < end) for slot in slots)
+        if symbol != other:
+            return None
+        start = ends[symbol - 1] if symbol else 0
+        self.number -= start * unit
+        self.span = (ends[symbol] - start) * unit
+        while self.span < 2**40:
+            self.span, self.number = self.span * 256, self.number * 256 + self.byte()
+        return symbol
+
+
+def test_a_reader_written_from_the_page_reads_the_same() -> None:
+    random = np.random.default_rng(5)
+    for length in range(60):
+        data, tables = random.bytes(length), random.integers(0, len(TABLES.frequencies), 300).tolist()
+        reader, page = Reader(TABLES, data), FromThePage(data)
+        for table in tables:
+            symbol = reader.read(table)
+            assert symbol == page.read(table)
+            if symbol is None:
+                break
