@@ -26,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"gargalo {import_module('runtime').__version__}")
         return 0
     lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *lines])
+    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo COMMAND --help tells its options"])
     if name in ("-h", "--help"):
         print(usage)
         return 0

@@ -69,7 +69,7 @@ class Codec:
     ):
         _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
-        family = families.find(self.bundle.family)
+        family = families.find(self.bundle)
         if tile_px < family.traits.stride_px or tile_px % family.traits.stride_px:
             raise InputError(
                 f"tile_px={tile_px} is not a multiple of {family.traits.stride_px}; use 512 or {WINDOW_PX}"
@@ -133,7 +133,7 @@ class Codec:
         options, level = self._options(subsampling, options), self.bundle.level(quality)
         planes = [channels.split(pixels) for pixels in pictures]
         if len(shapes := {pixels.shape for pixels in pictures}) > 1:
-            raise InputError(f"pictures of shapes {sorted(shapes)} in a batch: all must have one shape")
+            raise InputError(f"a batch has pictures of shapes {sorted(shapes)}; all must have one shape")
         if not planes:
             return []
         rgb = np.stack([rgb for rgb, _ in planes])
@@ -188,7 +188,9 @@ class Codec:
         opened = [self._opened(data, max_pixels) for data in streams]
         kinds = {replace(header, level=0, flag=False) for _, header, _, _ in opened}
         if len(kinds) != 1:
-            raise InputError(f"{len(streams)} streams of {len(kinds)} sizes, kinds or bundles: a batch must have one")
+            raise InputError(
+                f"a batch of {len(streams)} streams has {len(kinds)} sizes, kinds or bundles; it must have one"
+            )
         codecs, headers, tiles, opacities = zip(*opened, strict=True)
         return pictures(codecs[0], headers, tiles, opacities)
 
@@ -218,10 +220,10 @@ class Codec:
             codec = self._other(header.bundle_id)
         if header.level > codec.family.top_level:
             raise StreamError(
-                f"level {header.level} is above the bundle's {codec.family.top_level}; the header is corrupt"
+                f"level {header.level} is above the bundle's highest, {codec.family.top_level}: the header is corrupt"
             )
         if header.flag and not codec.family.traits.header_flag:
-            raise StreamError(f"a flag is set that means nothing to bundle {codec.bundle.name}; the header is corrupt")
+            raise StreamError(f"a flag is set that means nothing to bundle {codec.bundle.name}: the header is corrupt")
         return codec
 
     def _other(self, bundle_id: bytes) -> "Codec":
@@ -230,7 +232,7 @@ class Codec:
             if folder is None:
                 raise StreamError(
                     f"the stream needs bundle {bundle_id.hex()}, this is {self.bundle.name} {self.bundle.id.hex()}; "
-                    "decode with the bundle it was made with"
+                    "give the bundle it was made with (--bundle)"
                 )
             self._others[bundle_id] = Codec(folder, *self._settings)
         return self._others[bundle_id]
@@ -356,9 +358,6 @@ def _keep_freed_memory() -> None:
 
 
 def _sections(opacity: U8 | None, metadata: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
-    """Return the sections of alpha and of metadata by kind, or InputError for a kind that is none."""
-    possible = {container.EXIF, container.ICC, container.XMP, *range(container.ANCILLARY, 256)}
-    if impossible := set(metadata) - possible:
-        raise InputError(f"metadata of kinds {impossible}; there are EXIF, ICC, XMP and {container.ANCILLARY} to 255")
+    """Return the sections of alpha and of metadata, by kind; raise InputError for what is no metadata."""
     others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
-    return others + sorted(metadata.items())
+    return others + sorted(container.checked_metadata(metadata).items())

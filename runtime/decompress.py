@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         "--enhance",
         action="store_true",
         default=None,
-        help="correct pixels with the synthesis net of a bundle that has one; the default with any other --provider",
+        help="correct decoded pixels with the network that bundles may have for it; the default but with the CPU",
     )
     exclusive = arguments.add_mutually_exclusive_group()
     exclusive.add_argument(

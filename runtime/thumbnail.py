@@ -43,7 +43,9 @@ class Settings:
 def main(argv: list[str] | None = None) -> int:
     """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
     arguments = parser("thumbnail", "Make thumbnails in a hundred bytes, and pictures of them.", _EXAMPLES)
-    add_files(arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png")
+    add_files(
+        arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png", "thumbnail"
+    )
     arguments.add_argument("--bytes", default="128", metavar="N", help="at most so many, 16 to 2048, default 128")
     arguments.add_argument("--base64", action="store_true", help="print a line of Base64 for each, and make no file")
     args = arguments.parse_args(argv)

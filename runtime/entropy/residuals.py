@@ -109,7 +109,7 @@ class Order:
         for first, end, shift in self._shifted:
             q[first:end] >>= shift
         if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
-            raise InputError(f"values reach {value.min()}..{value.max()}, magnitudes up to 65535 can be coded")
+            raise InputError(f"values reach from {value.min()} to {value.max()}; magnitudes up to 65535 can be coded")
         numbers = np.concatenate([_number(q[first:end], g) for g, first, end in self._runs])
         tops = self.tops(q)
         top_digit, escape = self._bounds(tops)

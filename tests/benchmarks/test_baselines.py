@@ -27,22 +27,22 @@ def peer(request: pytest.FixtureRequest) -> Any:
     return baselines.PEERS[request.param]()
 
 
-def test_a_file_has_the_signature_of_its_format(peer: Any, photo: np.ndarray) -> None:
+def test_a_file_has_the_signature_of_its_format(peer: Any, small_photo: np.ndarray) -> None:
     offset, signature = SIGNATURE[peer.name]
-    assert peer.encode(photo, 50)[offset:].startswith(signature)
+    assert peer.encode(small_photo, 50)[offset:].startswith(signature)
 
 
-def test_a_decoded_picture_has_the_shape_of_the_original_and_looks_like_it(peer: Any, photo: np.ndarray) -> None:
-    decoded = peer.decode(peer.encode(photo, 80))
+def test_a_decoded_picture_has_the_shape_of_the_original_and_looks_like_it(peer: Any, small_photo: np.ndarray) -> None:
+    decoded = peer.decode(peer.encode(small_photo, 80))
     assert decoded.dtype == np.uint8
-    assert decoded.shape == photo.shape
-    assert psnr_db(photo, decoded) > 25
+    assert decoded.shape == small_photo.shape
+    assert psnr_db(small_photo, decoded) > 25
 
 
-def test_bytes_and_quality_both_grow_with_the_setting(peer: Any, photo: np.ndarray) -> None:
-    low, high = (peer.encode(photo, setting) for setting in (peer.settings[0], peer.settings[-1]))
+def test_bytes_and_quality_both_grow_with_the_setting(peer: Any, small_photo: np.ndarray) -> None:
+    low, high = (peer.encode(small_photo, setting) for setting in (peer.settings[0], peer.settings[-1]))
     assert len(low) < len(high)
-    assert psnr_db(photo, peer.decode(low)) < psnr_db(photo, peer.decode(high))
+    assert psnr_db(small_photo, peer.decode(low)) < psnr_db(small_photo, peer.decode(high))
 
 
 def test_a_peer_s_name_is_its_key(peer: Any) -> None:
@@ -62,13 +62,13 @@ def test_settings_ascend(peer: Any) -> None:
 
 
 def test_decoding_avif_leaves_pillows_thread_count_as_it_was(
-    photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    small_photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not baselines.is_available("avif"):
         pytest.skip("this Pillow has no avif")
     monkeypatch.setattr(AvifImagePlugin, "DEFAULT_MAX_THREADS", 3)
     peer = baselines.avif()
-    peer.decode(peer.encode(photo, 50))
+    peer.decode(peer.encode(small_photo, 50))
     assert AvifImagePlugin.DEFAULT_MAX_THREADS == 3
 
 

@@ -11,7 +11,7 @@ JPEG_LIKE = [(0.25, 26.0), (0.45, 29.1), (0.87, 32.2), (1.55, 35.4), (2.5, 38.0)
 
 
 def rate(anchor: list[tuple[float, float]], test: list[tuple[float, float]]) -> BdRate:
-    """The BD-rate of curves that have a common range."""
+    """Return the BD-rate of curves that have a common range."""
     found = bd_rate(anchor, test)
     assert found is not None
     return found

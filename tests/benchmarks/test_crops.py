@@ -34,10 +34,10 @@ def test_a_sheet_shows_the_crops_themselves() -> None:
 
 
 def test_the_command_makes_one_sheet_or_one_a_picture(
-    photo: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_photo: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.png", "b.png"):
-        Image.fromarray(photo).save(tmp_path / name)
+        Image.fromarray(small_photo).save(tmp_path / name)
     common = [str(tmp_path), "--peers", "jpeg,webp", "--side", "48"]
     assert crops.main([*common, "--bpp", "1.5", "-o", str(tmp_path / "sheets" / "one.jpg")]) == 0
     with Image.open(tmp_path / "sheets" / "one.jpg") as page:

@@ -26,11 +26,11 @@ SMALL = report.Plan(
 
 
 @pytest.fixture
-def images(tmp_path: Path, photo: np.ndarray) -> Path:
+def images(tmp_path: Path, small_photo: np.ndarray) -> Path:
     folder = tmp_path / "set"
     folder.mkdir()
-    Image.fromarray(photo).save(folder / "a.png")
-    Image.fromarray(photo[::-1]).save(folder / "b.png")
+    Image.fromarray(small_photo).save(folder / "a.png")
+    Image.fromarray(small_photo[::-1]).save(folder / "b.png")
     return folder
 
 

@@ -61,7 +61,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 
 def chunk_at(data: bytes, tile: int, layer: int) -> int:
-    """Where a chunk of the six tiles begins."""
+    """Return where a chunk of the six tiles begins."""
     chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], 6, 3)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)
@@ -77,7 +77,7 @@ def autoencoder_of(codec: Codec) -> Autoencoder:
 
 
 def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
-    """What is coded of a picture as one tile."""
+    """Return what is coded of a picture as one tile."""
     autoencoder = autoencoder_of(tiny)
     (latents,) = autoencoder.transform(picture[None])
     return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))

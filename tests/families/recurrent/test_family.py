@@ -151,8 +151,8 @@ def test_a_size_can_be_met_to_the_byte(
         data = progressive.encode(picture, target_size=limit)
         assert limit - 2 <= len(data) <= limit
     analysed, seen = encoder(progressive, picture), []
-    for more in (0, 0.2, 0.5, 1):
-        data = analysed(LEVEL, more)
+    for more in (-1, -0.3, 0, 0.3, 1):
+        data = analysed(100, more)
         seen.append((len(data), -error(progressive.decode(data), picture)))
     assert seen == sorted(seen) and seen[-1][0] > seen[0][0]
     six = partial(progressive.encode, picture, target_size=6001)
@@ -174,13 +174,13 @@ def test_every_prefix_is_a_picture_and_longer_ones_are_better(progressive: Codec
     all_parts = 9 * Rate.of(container.unpack(data)[0].level).planes
     parts, errors = [], []
     begin = len(data) - len(container.unpack(data)[1][LATENTS]) - 4 + 40
-    for end in range(begin, len(data), 37):
+    for end in range(begin, len(data), 97):
         saved = incomplete.salvage(progressive, data[:end])
         assert saved.pixels.shape == picture.shape
         assert saved.parts == all_parts or len(saved.damage) == 1
         parts.append(saved.parts)
         errors.append(error(saved.pixels, picture))
-    assert parts == sorted(parts) and len({*parts}) > 20
+    assert parts == sorted(parts) and len({*parts}) > 12
     for turn in range(1, len(errors)):
         assert parts[turn] > parts[turn - 1] or errors[turn] == errors[turn - 1]
     assert errors[0] > 10 * errors[-1] and sum(b > a for a, b in zip(errors[:-1], errors[1:], strict=True)) < 4
@@ -362,7 +362,7 @@ def test_what_the_family_does_not_know_is_refused(progressive: Codec, picture: n
 
 def test_anything_is_a_picture_or_a_codec_error(progressive: Codec, six: bytes) -> None:
     random = np.random.default_rng(3)
-    for number in range(40):
+    for number in range(10):
         data = bytearray(six)
         for at in random.integers(0, len(data), int(random.integers(1, 4))):
             data[at] = random.integers(0, 256)
