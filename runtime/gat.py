@@ -6,7 +6,7 @@ The model byte is a mark, too: no text and no picture begins with one. The check
 bytes: so a file is refused that is cut, damaged, foreign, or made with other weights.
 """
 
-import zlib
+from binascii import crc_hqx
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +24,7 @@ SUFFIX = ".gat"
 SIDE_PX = thumbnail.SIDE_PX
 USUAL_BYTES, LEAST_BYTES, MOST_BYTES = 128, 16, 2048
 """Of a whole file."""
-HEADER_BYTES, CHECK_BYTES = 3, 2
+HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 
 MODELS = ("thumbnail",)
 """The shipped bundles by their numbers, which stay theirs."""
@@ -86,8 +86,8 @@ def _shipped(model: int) -> str:
 
 
 def _check(family: Recurrent, model: bytes, message: bytes) -> bytes:
-    """Return the low 16 bits of the CRC-32 of the bundle's id, the model byte and the message."""
-    return zlib.crc32(family.bundle.id + model + message).to_bytes(4, "little")[:CHECK_BYTES]
+    """Return the CRC-16 (CCITT) of the bundle's id, the model byte and the message."""
+    return crc_hqx(family.bundle.id + model + message, CHECK_START).to_bytes(CHECK_BYTES, "little")
 
 
 @cache

@@ -1,7 +1,6 @@
 """.gat files: what is in their three bytes of header, and what is refused."""
 
 import shutil
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +38,12 @@ def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def with_check(model: int, message: bytes, bundle: Path = TINY_RECURRENT) -> bytes:
-    crc = zlib.crc32(Bundle.open(bundle).id + bytes([model]) + message) & 0xFFFF
-    return bytes([model]) + crc.to_bytes(2, "little") + message
+    crc = 0xFFFF
+    for byte in Bundle.open(bundle).id + bytes([model]) + message:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = crc << 1 ^ (0x11021 if crc & 0x8000 else 0)
+    return bytes([model, crc & 0xFF, crc >> 8]) + message
 
 
 def test_a_thumbnail_there_and_back(square: U8, data: bytes) -> None:
@@ -116,7 +119,7 @@ def test_a_message_that_tells_nothing_is_refused_in_spite_of_its_check() -> None
 
 @pytest.mark.parametrize("most", [0, 15, 2049, -1, float("nan"), "many"])
 def test_bytes_out_of_range_are_an_input_error(most: int, square: U8) -> None:
-    with pytest.raises(InputError, match="bytes .* is out of range; give a number from 16 to 2048"):
+    with pytest.raises(InputError, match="bytes .*; give a number from 16 to 2048"):
         gat.encode(square, most, TINY_RECURRENT)
 
 

@@ -139,7 +139,7 @@ def test_what_exists_is_kept_without_f(folder: Path, capfd: Capture) -> None:
         ("x.png", b"", [], "x.png is empty"),
         ("x.txt", b"dear diary", [], "x.txt is not a picture that we can read"),
         ("cam.png", None, ["--bytes", "15"], "--bytes 15 is out of range; give a number from 16 to 2048"),
-        ("cam.png", None, ["--bytes", "many"], "--bytes many is out of range"),
+        ("cam.png", None, ["--bytes", "many"], "--bytes many is not a number"),
         ("cam.png", None, ["-o", "y.png"], "y.png would be a .gat file under the name of a .png file; give -o y.gat"),
         ("cam.png", None, ["--base64", "-o", "y.gat"], "--base64 prints and makes no file; leave out -o y.gat"),
         ("nothere.png", None, [], "nothere.png: No such file or directory"),
