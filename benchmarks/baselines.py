@@ -67,9 +67,8 @@ def webp(method: int = 4, name: str = "webp") -> Contender:
         return pillow_encode(pixels, "WEBP", quality=setting, method=method)
 
     settings = (0, 5, 15, 30, 45, 60, 75, 82, 88, 93, 97, 100)
-    return Contender(
-        name, f"WebP (libwebp {features.version('webp')}, method {method})", settings, encode, pillow_decode
-    )
+    label = f"WebP (libwebp {features.version('webp')}, method {method})"
+    return Contender(name, label, settings, encode, pillow_decode)
 
 
 def avif(speed: int = 6, name: str = "avif") -> Contender:

@@ -28,8 +28,9 @@ LABELS = {
     "avif": "AVIF",
     "jpeg2000": "JPEG 2000",
     "jxl": "JPEG XL",
+    "blurhash": "BlurHash",
+    "thumbhash": "ThumbHash",
 }
-LABELS |= {"blurhash": "BlurHash", "thumbhash": "ThumbHash"}
 GAP_PX, TEXT_PX, LINE_PX = 8, 14, 18
 BACK, INK, FAINT = "#ffffff", "#1c1c1e", "#6e6e73"
 WEBP_QUALITIES, WEBP_BYTES = (92, 88, 84, 80), 240_000

@@ -75,9 +75,7 @@ def draw_speed(panels: Mapping[str, Sequence[Place]], anchor: str, title: str, s
             axes.xaxis.set_major_formatter("{x:g}")
             axes.set_xlabel(f"time to {name}, {anchor} = 1")
             axes.set_ylabel(f"bytes at equal PSNR against {anchor} (BD-rate, %)")
-            axes.grid(color="#e5e5e5", linewidth=0.8)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            _with_grid(axes)
         figure.suptitle(title)
         return _saved(figure, stem)
 
@@ -109,9 +107,7 @@ def draw_thumbnails(panels: Mapping[str, Mapping[str, Curve]], title: str, stem:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel("bytes")
             axes.set_ylabel(measure)
-            axes.grid(color="#e5e5e5", linewidth=0.8)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            _with_grid(axes)
             axes.legend(frameon=False, fontsize=8, loc="upper left")
         figure.suptitle(title)
         return _saved(figure, stem)
@@ -147,7 +143,12 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("bits a pixel")
     axes.set_ylabel(f"{METRICS[metric]} (dB)")
+    _with_grid(axes)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+
+
+def _with_grid(axes: Axes) -> None:
+    """Give a panel a faint grid behind its lines, and no frame."""
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")

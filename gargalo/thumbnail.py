@@ -1,9 +1,11 @@
 """Thumbnails of 32 x 32 pixels in about a hundred bytes: for a database row, a page that loads, a thin link.
 
-import gargalo
+    import gargalo
 
-data = gargalo.thumbnail.encode("cam.jpg")  # at most 128 bytes
-pixels = gargalo.thumbnail.decode(data)  # uint8 (32, 32, 3)
+    data = gargalo.thumbnail.encode("cam.jpg")  # at most 128 bytes
+    pixels = gargalo.thumbnail.decode(data)  # uint8 (32, 32, 3)
+
+docs/format/thumbnail.md tells what the bytes mean.
 """
 
 from pathlib import Path

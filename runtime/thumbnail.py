@@ -96,16 +96,16 @@ def prepare(settings: Settings) -> Work:
         name = "stdin" if job.source == STREAM else str(job.source)
         back = gat.is_thumbnail(given) or job.source.suffix.lower() == _SUFFIX
         start = time.perf_counter()
-        if back:
-            suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
-            try:
+        try:
+            if back:
+                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
                 thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
-            except StreamError as error:
-                raise StreamError(f"{name}: {error}") from error
-        else:
-            _check_target(job.target)
-            pixels = pixels_of(given, name, batch.max_pixels)
-            thumbnail = made = gat.encode(shrunk(pixels, gat.SIDE_PX), settings.most_bytes, batch.bundle)
+            else:
+                _check_target(job.target)
+                square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
+                thumbnail = made = gat.encode(square, settings.most_bytes, batch.bundle)
+        except StreamError as error:
+            raise StreamError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
         deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite)
         bpp = 8 * len(thumbnail) / gat.SIDE_PX**2
