@@ -24,10 +24,16 @@ from runtime.errors import CodecError
 LABELS = {
     "gargalo": "gargalo",
     "jpeg": "JPEG",
+    "jpegli": "jpegli",
     "webp": "WebP",
+    "webp-m6": "WebP, method 6",
+    "avif-iq": "AVIF, tune=iq",
+    "avif-ssim": "AVIF, tune=ssim",
+    "avif-psnr": "AVIF, tune=psnr",
+    "avif-fast": "AVIF, speed 9",
+    "jxl": "JPEG XL",
     "avif": "AVIF",
     "jpeg2000": "JPEG 2000",
-    "jxl": "JPEG XL",
     "blurhash": "BlurHash",
     "thumbhash": "ThumbHash",
 }
@@ -65,6 +71,8 @@ def row(original: Pixels, versions: Sequence[Version], at: tuple[int, int], side
     found: list[Cell] = [(original[window], name, "original")]
     for version in versions:
         told = f"{version.bpp:.3f} bpp, {version.psnr_db:.1f} dB"
+        if version.ssimulacra2 is not None:
+            told += f", SS2 {version.ssimulacra2:.0f}"
         found.append((version.pixels[window], LABELS.get(version.codec, version.codec), told))
     return found
 
@@ -152,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("images", type=Path, nargs="+", metavar="PICTURE", help="pictures, or folders of them")
     add("-o", "--out", type=Path, required=True, help="a .png, .webp or .jpg, or a folder for one .webp a picture")
     add("--bpp", type=parse_rates, default="0.3", metavar="BPP,...", help="rates, a row each (default: %(default)s)")
-    add("--peers", type=parse_peers, default="jpeg,webp,avif", metavar="NAME,...", help="default: %(default)s")
+    add("--peers", type=parse_peers, default="jpeg,webp,avif-iq", metavar="NAME,...", help="default: %(default)s")
     add("--side", type=int, default=224, metavar="PX", help="side of a crop (default: %(default)s)")
     add("--at", type=_place, metavar="X,Y", help="left and top of the crop (default: the busiest place)")
     add("--scale", type=int, default=1, metavar="N", help="enlarge crops N times (default: 1)")

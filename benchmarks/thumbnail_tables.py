@@ -83,7 +83,7 @@ def saved_percent(curves: Curves, peer: str, metric: str) -> str:
     scale = metrics.ms_ssim_db if metric == "ssim" else float
     ours, theirs = ([(size, scale(value)) for size, value in curves[codec]] for codec in (OURS, peer))
     rate = bd_rate(theirs, [point for point in ours if SHOWN_BYTES[0] <= point[0] <= SHOWN_BYTES[-1]])
-    return "-" if rate is None else f"{rate.percent:+.1f} % ({rate.low_db:.1f}-{rate.high_db:.1f} dB)"
+    return "-" if rate is None else f"{rate.percent:+.1f} % ({rate.low:.1f}-{rate.high:.1f} dB)"
 
 
 # --- tables in Markdown; curves are by count, then by metric ----------------------------------------------------------

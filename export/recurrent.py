@@ -17,6 +17,8 @@ from runtime.entropy.rans import PRECISION_BITS
 from runtime.families.recurrent import spec
 
 NETWORKS = spec.NETWORKS
+LEVELS_APART = 0
+"""Levels of neighbouring qualities are at least so many apart: there are too few levels for 1."""
 FITS_TABLES = False
 """Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS = {"iteration": frozenset(("Concat", "Shape", "Slice"))}

@@ -348,7 +348,7 @@ def test_mutants_of_a_tile_give_a_picture_or_a_reason(progressive: Codec, pictur
 def test_what_the_family_does_not_know_is_refused(progressive: Codec, picture: np.ndarray) -> None:
     parts = Parts.of(progressive.encode(picture[:20, :30], 20))
     body = dict(parts.sections)[LATENTS]
-    with pytest.raises(StreamError, match="level 192 is above the bundle's 191"):
+    with pytest.raises(StreamError, match="level 192 is above the bundle's highest, 191"):
         progressive.decode(parts.but(level=192))
     with pytest.raises(StreamError, match="flags 0x3"):
         progressive.decode(parts.with_section(LATENTS, bytes([body[0] | 0x20]) + body[1:]))
