@@ -71,8 +71,8 @@ def test_the_header_is_what_a_flat_gray_picture_takes_but_for_ours_and_hashes() 
 def test_files_are_made_until_they_are_too_large() -> None:
     square = np.random.default_rng(1).integers(0, 256, (32, 32, 3), np.uint8)
     files = [row for row, _ in every("a", square, contender("x", 30))]
-    assert [row.bare_bytes for row in files] == [*range(0, thumbnail_tables.MOST_BYTES, 100)]
-    assert all(row.whole_bytes == row.bare_bytes + 30 for row in files)
+    assert [row.whole_bytes for row in files] == [*range(30, 30 + thumbnail_tables.MOST_BYTES, 100)]
+    assert [row.bare_bytes for row in files] == [1, *range(100, thumbnail_tables.MOST_BYTES, 100)], "no file has none"
 
 
 def test_a_picture_that_is_met_exactly_has_60_db() -> None:
