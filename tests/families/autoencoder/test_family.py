@@ -355,7 +355,7 @@ def test_bits_flipped_behind_the_checks_give_a_picture_or_a_reason(tiny: Codec, 
 def test_flags_that_mean_nothing_are_refused(tiny: Codec, picture: np.ndarray) -> None:
     parts = Parts.of(tiny.encode(picture, 50))
     body = dict(parts.sections)[LATENTS]
-    with pytest.raises(StreamError, match="level 225 is above the bundle's 224"):
+    with pytest.raises(StreamError, match="level 225 is above the bundle's highest, 224"):
         tiny.decode(parts.but(level=225))
     with pytest.raises(StreamError, match="means nothing to bundle tiny"):
         tiny.decode(parts.but(flags=4))
