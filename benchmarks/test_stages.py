@@ -15,9 +15,10 @@ from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
 from runtime import alpha, container
 from runtime.codec import Codec, pack_tile, read_tile
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
 from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
+from runtime.latents import colours
 from runtime.pictures.read import read
 from runtime.pictures.write import write
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
-from runtime.errors import InputError, StreamError
-from runtime.families.base import Analysis, Coded, Stacks
+from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
@@ -39,6 +39,14 @@ QUALITY = 75
 """Of pictures for which none is asked."""
 
 Pixels = U8
+
+
+class Encoder(Protocol):
+    """A picture that is ready to be encoded."""
+
+    def __call__(self, level: int, more: float = 0) -> bytes:
+        """Return its stream at a level; `more`, from -1 to 1, is for families whose analyses are Continuous."""
+        ...
 
 
 class Codec:
@@ -107,12 +115,12 @@ class Codec:
 
     def _encoder(
         self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, subsampling: str = AUTO, **options: Any
-    ) -> Callable[[int], bytes]:
+    ) -> "Encoder":
         """Return a function of the level byte that gives the picture's stream; what no level changes is done once."""
         options = self._options(subsampling, options)
         rgb, opacity = channels.split(pixels)
         analysis, others = self.family.analyse(rgb, options), _sections(opacity, metadata or {})
-        return lambda level: self._stream(analysis, pixels, others, level)
+        return lambda level, more=0: self._stream(analysis, pixels, others, level, more)
 
     def encode_batch(
         self, pictures: Sequence[Pixels], quality: float = 75, subsampling: str = AUTO, **options: Any
@@ -139,12 +147,26 @@ class Codec:
             for analysis, pixels, (_, opacity) in zip(analyses, pictures, planes, strict=True)
         ]
 
-    def _stream(self, analysis: Analysis, pixels: Pixels, others: list[tuple[int, bytes]], level: int) -> bytes:
-        """Return the stream of a picture at a level, with its other sections."""
+    def _stream(
+        self,
+        analysis: Analysis,
+        pixels: Pixels,
+        others: list[tuple[int, bytes]],
+        level: int,
+        more: float = 0,
+    ) -> bytes:
+        """Return the stream of a picture at a level, with its other sections; `more` is as Continuous has it."""
         height, width = pixels.shape[:2]
         gray, see_through, flag = pixels.ndim == 2, pixels.shape[2:] == (4,), analysis.flag(level)
         header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, flag)
-        tiles = [pack_tile(self, header, analysis.code(level, tile)) for tile in tiles_of(self, header)]
+
+        def code(tile: Area) -> Coded:
+            if not more:
+                return analysis.code(level, tile)
+            assert isinstance(analysis, Continuous)
+            return analysis.code_more(level, tile, more)
+
+        tiles = [pack_tile(self, header, code(tile)) for tile in tiles_of(self, header)]
         return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:
@@ -243,18 +265,41 @@ def tiles_of(codec: Codec, header: Header) -> list[Area]:
 
 def pack_tile(codec: Codec, header: Header, coded: Coded) -> list[bytes]:
     """Return the stream of a tile in layers."""
-    chunks = encode_parts(codec.bundle.tables, coded.parts, coded.flags, coded.side)
+    chunks = encode_parts(codec.family.tables, coded.parts, coded.flags, coded.side)
     return [b"".join(chunks[start:end]) for start, end in pairwise((0, *codec.family.layer_ends(header)))]
 
 
 def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int | None = None) -> Any:
     """Return what the family reads of a tile's stream, or of its first layers; raises StreamError."""
     ends = codec.family.layer_ends(header)
-    end = ends[-1] if layers is None else ends[layers - 1]
-    reader = PartReader(codec.bundle.tables, data, ends[-1], end, codec.family.traits.tile_flags)
+    return read_parts(codec, header, tile, data, ends[-1] if layers is None else ends[layers - 1])
+
+
+def read_parts(codec: Codec, header: Header, tile: Area, data: bytes, end: int) -> Any:
+    """Return what the family reads of the parts of a tile's stream before `end`; raises StreamError."""
+    reader = _reader(codec, header, data, end)
     decoded = codec.family.read(header, tile, reader)
     reader.close()
     return decoded
+
+
+def parts_in(codec: Codec, header: Header, tile: Area, data: bytes) -> int:
+    """Return how many parts of a tile's stream, which may be cut, are whole; 0 where it is damaged."""
+    reader = None
+    try:
+        reader = _reader(codec, header, data)
+        codec.family.read(header, tile, reader)
+        reader.close()
+    except TruncatedError:
+        pass
+    except StreamError:
+        return 0
+    return reader.parts_read if reader else 0
+
+
+def _reader(codec: Codec, header: Header, data: bytes, end: int | None = None) -> PartReader:
+    parts = codec.family.layer_ends(header)[-1]
+    return PartReader(codec.family.tables, data, parts, end, codec.family.traits.tile_flags)
 
 
 def picture(

@@ -236,6 +236,15 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
     return chunks
 
 
+class CutChunkError(TruncatedError):
+    """A chunk that is not whole."""
+
+    def __init__(self, message: str, left: bytes):
+        super().__init__(message)
+        self.left = left
+        """What there is of it."""
+
+
 def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes | StreamError]]:
     """Return chunks[tile][layer], or what is wrong with a chunk; [[payload]] for one tile, which has no checksums.
 
@@ -260,7 +269,7 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
             length, crc = index[at]
             chunk = payload[reader.at : reader.at + length]
             if len(chunk) < length:
-                chunk = TruncatedError(f"the file ends before layer {layer} of tile {tile} does")
+                chunk = CutChunkError(f"the file ends before layer {layer} of tile {tile} does", chunk)
             elif zlib.crc32(chunk) != crc:
                 chunk = StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
             reader.at = min(reader.at + length, len(payload))

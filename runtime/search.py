@@ -20,6 +20,8 @@ from runtime.quantities import number, size_bytes
 PSNR_TOLERANCE_DB = 0.1
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
+_HALVINGS, _NEAR_BYTES = 10, 1
+"""So often what is between two levels is halved, unless a stream comes so near before: words have two bytes."""
 _MOST_BPP, _MOST_DB = 64, 100
 
 
@@ -85,7 +87,13 @@ def encode(
         raise InputError(f"it cannot be made as small as {limit} bytes; the smallest possible is {possible}")
     largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
-    return max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    best = max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    if not codec.family.traits.continuous:
+        return best
+    filled = _filled(lambda more: at_level(largest, more), 0, 1, limit)
+    if largest < highest and len(filled) < limit - _NEAR_BYTES:
+        filled = max(filled, _filled(lambda more: at_level(largest + 1, more), -1, 0, limit), key=len)
+    return max(best, filled, key=len)
 
 
 def psnr(original: Pixels, decoded: Pixels) -> float:
@@ -102,6 +110,21 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if holds(middle) else (low, middle - 1)
     return low
+
+
+def _filled(at: Callable[[float], bytes], low: float, high: float, limit: int) -> bytes:
+    """Return the largest stream between two bounds that fits, b"" where none does."""
+    best = b""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        stream = at(middle)
+        if len(stream) <= limit:
+            best, low = max(best, stream, key=len), middle
+        else:
+            high = middle
+        if limit - len(best) <= _NEAR_BYTES:
+            break
+    return best
 
 
 def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:

@@ -51,7 +51,11 @@ class Toy(Family):
     traits = Traits((), STRIDE_PX, tile_flags=OFFSET_FLAG, header_flag=True, options=frozenset({"colours"}))
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.tables = bundle.tables
+        self.bundle = bundle
+
+    @property
+    def tables(self) -> Tables:
+        return self.bundle.tables
 
     @property
     def top_level(self) -> int:

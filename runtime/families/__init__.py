@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from runtime.bundle import Bundle
     from runtime.families.base import Family
 
-FAMILIES = {"pyramid": "runtime.families.pyramid.family", "autoencoder": "runtime.families.autoencoder.family"}
+FAMILIES = {name: f"runtime.families.{name}.family" for name in ("pyramid", "autoencoder", "recurrent")}
 """The module of each family, which calls its class FAMILY."""
 FIRST = "pyramid"
 """That of bundles whose manifest names none."""

@@ -8,7 +8,7 @@ from benchmarks.metrics import psnr_db
 from runtime.codec import Codec
 
 
-@pytest.fixture(params=["jpeg", "webp", "avif"])
+@pytest.fixture(params=["jpeg", "webp", "avif-iq"])
 def peer(request: pytest.FixtureRequest) -> baselines.Contender:
     if not baselines.is_available(request.param):
         pytest.skip(f"this Pillow has no {request.param}")

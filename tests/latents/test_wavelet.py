@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from runtime.areas import Area, Reach
-from runtime.families.pyramid import colours, spec
-from runtime.latents import wavelet
+from runtime.families.pyramid import spec
+from runtime.latents import colours, wavelet
 
 F32 = np.float32
 WHOLE = F32(1 << spec.COEFFICIENT_BITS)

