@@ -9,7 +9,8 @@ FOLDERS = ("gargalo", "runtime", "models", "export", "benchmarks", "tests")
 VERBS = set(
     """add analyse answer append apply ask begin build change check choose close code compare compress copy count cut
     decode decompress do draw drop encode end fail fill find fit give join keep leave let load make measure move open
-    pad pick prepare print put raise read rename replace restart return round run save send set show skip split stand
+    pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
+    stand
     start store switch take tell time turn update wait warn write yield""".split()
 )
 OTHERS = {"models/recurrent.py", "tests/reference_decoder.py", "tests/families/autoencoder/test_reference.py"}
