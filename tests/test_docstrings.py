@@ -10,8 +10,7 @@ VERBS = set(
     """add analyse answer append apply ask begin build change check choose close code compare compress copy count cut
     decode decompress do draw drop encode end fail fill find fit give join keep leave let load make measure move open
     pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
-    stand
-    start store switch take tell time turn update wait warn write yield""".split()
+    stand start store switch take tell time turn update wait warn write yield""".split()
 )
 OTHERS = {"models/recurrent.py", "tests/reference_decoder.py", "tests/families/autoencoder/test_reference.py"}
 """The first is still to be done; the others begin with the number of a section of the format."""
