@@ -12,7 +12,7 @@ VERBS = set(
     pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
     stand start store switch take tell time turn update wait warn write yield""".split()
 )
-OTHERS = {"models/recurrent.py", "tests/reference_decoder.py", "tests/families/autoencoder/test_reference.py"}
+OTHERS = ("models/recurrent.py", "reference_decoder.py", "test_reference.py")
 """The first is still to be done; the others begin with the number of a section of the format."""
 
 
@@ -32,7 +32,7 @@ def test_docstrings_of_functions_begin_with_a_verb() -> None:
     others = [
         f"{path.relative_to(PROJECT)}:{line} begins with {word}"
         for path in files
-        if path.relative_to(PROJECT).as_posix() not in OTHERS
+        if not path.as_posix().endswith(OTHERS)
         for word, line in first_words(path)
         if word.lower().rstrip(",") not in VERBS
     ]
