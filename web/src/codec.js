@@ -3,7 +3,7 @@ import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
 import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
 import { TileStream } from "./entropy/tile_stream.js";
-import { must } from "./errors.js";
+import { GarError, must } from "./errors.js";
 import { LAYERS, readChunks, tileAreas } from "./latents.js";
 import { Source } from "./source.js";
 
@@ -26,7 +26,7 @@ import { Source } from "./source.js";
  * @property {Uint8Array | null} xmp  XML
  */
 
-const MAX_PIXELS = 2 ** 26;
+const MAX_PIXELS = 2 ** 25; // that take about a gigabyte
 const WEIGHTS = new URL("../weights/", import.meta.url).href;
 
 /**
@@ -41,6 +41,8 @@ export async function decodeFrom(from, options = {}, onPreview) {
   const source = new Source(from);
   try {
     return await decode(source, options, onPreview);
+  } catch (error) {
+    throw error instanceof RangeError ? new GarError(`the picture needs more memory than there is: ${error.message}`) : error;
   } finally {
     await source.cancel();
   }
@@ -56,7 +58,12 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
 
   const bundle = await openBundle(header.bundleId, weights);
   const { family, tables } = bundle;
-  const coding = family.open(bundle, header);
+  /** @type {import("./networks.js").Run} */
+  const run = (name, inputs) => {
+    signal?.throwIfAborted();
+    return bundle.run(name, inputs);
+  };
+  const coding = family.open({ ...bundle, run }, header);
   const areas = tileAreas(header);
   const latents = /** @type {import("./container.js").Section} */ (header.sections.find(({ kind }) => kind === LATENTS));
   const chunks = await readChunks(source, latents, areas.length);
@@ -65,7 +72,6 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   const tiles = areas.map((area) => ({ area, values: /** @type {any} */ (null) }));
   for (let layer = 0; layer < LAYERS; layer++) {
     for (const [i, tile] of tiles.entries()) {
-      signal?.throwIfAborted();
       if (layer === 0) await streams[i].open(family.maskBytes);
       tile.values = (await decoders[i].next()).value;
     }

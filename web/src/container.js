@@ -45,12 +45,12 @@ export class Cursor {
   }
 
   u8() {
-    return this.take(1)[0];
+    if (this.position >= this.bytes.length) throw new Truncated("the stream ends too early");
+    return this.bytes[this.position++];
   }
 
   u16() {
-    const [low, high] = this.take(2);
-    return low | (high << 8);
+    return this.u8() | (this.u8() << 8);
   }
 
   u32() {

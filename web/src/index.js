@@ -10,7 +10,7 @@ export { toPng } from "./png.js";
 /** @typedef {import("./codec.js").Options} Options */
 /** @typedef {{ preview?: Preview, picture?: Decoded, error?: string, known?: boolean }} Answer  `known`: it is a GarError */
 
-/** @type {{ worker: Worker, failed: Promise<never> } | undefined} */
+/** @type {ReturnType<typeof start> | undefined} */
 let started;
 
 /**
@@ -34,7 +34,7 @@ export async function decode(bytes, options) {
  */
 export async function decodeStream(stream, onPreview, { signal, ...options } = {}) {
   signal?.throwIfAborted();
-  const { worker, failed } = (started ??= start());
+  const { worker, failed, end } = (started ??= start());
   const { port1: port, port2 } = new MessageChannel();
   worker.postMessage({ port: port2, options, previews: Boolean(onPreview) }, [port2]);
   const reader = stream.getReader();
@@ -44,7 +44,10 @@ export async function decodeStream(stream, onPreview, { signal, ...options } = {
       port.onmessage = ({ data: { preview, picture, error, known } }) => {
         if (preview) onPreview?.(preview);
         else if (picture) resolve(picture);
-        else reject(known ? new GarError(error) : new Error(error));
+        else {
+          reject(known ? new GarError(error) : new Error(error));
+          if (!known) end(String(error)); // its memory may be used up
+        }
       };
       send(reader, port).catch(reject);
     });
@@ -66,13 +69,17 @@ async function send(reader, port) {
 
 function start() {
   const worker = startWorker();
+  /** @type {(reason: Error) => void} */
+  let reject;
   /** @type {Promise<never>} */
-  const failed = new Promise((_, reject) => {
-    worker.addEventListener("error", ({ message }) => {
-      started = undefined;
-      reject(new Error(`the worker of gargalo does not run: ${message}`));
-    });
-  });
+  const failed = new Promise((_, rejected) => (reject = rejected));
   failed.catch(() => {});
-  return { worker, failed };
+  /** End all that is decoded, and let the next picture have a new worker. @param {string} reason */
+  const end = (reason) => {
+    worker.terminate();
+    if (started?.worker === worker) started = undefined;
+    reject(new Error(`the worker of gargalo does not run: ${reason}`));
+  };
+  worker.addEventListener("error", ({ message }) => end(message));
+  return { worker, failed, end };
 }

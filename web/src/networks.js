@@ -27,16 +27,16 @@ export function openNetworks(graphs) {
   /** @type {Record<string, Promise<import("onnxruntime-web/wasm").InferenceSession>>} */
   const sessions = {};
   return async (name, inputs) => {
-    sessions[name] ??= inTurn(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
+    sessions[name] ??= oneByOne(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
     const session = await sessions[name];
     const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, inputs[i]]));
-    const outputs = await inTurn(() => session.run(feeds));
+    const outputs = await oneByOne(() => session.run(feeds));
     return session.outputNames.map((output) => /** @type {Tensor} */ (outputs[output]));
   };
 }
 
 /** Run one thing after the other: the runtime has one memory. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
-function inTurn(task) {
+function oneByOne(task) {
   const done = queue.then(task);
   queue = done.catch(() => {});
   return done;

@@ -168,7 +168,7 @@ function readPart(cursor, states, tables, indexes, order, last) {
   }
   bits.pad();
   for (let j = 0; j < order.length; j++) {
-    if (magnitudes[j]) symbols[order[j]] = bits.take(1) ? -magnitudes[j] : magnitudes[j];
+    if (magnitudes[j]) symbols[order[j]] = bits.next() ? -magnitudes[j] : magnitudes[j];
   }
   bits.pad();
   must(bits.unneeded(), "bits that are not needed are not 0");
@@ -272,17 +272,16 @@ class Bits {
   /** @param {number} count */
   take(count) {
     let value = 0;
-    while (count > 0) {
-      if (!this.#left) {
-        this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
-        this.#left = 8;
-      }
-      const taken = Math.min(count, this.#left);
-      this.#left -= taken;
-      count -= taken;
-      value = (value << taken) | ((this.#byte >> this.#left) & ((1 << taken) - 1));
-    }
+    while (count-- > 0) value = (value << 1) | this.next();
     return value;
+  }
+
+  next() {
+    if (!this.#left) {
+      this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
+      this.#left = 8;
+    }
+    return (this.#byte >> --this.#left) & 1;
   }
 
   /** Go on at the next byte. */

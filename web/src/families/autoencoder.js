@@ -141,8 +141,8 @@ function lowOf({ steps }, tiles, columns, colour) {
   const pixels = tiles.reduce((sum, { values }) => sum + values.z.length / 3, 0);
   const plane = new Float32Array(pixels);
   for (const { area, values } of tiles) {
-    const channel = values.z.subarray((colour * values.z.length) / 3);
-    place(plane, columns, { stride: 1, down: 0, right: 0 }, area, GRAIN_PX, channel, steps[COLUMNS[4] + colour]);
+    const channel = { values: values.z.subarray((colour * values.z.length) / 3), step: steps[COLUMNS[4] + colour] };
+    place(plane, columns, 1, area, GRAIN_PX, [{ ...channel, down: 0, right: 0 }]);
   }
   return plane;
 }
@@ -160,12 +160,13 @@ function lowOf({ steps }, tiles, columns, colour) {
 function joined({ steps }, low, tiles, rows, columns, level, colour) {
   const plane = spread(low, rows, columns);
   for (const { area, values } of tiles) {
-    for (let band = 0; band < 3; band++) {
+    const all = values.details[level];
+    const channels = [0, 1, 2].map((band) => {
       const detail = 3 * colour + band;
-      const channel = values.details[level].subarray((detail * values.details[level].length) / 9);
-      const to = { stride: 2, down: (band + 1) & 1, right: (band + 1) >> 1 };
-      place(plane, 2 * columns, to, area, BLOCK_PX * 2 ** level, channel, steps[COLUMNS[level] + detail]);
-    }
+      const channel = { values: all.subarray((detail * all.length) / 9), step: steps[COLUMNS[level] + detail] };
+      return { ...channel, down: (band + 1) & 1, right: (band + 1) >> 1 };
+    });
+    place(plane, 2 * columns, 2, area, BLOCK_PX * 2 ** level, channels);
   }
   join(plane, 2 * rows, 2 * columns);
   return plane;
