@@ -35,7 +35,15 @@ test("weights that are not those of the id are refused", async (t) => {
   bytes[1000] ^= 1;
   writeFileSync(path, bytes);
   const weights = `${pathToFileURL(folder).href}/`;
-  await assert.rejects(decode(stream("lite"), { weights }), /have the id [0-9a-f]{16}; clear the cache or mend the server/);
+  await assert.rejects(decode(stream("lite"), { weights }), /have the id [0-9a-f]{16}; they must be those of e6ee237a57f2d2ab/);
+});
+
+test("what a server sends in place of weights is not kept", async (t) => {
+  process.env.XDG_CACHE_HOME = scratch(t);
+  const server = await serve({}, Object.fromEntries(["manifest.json", "start.onnx"].map((file) => [`/${LITE}/${file}`, "<p>sign in first"])));
+  t.after(() => server.close());
+  await assert.rejects(decode(stream("lite"), { weights: `${server.url}/` }), /manifest.json is no JSON/);
+  assert.deepEqual(readdirSync(process.env.XDG_CACHE_HOME), []);
 });
 
 test("a server without the weights is told of", async (t) => {
