@@ -25,7 +25,7 @@ const opened = new Map();
  * @returns {Promise<Bundle>}
  */
 export function openBundle(id, weights) {
-  const folder = new URL(`${id}/`, weights).href;
+  const folder = new URL(`${id}/`, weights.replace(/\/*$/, "/")).href;
   const bundle = opened.get(folder) ?? open(id, folder);
   opened.set(folder, bundle);
   bundle.catch(() => opened.delete(folder));
@@ -36,7 +36,10 @@ export function openBundle(id, weights) {
 async function open(id, folder) {
   const manifest = await load(`${folder}manifest.json`, id);
   const name = familyOf(manifest.bytes, folder);
-  must(Object.hasOwn(families, name), `bundle ${id} is of the family ${name}, which this decoder does not know; update it`);
+  must(
+    Object.hasOwn(families, name),
+    `bundle ${id} is of the family ${name}, which this decoder does not know; update it`,
+  );
   const family = families[name];
   const names = [...family.networks.map((network) => `${network}.onnx`), "prior.npz"];
   const loaded = await Promise.all(names.map((file) => load(folder + file, id)));

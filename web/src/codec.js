@@ -14,7 +14,9 @@ import { Source } from "./source.js";
  * @property {number} [maxPixels]  refuse larger pictures
  * @property {AbortSignal} [signal]
  */
-/** @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells */
+/**
+ * @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells
+ */
 /**
  * @typedef {object} Decoded
  * @property {number} width
@@ -42,17 +44,27 @@ export async function decodeFrom(from, options = {}, onPreview) {
   try {
     return await decode(source, options, onPreview);
   } catch (error) {
-    throw error instanceof RangeError ? new GarError(`the picture needs more memory than there is: ${error.message}`) : error;
+    throw error instanceof RangeError
+      ? new GarError(`the picture needs more memory than there is: ${error.message}`)
+      : error;
   } finally {
     await source.cancel();
   }
 }
 
-/** @param {Source} source @param {Options} options @param {((preview: Preview) => void) | undefined} onPreview @returns {Promise<Decoded>} */
+/**
+ * @param {Source} source
+ * @param {Options} options
+ * @param {((preview: Preview) => void) | undefined} onPreview
+ * @returns {Promise<Decoded>}
+ */
 async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
   const header = await readHeader(source);
   const { width, height } = header;
-  must(width * height <= maxPixels, `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`);
+  must(
+    width * height <= maxPixels,
+    `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`,
+  );
   if (!onPreview) await source.all();
   if (source.ended) checkSections(source.bytes, header);
 
@@ -65,7 +77,9 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   };
   const coding = family.open({ ...bundle, run }, header);
   const areas = tileAreas(header);
-  const latents = /** @type {import("./container.js").Section} */ (header.sections.find(({ kind }) => kind === LATENTS));
+  const latents = /** @type {import("./container.js").Section} */ (
+    header.sections.find(({ kind }) => kind === LATENTS)
+  );
   const chunks = await readChunks(source, latents, areas.length);
   const streams = chunks.map((more) => new TileStream(tables, family.bands(coding), more));
   const decoders = streams.map((stream, tile) => family.tile(coding, areas[tile], stream));

@@ -27,7 +27,15 @@ export function place(plane, columns, stride, area, side, channels) {
   }
 }
 
-/** @param {Float32Array} plane @param {number} to @param {number} stride @param {Int16Array} values @param {number} at @param {number} count @param {number} step */
+/**
+ * @param {Float32Array} plane
+ * @param {number} to
+ * @param {number} stride
+ * @param {Int16Array} values
+ * @param {number} at
+ * @param {number} count
+ * @param {number} step
+ */
 function placeRow(plane, to, stride, values, at, count, step) {
   for (const end = at + count; at < end; at++, to += stride) plane[to] = f32(values[at] * step);
 }

@@ -133,7 +133,18 @@ function parse(bytes) {
   for (const { kind } of sections) {
     must((kind >= LATENTS && kind <= XMP) || kind >= FIRST_ANCILLARY, `section ${kind} is of a later version`);
   }
-  return { gray, alpha, subsampled, bundleId: id, level, tile: 2 ** log2Tile, width, height, sections, length: position };
+  return {
+    gray,
+    alpha,
+    subsampled,
+    bundleId: id,
+    level,
+    tile: 2 ** log2Tile,
+    width,
+    height,
+    sections,
+    length: position,
+  };
 }
 
 /**

@@ -8,7 +8,9 @@ export { toPng } from "./png.js";
 /** @typedef {import("./codec.js").Decoded} Decoded */
 /** @typedef {import("./codec.js").Preview} Preview */
 /** @typedef {import("./codec.js").Options} Options */
-/** @typedef {{ preview?: Preview, picture?: Decoded, error?: string, known?: boolean }} Answer  `known`: it is a GarError */
+/**
+ * @typedef {{ preview?: Preview, picture?: Decoded, error?: string, known?: boolean }} Answer  `known`: it is a GarError
+ */
 
 /** @type {ReturnType<typeof start> | undefined} */
 let started;
@@ -21,7 +23,11 @@ let started;
  * @throws {GarError} if it is no picture that can be read; its message says why
  */
 export async function decode(bytes, options) {
-  return decodeStream(/** @type {ReadableStream<Uint8Array>} */ (new Response(/** @type {BodyInit} */ (bytes)).body), undefined, options);
+  return decodeStream(
+    /** @type {ReadableStream<Uint8Array>} */ (new Response(/** @type {BodyInit} */ (bytes)).body),
+    undefined,
+    options,
+  );
 }
 
 /**
@@ -36,11 +42,12 @@ export async function decodeStream(stream, onPreview, { signal, ...options } = {
   signal?.throwIfAborted();
   const { worker, failed, end } = (started ??= start());
   const { port1: port, port2 } = new MessageChannel();
+  if (options.weights) options.weights = new URL(options.weights, document.baseURI).href;
   worker.postMessage({ port: port2, options, previews: Boolean(onPreview) }, [port2]);
   const reader = stream.getReader();
   try {
     const decoded = new Promise((resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason));
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       port.onmessage = ({ data: { preview, picture, error, known } }) => {
         if (preview) onPreview?.(preview);
         else if (picture) resolve(picture);

@@ -2,7 +2,9 @@
 import * as ort from "onnxruntime-web/wasm";
 
 /** @typedef {import("onnxruntime-web/wasm").Tensor} Tensor */
-/** @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order */
+/**
+ * @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order
+ */
 
 ort.env.logLevel = "error";
 ort.env.wasm.numThreads = 1;
@@ -35,7 +37,12 @@ export function openNetworks(graphs) {
   };
 }
 
-/** Run one thing after the other: the runtime has one memory. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
+/**
+ * Run one thing after the other: the runtime has one memory.
+ * @template T
+ * @param {() => Promise<T>} task
+ * @returns {Promise<T>}
+ */
 function oneByOne(task) {
   const done = queue.then(task);
   queue = done.catch(() => {});

@@ -1,6 +1,8 @@
 import { GarError } from "./errors.js";
 
-/** @typedef {{ bytes: Uint8Array, keep: () => Promise<void> }} File  `keep`, once it is known to be right, saves fetching it again */
+/**
+ * @typedef {{ bytes: Uint8Array, keep: () => Promise<void> }} File  `keep`, once it is known to be right, saves fetching it again
+ */
 
 /**
  * Return a file of a bundle, fetched or as the Cache API has kept it.
@@ -24,6 +26,7 @@ export async function fetched(url, id) {
   const response = await fetch(url).catch((error) => {
     throw new GarError(`the file needs the weights ${id}, and ${url} cannot be fetched: ${error.message}`);
   });
-  if (!response.ok) throw new GarError(`the file needs the weights ${id}, and ${url} is not there (${response.status})`);
+  if (!response.ok)
+    throw new GarError(`the file needs the weights ${id}, and ${url} is not there (${response.status})`);
   return new Uint8Array(await response.arrayBuffer());
 }

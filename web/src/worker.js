@@ -20,10 +20,15 @@ addEventListener("message", async ({ data: { port, options, previews } }) => {
     cancel: () => abort.abort(),
   });
   try {
-    const onPreview = previews && ((/** @type {import("./codec.js").Preview} */ preview) => port.postMessage({ preview }, [preview.data.buffer]));
+    const onPreview =
+      previews &&
+      ((/** @type {import("./codec.js").Preview} */ preview) => port.postMessage({ preview }, [preview.data.buffer]));
     const picture = await inTurn(() => decodeFrom(stream, { ...options, signal: abort.signal }, onPreview));
     port.postMessage({ picture }, [picture.data.buffer]);
   } catch (error) {
-    port.postMessage({ error: error instanceof Error ? error.message : String(error), known: error instanceof GarError });
+    port.postMessage({
+      error: error instanceof Error ? error.message : String(error),
+      known: error instanceof GarError,
+    });
   }
 });

@@ -35,12 +35,18 @@ test("weights that are not those of the id are refused", async (t) => {
   bytes[1000] ^= 1;
   writeFileSync(path, bytes);
   const weights = `${pathToFileURL(folder).href}/`;
-  await assert.rejects(decode(stream("lite"), { weights }), /have the id [0-9a-f]{16}; they must be those of e6ee237a57f2d2ab/);
+  await assert.rejects(
+    decode(stream("lite"), { weights }),
+    /have the id [0-9a-f]{16}; they must be those of e6ee237a57f2d2ab/,
+  );
 });
 
 test("what a server sends in place of weights is not kept", async (t) => {
   process.env.XDG_CACHE_HOME = scratch(t);
-  const server = await serve({}, Object.fromEntries(["manifest.json", "start.onnx"].map((file) => [`/${LITE}/${file}`, "<p>sign in first"])));
+  const server = await serve(
+    {},
+    Object.fromEntries(["manifest.json", "start.onnx"].map((file) => [`/${LITE}/${file}`, "<p>sign in first"])),
+  );
   t.after(() => server.close());
   await assert.rejects(decode(stream("lite"), { weights: `${server.url}/` }), /manifest.json is no JSON/);
   assert.deepEqual(readdirSync(process.env.XDG_CACHE_HOME), []);
@@ -51,5 +57,10 @@ test("a server without the weights is told of", async (t) => {
   const server = await serve({});
   t.after(() => server.close());
   const missing = decode(stream("lite"), { weights: `${server.url}/` });
-  await assert.rejects(missing, (error) => error instanceof GarError && /needs the weights e6ee237a57f2d2ab, and .* is not there \(404\)/.test(error.message));
+  await assert.rejects(
+    missing,
+    (error) =>
+      error instanceof GarError &&
+      /needs the weights e6ee237a57f2d2ab, and .* is not there \(404\)/.test(error.message),
+  );
 });

@@ -7,7 +7,9 @@ import { join, PASS_GAIN, spread } from "../wavelet.js";
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {Awaited<ReturnType<typeof open>>} Coding */
-/** @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns) */
+/**
+ * @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns)
+ */
 
 const f32 = Math.fround;
 const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
@@ -95,7 +97,8 @@ async function* tile(coding, area, stream) {
     if (level < LEVELS) [state, said] = await run(`${name}_first`, [state, look(last, SEEN_BY_FIRST)]);
     [rows, columns] = [rowsOf(level), columnsOf(level)];
     const column = (/** @type {number} */ channel) => DETAILS * (level - 1) + (channel >> 2);
-    const masks = level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
+    const masks =
+      level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
     const to = (values[level] = new Int16Array(36 * rows * columns));
     last = await read(FIRST, to, column, bytes(said), masks);
     [state, said] = await run(`${name}_second`, [state, look(last, SEEN_BY_OTHERS)]);
@@ -201,7 +204,10 @@ async function render(coding, tiles, layers) {
     let [rows, columns] = [codedHeight / 64, codedWidth / 64];
     let low = new Float32Array(rows * columns);
     for (const { area, values } of tiles) {
-      const channel = { values: values[0].subarray((colour * values[0].length) / 12), step: coding.steps[Z_COLUMN + colour] };
+      const channel = {
+        values: values[0].subarray((colour * values[0].length) / 12),
+        step: coding.steps[Z_COLUMN + colour],
+      };
       place(low, columns, 1, area, 64, [{ ...channel, down: 0, right: 0 }]);
     }
     for (let level = LEVELS + 1; level >= 1 + Math.log2(scale); level--) {
@@ -231,7 +237,13 @@ function details(plane, columns, level, { area, values }, colour, steps) {
   const all = values[coarsest ? 0 : level];
   const channels = [0, 1, 2].flatMap((band) => {
     const [down, right, detail] = [(band + 1) & 1, (band + 1) >> 1, 3 * colour + band];
-    if (coarsest) return { values: all.subarray(((3 + detail) * all.length) / 12), step: steps[Z_COLUMN + 3 + detail], down, right };
+    if (coarsest)
+      return {
+        values: all.subarray(((3 + detail) * all.length) / 12),
+        step: steps[Z_COLUMN + 3 + detail],
+        down,
+        right,
+      };
     const step = steps[DETAILS * (level - 1) + detail];
     return [0, 1, 2, 3].map((corner) => ({
       values: all.subarray(((4 * detail + corner) * all.length) / 36),
