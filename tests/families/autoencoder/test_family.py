@@ -20,7 +20,7 @@ from models.layers import set_mode  # noqa: E402
 from models.wavelet import NORM  # noqa: E402
 from runtime import codec as shared  # noqa: E402
 from runtime import container, incomplete, search  # noqa: E402
-from runtime.areas import Area, Reach  # noqa: E402
+from runtime.areas import Area, Reach, padded  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.container import LATENTS  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
@@ -80,7 +80,8 @@ def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
     """What is coded of a picture as one tile."""
     autoencoder = autoencoder_of(tiny)
     (latents,) = autoencoder.transform(picture[None])
-    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
+    whole = Area(0, 0, *picture.shape[:2])
+    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), whole, whole)
 
 
 # -- the order of coding -----------------------------------------------------------------------------------------------
@@ -180,6 +181,19 @@ def test_a_size_and_a_psnr_can_be_asked_for(tiny: Codec, picture: np.ndarray) ->
     assert limit * 0.95 < len(search.encode(tiny, picture, Target(size_bytes=limit))) <= limit
     decoded = tiny.decode(search.encode(tiny, picture, Target(psnr_db=36)))
     assert abs(search.psnr(picture, decoded) - 36) < 0.5
+
+
+@pytest.mark.parametrize("height, width", [(66, 64), (64, 140), (72, 130)])
+def test_nothing_is_coded_that_no_pixel_shows(tiny: Codec, photo: np.ndarray, height: int, width: int) -> None:
+    """Beyond the last blocks of a picture and one more symbols are 0, but for z."""
+    shown = photo[:height, :width]
+    autoencoder, whole = autoencoder_of(tiny), padded(height, width, STRIDE_PX)
+    (latents,) = autoencoder.transform(shown[None])
+    coded = autoencoder.quantise(latents, autoencoder.prior.at_level(200), whole, Area(0, 0, height, width))
+    for part, spec in zip(coded.parts[1:], CODING_ORDER[1:], strict=True):
+        rows, columns = (count + 1 for count in Area(0, 0, height, width).shape(GRIDS[spec.grid][1]))
+        assert not part.symbols[:, rows:].any() and not part.symbols[:, :, columns:].any()
+        assert part.symbols.any()
 
 
 def test_pictures_unlike_photographs_keep_their_details(tiny: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
