@@ -14,6 +14,12 @@ from PIL import Image
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
 
+@pytest.mark.parametrize("name, language", [("latents.py", "python"), ("latents.mjs", "js")])
+def test_the_page_shows_the_files_that_are_run_here(name: str, language: str) -> None:
+    page = (EXAMPLES.parent / "autoencoder.md").read_text()
+    assert f"```{language}\n{(EXAMPLES / name).read_text()}```" in page
+
+
 @pytest.fixture(scope="module")
 def picture(photo: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of 203 x 150 pixels: sides that are no multiples of 8."""
