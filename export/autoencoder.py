@@ -115,7 +115,7 @@ def _per_channel(g: Graph, name: str, values: np.ndarray) -> str:
 def _beyond_edges(g: Graph, x: str, axis: int, size: int, signs: str | None, name: str) -> str:
     """Return x with `size` rows or columns mirrored beyond both of its edges, these multiplied by `signs` if given.
 
-    By Gather: a Slice that runs backwards to the first row takes other rows on WebGPU.
+    By Gather: on WebGPU a Slice that runs backwards begins at the last row, whatever its start.
     """
     mirrored = {}
     for side, places in (("low", np.arange(size)[::-1]), ("high", -1 - np.arange(size))):
