@@ -167,7 +167,7 @@ def _share_arena() -> None:
     as_requested, default = 1, -1
     try:
         onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, as_requested, default, default))
-    except Exception:  # onnxruntime raises its own, undocumented classes: somebody else in this process has made one
+    except Exception:  # onnxruntime raises its own, undocumented classes, where other code has made one before
         return
 
 

@@ -135,7 +135,8 @@ class Autoencoder(Family, Stacks):
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         self.bundle, self.networks = bundle, networks
-        self.window_px = max(STRIDE_PX, window_px // 2 // STRIDE_PX * STRIDE_PX)  # as encoder and decoder take room
+        # half a side, as encoder and decoder take several times the room of other transforms
+        self.window_px = max(STRIDE_PX, window_px // 2 // STRIDE_PX * STRIDE_PX)
 
     @cached_property
     def prior(self) -> Prior:
@@ -197,13 +198,13 @@ class Autoencoder(Family, Stacks):
             (strip,) = inputs
             return self.networks.run_stack("encoder", strip.reshape(n, spec.COLOUR_COUNT, -1, width))
 
-        return self._in_strips(run, rows)
+        return self._in_strips(run, rows, width)
 
-    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
+    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any, width_px: int) -> Any:
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
+            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(
@@ -294,8 +295,11 @@ class Autoencoder(Family, Stacks):
 
     def decoded(self, latents: F32, rates: U8) -> U8:
         """Return the output of decoder.onnx for latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
-        pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
-        return pixels
+
+        def run(inputs: Sequence[F32]) -> list[U8]:
+            return self.networks.run_stack("decoder", *inputs, rates)
+
+        return self._in_strips(run, latents, BLOCK_PX * latents.shape[-1])
 
     def latents(self, level: Level, blocks: Blocks, seen: Area, whole: Area) -> F32:
         """Return the latents (192, h, w) in pixel levels of an area of the whole."""
