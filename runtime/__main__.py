@@ -10,6 +10,7 @@ COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
 }
 
@@ -24,8 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     if name in ("-V", "--version"):
         print(f"gargalo {import_module('runtime').__version__}")
         return 0
-    told = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *told])
+    lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
+    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo COMMAND --help tells its options"])
     if name in ("-h", "--help"):
         print(usage)
         return 0

@@ -41,7 +41,7 @@ class Fields(NamedTuple):
     """Which values have raw bits: those with low bits, and escapes."""
 
     places: Intp
-    """(f,) places among the coded values."""
+    """(f,) places among the coded values (m,)."""
     widths: I64
     """(f,) how many bits each has, 1 to 31."""
 
@@ -67,7 +67,7 @@ class Order:
         ends = np.append(keys.searchsorted(following), len(keys))
         keys &= (1 << bits) - 1
         self.places: Intp = keys.astype(np.intp)
-        """(m,) where each is in the part."""
+        """(m,) its place, the index among all values (n,) of the part."""
         counts = ends.copy()
         counts[1:] -= ends[:-1]
         self.index: U8 = tables.ranked.astype(np.uint8).repeat(counts)
@@ -109,7 +109,7 @@ class Order:
         for first, end, shift in self._shifted:
             q[first:end] >>= shift
         if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
-            raise InputError(f"values reach {value.min()}..{value.max()}, magnitudes up to 65535 can be coded")
+            raise InputError(f"values reach from {value.min()} to {value.max()}; magnitudes up to 65535 can be coded")
         numbers = np.concatenate([_number(q[first:end], g) for g, first, end in self._runs])
         tops = self.tops(q)
         top_digit, escape = self._bounds(tops)

@@ -61,11 +61,11 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
     """Return scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
-    found = index.reshape(len(shifts), -1).astype(np.int16)
+    shifted = index.reshape(len(shifts), -1).astype(np.int16)
     if least:
-        np.clip(found, least, top, out=found)
-    found += np.array(shifts, np.int16)[:, None]
-    raised = np.clip(found, 1, top, out=found).astype(np.uint8).reshape(index.shape)
+        np.clip(shifted, least, top, out=shifted)
+    shifted += np.array(shifts, np.int16)[:, None]
+    raised = np.clip(shifted, 1, top, out=shifted).astype(np.uint8).reshape(index.shape)
     return raised if least else raised * (index != 0).view(np.uint8)
 
 
@@ -103,7 +103,9 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     def masked() -> list[int]:
         mask = int.from_bytes(take(-(-len(bands) // 8)), "little")
         if not mask or mask >> parts:
-            raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
+            raise StreamError(
+                f"corrections for the mask of parts {mask:#06x}, there are {parts} parts: the tile stream is damaged"
+            )
         return [part for part in range(parts) if mask >> part & 1]
 
     if flags & LEAST_FLAG:
@@ -115,10 +117,10 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     if flags & SHIFTS_FLAG:
         corrected = masked()
         count = sum(bands[part] for part in corrected)
-        found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
-        if any(found[count:]):
+        nibbles = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
+        if any(nibbles[count:]):
             raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
-        numbers = iter(found)
+        numbers = iter(nibbles)
         for part in corrected:
             shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(bands[part]))
     return Corrections(tuple(least), tuple(shifts))
@@ -140,10 +142,10 @@ def best(exact: F32, index: U8, bands: int, costs: Costs, much: float = 1.5) -> 
     if least:
         counts[:, least] += counts[:, :least].sum(axis=1)
         counts[:, :least] = 0
-    found = counts.reshape(bands, -1)
-    some = np.flatnonzero(found.any(axis=0))
+    by_band = counts.reshape(bands, -1)
+    some = np.flatnonzero(by_band.any(axis=0))
     # not as a product of matrices, which would wake up threads
-    some_counts = found.take(some, axis=1).astype(np.float64)
+    some_counts = by_band.take(some, axis=1).astype(np.float64)
     bits = np.einsum("bi,is->bs", some_counts, costs.shifted_bits.take(some, axis=0))
     saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
     pays = saved.sum() > _SHIFT_BITS * bands + _MASK_BITS
@@ -157,11 +159,11 @@ def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
     magnitude += np.float32(_ROUNDED_UP)
     np.floor(magnitude, out=magnitude)
     # a number's exponent and the first two bits of its mantissa: four bins an octave
-    places = magnitude.view(np.int32) >> 21
-    places -= 4 * 127 - 1
-    np.clip(places, 0, BINS - 1, out=places)
-    places += index * np.int32(BINS)
-    by_band = places.reshape(bands, -1)
+    bins = magnitude.view(np.int32) >> 21
+    bins -= 4 * 127 - 1
+    np.clip(bins, 0, BINS - 1, out=bins)
+    bins += index * np.int32(BINS)
+    by_band = bins.reshape(bands, -1)
     by_band += np.arange(0, bands * indexes * BINS, indexes * BINS, dtype=np.int32)[:, None]
     return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
 

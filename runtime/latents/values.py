@@ -31,12 +31,12 @@ def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
     """
     dead = np.float32(0.5) if savings is None else _dead_zone(savings).take(index)
     places = np.flatnonzero(np.abs(exact) >= dead)
-    found = exact.take(places)
-    whole = np.rint(found).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL)
+    kept = exact.take(places)
+    whole = np.rint(kept).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL)
     if savings is not None:
         some = np.flatnonzero(np.abs(whole) > 1)
         magnitude = np.abs(whole.take(some))
-        added = np.abs(found.take(some))  # growth of the squared error, in squared steps
+        added = np.abs(kept.take(some))  # growth of the squared error, in squared steps
         added -= magnitude
         added *= 2 * BITS_PER_SQUARED_STEP
         added += BITS_PER_SQUARED_STEP
@@ -73,17 +73,17 @@ def values(mean: U8 | I16, places: Intp, symbols: I32, gain: I32) -> I16:
     """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (m,) at places (m,) times the gains
     (h, w) there.
     """
-    found = mean.astype(np.int16, order="C")
-    found -= np.int16(spec.GRID_ZERO)
+    grid = mean.astype(np.int16, order="C")
+    grid -= np.int16(spec.GRID_ZERO)
     some = np.flatnonzero(symbols != 0)
     at, total = places.take(some), symbols.take(some)
     np.clip(total, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=total)
     total *= np.broadcast_to(gain, mean.shape).ravel().take(at)
     total += np.int32(1 << (spec.GAIN_BITS - 1))
     total >>= np.int32(spec.GAIN_BITS)
-    total += found.ravel().take(at)
-    found.ravel()[at] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
-    return found
+    total += grid.ravel().take(at)
+    grid.ravel()[at] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
+    return grid
 
 
 def dequantise(values: I16, steps: I32) -> F32:

@@ -64,7 +64,7 @@ class Networks:
             return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
             f"{', '.join(moved)} on {self.provider.name}, all else on the CPU; "
-            f"decoded pixels may differ by a level from those of --provider cpu{' --enhance' if enhance else ''}"
+            f"decoded pixels may differ by 1 of 255 from those of --provider cpu{' --enhance' if enhance else ''}"
         )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
@@ -111,6 +111,8 @@ class Networks:
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
+        if not path.is_file():
+            raise BundleError(f"{path}: there is no such file; reinstall the bundle")
         try:
             if provider is CPU:
                 return self._on_cpu(path)
@@ -200,17 +202,17 @@ def _devices(option: str, provider: Provider) -> list[Any]:
     if provider.plugin is None:
         raise InputError(f"provider {option}: this onnxruntime has no {provider.name}; {install}")
     if not hasattr(onnxruntime, "register_execution_provider_library"):
-        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} has no plugins; update it")
+        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} cannot load plugins; update it")
     from importlib import import_module
 
     try:
         module = import_module(provider.plugin)
     except ImportError:
-        raise InputError(f"provider {option}: {provider.plugin} is not there; {install}") from None
+        raise InputError(f"provider {option}: {provider.plugin} is not installed; {install}") from None
 
-    def found() -> list[Any]:
-        devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
-        return sorted(devices, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
+    def devices() -> list[Any]:
+        usable = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
+        return sorted(usable, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
 
     try:
         if option not in _registered:
@@ -218,9 +220,9 @@ def _devices(option: str, provider: Provider) -> list[Any]:
             _registered.add(option)
     except Exception as error:  # onnxruntime raises its own, undocumented classes
         raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use --provider cpu") from error
-    if not found():
+    if not devices():
         raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use --provider cpu")
-    return found()[:1]
+    return devices()[:1]
 
 
 def _check_placement(session: "onnxruntime.InferenceSession", name: str, provider: Provider) -> None:
