@@ -17,7 +17,7 @@ can walk them, and the words, forwards.
 To be fast in numpy there are L independent states, the lanes. Symbol j belongs to row j // L and
 lane j % L, a row is coded in one go, and the words of a row are stored in lane order. A new call
 begins a new row. With few lanes a plain loop over the symbols is faster than numpy's cost per call:
-the `_each` twins make the same words that way.
+the `_each` twins make the same words that way, and so does the compiled core.
 """
 
 from typing import Any
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from runtime.arrays import U16, U32, Intp
 from runtime.errors import TruncatedError
+from runtime.native import twin
 
 PRECISION_BITS = 14
 """Frequencies of a table add up to 2**14, the number of slots."""
@@ -56,8 +57,7 @@ def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
     """
     states = states.copy()
     words = np.empty(len(freq), np.uint16)  # a symbol emits one word at most
-    coder = _push_rows if len(states) >= ROW_LANES else _push_each
-    first = coder(states, start, freq, words)
+    first = push_symbols(states, start, freq, words)
     return states, words[first:]
 
 
@@ -70,13 +70,29 @@ def pop(states: U32, words: U16, base: U32, entries: U32) -> tuple[U32, Intp, in
     """
     states = states.copy()
     places = np.empty(len(base), np.intp)
-    coder = _pop_rows if len(states) >= ROW_LANES else _pop_each
-    used = coder(states, words, base, entries, places)
+    used = pop_symbols(states, words, base, entries, places)
+    if used < 0:
+        raise TruncatedError(
+            f"coded symbols end early: {len(words)} words are there, more are needed; "
+            "the stream is cut or damaged, get a whole copy"
+        )
     return states, places, used
 
 
-def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
+@twin
+def push_symbols(states: U32, start: U32, freq: U32, words: U16) -> int:
     """Return where the words begin in `words`, filled from its end; states change in place."""
+    return (_push_rows if len(states) >= ROW_LANES else _push_each)(states, start, freq, words)
+
+
+@twin
+def pop_symbols(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
+    """Return the words used, -1 where they run out; states change in place, places become base + slot."""
+    return (_pop_rows if len(states) >= ROW_LANES else _pop_each)(states, words, base, entries, places)
+
+
+def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
+    """Return what push_symbols returns, a row at a time."""
     limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
     gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
     word_bits = np.array(WORD_BITS, np.uint32)  # 0-d arrays: numpy is slower with Python integers
@@ -101,7 +117,7 @@ def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
 
 
 def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
-    """Return the words used; states change in place, places become base + slot."""
+    """Return what pop_symbols returns, a row at a time."""
     available = words.astype(np.uint32)
     slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
     freq_shift, offset_mask = np.array(ENTRY_FREQ_SHIFT, np.uint32), np.array(_WORD_MASK, np.uint32)
@@ -129,7 +145,7 @@ def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
             if len(empty):
                 more = available[used : used + len(empty)]
                 if len(more) < len(empty):
-                    raise _out_of_words(len(available))
+                    return -1
                 x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
                 used += len(empty)
     return used
@@ -178,7 +194,7 @@ def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
         x = (entry >> ENTRY_FREQ_SHIFT) * (x >> PRECISION_BITS) + (entry & _WORD_MASK)
         if x < LOWEST_STATE:
             if used == len(available):
-                raise _out_of_words(used)
+                return -1
             x = x << WORD_BITS | available[used]
             used += 1
         x_of[lane & lane_mask] = x
@@ -186,10 +202,3 @@ def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
     states[:] = x_of
     places[:] = taken
     return used
-
-
-def _out_of_words(available: int) -> TruncatedError:
-    return TruncatedError(
-        f"coded symbols end early: {available} words are there, more are needed; "
-        "the stream is cut or damaged, get a whole copy"
-    )

@@ -1,0 +1,29 @@
+"""The functions of `_native.c`; each has the arguments of its numpy twin."""
+
+from runtime.arrays import I32, I64, U8, U16, U32, Bool, Intp
+
+SOURCE_CRC32: int
+
+def push_symbols(states: U32, start: U32, freq: U32, words: U16, /) -> int: ...
+def pop_symbols(states: U32, words: U16, base: U32, entries: U32, places: Intp, /) -> int: ...
+def count_indexes(index: U8, counts: I64, /) -> int: ...
+def sort_places(index: U8, rank: U8, starts: I64, places: Intp, /) -> int: ...
+def split_values(
+    values: I32,
+    table: U8,
+    bounds: I64,
+    shifted: I64,
+    top_digit: I32,
+    escape: I32,
+    groups: Intp,
+    excesses: Intp,
+    fields: I64,
+    widths: I64,
+    signs: Bool,
+    counts: I64,
+    /,
+) -> int: ...
+def join_digits(symbols: U8, bounds: I64, digits: I32, tops: Intp, /) -> int: ...
+def give_signs(values: I32, signs: U8, /) -> int: ...
+def pack_fields(fields: I64, width: I64, data: U8, /) -> int: ...
+def unpack_fields(data: U8, width: I64, fields: I64, /) -> int: ...
