@@ -17,6 +17,9 @@
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #error "words are little-endian: the numpy twins serve this machine"
 #endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "float32 operations are not rounded one by one: the numpy twins serve this machine"
+#endif
 
 /* Loops are compiled for AVX2 too, and the loader picks, where the C library can. */
 #if !defined(WIDE) && defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute)
@@ -30,37 +33,46 @@
 
 /* -- arguments ---------------------------------------------------------------------------------------------------- */
 
-enum { MOST_ARGUMENTS = 12, MOST_DIMENSIONS = 4 };
+enum { MOST_ARGUMENTS = 12, MOST_DIMENSIONS = 4, CHUNK = 256 };
 
 typedef struct {
     void *data;
     int64_t size;                   /* items of an array */
     int64_t shape[MOST_DIMENSIONS]; /* 1 beyond its dimensions */
+    char kind;                      /* of its items */
     int64_t number;                 /* in the place of an array */
+    double real;
 } Argument;
 
 typedef int64_t Kernel(const Argument *arguments, const char **refusal);
 
-/* Return whether a buffer's format is that of a kind of item: its letter may differ from system to system. */
-static int suits(const char *format, Py_ssize_t size, char kind)
+static const struct {
+    char kind, found;    /* 'x' and 'v' are two kinds */
+    const char *letters; /* which of them stands for it differs from system to system */
+    Py_ssize_t size;
+} KINDS[] = {
+    {'B', 'B', "B?", 1}, {'H', 'H', "H", 2}, {'I', 'I', "IL", 4}, {'h', 'h', "h", 2},    {'i', 'i', "il", 4},
+    {'q', 'q', "qln", 8}, {'p', 'p', "ilqn", sizeof(Py_ssize_t)}, {'f', 'f', "f", 4},    {'d', 'd', "d", 8},
+    {'x', 'h', "h", 2},  {'x', 'f', "f", 4}, {'v', 'B', "B", 1},  {'v', 'h', "h", 2},
+};
+
+/* Return the kind of a buffer's items, 0 where it is not the wanted one. */
+static char kind_of(const Py_buffer *view, char wanted)
 {
-    static const struct { char kind; const char *letters; Py_ssize_t size; } KINDS[] = {
-        {'B', "B?", 1}, {'H', "H", 2}, {'I', "IL", 4}, {'h', "h", 2}, {'i', "il", 4},
-        {'q', "qln", 8}, {'p', "ilqn", sizeof(Py_ssize_t)}, {'f', "f", 4}, {'d', "d", 8},
-    };
-    if (format == NULL)
-        format = "B";
-    if (strchr("@=<", *format) != NULL)
+    const char *format = view->format == NULL ? "B" : view->format;
+
+    if (*format != '\0' && strchr("@=<", *format) != NULL)
         format++;
+    if (*format == '\0' || format[1] != '\0')
+        return 0;
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
-        if (KINDS[i].kind == kind)
-            return *format != '\0' && format[1] == '\0' && size == KINDS[i].size &&
-                   strchr(KINDS[i].letters, *format) != NULL;
+        if (KINDS[i].kind == wanted && view->itemsize == KINDS[i].size && strchr(KINDS[i].letters, *format) != NULL)
+            return KINDS[i].found;
     return 0;
 }
 
-/* Call a kernel with Python's arguments: `kinds` has a letter for each, 'n' for a whole number, and a letter of KINDS for
- * an array, behind '+' where it is written to. */
+/* Call a kernel with Python's arguments: `kinds` has a letter for each, 'n' for a whole number, 'r' for a real one,
+ * and for an array that of KINDS, behind '+' where it is written to. */
 static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObject *const *given, Py_ssize_t count)
 {
     Py_buffer views[MOST_ARGUMENTS];
@@ -83,6 +95,12 @@ static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObj
                 goto done;
             continue;
         }
+        if (*kind == 'r') {
+            arguments[at].real = PyFloat_AsDouble(given[at]);
+            if (arguments[at].real == -1 && PyErr_Occurred())
+                goto done;
+            continue;
+        }
         Py_buffer *view = &views[at];
         if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (written ? PyBUF_WRITABLE : 0))) {
             PyErr_Clear();
@@ -91,7 +109,8 @@ static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObj
             goto done;
         }
         opened[at] = 1;
-        if (!suits(view->format, view->itemsize, *kind) || view->ndim > MOST_DIMENSIONS) {
+        arguments[at].kind = kind_of(view, *kind);
+        if (arguments[at].kind == 0 || view->ndim > MOST_DIMENSIONS) {
             PyErr_Format(PyExc_ValueError, "%s: argument %zd must have items of kind %c, and 4 dimensions at most", name,
                          at, *kind);
             goto done;
@@ -211,6 +230,14 @@ static void fill_digits(void)
                 DIGITS[g][symbol][place] = (uint8_t)(rest % GROUPING[g].base);
 }
 
+/* Whether the next 8 indexes are all 0, as most are. */
+static inline int all_zero(const uint8_t *index)
+{
+    uint64_t eight;
+    memcpy(&eight, index, sizeof eight);
+    return eight == 0;
+}
+
 static int64_t count_indexes(const Argument *a, const char **refusal)
 {
     const uint8_t *index = a[0].data;
@@ -220,9 +247,14 @@ static int64_t count_indexes(const Argument *a, const char **refusal)
     int64_t i = 0;
 
     NEED(n < INT64_C(1) << 32, "too many indexes");
-    for (; i + 4 <= n; i += 4)
-        for (int k = 0; k < 4; k++)
-            found[k][index[i + k]]++;
+    for (; i + 8 <= n; i += 8) {
+        if (all_zero(index + i)) {
+            found[0][0] += 8;
+            continue;
+        }
+        for (int k = 0; k < 8; k++)
+            found[k % 4][index[i + k]]++;
+    }
     for (; i < n; i++)
         found[0][index[i]]++;
     for (int k = 0; k < INDEXES; k++) {
@@ -249,8 +281,11 @@ static int64_t sort_places(const Argument *a, const char **refusal)
     }
     for (int64_t i = 0; i < n; i++) {
         const int k = index[i];
-        if (k == 0)
+        if (k == 0) {
+            while (i + 9 <= n && all_zero(index + i + 1))
+                i += 8;
             continue;
+        }
         NEED(k < indexes && next[k] >= 0 && next[k] < m, "more indexes than places");
         places[next[k]++] = (Py_ssize_t)i;
     }
@@ -435,6 +470,732 @@ static int64_t unpack_fields(const Argument *a, const char **refusal)
 }
 FUNCTION(unpack_fields, "Bq+q")
 
+/* -- runtime/latents/values.py ------------------------------------------------------------------------------------ */
+
+static const float ROUNDING = 12582912.0f; /* 1.5 * 2**23: what is added to it becomes whole, halves even */
+
+static inline float between(float x, float least, float most)
+{
+    return x > least ? x < most ? x : most : least; /* nan: least */
+}
+
+static inline int32_t least_of(int64_t x, int64_t most)
+{
+    return (int32_t)(x < most ? x : most);
+}
+
+static int64_t quantise_values(const Argument *a, const char **refusal)
+{
+    const float *exact = a[0].data, *dead = a[2].data, *savings = a[3].data, most = (float)a[5].number;
+    const uint8_t *index = a[1].data;
+    int32_t *symbols = a[4].data;
+    const int64_t m = a[0].size, indexes = a[2].size, columns = a[3].shape[1];
+
+    NEED(a[1].size == m && a[4].size == m, "values, indexes and symbols must be alike");
+    NEED(a[3].shape[0] == indexes && a[3].size == indexes * columns && columns > 0, "savings must have a row an index");
+    NEED(a[5].number > 0 && a[5].number < 1 << 22, "symbols must be below 2**22");
+    for (int64_t j = 0; j < m; j++) {
+        const float x = exact[j];
+        const float size = x < 0 ? -x : x;
+        NEED(index[j] < indexes, "index beyond the savings");
+        symbols[j] = 0;
+        if (!(size >= dead[index[j]]))
+            continue;
+        float magnitude = between(size, 0, most) + ROUNDING;
+        magnitude -= ROUNDING;
+        if (magnitude > 1) {
+            float added = size - magnitude;
+            added *= 20;
+            added += 10;
+            if (added < savings[index[j] * columns + least_of((int64_t)magnitude, columns - 1)])
+                magnitude -= 1;
+        }
+        symbols[j] = (int32_t)(x < 0 ? -magnitude : magnitude);
+    }
+    return 0;
+}
+FUNCTION(quantise_values, "fBff+in")
+
+/* Steps, means and gains of a channel; only one gain: the same everywhere. */
+#define RESIDUALS_OF(name, Coefficient, Mean)                                                                             \
+    WIDE static void name(const Coefficient *coefficients, float factor, const Mean *mean, float zero,                    \
+                          const float *inverse, int64_t inverses, float *restrict exact, int64_t n)                       \
+    {                                                                                                                     \
+        if (inverses == 1) {                                                                                              \
+            const float same = *inverse;                                                                                  \
+            for (int64_t i = 0; i < n; i++)                                                                               \
+                exact[i] = ((float)coefficients[i] * factor - (float)mean[i] + zero) * same;                              \
+        } else {                                                                                                          \
+            for (int64_t i = 0; i < n; i++)                                                                               \
+                exact[i] = ((float)coefficients[i] * factor - (float)mean[i] + zero) * inverse[i];                        \
+        }                                                                                                                 \
+    }
+RESIDUALS_OF(residuals_fB, float, uint8_t)
+RESIDUALS_OF(residuals_fh, float, int16_t)
+RESIDUALS_OF(residuals_hB, int16_t, uint8_t)
+RESIDUALS_OF(residuals_hh, int16_t, int16_t)
+
+static int64_t find_residuals(const Argument *a, const char **refusal)
+{
+    const float *factor = a[1].data, *inverse = a[3].data, zero = (float)a[4].number;
+    const char *coefficients = a[0].data, *mean = a[2].data;
+    float *exact = a[5].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], inverses = a[3].size;
+    const int whole = a[0].kind == 'h', wide = a[2].kind == 'h';
+
+    NEED(a[0].size == channels * n && a[2].size == a[0].size && a[5].size == a[0].size, "arrays must be alike");
+    NEED(a[1].size == channels && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
+    for (int64_t c = 0; c < channels; c++, coefficients += n * (whole ? 2 : 4), mean += n * (wide ? 2 : 1), exact += n) {
+        if (whole && wide)
+            residuals_hh((const int16_t *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+        else if (whole)
+            residuals_hB((const int16_t *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+        else if (wide)
+            residuals_fh((const float *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+        else
+            residuals_fB((const float *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+    }
+    return 0;
+}
+FUNCTION(find_residuals, "xfvfn+f")
+
+WIDE static void centre_B(const uint8_t *mean, int16_t zero, int16_t *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        found[i] = (int16_t)(mean[i] - zero);
+}
+
+WIDE static void centre_h(const int16_t *mean, int16_t zero, int16_t *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        found[i] = (int16_t)(mean[i] - zero);
+}
+
+static int64_t find_values(const Argument *a, const char **refusal)
+{
+    const Py_ssize_t *places = a[1].data;
+    const int32_t *symbols = a[2].data, *gain = a[3].data;
+    int16_t *found = a[5].data;
+    const int64_t n = a[0].size, m = a[1].size, gains = a[3].size;
+
+    NEED(a[2].size == m && a[5].size == n, "places and symbols, and means and values must be alike");
+    NEED(gains > 0 && gains <= INT32_MAX, "no gain");
+    if (a[0].kind == 'B')
+        centre_B(a[0].data, (int16_t)a[4].number, found, n);
+    else
+        centre_h(a[0].data, (int16_t)a[4].number, found, n);
+    for (int64_t j = 0; j < m; j++) {
+        int32_t symbol = symbols[j];
+        if (symbol == 0)
+            continue;
+        const int64_t place = places[j];
+        NEED(place >= 0 && place < n, "place beyond the means");
+        symbol = symbol < -32767 ? -32767 : symbol > 32767 ? 32767 : symbol;
+        const int64_t at = gains == 1 ? 0 : n <= UINT32_MAX ? (uint32_t)place % (uint32_t)gains : place % gains;
+        int32_t total = (int32_t)((uint32_t)symbol * (uint32_t)gain[at] + 8);
+        total = (int32_t)((uint32_t)(total >> 4) + (uint32_t)found[place]);
+        found[place] = (int16_t)(total < -32768 ? -32768 : total > 32767 ? 32767 : total);
+    }
+    return 0;
+}
+FUNCTION(find_values, "vpiin+h")
+
+WIDE static void scaled(const int16_t *values, float unit, float *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        found[i] = (float)values[i] * unit;
+}
+
+static int64_t scale_values(const Argument *a, const char **refusal)
+{
+    const float *units = a[1].data;
+    const int64_t channels = a[1].size, n = channels ? a[0].size / channels : 0;
+
+    NEED(a[0].size == channels * n && a[2].size == a[0].size, "a unit a channel, and coefficients like values");
+    for (int64_t c = 0; c < channels; c++)
+        scaled((const int16_t *)a[0].data + c * n, units[c], (float *)a[2].data + c * n, n);
+    return 0;
+}
+FUNCTION(scale_values, "hf+f")
+
+/* -- runtime/latents/rates.py ------------------------------------------------------------------------------------- */
+
+WIDE static void index_channel(const uint8_t *said, int16_t half, const int16_t *less, int64_t lesses, int16_t top,
+                               uint8_t *restrict index, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int16_t found = (int16_t)(said[i] + half);
+        if (lesses > 1)
+            found = (int16_t)(found - less[i]);
+        found >>= 1;
+        found = found < 0 ? 0 : found;
+        index[i] = (uint8_t)(found < top ? found : top);
+    }
+}
+
+static int64_t find_indexes(const Argument *a, const char **refusal)
+{
+    const uint8_t *said = a[0].data;
+    const int16_t *half = a[1].data, *less = a[2].data;
+    uint8_t *index = a[4].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], lesses = a[2].size, top = a[3].number;
+
+    NEED(a[0].size == channels * n && a[4].size == a[0].size && a[1].size == channels, "arrays must be alike");
+    NEED((lesses == n || lesses == 1) && top >= 0 && top < INDEXES, "wrong top, or wrong size of what is less");
+    for (int64_t c = 0; c < channels; c++) {
+        const int16_t whole = (int16_t)(lesses == 1 ? half[c] - less[0] : half[c]);
+        index_channel(said + c * n, whole, less, lesses, (int16_t)top, index + c * n, n);
+    }
+    return 0;
+}
+FUNCTION(find_indexes, "Bhhn+B")
+
+static int64_t see_values(const Argument *a, const char **refusal)
+{
+    const uint16_t *values = a[0].data;
+    const uint8_t *table = a[1].data, *planes = a[2].data;
+    uint8_t *seen = a[4].data;
+    const int64_t n = a[0].size, channels = a[0].shape[0], place = a[0].shape[1] * a[0].shape[2];
+    const int64_t all = a[4].shape[0], spare = all - channels;
+
+    NEED(a[1].size == 1 << 16 && n == channels * place && spare >= 0 && a[4].size == all * place, "wrong sizes");
+    for (int64_t i = 0; i < n; i++)
+        seen[i] = table[values[i]];
+    for (int64_t c = 0; c < spare; c++)
+        memset(seen + n + c * place, c < a[2].size ? planes[c] : (int)(uint8_t)a[3].number, (size_t)place);
+    return 0;
+}
+FUNCTION(see_values, "hBBn+B")
+
+/* -- runtime/latents/corrections.py ------------------------------------------------------------------------------- */
+
+enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4 };
+
+WIDE static void correct_band(const uint8_t *index, int16_t least, int16_t shift, int16_t top, uint8_t *restrict found,
+                              int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int16_t moved = index[i];
+        moved = moved < least ? least : moved;
+        moved = moved < top || !least ? moved : top;
+        moved = (int16_t)(moved + shift);
+        moved = moved < 1 ? 1 : moved;
+        moved = moved < top ? moved : top;
+        found[i] = (uint8_t)(least || index[i] ? moved : 0);
+    }
+}
+
+static int64_t correct_indexes(const Argument *a, const char **refusal)
+{
+    const int64_t least = a[1].number, top = a[3].number, bands = a[2].size, n = bands ? a[0].size / bands : 0;
+    const int16_t *shifts = a[2].data;
+
+    NEED(a[0].size == bands * n && a[4].size == a[0].size, "indexes must be alike, as many in each band");
+    NEED(least >= 0 && least < INDEXES && top >= 1 && top < INDEXES, "least and top must be scale indexes");
+    for (int64_t b = 0; b < bands; b++)
+        correct_band((const uint8_t *)a[0].data + b * n, (int16_t)least, shifts[b], (int16_t)top,
+                     (uint8_t *)a[4].data + b * n, n);
+    return 0;
+}
+FUNCTION(correct_indexes, "Bnhn+B")
+
+WIDE static void find_bins(const float *exact, int32_t *restrict bins, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float size = (exact[i] < 0 ? -exact[i] : exact[i]) + 0.33f;
+        const float whole = (float)(int32_t)(size < 8388608.0f ? size : 8388608.0f); /* beyond, it is the last bin */
+        int32_t bin;
+        memcpy(&bin, &whole, sizeof bin);
+        bin = (bin >> 21) - (4 * 127 - 1); /* the exponent and two bits of the mantissa */
+        bin = bin < 0 ? 0 : bin;
+        bins[i] = bin < BINS ? bin : BINS - 1;
+    }
+}
+
+static int64_t count_magnitudes(const Argument *a, const char **refusal)
+{
+    const float *exact = a[0].data;
+    const uint8_t *index = a[1].data;
+    int64_t *counts = a[3].data;
+    const int64_t channels = a[1].shape[0], height = a[1].shape[1], width = a[1].shape[2], every = a[2].number;
+    const int64_t bands = a[3].shape[0], indexes = a[3].shape[1];
+
+    NEED(a[1].size == channels * height * width && a[0].size == a[1].size, "values and indexes must be alike");
+    NEED(a[3].size == bands * indexes * BINS && a[3].shape[2] == BINS && bands > 0, "counts must have 64 bins");
+    NEED(channels % bands == 0 && every > 0, "as many channels in each band, and rows from 1 on");
+    memset(counts, 0, (size_t)a[3].size * sizeof *counts);
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t *band = counts + c / (channels / bands) * indexes * BINS;
+        for (int64_t y = 0; y < height; y += every) {
+            const int64_t row = (c * height + y) * width;
+            for (int64_t x = 0; x < width; x += CHUNK) {
+                int32_t bins[CHUNK];
+                const int64_t count = width - x < CHUNK ? width - x : CHUNK;
+                find_bins(exact + row + x, bins, count);
+                for (int64_t i = 0; i < count; i++) {
+                    const int k = index[row + x + i];
+                    NEED(k < indexes, "index beyond the counts");
+                    band[k * BINS + bins[i]]++;
+                }
+            }
+        }
+    }
+    return 0;
+}
+FUNCTION(count_magnitudes, "fBn+q")
+
+/* Bits and counts are whole numbers of 64ths: sums are exact in any order. */
+static int64_t best_least(const int64_t *counts, int64_t bands, const double *bits, const double *errors, int64_t indexes,
+                          double much)
+{
+    const double price = MASK_BITS + 8;
+    double before = 0, least_after = 0, coded = 0;
+    double zeros[BINS] = {0}, raised[BINS] = {0};
+    int64_t best = 0;
+
+    for (int64_t b = 0; b < bands; b++)
+        for (int m = 0; m < BINS; m++)
+            zeros[m] += (double)counts[b * indexes * BINS + m];
+    for (int m = 0; m < BINS; m++)
+        before += zeros[m] * errors[m];
+    if (before <= price)
+        return 0;
+    for (int64_t i = 1; i < indexes; i++) {
+        double after = 0, harm = -coded;
+        for (int m = 0; m < BINS; m++) {
+            const double zeroed = bits[i * BINS] + errors[m], plain = bits[i * BINS + m];
+            const double cost = plain < zeroed ? plain : zeroed;
+            after += cost * zeros[m];
+            harm += cost * raised[m];
+        }
+        after += harm > 0 ? harm : 0;
+        if (best == 0 || after < least_after)
+            best = i, least_after = after;
+        for (int64_t b = 0; b < bands; b++)
+            for (int m = 0; m < BINS; m++) {
+                const int64_t count = counts[(b * indexes + i) * BINS + m];
+                if (count) {
+                    raised[m] += (double)count;
+                    coded += (double)count * bits[i * BINS + m];
+                }
+            }
+    }
+    return best && before > much * least_after + price ? best : 0;
+}
+
+static int64_t choose_corrections(const Argument *a, const char **refusal)
+{
+    int64_t *counts = a[0].data, *shifts = a[5].data;
+    const double *bits = a[1].data, *shifted = a[2].data, *errors = a[3].data, much = a[4].real;
+    const int64_t bands = a[0].shape[0], indexes = a[0].shape[1];
+    const int none = SHIFTS / 2;
+    double saved = 0;
+
+    NEED(a[0].size == bands * indexes * BINS && a[0].shape[2] == BINS, "counts must have 64 bins");
+    NEED(a[1].size == indexes * BINS && a[2].size == a[1].size * SHIFTS && a[3].size == BINS, "bits must suit counts");
+    NEED(a[5].size == bands, "a shift a band");
+    const int64_t least = best_least(counts, bands, bits, errors, indexes, much);
+    for (int64_t b = 0; b < bands; b++) {
+        int64_t *band = counts + b * indexes * BINS;
+        double total[SHIFTS] = {0};
+        int best = 0;
+        for (int64_t i = 0; i < least; i++)
+            for (int m = 0; m < BINS; m++) {
+                band[least * BINS + m] += band[i * BINS + m];
+                band[i * BINS + m] = 0;
+            }
+        for (int64_t k = 0; k < indexes * BINS; k++)
+            if (band[k] != 0)
+                for (int s = 0; s < SHIFTS; s++)
+                    total[s] += (double)band[k] * shifted[k * SHIFTS + s];
+        for (int s = 1; s < SHIFTS; s++)
+            best = total[s] < total[best] ? s : best;
+        saved += total[none] - total[best];
+        shifts[b] = total[best] < total[none] ? best - none : 0;
+    }
+    if (!(saved > SHIFT_BITS * bands + MASK_BITS))
+        memset(shifts, 0, (size_t)bands * sizeof *shifts);
+    return least;
+}
+FUNCTION(choose_corrections, "+qdddr+q")
+
+/* -- runtime/latents/wavelet.py ----------------------------------------------------------------------------------- */
+
+enum { LIFTS = 4, RING = 4 };
+
+WIDE static void lift_row(float *restrict target, const float *one, const float *other, float factor, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        target[i] += factor * (one[i] + other[i]);
+}
+
+WIDE static void lift_by_following(float *restrict target, const float *restrict source, float factor, int64_t n)
+{
+    for (int64_t i = 0; i < n - 1; i++)
+        target[i] += factor * (source[i] + source[i + 1]);
+    target[n - 1] += factor * (source[n - 1] + source[n - 1]);
+}
+
+WIDE static void lift_by_preceding(float *restrict target, const float *restrict source, float factor, int64_t n)
+{
+    target[0] += factor * (source[0] + source[0]);
+    for (int64_t i = 1; i < n; i++)
+        target[i] += factor * (source[i - 1] + source[i]);
+}
+
+WIDE static void split_row(const float *row, const float *factor, float *restrict left, float *restrict right, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        left[i] = row[2 * i];
+        right[i] = row[2 * i + 1];
+    }
+    lift_by_following(right, left, factor[0], w);
+    lift_by_preceding(left, right, factor[1], w);
+    lift_by_following(right, left, factor[2], w);
+    lift_by_preceding(left, right, factor[3], w);
+}
+
+/* Two of the four lifting steps of columns, on row t, which is there as low and as high. */
+static void split_columns(float *low, float *high, const float *factor, int64_t t, int64_t h, int64_t w)
+{
+    const int64_t before = t > 0 ? t - 1 : 0, after = t + 1 < h ? t + 1 : t;
+    lift_row(high + t * w, low + t * w, low + after * w, factor[0], w);
+    lift_row(low + t * w, high + before * w, high + t * w, factor[1], w);
+}
+
+static int64_t split_level(const Argument *a, const char **refusal)
+{
+    const float *x = a[0].data, *factor = a[1].data;
+    float *low = a[2].data, *details = a[3].data, *spare = a[4].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, n = h * w;
+    const int64_t colours = n ? a[3].size / (3 * n) : 0;
+
+    NEED(a[0].size == 4 * planes * n && n > 0 && a[1].size == LIFTS, "sides must be even, and four factors given");
+    NEED(a[2].size == planes * n && a[3].size == 3 * colours * n && colours <= planes, "wrong sizes of bands");
+    NEED(a[4].size == n + w, "wrong size of scratch");
+    for (int64_t plane = 0; plane < planes; plane++, x += 4 * n, low += n, details += 3 * n) {
+        const int wanted = plane < colours;
+        float *high = wanted ? details : spare, *right_low = wanted ? details + n : spare + n;
+        float *right_high = wanted ? details + 2 * n : spare + n;
+        const int64_t step = wanted ? w : 0; /* the right half of an unwanted row is forgotten at once */
+        split_row(x, factor, low, right_low, w);
+        for (int64_t t = 0; t <= h; t++) {
+            if (t < h) {
+                split_row(x + (2 * t + 1) * 2 * w, factor, high + t * w, right_high + t * step, w);
+                if (t + 1 < h)
+                    split_row(x + (2 * t + 2) * 2 * w, factor, low + (t + 1) * w, right_low + (t + 1) * step, w);
+                split_columns(low, high, factor, t, h, w);
+                if (wanted)
+                    split_columns(right_low, right_high, factor, t, h, w);
+            }
+            if (t > 0) { /* one row behind */
+                split_columns(low, high, factor + 2, t - 1, h, w);
+                if (wanted)
+                    split_columns(right_low, right_high, factor + 2, t - 1, h, w);
+            }
+        }
+    }
+    return 0;
+}
+FUNCTION(split_level, "ff+f+f+f")
+
+WIDE static void join_row(float *restrict left, float *restrict right, const float *factor, int detailed,
+                          float *restrict row, int64_t w)
+{
+    if (detailed)
+        lift_by_preceding(left, right, factor[0], w);
+    lift_by_following(right, left, factor[1], w);
+    lift_by_preceding(left, right, factor[2], w);
+    lift_by_following(right, left, factor[3], w);
+    for (int64_t i = 0; i < w; i++) {
+        row[2 * i] = left[i];
+        row[2 * i + 1] = right[i];
+    }
+}
+
+/* A ring of the rows that lifting of columns needs at a time: row t is at t mod 4. */
+typedef struct {
+    float *low, *high;
+    int64_t w;
+} Ring;
+
+static float *ring_row(float *rows, int64_t t, int64_t w)
+{
+    return rows + (t % RING) * w;
+}
+
+/* Lifting of columns as far as row t allows: low rows are done up to t - 1, high ones up to t - 2. */
+static void join_columns(const Ring *ring, const float *low, const float *high, const float *factor, int64_t t, int64_t h)
+{
+    const int64_t w = ring->w;
+    float *const lows = ring->low, *const highs = ring->high;
+
+    if (t < h) {
+        memcpy(ring_row(lows, t, w), low + t * w, (size_t)w * sizeof *low);
+        if (high == NULL) {
+            memset(ring_row(highs, t, w), 0, (size_t)w * sizeof *low);
+        } else {
+            memcpy(ring_row(highs, t, w), high + t * w, (size_t)w * sizeof *low);
+            lift_row(ring_row(lows, t, w), ring_row(highs, t ? t - 1 : 0, w), ring_row(highs, t, w), factor[0], w);
+        }
+    }
+    if (t >= 1 && t - 1 < h) {
+        const int64_t u = t - 1, after = u + 1 < h ? u + 1 : u;
+        lift_row(ring_row(highs, u, w), ring_row(lows, u, w), ring_row(lows, after, w), factor[1], w);
+        lift_row(ring_row(lows, u, w), ring_row(highs, u ? u - 1 : 0, w), ring_row(highs, u, w), factor[2], w);
+    }
+    if (t >= 2) {
+        const int64_t v = t - 2, after = v + 1 < h ? v + 1 : v;
+        lift_row(ring_row(highs, v, w), ring_row(lows, v, w), ring_row(lows, after, w), factor[3], w);
+    }
+}
+
+static int64_t join_level(const Argument *a, const char **refusal)
+{
+    const float *low = a[0].data, *details = a[1].data, *factor = a[2].data;
+    float *scratch = a[3].data, *x = a[4].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], n = h * w;
+    const int64_t colours = n ? a[1].size / (3 * n) : 0;
+
+    NEED(a[0].size == planes * n && n > 0 && a[2].size == LIFTS, "bands must have rows, and four factors given");
+    NEED(a[1].size == 3 * colours * n && colours <= planes && a[4].size == 4 * planes * n, "wrong sizes of bands");
+    NEED(a[3].size == 4 * RING * w, "wrong size of scratch");
+    const Ring left = {scratch, scratch + RING * w, w}, right = {scratch + 2 * RING * w, scratch + 3 * RING * w, w};
+    for (int64_t plane = 0; plane < planes; plane++, low += n, details += 3 * n, x += 4 * n) {
+        const int detailed = plane < colours;
+        for (int64_t t = 0; t < h + 2; t++) {
+            join_columns(&left, low, detailed ? details : NULL, factor, t, h);
+            if (detailed)
+                join_columns(&right, details + n, details + 2 * n, factor, t, h);
+            if (t < 2)
+                continue;
+            for (int odd = 0; odd < 2; odd++) {
+                float *half = ring_row(odd ? left.high : left.low, t - 2, w);
+                float *other = ring_row(odd ? right.high : right.low, t - 2, w);
+                if (!detailed)
+                    memset(other, 0, (size_t)w * sizeof *other);
+                join_row(half, other, factor, detailed, x + (2 * (t - 2) + odd) * 2 * w, w);
+            }
+        }
+    }
+    return 0;
+}
+FUNCTION(join_level, "fff+f+f")
+
+/* -- runtime/families/pyramid/colours.py -------------------------------------------------------------------------- */
+
+enum { MIDDLE = 128 };
+
+WIDE static void colours_of(const uint8_t *pixels, const float *factor, float *restrict luma, float *restrict first,
+                            float *restrict second, int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1], f2 = factor[2];
+    for (int64_t i = 0; i < n; i++) {
+        const int red = pixels[3 * i], green = pixels[3 * i + 1], blue = pixels[3 * i + 2], outer = red + blue;
+        luma[i] = (float)(outer + green - 3 * MIDDLE) * f0;
+        first[i] = (float)(red - blue) * f1;
+        second[i] = (float)(outer - 2 * green) * f2;
+    }
+}
+
+static int64_t split_colours(const Argument *a, const char **refusal)
+{
+    float *found = a[2].data;
+    const int64_t n = a[0].size / 3;
+
+    NEED(a[0].size == 3 * n && a[1].size == 3 && a[2].size == 3 * n, "three colours of pixels, factors and signals");
+    colours_of(a[0].data, a[1].data, found, found + n, found + 2 * n, n);
+    return 0;
+}
+FUNCTION(split_colours, "Bf+f")
+
+WIDE static void samples_of(const float *luma, const float *first, const float *second, const float *factor,
+                            float samples[3][CHUNK], int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1], f2 = factor[2];
+    for (int64_t i = 0; i < n; i++) {
+        const float green = second[i] * f2, red_blue = first[i] * f1;
+        const float middle = luma[i] * f0 + (MIDDLE + 0.5f); /* half a level, since what follows rounds down */
+        const float outer = middle + green;
+        samples[0][i] = outer + red_blue;
+        samples[1][i] = middle - green - green;
+        samples[2][i] = outer - red_blue;
+    }
+}
+
+WIDE static void change_samples(float *restrict samples, const int16_t *change, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        samples[i] += (float)change[i] * 0.25f;
+}
+
+WIDE static void pixels_of(const float samples[3][CHUNK], uint8_t *restrict pixels, int64_t n)
+{
+    int32_t whole[3][CHUNK];
+    for (int k = 0; k < 3; k++)
+        for (int64_t i = 0; i < CHUNK; i++)
+            whole[k][i] = (int32_t)between(samples[k][i], 0, 255);
+    for (int64_t i = 0; i < n; i++) {
+        pixels[3 * i] = (uint8_t)whole[0][i];
+        pixels[3 * i + 1] = (uint8_t)whole[1][i];
+        pixels[3 * i + 2] = (uint8_t)whole[2][i];
+    }
+}
+
+static int64_t join_colours(const Argument *a, const char **refusal)
+{
+    const float *signals = a[0].data;
+    const int16_t *change = a[2].size ? a[2].data : NULL;
+    uint8_t *pixels = a[3].data;
+    const int64_t n = a[0].size / 3;
+
+    NEED(a[0].size == 3 * n && a[1].size == 3 && a[3].size == 3 * n, "three signals, factors and colours of pixels");
+    NEED(a[2].size == 0 || a[2].size == 3 * n, "corrections must be like signals");
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        float samples[3][CHUNK] = {{0}};
+        const int64_t count = n - at < CHUNK ? n - at : CHUNK;
+        samples_of(signals + at, signals + n + at, signals + 2 * n + at, a[1].data, samples, count);
+        for (int k = 0; k < 3 && change != NULL; k++)
+            change_samples(samples[k], change + k * n + at, count);
+        pixels_of(samples, pixels + 3 * at, count);
+    }
+    return 0;
+}
+FUNCTION(join_colours, "ffh+B")
+
+static int64_t sum_chroma(const Argument *a, const char **refusal)
+{
+    const uint8_t *pixels = a[0].data;
+    const int64_t *seen = a[1].data;
+    int64_t *squares = a[4].data;
+    const int64_t height = a[0].shape[0], width = a[0].shape[1], across = a[2].number, side = a[3].number;
+    const int64_t rows = a[4].shape[0], columns = a[4].shape[1];
+
+    NEED(a[0].size == 3 * height * width && width > 0 && a[4].size == rows * columns, "pixels must have three colours");
+    NEED(across > 0 && side > 0 && side <= CHUNK, "wrong sides of squares");
+    NEED((a[1].size + across - 1) / across == rows && (width + side - 1) / side == columns, "wrong number of squares");
+    memset(squares, 0, (size_t)a[4].size * sizeof *squares);
+    for (int64_t k = 0; k < a[1].size; k++) {
+        const int64_t y = seen[k], row = k / across;
+        NEED(y >= 0 && y < height, "row beyond the pixels");
+        const uint8_t *upper = pixels + 3 * y * width, *lower = y + 1 < height ? upper + 3 * width : upper;
+        for (int64_t left = 0, column = 0; left < width; left += side, column++) {
+            int32_t found[2][2][CHUNK + 1]; /* of both signals at each column and the next: sums, sums of squares */
+            const int64_t count = width - left < side ? width - left : side;
+            int64_t total = 0;
+            for (int64_t i = 0; i <= count; i++) {
+                const int64_t x = 3 * (left + i < width ? left + i : width - 1);
+                const int32_t red = upper[x], green = upper[x + 1], blue = upper[x + 2];
+                const int32_t red_below = lower[x], green_below = lower[x + 1], blue_below = lower[x + 2];
+                const int32_t first = red - blue, first_below = red_below - blue_below;
+                const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
+                found[0][0][i] = first + first_below;
+                found[0][1][i] = first * first + first_below * first_below;
+                found[1][0][i] = second + second_below;
+                found[1][1][i] = second * second + second_below * second_below;
+            }
+            for (int s = 0; s < 2; s++)
+                for (int64_t i = 0; i < count; i++) {
+                    const int32_t sum = found[s][0][i] + found[s][0][i + 1];
+                    total += (s ? 1 : 3) * (4 * (found[s][1][i] + found[s][1][i + 1]) - sum * sum);
+                }
+            squares[row * columns + column] += total;
+        }
+    }
+    return 0;
+}
+FUNCTION(sum_chroma, "Bqnn+q")
+
+WIDE static void pack_row(const float *row, float most, int16_t *restrict even, int16_t *restrict odd, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        const float one = between(row[2 * i], -most, most) + ROUNDING, other = between(row[2 * i + 1], -most, most) + ROUNDING;
+        even[i] = (int16_t)(int32_t)(one - ROUNDING);
+        odd[i] = (int16_t)(int32_t)(other - ROUNDING);
+    }
+}
+
+static int64_t pack_rounded(const Argument *a, const char **refusal)
+{
+    const float *details = a[0].data;
+    int16_t *packed = a[2].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+
+    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < 2 * h; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
+            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        }
+    return 0;
+}
+FUNCTION(pack_rounded, "fn+h")
+
+WIDE static void unpack_row(const int16_t *even, const int16_t *odd, float unit, float *restrict row, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        row[2 * i] = (float)even[i] * unit;
+        row[2 * i + 1] = (float)odd[i] * unit;
+    }
+}
+
+static int64_t unpack_scaled(const Argument *a, const char **refusal)
+{
+    const int16_t *packed = a[0].data;
+    const float *units = a[1].data;
+    float *details = a[2].data;
+    const int64_t channels = a[1].size, h = a[0].shape[1], w = a[0].shape[2];
+
+    NEED(a[0].shape[0] == 4 * channels && a[0].size == 4 * channels * h * w, "four channels a unit");
+    NEED(a[2].size == a[0].size, "details must be as large as what is packed");
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < 2 * h; y++) {
+            const int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
+            unpack_row(even, even + h * w, units[c], details + (c * 2 * h + y) * 2 * w, w);
+        }
+    return 0;
+}
+FUNCTION(unpack_scaled, "hf+f")
+
+/* -- runtime/families/pyramid/levels.py --------------------------------------------------------------------------- */
+
+WIDE static void add_sizes(const int16_t *luma, uint32_t step, int32_t most, uint32_t *restrict sums, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t value = luma[i], size = value < 0 ? -value : value;
+        sums[i] += (uint32_t)(size < most ? size : most) * step;
+    }
+}
+
+static int64_t find_masking(const Argument *a, const char **refusal)
+{
+    const int16_t *luma = a[0].data;
+    const int32_t *steps = a[1].data, *thresholds = a[2].data;
+    int16_t *masking = a[6].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[5].number;
+
+    NEED(a[0].size == channels * h * w && a[1].size == channels && a[6].size == 4 * h * w, "wrong sizes");
+    NEED(a[3].number >= 0 && a[3].number <= INT16_MAX + 1 && a[4].number >= 0 && a[4].number < 32, "wrong limits");
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t left = 0; left < w; left += CHUNK) {
+            uint32_t sums[CHUNK] = {0};
+            const int64_t count = w - left < CHUNK ? w - left : CHUNK;
+            for (int64_t c = 0; c < channels; c++)
+                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[3].number, sums, count);
+            for (int64_t i = 0; i < count; i++) {
+                const int32_t size = (int32_t)sums[i] >> a[4].number;
+                int16_t found = (int16_t)least;
+                for (int64_t k = 0; k < a[2].size; k++)
+                    found = (int16_t)(found + (thresholds[k] <= size));
+                int16_t *place = masking + 4 * y * w + 2 * (left + i);
+                place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
+            }
+        }
+    return 0;
+}
+FUNCTION(find_masking, "hiinnn+h")
+
 /* -- the module --------------------------------------------------------------------------------------------------- */
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
@@ -443,6 +1204,12 @@ static PyMethodDef METHODS[] = {
     METHOD(push_symbols), METHOD(pop_symbols),
     METHOD(count_indexes), METHOD(sort_places), METHOD(split_values), METHOD(join_digits),
     METHOD(give_signs), METHOD(pack_fields), METHOD(unpack_fields),
+    METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
+    METHOD(find_indexes), METHOD(see_values),
+    METHOD(correct_indexes), METHOD(count_magnitudes), METHOD(choose_corrections),
+    METHOD(split_level), METHOD(join_level),
+    METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded), METHOD(unpack_scaled),
+    METHOD(find_masking),
     {NULL, NULL, 0, NULL},
 };
 

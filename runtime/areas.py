@@ -131,7 +131,7 @@ def cropped(rgb: U8, area: Area) -> U8:
         return found
     rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
     columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
-    return rgb[np.ix_(rows, columns)]
+    return rgb.take(rows, axis=0).take(columns, axis=1)
 
 
 def strips(length: int, across: int, samples: int) -> Iterator[slice]:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.areas import strips
-from runtime.arrays import F32, I16, I32, U8
+from runtime.arrays import F32, I16, I32, I64, U8, contiguous
 from runtime.families.pyramid import spec
+from runtime.native import twin
 
 _MIDDLE = 128
+_FACTORS: F32 = np.array([row[0] / spec.ONE for row in spec.COLOURS], np.float32)
 _COLOUR_STRIP = 1 << 16
 """Pixels whose colours are computed at a time."""
 _EVERY_ROW_PX = 1 << 17
@@ -29,14 +31,19 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 def to_colours(pixels: U8) -> F32:
     """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
     found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
-    factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
+    split_colours(contiguous(pixels), _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), found)
+    return found
+
+
+@twin
+def split_colours(pixels: U8, factors: F32, found: F32) -> None:
+    """Fill in luma and chroma (3, H, W) of RGB (H, W, 3): whole numbers times their factors (3,)."""
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
         for signal, factor, colour in zip(signals, factors, found, strict=True):
             np.multiply(signal, factor, out=colour[rows])
-    return found
 
 
 def chroma_detail(pixels: U8) -> float:
@@ -51,20 +58,37 @@ def chroma_detail(pixels: U8) -> float:
     total, most, count = 0, 0, 0
     for rows in strips(height, 1, _CHROMA_PX):
         for columns in strips(width, 1, _CHROMA_PX):
-            energy = _chroma_energy(pixels[rows, columns], every)
-            squares = np.add.reduceat(energy, np.arange(0, len(energy), _BUSY_PX // every), axis=0, dtype=np.int64)
-            squares = np.add.reduceat(squares, np.arange(0, squares.shape[1], _BUSY_PX), axis=1)
-            total, most, count = total + int(squares.sum()), max(most, int(squares.max())), count + energy.size
+            block = contiguous(pixels[rows, columns])
+            seen = _seen_rows(len(block), every)
+            squares = np.empty((-(-len(seen) * every // _BUSY_PX), -(-block.shape[1] // _BUSY_PX)), np.int64)
+            sum_chroma(block, seen, _BUSY_PX // every, _BUSY_PX, squares)
+            total, most = total + int(squares.sum()), max(most, int(squares.max()))
+            count += len(seen) * block.shape[1]
     busy = max(total / count, most * every / (_BUSY_TIMES * _BUSY_PX**2))
     return busy / (4 * 6 * (spec.COLOUR_COUNT - 1) * spec.BANDS)
 
 
-def _chroma_energy(pixels: U8, every: int) -> I32:
-    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 pixels at each column of some rows."""
-    height, width = pixels.shape[:2]
+def _seen_rows(height: int, every: int) -> I64:
+    """Return about every so many-th row of a height."""
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
-    rows = rows[rows < height]
+    return rows[rows < height].astype(np.int64)
+
+
+@twin
+def sum_chroma(pixels: U8, rows: I64, across: int, side: int, squares: I64) -> None:
+    """Fill in 24 times the sums of squares (a, b) of the chroma details of RGB (H, W, 3) at some rows.
+
+    Each is of so many of the rows across, and of so many columns as the side.
+    """
+    energy = _chroma_energy(pixels, rows)
+    sums = np.add.reduceat(energy, np.arange(0, len(energy), across), axis=0, dtype=np.int64)
+    squares[:] = np.add.reduceat(sums, np.arange(0, sums.shape[1], side), axis=1)
+
+
+def _chroma_energy(pixels: U8, rows: I64) -> I32:
+    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 pixels at each column of rows (h,)."""
+    height, width = pixels.shape[:2]
     pairs = np.stack([pixels[np.minimum(rows + below, height - 1)] for below in (0, 1)])
     red, green, blue = (pairs[..., colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))  # (2, h, W) each
     energy = np.zeros((len(rows), width), np.int32)
@@ -84,25 +108,29 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
 
     A correction (3, H, W) in quarters of a level is added before rounding.
     """
+    pixels = np.empty((*signals.shape[1:], spec.COLOUR_COUNT), np.uint8)
+    correction = np.empty((0, 0, 0), np.int16) if correction is None else contiguous(correction)
+    join_colours(contiguous(signals), _FACTORS, correction, pixels)
+    return pixels
+
+
+@twin
+def join_colours(signals: F32, factors: F32, correction: I16, pixels: U8) -> None:
+    """Fill in RGB (H, W, 3) of luma and chroma (3, H, W) in factors (3,); a correction may be empty."""
     import cv2
 
     _, height, width = signals.shape
-    pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
-    to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)
     for rows in strips(height, width, _COLOUR_STRIP):
-        luma, red_blue, green = (
-            plane * factor for plane, factor in zip(signals[:, rows], (to_all, to_outer, to_green), strict=True)
-        )
+        luma, red_blue, green = (plane * factor for plane, factor in zip(signals[:, rows], factors, strict=True))
         luma += np.float32(_MIDDLE + 0.5)  # half a level, since what follows rounds down
         outer = luma + green
         luma -= green
         luma -= green
         samples = np.stack([outer + red_blue, luma, outer - red_blue])
-        if correction is not None:
+        if correction.size:
             samples += correction[:, rows] * np.float32(0.25)
         np.clip(samples, 0, 255, out=samples)
         cv2.merge(list(samples.astype(np.uint8)), pixels[rows])
-    return pixels
 
 
 # -- packing by 2 x 2 --------------------------------------------------------------------------------------------------
@@ -123,3 +151,15 @@ def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
         for column in range(side):
             details[:, row::side, column::side] = planes[:, column]
     return details
+
+
+@twin
+def pack_rounded(details: F32, largest: int, packed: I16) -> None:
+    """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2."""
+    packed[:] = pack(np.rint(details).clip(-largest, largest).astype(np.int16))
+
+
+@twin
+def unpack_scaled(packed: I16, units: F32, details: F32) -> None:
+    """Fill in details (C, H, W) that are packed by 2 x 2, each channel in its unit (C,)."""
+    np.multiply(unpack(packed), units[:, None, None], out=details)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
-from runtime.arrays import F32, I16, U8
+from runtime.arrays import F32, I16, U8, contiguous
 from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.levels import Level
 from runtime.latents import wavelet
-from runtime.latents.values import dequantise
+from runtime.latents.values import dequantise, units
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
@@ -78,10 +78,10 @@ def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
         band = colours.to_colours(cropped(rgb, seen))
         for number, (into, count) in enumerate(zip(fine, counts, strict=True), start=1):
             band, details = wavelet.split(band, count)
-            details = details[:, *part.within(seen, 1 << number)]
-            np.rint(details, out=details)
-            np.clip(details, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=details)
-            into[:, *part.on(packed_stride(number))] = colours.pack(details.astype(np.int16))
+            details = contiguous(details[:, *part.within(seen, 1 << number)])
+            packed = np.empty((len(into), *part.shape(packed_stride(number))), np.int16)
+            colours.pack_rounded(details, spec.LARGEST_VALUE, packed)
+            into[:, *part.on(packed_stride(number))] = packed
         low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
@@ -131,8 +131,11 @@ def low_band(level: Level, values: Sequence[I16]) -> F32:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return the low band joined with packed details of the coarsest level, of the next finer one, and so on."""
     for number, packed in enumerate(values):
-        details = colours.unpack(packed)
-        low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
+        count, height, width = packed.shape
+        details = np.empty((count // spec.PHASES, 2 * height, 2 * width), np.float32)
+        steps = level.step(coarsest - number)[: len(details)]
+        colours.unpack_scaled(contiguous(packed), units(steps), details)
+        low = wavelet.join(low, details)
     return low
 
 

@@ -164,7 +164,7 @@ def filters(number: int) -> tuple[np.ndarray, np.ndarray]:
     found = np.eye(512, dtype=np.float32)
     for _ in range(number):
         found, high = found[0::2].copy(), found[1::2].copy()
-        wavelet._lift(found[None], high[None], 1, wavelet._LIFTING)
+        wavelet._lift(found[None], high[None], 1, wavelet._LIFTING, True)
     return found[len(found) // 2], high[len(high) // 2]
 
 
