@@ -21,8 +21,8 @@ else:
     def __getattr__(name):
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
-        return found
+        globals()[name] = value = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
+        return value
 
 
 __all__ = ["BundleError", "Codec", "CodecError", "InputError", "StreamError", "__version__", "imread", "imwrite"]

@@ -24,11 +24,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 _USABLE: dict[str, Callable[[Any], bool]] = {
-    "id": lambda found: isinstance(found, str) and re.fullmatch("[0-9a-f]{16}", found) is not None,
-    "name": lambda found: isinstance(found, str),
-    "sha256": lambda found: isinstance(found, dict),
-    "quality_levels": lambda found: (
-        isinstance(found, list) and len(found) == 100 and all(isinstance(n, int) and 0 <= n < 256 for n in found)
+    "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None,
+    "name": lambda value: isinstance(value, str),
+    "sha256": lambda value: isinstance(value, dict),
+    "quality_levels": lambda value: (
+        isinstance(value, list) and len(value) == 100 and all(isinstance(n, int) and 0 <= n < 256 for n in value)
     ),
 }
 """What must hold of each entry of a manifest that decoding or encoding needs."""
@@ -106,10 +106,10 @@ class Bundle:
 
         for name, expected in self.manifest["sha256"].items():
             try:
-                found = sha256((self.folder / name).read_bytes()).hexdigest()
+                checksum = sha256((self.folder / name).read_bytes()).hexdigest()
             except OSError as error:
                 raise BundleError(f"{self.folder / name}: {error.strerror}; reinstall the bundle") from error
-            if found != expected:
+            if checksum != expected:
                 raise BundleError(
                     f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
                 )

@@ -130,16 +130,16 @@ def capture(settings: Settings) -> int:
 
     codec = Codec(settings.bundle, threads=settings.threads)
     taken = written = 0
-    told: set[str] = set()
+    reported: set[str] = set()
     with stopping() as stop, closing(Source(settings.source, stop, settings.warm_up_s)) as source:
         for name, shot in source.frames(settings.every_s):
             output.mkdir(parents=True, exist_ok=True)
             path = output / f"{name}.gar"
             if path.exists() and not settings.force:
                 raise InputError(f"{path} exists; use -f to overwrite it or -o to name another folder")
-            for note in set(shot.notes) - told:
+            for note in set(shot.notes) - reported:
                 complain(f"{name}: {note}; later ones are not reported")
-            told |= set(shot.notes)
+            reported |= set(shot.notes)
             at_level = encoder(codec, shot.pixels, shot.metadata)
             if budget is None:
                 data: bytes | None = at_level(codec.bundle.level(settings.quality))

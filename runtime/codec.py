@@ -250,9 +250,9 @@ def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int
     ends = codec.family.layer_ends(header)
     end = ends[-1] if layers is None else ends[layers - 1]
     reader = PartReader(codec.bundle.tables, data, ends[-1], end, codec.family.traits.tile_flags)
-    found = codec.family.read(header, tile, reader)
+    decoded = codec.family.read(header, tile, reader)
     reader.close()
-    return found
+    return decoded
 
 
 def picture(
@@ -279,9 +279,9 @@ def pictures(
     whole = Area(0, 0, header.height, header.width)
     wanted = whole if region is None else region_in(whole, region)
     stack = np.empty((len(headers), *wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-    for part, each_rgb in _rendered(codec, headers, tiles, wanted):
+    for area, each_rgb in _rendered(codec, headers, tiles, wanted):
         for pixels, rgb in zip(stack, each_rgb, strict=True):
-            channels.paint(pixels[part.within(wanted, 1)], rgb)
+            channels.paint(pixels[area.within(wanted, 1)], rgb)
     if header.alpha:
         for pixels, opacity in zip(stack, opacities, strict=True):
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
@@ -297,8 +297,8 @@ def _rendered(
         yield from family.render_stack(headers, tiles, wanted, codec.enhance)
         return
     each = [family.render(header, read, wanted, codec.enhance) for header, read in zip(headers, tiles, strict=True)]
-    for parts in zip(*each, strict=True):
-        yield parts[0][0], [rgb for _, rgb in parts]
+    for rendered in zip(*each, strict=True):
+        yield rendered[0][0], [rgb for _, rgb in rendered]
 
 
 def _keep_freed_memory() -> None:

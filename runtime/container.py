@@ -105,9 +105,9 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
     reader = _Reader(data)
     header, entries = _unpack_header(reader, max_pixels)
     reader.need(sum(length + CRC_BYTES for _, length in entries))
-    found = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
+    sections = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
     reader.end()
-    return header, {kind: body for kind, body in found if kind in SECTION_NAMES}
+    return header, {kind: body for kind, body in sections if kind in SECTION_NAMES}
 
 
 def unpack_damaged(

@@ -56,14 +56,14 @@ def main(argv: list[str] | None = None) -> int:
         default=None,
         help="correct pixels with the synthesis net of a bundle that has one; the default with any other --provider",
     )
-    part = arguments.add_mutually_exclusive_group()
-    part.add_argument(
+    exclusive = arguments.add_mutually_exclusive_group()
+    exclusive.add_argument(
         "--layer",
         choices=("0", "1", "2"),
         help="a preview from the beginning of a file, which may be all there is of it yet: 0 with "
         "details of 4 pixels, 1 of 2 pixels, 2 all; until the file is complete, damage in it may go unnoticed",
     )
-    part.add_argument(
+    exclusive.add_argument(
         "--salvage",
         action="store_true",
         help="decode what is intact of a damaged file; says on stderr what is not, and exits with 3 then",

@@ -129,16 +129,16 @@ def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict
 
     Raises InputError for what is of a wrong type.
     """
-    found = {
+    by_name = {
         "exif": exif.tobytes() if hasattr(exif, "tobytes") else exif,
         "icc_profile": icc_profile,
         "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
     }
-    for name, payload in found.items():
+    for name, payload in by_name.items():
         if payload and not isinstance(payload, bytes):
             also = {"exif": " or an Image.Exif", "xmp": " or a str"}.get(name, "")
             raise InputError(f"{name} is of type {type(payload).__name__}; give bytes{also}")
-    kept = {KINDS[name]: payload for name, payload in found.items() if payload}
+    kept = {KINDS[name]: payload for name, payload in by_name.items() if payload}
     if container.EXIF in kept:
         kept[container.EXIF] = kept[container.EXIF].removeprefix(EXIF_MARK)
     return {kind: payload for kind, payload in kept.items() if payload}

@@ -27,12 +27,12 @@ def main(argv: list[str] | None = None) -> int:
 def _show(path: Path) -> int:
     """Print the table of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
     try:
-        told = table(path)
+        text = table(path)
     except Exception as error:
         complain(reason(error), trace(error))
         return 1
     with naming("stdout"):
-        print(told, flush=True)
+        print(text, flush=True)
     return 0
 
 

@@ -75,9 +75,9 @@ def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
     cannot be read, which _check refuses.
     """
     unread: list[OSError] = []
-    for place, folders, names in os.walk(folder, onerror=unread.append):
+    for parent, folders, names in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+        for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             yield path, path.relative_to(folder) if path.suffix.lower() in accepted else None
     yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
 

@@ -62,11 +62,11 @@ def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
 
 
 def pop(states: U32, words: U16, base: U32, entries: U32) -> tuple[U32, Intp, int]:
-    """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
+    """Return the states after n symbols less, the slots (n,) of the symbols, and the words used.
 
     states (L,) in [2**16, 2**32); words: more than needed does no harm; entries: freq * 2**16 + slot
     - start of every slot of every table (`Tables.entries`); base (n,): where the table of each
-    symbol begins there. A place is base + slot. Raises TruncatedError if the words run out.
+    symbol begins there, which is added to its slot. Raises TruncatedError if the words run out.
     """
     states = states.copy()
     places = np.empty(len(base), np.intp)
@@ -127,14 +127,14 @@ def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
     )  # fmt: skip
     take = entries.take
     used = 0
-    for x, rows in _rows(states, base, places):
+    for x, rows in _rows(states, base, slots):
         slot, entry, freq = np.empty((3, len(x)), np.uint32)
         below = np.empty(len(x), np.bool_)
-        for first, place in zip(*rows, strict=True):
+        for first, row in zip(*rows, strict=True):
             bit_and(x, slot_mask, slot)
             add(slot, first, slot)
-            copy(place, slot)  # faster than numpy's cast within an operation
-            take(place, None, entry, "clip")  # clip: numpy buffers the output otherwise
+            copy(row, slot)  # faster than numpy's cast within an operation
+            take(row, None, entry, "clip")  # clip: numpy buffers the output otherwise
             shift(x, slot_bits, x)
             shift(entry, freq_shift, freq)
             multiply(x, freq, x)
@@ -179,7 +179,7 @@ def _push_each(states: U32, start: U32, freq: U32, words: U16) -> int:
     return at
 
 
-def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
+def _pop_each(states: U32, words: U16, base: U32, entries: U32, slots: Intp) -> int:
     """Return the same as _pop_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1
@@ -189,8 +189,8 @@ def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
     taken: list[int] = []
     for lane, first in enumerate(base.tolist()):
         x = x_of[lane & lane_mask]
-        place = first + (x & _SLOT_MASK)
-        entry = entry_of[place]
+        slot = first + (x & _SLOT_MASK)
+        entry = entry_of[slot]
         x = (entry >> ENTRY_FREQ_SHIFT) * (x >> PRECISION_BITS) + (entry & _WORD_MASK)
         if x < LOWEST_STATE:
             if used == len(available):
@@ -198,7 +198,7 @@ def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
             x = x << WORD_BITS | available[used]
             used += 1
         x_of[lane & lane_mask] = x
-        taken.append(place)
+        taken.append(slot)
     states[:] = x_of
-    places[:] = taken
+    slots[:] = taken
     return used

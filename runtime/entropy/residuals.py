@@ -42,7 +42,7 @@ class Fields(NamedTuple):
     """Which values have raw bits: those with low bits, and escapes."""
 
     places: Intp
-    """(f,) places among the coded values."""
+    """(f,) places among the coded values (m,)."""
     widths: I64
     """(f,) how many bits each has, 1 to 31."""
 

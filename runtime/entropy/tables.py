@@ -182,7 +182,7 @@ class Tables:
 
     @cached_property
     def rank(self) -> U8:
-        """(I,) place of each scale index in the order of coding: by grouping, then as it is; 0 stays 0."""
+        """(I,) rank of each scale index in the order of coding: by grouping, then as it is; 0 stays 0."""
         rank = np.empty(len(self.index_table), np.uint8)
         rank[self.ranked] = np.arange(len(rank))
         return rank

@@ -165,9 +165,9 @@ class PartReader:
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
         base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, places, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, slots, used = rans.pop(states, words, base, self._tables.entries)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(places)
+        return self._tables.symbols.take(slots)
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""

@@ -126,10 +126,10 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     if flags & SHIFTS_FLAG:
         corrected = masked()
         count = sum(bands[part] for part in corrected)
-        found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
-        if any(found[count:]):
+        nibbles = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
+        if any(nibbles[count:]):
             raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
-        numbers = iter(found)
+        numbers = iter(nibbles)
         for part in corrected:
             shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(bands[part]))
     return Corrections(tuple(least), tuple(shifts))

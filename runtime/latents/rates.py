@@ -87,8 +87,8 @@ class Prior:
         """Return the row of an array (levels, ...) at one level."""
         anchor, fraction = divmod(level, spec.LEVEL_STEPS)
         low, high = (rows[min(row, len(rows) - 1)].astype(np.int32) for row in (anchor, anchor + 1))
-        found: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
-        return found // spec.LEVEL_STEPS
+        weighted: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
+        return weighted // spec.LEVEL_STEPS
 
 
 @dataclass(frozen=True)

@@ -189,9 +189,9 @@ def _devices(option: str, provider: Provider) -> list[Any]:
     except ImportError:
         raise InputError(f"provider {option}: {provider.plugin} is not there; {install}") from None
 
-    def found() -> list[Any]:
-        devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
-        return sorted(devices, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
+    def devices() -> list[Any]:
+        usable = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
+        return sorted(usable, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
 
     try:
         if option not in _registered:
@@ -199,9 +199,9 @@ def _devices(option: str, provider: Provider) -> list[Any]:
             _registered.add(option)
     except Exception as error:  # onnxruntime raises its own, undocumented classes
         raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use --provider cpu") from error
-    if not found():
+    if not devices():
         raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use --provider cpu")
-    return found()[:1]
+    return devices()[:1]
 
 
 def _check_placement(session: "onnxruntime.InferenceSession", name: str, provider: Provider) -> None:

@@ -66,7 +66,7 @@ def run(
         return kept
 
     strips = together(work, count)
-    return [np.concatenate(parts, axis) for parts, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
+    return [np.concatenate(pieces, axis) for pieces, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
 
 
 def _rows(axis: int, start: int, end: int) -> tuple[slice, ...]:

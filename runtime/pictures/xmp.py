@@ -54,11 +54,11 @@ def edit(packet: bytes, rule: Rule) -> bytes:
             opened[-1].simple = False
         opened.append(_Element(at, tag.end(), tag[0].endswith(b"/>")))
         decided = {_qualified(each): rule(*_named(each), text) for each, text in attributes.items()}
-        for found in _ATTRIBUTE.finditer(packet, at, tag.end()):
-            declared = rule(found[2][1:-1].decode(), "", "") if found[1].startswith(b"xmlns:") else None
-            if (new := decided.get(found[1], declared)) is not None:
-                inside = found.start(2) + 1, found.end(2) - 1
-                edits.append((*inside, new.encode()) if new else (*found.span(), b""))
+        for attribute in _ATTRIBUTE.finditer(packet, at, tag.end()):
+            declared = rule(attribute[2][1:-1].decode(), "", "") if attribute[1].startswith(b"xmlns:") else None
+            if (new := decided.get(attribute[1], declared)) is not None:
+                inside = attribute.start(2) + 1, attribute.end(2) - 1
+                edits.append((*inside, new.encode()) if new else (*attribute.span(), b""))
 
     def end(name: str) -> None:
         element, at = opened.pop(), parser.CurrentByteIndex
@@ -90,17 +90,17 @@ def edit(packet: bytes, rule: Rule) -> bytes:
 
 def value(packet: bytes, space: str, name: str) -> str:
     """Return the text of a property; empty where there is none, or no XMP."""
-    found: list[str] = []
+    texts: list[str] = []
 
-    def look(*told: str) -> None:
-        if told[:2] == (space, name):
-            found.append(told[2])
+    def look(*named: str) -> None:
+        if named[:2] == (space, name):
+            texts.append(named[2])
 
     try:
         edit(packet, look)
     except ValueError:
         return ""
-    return found[0].strip() if found else ""
+    return texts[0].strip() if texts else ""
 
 
 def _named(name: str) -> tuple[str, str]:

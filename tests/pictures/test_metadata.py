@@ -76,7 +76,7 @@ def test_places_of_faces_stay_true_or_go_with_a_note() -> None:
     assert kept[XMP] == packet("", FACES) and notes == []
     kept, notes = fitting({XMP: packet('tiff:Orientation="3"', FACES)})
     assert said(kept[XMP]) == said(packet('tiff:Orientation="1"'))
-    assert len(notes) == 1 and "places" in notes[0]
+    assert len(notes) == 1 and "positions" in notes[0]
 
 
 # --- what else was in the file ----------------------------------------------------------------------------------------

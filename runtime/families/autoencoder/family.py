@@ -85,14 +85,14 @@ class Level(Rates):
     ridge: np.float32
     """what keeps slopes of chroma small, in squared pixel levels"""
 
-    def dequantise(self, found: I16, grid: int) -> F32:
+    def dequantise(self, grid_values: I16, grid: int) -> F32:
         """Return the latents (n, h, w), in pixel levels, of the values of one of GRIDS."""
         first = FIRST_COLUMN[grid]
-        return values.dequantise(found, self.steps[first : first + GRIDS[grid][0]])
+        return values.dequantise(grid_values, self.steps[first : first + GRIDS[grid][0]])
 
     def dc(self, grids: Sequence[I16]) -> F32:
         """Return the DC (3, h, w), in pixel levels, of the values of z and of the DC's details."""
-        low, *details = (self.dequantise(found, grid) for grid, found in enumerate(grids))
+        low, *details = (self.dequantise(grid_values, grid) for grid, grid_values in enumerate(grids))
         for detail in details:
             low = wavelet.join(low, detail)
         return low
@@ -171,14 +171,14 @@ class Autoencoder(Family, Stacks):
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
         ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
-        for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
-            seen = part.grown(REACH, BLOCK_PX, whole)
+        for window in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
+            seen = window.grown(REACH, BLOCK_PX, whole)
             pixels = np.stack([cropped(picture, seen) for picture in rgb]).transpose(0, 3, 1, 2)
             latents = self.encoded(pixels)
             blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
-            blocks = blocks[..., *part.within(seen, BLOCK_PX)]
-            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *part.on(BLOCK_PX)])
-            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *part.on(BLOCK_PX)])
+            blocks = blocks[..., *window.within(seen, BLOCK_PX)]
+            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *window.on(BLOCK_PX)])
+            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *window.on(BLOCK_PX)])
         return [_grids(*each) for each in zip(low, ac, strict=True)]
 
     def encoded(self, pixels: U8) -> F32:
@@ -210,16 +210,16 @@ class Autoencoder(Family, Stacks):
         def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
-            found = latents[part.grid][part.channels, rows, columns]
-            exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
+            selected = latents[part.grid][part.channels, rows, columns]
+            exact = values.residuals(selected, level.steps.take(part.columns), mean, values.GAIN)
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
             least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
             index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
             return quantise_part(self.costs, exact, index * where)
 
-        found = self.predict(level, tile.shape(STRIDE_PX), code)
-        return replace(found, corrections=Corrections(tuple(least), tuple(shifts)))
+        tile_latents = self.predict(level, tile.shape(STRIDE_PX), code)
+        return replace(tile_latents, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
 
@@ -231,8 +231,8 @@ class Autoencoder(Family, Stacks):
         def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
 
-        found = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
-        return replace(found, corrections=corrected)
+        latents = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+        return replace(latents, corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""
@@ -252,8 +252,8 @@ class Autoencoder(Family, Stacks):
         self, header: Header, tiles: Callable[[Area], Latents], wanted: Area, enhance: bool
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
-        for part, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
-            yield part, rgb
+        for area, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
+            yield area, rgb
 
     def render_stack(
         self, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Latents]], wanted: Area, enhance: bool
@@ -272,11 +272,11 @@ class Autoencoder(Family, Stacks):
         for strip in cut(wanted, (height, wanted.right)):
             for blocks in stack:
                 blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
-            for part in cut(strip, (height, width)):
-                seen = part.grown(REACH, BLOCK_PX, whole)
+            for window in cut(strip, (height, width)):
+                seen = window.grown(REACH, BLOCK_PX, whole)
                 latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
                 pixels = self.decoded(np.stack(latents), rates)
-                yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
+                yield window, pixels[..., *window.within(seen, 1)].transpose(0, 2, 3, 1)
 
     def decoded(self, latents: F32, rates: U8) -> U8:
         """Return the output of decoder.onnx for latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
@@ -301,25 +301,25 @@ class Autoencoder(Family, Stacks):
         sides = ((channels, *(side * STRIDE_PX // side_px for side in shape)) for channels, side_px in GRIDS)
         grids = [np.zeros(side, np.int16) for side in sides]
         state: list[U8] = []
-        found: I16 = grids[0]
+        last: I16 = grids[0]
         dc = np.zeros(0, np.float32)
         mean: U8 | I16
         for number, part in enumerate(CODING_ORDER):
             bases, n = level.bases.take(part.columns), len(part.channels)
             if number:
-                *state, said = self.networks.run(part.network, *state, level.see(found, part.seen))
+                *state, said = self.networks.run(part.network, *state, level.see(last, part.seen))
                 mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
                 if len(said) > 2 * n:
                     mean = with_guess(level, number, said, grids[part.grid], dc)
             else:
-                mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
+                mean, index = np.full(last.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
             where = part.positions(mean.shape[1:])
             mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
-            found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
-            grids[part.grid][part.channels, :, :] += found
+            last = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
+            grids[part.grid][part.channels, :, :] += last
             if number == 0:
-                dc = level.dequantise(found, 0)
+                dc = level.dequantise(last, 0)
             elif part.luma and part.grid <= DC_LEVELS:
                 dc = wavelet.join(dc, level.dequantise(grids[part.grid], part.grid))
         return Latents(tuple(parts), tuple(grids))
@@ -370,8 +370,8 @@ class AutoencoderAnalysis:
         height, width = shown.shape[:2]
         header = Header(width, height, level, family.bundle.id, 1 << 20, False, False)
         squares = 0
-        for part, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
-            squares += int(np.square(rgb - shown[part.on(1)]).sum(dtype=np.int64))
+        for area, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
+            squares += int(np.square(rgb - shown[area.on(1)]).sum(dtype=np.int64))
         price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
         return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
 

@@ -42,12 +42,12 @@ def split_colours(pixels: U8, factors: F32, found: F32) -> None:
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
-        for signal, factor, colour in zip(signals, factors, found, strict=True):
+        for signal, factor, colour in zip(signals, factors, planes, strict=True):
             np.multiply(signal, factor, out=colour[rows])
 
 
 def chroma_detail(pixels: U8) -> float:
-    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared levels.
+    """Return the mean square of the finest chroma details of RGB (H, W, 3), in squared pixel levels.
 
     Return an eighth of that of the busiest square of 64 x 64 where this is more. Details are those of the Haar wavelet
     at every column, and at every eighth row of a large picture, even and odd ones in turn; sums are of whole numbers,
@@ -104,9 +104,9 @@ def _chroma_energy(pixels: U8, rows: I64) -> I32:
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
-    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels: the inverse of to_colours, which has 1/16 level.
+    """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels: the inverse of to_colours, which has 1/16.
 
-    A correction (3, H, W) in quarters of a level is added before rounding.
+    A correction (3, H, W) in quarters of a pixel level is added before rounding.
     """
     pixels = np.empty((*signals.shape[1:], spec.COLOUR_COUNT), np.uint8)
     correction = np.empty((0, 0, 0), np.int16) if correction is None else contiguous(correction)

@@ -1,4 +1,4 @@
-"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the detail of the coarser level.
+"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the next coarser detail.
 
 Busy areas hide errors, so their steps are wider. `runtime/latents/rates.py` tells what else a level of the rate scale
 is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
@@ -30,7 +30,7 @@ class Prior(rates.Prior):
     columns = spec.LEVELS * spec.DETAILS + spec.Z
 
     masking: I32
-    """(4, 8) what the detail before levels 1 to 4 must reach for each eighth of an octave that steps grow"""
+    """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,22 +54,22 @@ class Level(Rates):
 
     @property
     def chroma_unseen(self) -> float:
-        """The mean square of the finest chroma details, in squared levels, up to which they are better not coded."""
+        """The mean square of the finest chroma details below which it pays to skip them, in squared pixel levels."""
         step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
         return UNSEEN_SQUARED_STEPS * step_px**2
 
-    def step(self, level: int) -> I32:
+    def step(self, wavelet_level: int) -> I32:
         """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
-        return _columns(self.steps, level)
+        return _columns(self.steps, wavelet_level)
 
     def index_z(self, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (12, hz, wz) of z."""
         return self.index_unsaid(_columns(self.bases, 0), shape)
 
-    def masking(self, luma: I16, level: int) -> I16:
+    def masking(self, luma: I16, wavelet_level: int) -> I16:
         """Return the masking (2 h, 2 w) of a wavelet level: the eighths of an octave by which its steps grow.
 
-        It follows from the values (12, h, w) of the luma details of the level before.
+        It follows from the values (12, h, w) of the luma details of the wavelet level before.
         """
         steps = self.step(level + 1)[: spec.BANDS].repeat(spec.PHASES)
         _, h, w = luma.shape
@@ -78,16 +78,16 @@ class Level(Rates):
         find_masking(contiguous(luma), steps, self.prior.masking[level - 1], *limits, masking)
         return masking
 
-    def index(self, said: U8, level: int, part: int, masking: I16) -> U8:
+    def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:
         """Return the scale indexes (n, h, w) of a part of a wavelet level.
 
         They follow from what the network says of its scales, and from masking (h, w).
         """
-        return self.index_said(_part(_columns(self.bases, level), part), said, masking)
+        return self.index_said(_part(_columns(self.bases, wavelet_level), part), said, masking)
 
-    def part_step(self, level: int, part: int) -> I32:
+    def part_step(self, wavelet_level: int, part: int) -> I32:
         """Return the steps (n,) of the channels of a part of a wavelet level."""
-        return _part(self.step(level), part)
+        return _part(self.step(wavelet_level), part)
 
 
 @twin
@@ -108,10 +108,10 @@ def gain_of(masking: I16) -> I32:
     return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
 
 
-def _columns(table: I32, level: int) -> I32:
+def _columns(table: I32, wavelet_level: int) -> I32:
     """Return the columns of a wavelet level's details; for level 0 those of z."""
-    start = spec.DETAILS * ((level or spec.LEVELS + 1) - 1)
-    return table[start : start + (spec.DETAILS if level else spec.Z)]
+    start = spec.DETAILS * ((wavelet_level or spec.LEVELS + 1) - 1)
+    return table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
 
 
 def _part(details: I32, part: int) -> I32:
