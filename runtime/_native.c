@@ -47,13 +47,14 @@ typedef struct {
 typedef int64_t Kernel(const Argument *arguments, const char **refusal);
 
 static const struct {
-    char kind, found;    /* 'x' and 'v' are two kinds */
+    char kind, found;    /* 'x', 'v' and 't' are two kinds */
     const char *letters; /* which of them stands for it differs from system to system */
     Py_ssize_t size;
 } KINDS[] = {
     {'B', 'B', "B?", 1}, {'H', 'H', "H", 2}, {'I', 'I', "IL", 4}, {'h', 'h', "h", 2},    {'i', 'i', "il", 4},
     {'q', 'q', "qln", 8}, {'p', 'p', "ilqn", sizeof(Py_ssize_t)}, {'f', 'f', "f", 4},    {'d', 'd', "d", 8},
     {'x', 'h', "h", 2},  {'x', 'f', "f", 4}, {'v', 'B', "B", 1},  {'v', 'h', "h", 2},
+    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)},
 };
 
 /* Return the kind of a buffer's items, 0 where it is not the wanted one. */
@@ -154,7 +155,8 @@ done:
 
 /* -- runtime/entropy/rans.py -------------------------------------------------------------------------------------- */
 
-enum { PRECISION_BITS = 14, WORD_BITS = 16, SLOTS = 1 << PRECISION_BITS, LOWEST_STATE = 1 << WORD_BITS };
+enum { PRECISION_BITS = 14, WORD_BITS = 16, SLOTS = 1 << PRECISION_BITS, SYMBOLS = 256 };
+static const uint32_t LOWEST_STATE = 1 << WORD_BITS;
 
 static int64_t push_symbols(const Argument *a, const char **refusal)
 {
@@ -184,19 +186,25 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
 {
     uint32_t *states = a[0].data;
     const char *words = a[1].data; /* at any address */
-    const uint32_t *base = a[2].data, *entries = a[3].data;
-    Py_ssize_t *places = a[4].data;
-    const int64_t n = a[2].size, lanes = a[0].size, available = a[1].size, slots = a[3].size;
+    const uint8_t *narrow = a[2].kind == 'B' ? a[2].data : NULL;
+    const Py_ssize_t *wide = a[2].data;
+    const uint32_t *start = a[3].data, *freq = a[4].data;
+    uint8_t *symbols = a[7].data;
+    const int64_t n = a[2].size, lanes = a[0].size, available = a[1].size, tables = a[3].size / SYMBOLS;
     int64_t used = 0;
 
     NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
-    NEED(a[4].size == n, "base and places must be alike");
+    NEED(a[3].size == a[4].size && a[7].size == n, "start and freq, and table and symbols must be alike");
     for (int64_t j = 0; j < n; j++) {
         uint32_t x = states[j & (lanes - 1)];
-        const int64_t place = (int64_t)base[j] + (x & (SLOTS - 1));
-        NEED(place < slots, "base must be within the entries");
-        const uint32_t entry = entries[place];
-        x = (entry >> 16) * (x >> PRECISION_BITS) + (entry & 0xFFFF);
+        const uint32_t slot = x & (SLOTS - 1);
+        const int64_t table = narrow != NULL ? narrow[j] : wide[j];
+        NEED(table >= 0 && table < tables, "table beyond the intervals");
+        const uint32_t *first = start + table * SYMBOLS;
+        int64_t symbol = 0; /* the last one that does not start behind the slot */
+        for (int64_t step = SYMBOLS / 2; step > 0; step /= 2)
+            symbol += first[symbol + step] <= slot ? step : 0;
+        x = freq[table * SYMBOLS + symbol] * (x >> PRECISION_BITS) + slot - first[symbol];
         const int low = x < LOWEST_STATE;
         if (used < available) {
             uint16_t word;
@@ -207,15 +215,15 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
             return -1;
         }
         states[j & (lanes - 1)] = x;
-        places[j] = (Py_ssize_t)place;
+        symbols[j] = (uint8_t)symbol;
     }
     return used;
 }
-FUNCTION(pop_symbols, "+IHII+p")
+FUNCTION(pop_symbols, "+IHtIIIB+B")
 
 /* -- runtime/entropy/residuals.py --------------------------------------------------------------------------------- */
 
-enum { INDEXES = 256, GROUPINGS = 5, MOST_DIGITS = 8, SYMBOLS = 256, ESCAPE_BITS = 16, LARGEST_ESCAPE = 0xFFFF };
+enum { INDEXES = 256, GROUPINGS = 5, MOST_DIGITS = 8, ESCAPE_BITS = 16, LARGEST_ESCAPE = 0xFFFF };
 
 static const struct { int values, base, symbols; } GROUPING[GROUPINGS] = {
     {8, 2, 256}, {5, 3, 243}, {4, 4, 256}, {3, 6, 216}, {2, 16, 256},

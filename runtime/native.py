@@ -11,7 +11,7 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, TypeVar
 
 from runtime.errors import InputError
@@ -53,5 +53,10 @@ core, name = _load()
 def twin(function: Function) -> Function:
     """Return the compiled function of the same name, or the numpy function itself where there is no compiled core."""
     TWINS[function.__name__] = function
-    compiled: Function = function if core is None else getattr(core, function.__name__)
-    return compiled
+    chosen: Function = function if core is None else getattr(core, function.__name__)
+    return chosen
+
+
+def compiled(function: Callable[..., Any]) -> bool:
+    """Return whether the function of a twin's name is the compiled one."""
+    return isinstance(function, BuiltinFunctionType)

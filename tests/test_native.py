@@ -94,6 +94,12 @@ def uint32(*numbers: int) -> Any:
     return np.array(numbers, np.uint32)
 
 
+def slots(table: Any, symbols: int) -> Any:
+    """Arguments of pop_symbols with one table."""
+    intervals = np.zeros(256, np.uint32), np.ones(256, np.uint32)
+    return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
+
+
 def digits(symbols: Any, *bounds: int) -> Any:
     """Arguments of join_digits for 5 values."""
     return symbols, np.array(bounds), np.zeros(5, np.int32), np.zeros(5, np.intp)
@@ -108,8 +114,9 @@ def digits(symbols: Any, *bounds: int) -> Any:
         ("push_symbols", (uint32(65536), uint32(0), uint32(1), np.zeros(0, np.uint16)), "alike"),
         ("push_symbols", (uint32(1, 1, 1), uint32(0), uint32(1), np.zeros(1, np.uint16)), "power of two"),
         ("push_symbols", (uint32(), uint32(0), uint32(1), np.zeros(1, np.uint16)), "power of two"),
-        ("pop_symbols", (uint32(65536), np.zeros(0, np.uint16), uint32(1), uint32(0), np.zeros(1, np.intp)), "within"),
-        ("pop_symbols", (uint32(65536), np.zeros(0, np.uint16), uint32(0), uint32(0), np.zeros(2, np.intp)), "alike"),
+        ("pop_symbols", slots(bytes_of(1) + 1, 1), "beyond the intervals"),
+        ("pop_symbols", slots(np.full(1, -1), 1), "beyond the intervals"),
+        ("pop_symbols", slots(np.zeros(1, np.intp), 2), "alike"),
         ("sort_places", (bytes_of(1) + 1, bytes_of(2) + 2, np.zeros(2, np.int64), np.zeros(1, np.intp)), "rank"),
         ("sort_places", (bytes_of(1) + 1, bytes_of(2), np.zeros(2, np.int64) - 1, np.zeros(1, np.intp)), "places"),
         ("sort_places", (bytes_of(2) + 1, bytes_of(2), np.zeros(2, np.int64), np.zeros(1, np.intp)), "places"),

@@ -164,10 +164,9 @@ class PartReader:
         states = self._begun()
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
-        base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, slots, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, symbols, used = rans.pop(states, words, table, self._tables)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(slots)
+        return symbols
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""

@@ -30,13 +30,13 @@ _BUSY_PX, _BUSY_TIMES = 64, 8
 
 def to_colours(pixels: U8) -> F32:
     """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
-    found = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
-    split_colours(contiguous(pixels), _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), found)
-    return found
+    planes = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
+    split_colours(contiguous(pixels), _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), planes)
+    return planes
 
 
 @twin
-def split_colours(pixels: U8, factors: F32, found: F32) -> None:
+def split_colours(pixels: U8, factors: F32, planes: F32) -> None:
     """Fill in luma and chroma (3, H, W) of RGB (H, W, 3): whole numbers times their factors (3,)."""
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))

@@ -71,11 +71,11 @@ class Level(Rates):
 
         It follows from the values (12, h, w) of the luma details of the wavelet level before.
         """
-        steps = self.step(level + 1)[: spec.BANDS].repeat(spec.PHASES)
+        steps = self.step(wavelet_level + 1)[: spec.BANDS].repeat(spec.PHASES)
         _, h, w = luma.shape
         masking = np.empty((2 * h, 2 * w), np.int16)
         limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, -spec.MASKING_MOST
-        find_masking(contiguous(luma), steps, self.prior.masking[level - 1], *limits, masking)
+        find_masking(contiguous(luma), steps, self.prior.masking[wavelet_level - 1], *limits, masking)
         return masking
 
     def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:

@@ -78,11 +78,11 @@ def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
         band = colours.to_colours(cropped(rgb, seen))
         for wavelet_level, (into, count) in enumerate(zip(fine, counts, strict=True), start=1):
             band, details = wavelet.split(band, count)
-            details = contiguous(details[:, *part.within(seen, 1 << number)])
-            packed = np.empty((len(into), *part.shape(packed_stride(number))), np.int16)
+            details = contiguous(details[:, *window.within(seen, 1 << wavelet_level)])
+            packed = np.empty((len(into), *window.shape(packed_stride(wavelet_level))), np.int16)
             colours.pack_rounded(details, spec.LARGEST_VALUE, packed)
-            into[:, *part.on(packed_stride(number))] = packed
-        low[:, *part.on(1 << FINE_LEVELS)] = band[:, *part.within(seen, 1 << FINE_LEVELS)]
+            into[:, *window.on(packed_stride(wavelet_level))] = packed
+        low[:, *window.on(1 << FINE_LEVELS)] = band[:, *window.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
         low, details = wavelet.split(low)
