@@ -11,6 +11,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -172,10 +173,10 @@ static int64_t push_symbols(const Argument *a, const char **refusal)
         const uint32_t f = freq[j];
         uint32_t x = states[j & (lanes - 1)];
         NEED(f - 1 < SLOTS, "freq must be 1 to 2**14");
-        const int full = x > (f << (2 * WORD_BITS - PRECISION_BITS)) - 1; /* 2**14 wraps to the largest: never */
-        words[at - 1] = (uint16_t)x;                                      /* at > j: one word a symbol at most */
+        const uint32_t full = x > (f << (2 * WORD_BITS - PRECISION_BITS)) - 1; /* 2**14 wraps to the largest: never */
+        words[at - 1] = (uint16_t)x;                                           /* at > j: one word a symbol at most */
         at -= full;
-        x = full ? x >> WORD_BITS : x;
+        x >>= WORD_BITS * full;
         states[j & (lanes - 1)] = x + x / f * (SLOTS - f) + start[j];
     }
     return at;
@@ -203,13 +204,13 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
         const uint32_t *first = start + table * SYMBOLS;
         int64_t symbol = 0; /* the last one that does not start behind the slot */
         for (int64_t step = SYMBOLS / 2; step > 0; step /= 2)
-            symbol += first[symbol + step] <= slot ? step : 0;
+            symbol += step & -(int64_t)(first[symbol + step] <= slot);
         x = freq[table * SYMBOLS + symbol] * (x >> PRECISION_BITS) + slot - first[symbol];
-        const int low = x < LOWEST_STATE;
+        const uint32_t low = x < LOWEST_STATE; /* as a number: no branch, which nothing could foresee */
         if (used < available) {
             uint16_t word;
             memcpy(&word, words + 2 * used, sizeof word);
-            x = low ? x << WORD_BITS | word : x;
+            x = x << (WORD_BITS * low) | (word & (0 - low));
             used += low;
         } else if (low) {
             return -1;
@@ -246,15 +247,16 @@ static inline int all_zero(const uint8_t *index)
     return eight == 0;
 }
 
-static int64_t count_indexes(const Argument *a, const char **refusal)
+static int64_t count_ranks(const Argument *a, const char **refusal)
 {
-    const uint8_t *index = a[0].data;
-    int64_t *counts = a[1].data;
+    const uint8_t *index = a[0].data, *rank = a[1].data;
+    int64_t *ends = a[2].data, counts[INDEXES] = {0}, total = 0;
     uint32_t found[4][INDEXES] = {{0}}; /* four, since neighbours are often equal */
-    const int64_t n = a[0].size;
+    const int64_t n = a[0].size, indexes = a[1].size;
     int64_t i = 0;
 
     NEED(n < INT64_C(1) << 32, "too many indexes");
+    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
     for (; i + 8 <= n; i += 8) {
         if (all_zero(index + i)) {
             found[0][0] += 8;
@@ -266,40 +268,80 @@ static int64_t count_indexes(const Argument *a, const char **refusal)
     for (; i < n; i++)
         found[0][index[i]]++;
     for (int k = 0; k < INDEXES; k++) {
-        const int64_t total = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
-        NEED(total == 0 || k < a[1].size, "index beyond the counts");
-        if (k < a[1].size)
-            counts[k] = total;
+        const int64_t all = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
+        if (k >= indexes && all)
+            return -1;
+        if (k < indexes) {
+            NEED(rank[k] < indexes, "rank beyond the indexes");
+            counts[rank[k]] = k ? all : 0;
+        }
     }
+    for (int64_t r = 0; r < indexes; r++)
+        ends[r] = total += counts[r];
     return 0;
 }
-FUNCTION(count_indexes, "B+q")
+FUNCTION(count_ranks, "BB+q")
 
 static int64_t sort_places(const Argument *a, const char **refusal)
 {
-    const uint8_t *index = a[0].data, *rank = a[1].data;
-    const int64_t *start = a[2].data, n = a[0].size, m = a[3].size, indexes = a[1].size;
-    Py_ssize_t *places = a[3].data;
-    int64_t next[INDEXES];
+    const uint8_t *index = a[0].data, *rank = a[1].data, *ranked = a[2].data, *ranked_table = a[3].data;
+    const int64_t *ends = a[4].data, *bounds = a[5].data, n = a[0].size, m = a[6].size, indexes = a[1].size;
+    Py_ssize_t *places = a[6].data, nowhere;
+    uint8_t *tables = a[8].data, *groups = a[9].data;
+    int64_t next[INDEXES], s = 0;
 
-    NEED(indexes <= INDEXES && a[2].size == indexes, "rank and starts must be alike");
-    for (int64_t k = 0; k < indexes; k++) {
-        NEED(rank[k] < indexes, "rank beyond the indexes");
-        next[k] = start[rank[k]];
+    NEED(indexes > 0 && indexes <= INDEXES && a[4].size == indexes && ends[indexes - 1] == m, "wrong ends");
+    NEED(a[2].size == indexes && a[3].size == indexes && a[7].size == m && a[8].size == m, "arrays must be alike");
+    for (int64_t r = 0, begin = 0; r < indexes; begin = ends[r++]) {
+        NEED(ends[r] >= begin && ends[r] <= m, "ends must not fall");
+        memset((uint8_t *)a[7].data + begin, ranked[r], (size_t)(ends[r] - begin));
+        memset(tables + begin, ranked_table[r], (size_t)(ends[r] - begin));
+    }
+    for (int64_t k = 0; k < INDEXES; k++) {
+        NEED(k >= indexes || rank[k] < indexes, "rank beyond the indexes");
+        next[k] = k >= indexes ? m : rank[k] ? ends[rank[k] - 1] : 0;
     }
     for (int64_t i = 0; i < n; i++) {
-        const int k = index[i];
-        if (k == 0) {
-            while (i + 9 <= n && all_zero(index + i + 1))
-                i += 8;
+        const int k = index[i], some = k != 0; /* no branch, which nothing could foresee */
+        if (!some && i + 8 <= n && all_zero(index + i)) {
+            i += 7;
             continue;
         }
-        NEED(k < indexes && next[k] >= 0 && next[k] < m, "more indexes than places");
-        places[next[k]++] = (Py_ssize_t)i;
+        NEED(next[k] < m || !some, "more indexes than places");
+        *(some ? places + next[k] : &nowhere) = (Py_ssize_t)i;
+        next[k] += some;
     }
+    NEED(a[5].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
+    for (int g = 0; g < GROUPINGS; g++) {
+        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
+        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += GROUPING[g].values) {
+            NEED(s < a[9].size, "too little room for groups");
+            groups[s++] = tables[i];
+        }
+    }
+    NEED(s == a[9].size, "too much room for groups");
     return 0;
 }
-FUNCTION(sort_places, "BBq+p")
+FUNCTION(sort_places, "BBBBqq+p+B+B+B")
+
+enum { WHOLE_GROUPS = 240 }; /* values: a multiple of all sizes of groups */
+
+static inline uint32_t size_of(int32_t value)
+{
+    return value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
+}
+
+/* Fill in digits, and return whether a value is beyond an escape. */
+WIDE static int find_digits(const int32_t *values, int shift, uint32_t largest, uint8_t *restrict digits, int64_t n)
+{
+    uint32_t beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t q = size_of(values[i]) >> shift;
+        beyond |= q >> ESCAPE_BITS;
+        digits[i] = (uint8_t)(q < largest ? q : largest);
+    }
+    return beyond != 0;
+}
 
 static int64_t split_values(const Argument *a, const char **refusal)
 {
@@ -315,59 +357,58 @@ static int64_t split_values(const Argument *a, const char **refusal)
     NEED(a[1].size == m && a[2].size == GROUPINGS + 1 && a[5].size == tables, "wrong sizes");
     NEED(a[7].size >= m && a[8].size >= m && a[9].size >= m && a[10].size >= m && a[11].size == 3, "too little room");
     NEED(bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the values");
+    for (int64_t k = 0; k < runs; k++) {
+        const int64_t *from = shifted + 3 * k;
+        NEED(from[0] >= (k ? from[-2] : 0) && from[1] >= from[0] && from[1] <= m, "low bits must not overlap");
+        NEED(from[2] >= 0 && from[2] < ESCAPE_BITS, "too many low bits");
+    }
     for (int g = 0; g < GROUPINGS; g++) {
         const int size = GROUPING[g].values, base = GROUPING[g].base;
         NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
-        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += size) {
-            int number = 0;
-            NEED(s < a[6].size, "too little room for groups");
-            for (int k = 0; k < size; k++) {
-                const int64_t j = i + k;
-                number *= base;
-                if (j >= bounds[g + 1])
-                    continue;
-                const int32_t value = values[j];
-                if (value == 0)
-                    continue;
-                const uint32_t magnitude = value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
-                while (run < runs && shifted[3 * run + 1] <= j)
+        for (int64_t begin = bounds[g]; begin < bounds[g + 1]; begin += WHOLE_GROUPS) {
+            const int64_t end = begin + WHOLE_GROUPS < bounds[g + 1] ? begin + WHOLE_GROUPS : bounds[g + 1];
+            uint8_t digits[WHOLE_GROUPS + MOST_DIGITS] = {0};
+            NEED(s + (end - begin + size - 1) / size <= a[6].size, "too little room for groups");
+            for (int64_t i = begin, stop; i < end; i = stop) { /* as far as the number of low bits is the same */
+                int shift = 0;
+                while (run < runs && shifted[3 * run + 1] <= i)
                     run++;
-                const int64_t shift = run < runs && shifted[3 * run] <= j ? shifted[3 * run + 2] : 0;
-                NEED(shift >= 0 && shift < 16 && table[j] < tables, "wrong shift or table");
-                const uint32_t q = magnitude >> shift;
-                if (q > LARGEST_ESCAPE)
+                stop = end;
+                if (run < runs && shifted[3 * run] <= i)
+                    shift = (int)shifted[3 * run + 2], stop = shifted[3 * run + 1];
+                else if (run < runs)
+                    stop = shifted[3 * run];
+                stop = stop < end ? stop : end;
+                if (find_digits(values + i, shift, (uint32_t)base - 1, digits + (i - begin), stop - i))
                     return -1;
-                signs[z++] = value < 0;
-                number += q < (uint32_t)base - 1 ? (int)q : base - 1;
+                for (int64_t j = i; j < stop; j++) {
+                    int width = shift;
+                    if (digits[j - begin] == base - 1) {
+                        const int t = table[j];
+                        NEED(t < tables, "table beyond the tables");
+                        const int64_t beyond = (int64_t)(size_of(values[j]) >> shift) - top_digit[t], most = escape[t];
+                        excesses[e++] = (Py_ssize_t)((tables + t) * SYMBOLS + (beyond < most ? beyond : most));
+                        width += beyond >= most ? ESCAPE_BITS : 0;
+                    }
+                    if (width) {
+                        fields[f] = size_of(values[j]) & ((UINT32_C(1) << width) - 1);
+                        widths[f++] = width;
+                    }
+                }
             }
-            groups[s++] = (Py_ssize_t)table[i] * SYMBOLS + number;
+            for (int64_t j = begin; j < end; j++) {
+                signs[z] = values[j] < 0; /* z <= j */
+                z += values[j] != 0;
+            }
+            for (int64_t i = begin; i < end; i += size) {
+                int number = 0;
+                for (int k = 0; k < size; k++)
+                    number = number * base + digits[i - begin + k];
+                groups[s++] = (Py_ssize_t)table[i] * SYMBOLS + number;
+            }
         }
     }
     NEED(s == a[6].size, "too much room for groups");
-    run = 0;
-    for (int g = 0; g < GROUPINGS; g++) {
-        const uint32_t largest = (uint32_t)GROUPING[g].base - 1;
-        for (int64_t j = bounds[g]; j < bounds[g + 1]; j++) {
-            const uint32_t magnitude = values[j] < 0 ? 0u - (uint32_t)values[j] : (uint32_t)values[j];
-            if (runs == 0 && magnitude < largest)
-                continue;
-            while (run < runs && shifted[3 * run + 1] <= j)
-                run++;
-            int64_t width = run < runs && shifted[3 * run] <= j ? shifted[3 * run + 2] : 0;
-            NEED(width >= 0 && width < 16 && table[j] < tables, "wrong shift or table");
-            const uint32_t q = magnitude >> width;
-            if (q >= largest) {
-                const int t = table[j];
-                const int64_t beyond = (int64_t)q - top_digit[t], most = escape[t];
-                excesses[e++] = (Py_ssize_t)((tables + t) * SYMBOLS + (beyond < most ? beyond : most));
-                width += beyond >= most ? ESCAPE_BITS : 0;
-            }
-            if (width) {
-                fields[f] = magnitude & ((UINT32_C(1) << width) - 1);
-                widths[f++] = width;
-            }
-        }
-    }
     counts[0] = e, counts[1] = f, counts[2] = z;
     return 0;
 }
@@ -405,7 +446,92 @@ static int64_t join_digits(const Argument *a, const char **refusal)
 }
 FUNCTION(join_digits, "Bq+i+p")
 
+static int64_t add_excesses(const Argument *a, const char **refusal)
+{
+    int32_t *q = a[0].data;
+    const Py_ssize_t *tops = a[1].data;
+    const uint8_t *table = a[2].data, *excess = a[4].data;
+    const int32_t *escape = a[3].data;
+    const int64_t *shifted = a[5].data, runs = a[5].size / 3, m = a[0].size, count = a[1].size, room = a[6].size;
+    Py_ssize_t *places = a[6].data;
+    int64_t *widths = a[7].data, escapes = 0, fields = 0;
+
+    NEED(a[2].size == m && a[4].size == count && a[7].size == room && room >= count, "arrays must be alike");
+    for (int64_t e = 0; e < count; e++) {
+        const int64_t place = tops[e];
+        NEED(place >= 0 && place < m && table[place] < a[3].size, "place or table out of range");
+        q[place] = (int32_t)((uint32_t)q[place] + excess[e]);
+        places[escapes] = (Py_ssize_t)place;
+        widths[escapes] = ESCAPE_BITS;
+        escapes += excess[e] == escape[table[place]];
+    }
+    fields = escapes;
+    for (int64_t k = 0, e = 0; k < runs; k++) {
+        const int64_t *run = shifted + 3 * k;
+        NEED(run[0] >= (k ? run[-2] : 0) && run[1] >= run[0] && run[1] <= m, "low bits must not overlap");
+        NEED(run[2] >= 0 && run[2] < ESCAPE_BITS, "too many low bits");
+        fields += run[1] - run[0];
+        for (; e < escapes && places[e] < run[1]; e++)
+            fields -= places[e] >= run[0];
+    }
+    NEED(fields <= room, "too little room for fields");
+    for (int64_t k = runs - 1, e = escapes - 1, at = fields - 1; k >= 0; k--) { /* from the end on, so in place */
+        const int64_t *run = shifted + 3 * k;
+        for (; e >= 0 && places[e] >= run[1]; e--, at--) {
+            NEED(at >= e, "places must rise");
+            places[at] = places[e], widths[at] = ESCAPE_BITS;
+        }
+        for (int64_t j = run[1] - 1; j >= run[0]; j--, at--) {
+            const int escaped = e >= 0 && places[e] == j;
+            e -= escaped;
+            NEED(at > e, "places must rise");
+            places[at] = (Py_ssize_t)j, widths[at] = run[2] + escaped * ESCAPE_BITS;
+        }
+    }
+    return fields;
+}
+FUNCTION(add_excesses, "+ipBiBq+p+q")
+
+static int64_t join_fields(const Argument *a, const char **refusal)
+{
+    int32_t *q = a[0].data;
+    const int64_t *shifted = a[1].data, runs = a[1].size / 3, m = a[0].size, count = a[2].size;
+    const Py_ssize_t *places = a[2].data;
+    const int64_t *widths = a[3].data, *raw = a[4].data;
+
+    NEED(a[3].size == count && a[4].size == count, "arrays must be alike");
+    for (int64_t k = 0; k < runs; k++) {
+        const int64_t first = shifted[3 * k], end = shifted[3 * k + 1], shift = shifted[3 * k + 2];
+        NEED(first <= end && first >= 0 && end <= m && shift >= 0 && shift < ESCAPE_BITS, "wrong runs of low bits");
+        for (int64_t j = first; j < end; j++)
+            q[j] = (int32_t)((uint32_t)q[j] << shift);
+    }
+    for (int64_t f = 0; f < count; f++) {
+        const int64_t place = places[f];
+        NEED(place >= 0 && place < m, "place beyond the values");
+        if (widths[f] >= ESCAPE_BITS) { /* what comes raw takes the place of the least magnitude that may be escaped */
+            if (raw[f] < q[place])
+                return -1;
+            q[place] = 0;
+        }
+        q[place] |= (int32_t)(uint32_t)raw[f];
+    }
+    return 0;
+}
+FUNCTION(join_fields, "+iqpqq")
+
 /* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
+
+/* Fill in which of the values are not 0, and return how many: without a branch, which nothing could foresee. */
+static inline int64_t find_some(const int32_t *values, int64_t n, uint8_t *some)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        some[count] = (uint8_t)i;
+        count += values[i] != 0;
+    }
+    return count;
+}
 
 static int64_t give_signs(const Argument *a, const char **refusal)
 {
@@ -414,15 +540,17 @@ static int64_t give_signs(const Argument *a, const char **refusal)
     const int64_t m = a[0].size, bits = 8 * a[1].size;
     int64_t at = 0;
 
-    for (int64_t j = 0; j < m; j++) {
-        if (values[j] == 0)
-            continue;
-        NEED(at < bits, "fewer signs than values");
-        if (signs[at >> 3] >> (7 - (at & 7)) & 1)
-            values[j] = (int32_t)(0u - (uint32_t)values[j]);
-        at++;
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(values + j, m - j < CHUNK ? m - j : CHUNK, some);
+        NEED(count <= bits - at, "fewer signs than values");
+        for (int64_t i = 0; i < count; i++, at++) {
+            const uint32_t down = signs[at >> 3] >> (7 - (at & 7)) & 1;
+            int32_t *value = values + j + some[i];
+            *value = (int32_t)(((uint32_t)*value ^ (0 - down)) + down);
+        }
     }
-    return at;
+    return 0;
 }
 FUNCTION(give_signs, "+iB")
 
@@ -487,9 +615,18 @@ static inline float between(float x, float least, float most)
     return x > least ? x < most ? x : most : least; /* nan: least */
 }
 
-static inline int32_t least_of(int64_t x, int64_t most)
+/* Fill in rounded values, 0 for those below the least, and return whether any is beyond 1. */
+WIDE static int round_values(const float *exact, const float *least, float most, int32_t *restrict found, int64_t n)
 {
-    return (int32_t)(x < most ? x : most);
+    int32_t beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float size = exact[i] < 0 ? -exact[i] : exact[i];
+        float magnitude = (size < most ? size : most) + ROUNDING;
+        magnitude = size >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
+        beyond |= magnitude > 1;
+        found[i] = (int32_t)(exact[i] < 0 ? -magnitude : magnitude);
+    }
+    return beyond;
 }
 
 static int64_t quantise_values(const Argument *a, const char **refusal)
@@ -502,23 +639,26 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     NEED(a[1].size == m && a[4].size == m, "values, indexes and symbols must be alike");
     NEED(a[3].shape[0] == indexes && a[3].size == indexes * columns && columns > 0, "savings must have a row an index");
     NEED(a[5].number > 0 && a[5].number < 1 << 22, "symbols must be below 2**22");
-    for (int64_t j = 0; j < m; j++) {
-        const float x = exact[j];
-        const float size = x < 0 ? -x : x;
-        NEED(index[j] < indexes, "index beyond the savings");
-        symbols[j] = 0;
-        if (!(size >= dead[index[j]]))
+    for (int64_t begin = 0; begin < m; begin += CHUNK) {
+        const int64_t count = m - begin < CHUNK ? m - begin : CHUNK;
+        float least[CHUNK];
+        int32_t *found = symbols + begin;
+        for (int64_t i = 0; i < count; i++) {
+            NEED(index[begin + i] < indexes, "index beyond the savings");
+            least[i] = dead[index[begin + i]];
+        }
+        if (!round_values(exact + begin, least, most, found, count))
             continue;
-        float magnitude = between(size, 0, most) + ROUNDING;
-        magnitude -= ROUNDING;
-        if (magnitude > 1) {
-            float added = size - magnitude;
+        for (int64_t i = 0; i < count; i++) {
+            const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
+            if (magnitude < 2)
+                continue;
+            float added = (exact[begin + i] < 0 ? -exact[begin + i] : exact[begin + i]) - (float)magnitude;
             added *= 20;
             added += 10;
-            if (added < savings[index[j] * columns + least_of((int64_t)magnitude, columns - 1)])
-                magnitude -= 1;
+            if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
+                found[i] -= found[i] < 0 ? -1 : 1;
         }
-        symbols[j] = (int32_t)(x < 0 ? -magnitude : magnitude);
     }
     return 0;
 }
@@ -592,17 +732,19 @@ static int64_t find_values(const Argument *a, const char **refusal)
         centre_B(a[0].data, (int16_t)a[4].number, found, n);
     else
         centre_h(a[0].data, (int16_t)a[4].number, found, n);
-    for (int64_t j = 0; j < m; j++) {
-        int32_t symbol = symbols[j];
-        if (symbol == 0)
-            continue;
-        const int64_t place = places[j];
-        NEED(place >= 0 && place < n, "place beyond the means");
-        symbol = symbol < -32767 ? -32767 : symbol > 32767 ? 32767 : symbol;
-        const int64_t at = gains == 1 ? 0 : n <= UINT32_MAX ? (uint32_t)place % (uint32_t)gains : place % gains;
-        int32_t total = (int32_t)((uint32_t)symbol * (uint32_t)gain[at] + 8);
-        total = (int32_t)((uint32_t)(total >> 4) + (uint32_t)found[place]);
-        found[place] = (int16_t)(total < -32768 ? -32768 : total > 32767 ? 32767 : total);
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(symbols + j, m - j < CHUNK ? m - j : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t place = places[j + some[i]];
+            int32_t symbol = symbols[j + some[i]];
+            NEED(place >= 0 && place < n, "place beyond the means");
+            symbol = symbol < -32767 ? -32767 : symbol > 32767 ? 32767 : symbol;
+            const int64_t at = gains == 1 ? 0 : n <= UINT32_MAX ? (uint32_t)place % (uint32_t)gains : place % gains;
+            int32_t total = (int32_t)((uint32_t)symbol * (uint32_t)gain[at] + 8);
+            total = (int32_t)((uint32_t)(total >> 4) + (uint32_t)found[place]);
+            found[place] = (int16_t)(total < -32768 ? -32768 : total > 32767 ? 32767 : total);
+        }
     }
     return 0;
 }
@@ -710,13 +852,12 @@ FUNCTION(correct_indexes, "Bnhn+B")
 WIDE static void find_bins(const float *exact, int32_t *restrict bins, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
-        const float size = (exact[i] < 0 ? -exact[i] : exact[i]) + 0.33f;
-        const float whole = (float)(int32_t)(size < 8388608.0f ? size : 8388608.0f); /* beyond, it is the last bin */
-        int32_t bin;
-        memcpy(&bin, &whole, sizeof bin);
-        bin = (bin >> 21) - (4 * 127 - 1); /* the exponent and two bits of the mantissa */
-        bin = bin < 0 ? 0 : bin;
-        bins[i] = bin < BINS ? bin : BINS - 1;
+        const float size = fabsf(exact[i]) + 0.33f;
+        const int32_t floored = (int32_t)(size < 8388608.0f ? size : 8388608.0f); /* beyond, it is the last bin */
+        union { float number; int32_t bits; } whole = {(float)floored};
+        const int32_t bin = (whole.bits >> 21) - (4 * 127 - 1); /* the exponent and two bits of the mantissa */
+        const int32_t most = bin < BINS - 1 ? bin : BINS - 1;
+        bins[i] = most > 0 ? most : 0;
     }
 }
 
@@ -1210,7 +1351,8 @@ FUNCTION(find_masking, "hiinnn+h")
 
 static PyMethodDef METHODS[] = {
     METHOD(push_symbols), METHOD(pop_symbols),
-    METHOD(count_indexes), METHOD(sort_places), METHOD(split_values), METHOD(join_digits),
+    METHOD(count_ranks), METHOD(sort_places), METHOD(split_values), METHOD(join_digits), METHOD(add_excesses),
+    METHOD(join_fields),
     METHOD(give_signs), METHOD(pack_fields), METHOD(unpack_fields),
     METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
     METHOD(find_indexes), METHOD(see_values),

@@ -5,6 +5,7 @@ import inspect
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,21 +74,20 @@ def bytes_of(count: int) -> Any:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((bytes_of(3),), "1 arguments"),
-        ((bytes_of(3), np.zeros(4, np.int64), 1), "arguments"),
-        ((np.zeros(3, np.int8), np.zeros(4, np.int64)), "kind B"),
-        ((np.zeros(3, ">u2"), np.zeros(4, np.int64)), "kind B"),
-        ((bytes_of(6)[::2], np.zeros(4, np.int64)), "contiguous"),
-        ((bytes_of(3), np.zeros(4, np.int32)), "kind q"),
-        ((bytes_of(3), np.zeros(4, np.float64)), "kind q"),
-        ((bytes_of(3), bytes(32)), "writable"),
-        ((bytes_of(3), None), "array"),
-        ((bytes_of(3), np.zeros(0, np.int64)), "beyond the counts"),
+        ((bytes_of(3), bytes_of(1)), "2 arguments"),
+        ((bytes_of(3), bytes_of(1), np.zeros(1, np.int64), 1), "arguments"),
+        ((np.zeros(3, np.int8), bytes_of(1), np.zeros(1, np.int64)), "kind B"),
+        ((np.zeros(3, ">u2"), bytes_of(1), np.zeros(1, np.int64)), "kind B"),
+        ((bytes_of(6)[::2], bytes_of(1), np.zeros(1, np.int64)), "contiguous"),
+        ((bytes_of(3), bytes_of(1), np.zeros(1, np.int32)), "kind q"),
+        ((bytes_of(3), bytes_of(1), np.zeros(1, np.float64)), "kind q"),
+        ((bytes_of(3), bytes_of(1), bytes(8)), "writable"),
+        ((bytes_of(3), bytes_of(1), None), "array"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        compiled.count_indexes(*arguments)
+        compiled.count_ranks(*arguments)
 
 
 def uint32(*numbers: int) -> Any:
@@ -98,6 +98,25 @@ def slots(table: Any, symbols: int) -> Any:
     """Arguments of pop_symbols with one table."""
     intervals = np.zeros(256, np.uint32), np.ones(256, np.uint32)
     return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
+
+
+def sorting(index: Any, rank: int = 1, ends: Sequence[int] = (0, 1), groups: int = 1) -> Any:
+    """Arguments of sort_places for one value of scale index 1 of 2."""
+    ranks, bounds = np.array([0, rank], np.uint8), np.array([0, 1, 1, 1, 1, 1])
+    filled = np.zeros(1, np.intp), bytes_of(1), bytes_of(1), bytes_of(groups)
+    return index, ranks, bytes_of(2), bytes_of(2), np.array(ends), bounds, *filled
+
+
+def adding(tops: Sequence[int], *shifted: tuple[int, int, int]) -> Any:
+    """Arguments of add_excesses for 5 values of one table."""
+    runs, room = np.array(shifted, np.int64).reshape(-1, 3), (np.zeros(5, np.intp), np.zeros(5, np.int64))
+    return np.zeros(5, np.int32), np.array(tops), bytes_of(5), np.zeros(1, np.int32), bytes_of(len(tops)), runs, *room
+
+
+def joining(place: int, *shifted: tuple[int, int, int]) -> Any:
+    """Arguments of join_fields for 5 values and one field."""
+    runs = np.array(shifted, np.int64).reshape(-1, 3)
+    return np.zeros(5, np.int32), runs, np.array([place]), np.array([3]), np.array([1])
 
 
 def digits(symbols: Any, *bounds: int) -> Any:
@@ -117,10 +136,25 @@ def digits(symbols: Any, *bounds: int) -> Any:
         ("pop_symbols", slots(bytes_of(1) + 1, 1), "beyond the intervals"),
         ("pop_symbols", slots(np.full(1, -1), 1), "beyond the intervals"),
         ("pop_symbols", slots(np.zeros(1, np.intp), 2), "alike"),
-        ("sort_places", (bytes_of(1) + 1, bytes_of(2) + 2, np.zeros(2, np.int64), np.zeros(1, np.intp)), "rank"),
-        ("sort_places", (bytes_of(1) + 1, bytes_of(2), np.zeros(2, np.int64) - 1, np.zeros(1, np.intp)), "places"),
-        ("sort_places", (bytes_of(2) + 1, bytes_of(2), np.zeros(2, np.int64), np.zeros(1, np.intp)), "places"),
-        ("sort_places", (bytes_of(1) + 9, bytes_of(2), np.zeros(2, np.int64), np.zeros(1, np.intp)), "places"),
+        ("sort_places", sorting(bytes_of(1) + 1, rank=9), "rank"),
+        ("sort_places", sorting(bytes_of(1) + 1, ends=[0, 9]), "ends"),
+        ("sort_places", sorting(bytes_of(1) + 1, ends=[2, 1]), "fall"),
+        ("sort_places", sorting(bytes_of(2) + 1), "more indexes than places"),
+        ("sort_places", sorting(bytes_of(1) + 9), "more indexes than places"),
+        ("sort_places", sorting(bytes_of(1) + 1, groups=0), "little room"),
+        ("sort_places", sorting(bytes_of(1) + 1, groups=2), "much room"),
+        ("count_ranks", (bytes_of(1), bytes_of(1) + 7, np.zeros(1, np.int64)), "rank"),
+        ("count_ranks", (bytes_of(1), bytes_of(2), np.zeros(1, np.int64)), "alike"),
+        ("add_excesses", adding([9]), "out of range"),
+        ("add_excesses", adding([-1]), "out of range"),
+        ("add_excesses", adding([3, 1], (2, 5, 1)), "must rise"),
+        ("add_excesses", adding([1], (2, 9, 1)), "overlap"),
+        ("add_excesses", adding([1], (0, 3, 1), (2, 4, 1)), "overlap"),
+        ("add_excesses", adding([1], (0, 3, 31)), "too many"),
+        ("join_fields", joining(9), "beyond the values"),
+        ("join_fields", joining(-1), "beyond the values"),
+        ("join_fields", joining(1, (0, 9, 1)), "low bits"),
+        ("join_fields", joining(1, (0, 2, 99)), "low bits"),
         ("give_signs", (np.ones(9, np.int32), bytes_of(1)), "fewer signs"),
         ("pack_fields", (np.zeros(1, np.int64), np.full(1, 33), bytes_of(5)), "0 to 32"),
         ("pack_fields", (np.zeros(1, np.int64), np.full(1, 9), bytes_of(1)), "little room"),

@@ -54,25 +54,24 @@ class Order:
     """
 
     def __init__(self, tables: Tables, index: U8):
-        tables.check_index(index)
         self._tables = tables
         self._n = len(index)
-        counts = np.empty(len(tables.rank), np.int64)
-        count_indexes(index, counts)
-        counts = counts.take(tables.ranked)
-        counts[0] = 0
-        ends = counts.cumsum()
-        self.places: Intp = np.empty(ends[-1], np.intp)
-        """(m,) where each is in the part."""
-        sort_places(index, tables.rank, ends - counts, self.places)
-        self.index: U8 = tables.ranked.astype(np.uint8).repeat(counts)
+        order = tables.order
+        ends = np.empty(len(order.rank), np.int64)
+        if count_ranks(index, order.rank, ends) < 0:
+            tables.check_index(index)
+        m = int(ends[-1])
+        self._bounds = ends.take(order.bounds)  # 0, then where the values of each grouping end
+        self._shifted = order.shifted(ends)  # first, end and shift of the values with low bits
+        self.places: Intp = np.empty(m, np.intp)
+        """(m,) its place, the index among all values (n,) of the part."""
+        self.index: U8 = np.empty(m, np.uint8)
         """(m,) scale index of each."""
-        self._table = tables.index_table[tables.ranked].repeat(counts)
-        shifted = [(ends[rank - 1], ends[rank], shift) for rank, shift in tables.shifted_ranks if counts[rank]]
-        self._shifted = np.array(shifted, np.int64).reshape(-1, 3)  # first, end and shift of the values with low bits
-        self._bounds = np.append(0, ends.take(tables.last_rank))  # 0, then where the values of each grouping end
-        self.groups: U8 = np.concatenate([self._table[first : end : g.values] for g, first, end in _runs(self._bounds)])
+        self._table: U8 = np.empty(m, np.uint8)
+        groups = sum(-(-(end - first) // g.values) for g, first, end in _runs(self._bounds))
+        self.groups: U8 = np.empty(groups, np.uint8)
         """(s,) table of each group."""
+        sort_places(index, *order[:3], ends, self._bounds, self.places, self.index, self._table, self.groups)
 
     def take(self, values: I32) -> I32:
         """Return the coded ones (m,) of all values (n,) of the part.
@@ -118,25 +117,19 @@ class Order:
 
     def fields(self, q: I32, tops: Intp, excess: U8) -> Fields:
         """Add the excess symbols (e,) to the digits (m,) in q, and return which raw bits are needed then."""
-        escape = self._tables.escape.take(self._table.take(tops))
-        q[tops] += excess
-        return _fields(len(q), self._shifted, tops[excess == escape])
+        most = len(q) if len(self._shifted) else len(tops)
+        places, widths = np.empty(most, np.intp), np.empty(most, np.int64)
+        escape = self._tables.escape
+        count = add_excesses(q, tops, self._table, escape, excess, self._shifted, places, widths)
+        return Fields(places[:count], widths[:count])
 
     def join(self, q: I32, fields: Fields, raw: I64) -> I32:
         """Return the magnitudes (m,) from q, which changes, and raw (f,), the contents of the fields.
 
         Raises StreamError for an escape that stands for a magnitude which its tables have.
         """
-        for first, end, shift in self._shifted:
-            q[first:end] <<= np.int32(shift)
-        escaped = np.flatnonzero(fields.widths >= ESCAPE_BITS)
-        places = fields.places
-        # an escaped value holds the least magnitude that may be escaped: what comes raw takes its place
-        least = q.take(places[escaped])
-        if np.any(raw[escaped] < least):
+        if join_fields(q, self._shifted, *fields, raw) < 0:
             raise StreamError("a small value is coded as an escape: the tile stream is damaged")
-        q[places[escaped]] = 0
-        q[places] |= raw.astype(np.int32)
         return q
 
 
@@ -144,16 +137,37 @@ class Order:
 
 
 @twin
-def count_indexes(index: U8, counts: I64) -> None:
-    """Fill counts (I,) with how many of the scale indexes (n,), below I, are of each."""
-    counts[:] = np.bincount(index, minlength=len(counts))
+def count_ranks(index: U8, rank: U8, ends: I64) -> int:
+    """Fill ends (I,) with where the places of each rank end among those of scale indexes (n,) from 1 on.
+
+    rank (I,) is that of each scale index; returns -1 where there is an index that has none.
+    """
+    counts = np.bincount(index, minlength=len(rank))
+    if len(counts) > len(rank):
+        return -1
+    ends[rank] = counts
+    ends[0] = 0
+    np.cumsum(ends, out=ends)
+    return 0
 
 
 @twin
-def sort_places(index: U8, rank: U8, starts: I64, places: Intp) -> None:
-    """Fill places (m,) with those of the scale indexes (n,) that are not 0, by the ranks (I,) of these.
+def sort_places(
+    index: U8,
+    rank: U8,
+    ranked: U8,
+    ranked_table: U8,
+    ends: I64,
+    bounds: I64,
+    places: Intp,
+    indexes: U8,
+    tables: U8,
+    groups: U8,
+) -> None:
+    """Fill in the places (m,) of scale indexes (n,) from 1 on by their ranks (I,), and these indexes and their tables.
 
-    starts (I,): where the places of each rank begin.
+    ranked and ranked_table (I,) are index and table of each rank, ends (I,) of `count_ranks`. Fills in, too, the tables
+    (s,) of groups, where bounds (6,) are 0, then where the values of each grouping end.
     """
     coded = np.flatnonzero(index != 0)
     # rank and place as one number each: sorting these is faster than finding the order of ranks
@@ -164,6 +178,10 @@ def sort_places(index: U8, rank: U8, starts: I64, places: Intp) -> None:
     keys.sort()
     keys &= (1 << bits) - 1
     places[:] = keys
+    counts = np.diff(ends, prepend=0)
+    indexes[:] = ranked.repeat(counts)
+    tables[:] = ranked_table.repeat(counts)
+    groups[:] = np.concatenate([tables[first : end : g.values] for g, first, end in _runs(bounds)])
 
 
 @twin
@@ -224,6 +242,36 @@ def join_digits(symbols: U8, bounds: I64, digits: I32, tops: Intp) -> int:
     found = _tops(digits, bounds)
     tops[: len(found)] = found
     return len(found)
+
+
+@twin
+def add_excesses(
+    q: I32, tops: Intp, table: U8, escape: I32, excess: U8, shifted: I64, places: Intp, widths: I64
+) -> int:
+    """Add excesses (e,) to the digits (m,) in q at places tops (e,); fill in the `Fields` and return how many they are.
+
+    table (m,) is that of each value, escape (T,) as in `Tables`, shifted (k, 3) as in `split_values`.
+    """
+    q[tops] += excess
+    fields = _fields(len(q), shifted, tops[excess == escape.take(table.take(tops))])
+    count = len(fields.places)
+    places[:count], widths[:count] = fields
+    return count
+
+
+@twin
+def join_fields(q: I32, shifted: I64, places: Intp, widths: I64, raw: I64) -> int:
+    """Turn q (m,) into magnitudes with the raw bits (f,) of fields; return -1 for an escape of a small value, or 0."""
+    for first, end, shift in shifted:
+        q[first:end] <<= np.int32(shift)
+    escaped = np.flatnonzero(widths >= ESCAPE_BITS)
+    # an escaped value holds the least magnitude that may be escaped: what comes raw takes its place
+    least = q.take(places[escaped])
+    if np.any(raw[escaped] < least):
+        return -1
+    q[places[escaped]] = 0
+    q[places] |= raw.astype(np.int32)
+    return 0
 
 
 def _runs(bounds: I64) -> list[tuple[Grouping, int, int]]:
