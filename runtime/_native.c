@@ -301,15 +301,16 @@ static int64_t sort_places(const Argument *a, const char **refusal)
         NEED(k >= indexes || rank[k] < indexes, "rank beyond the indexes");
         next[k] = k >= indexes ? m : rank[k] ? ends[rank[k] - 1] : 0;
     }
-    for (int64_t i = 0; i < n; i++) {
-        const int k = index[i], some = k != 0; /* no branch, which nothing could foresee */
-        if (!some && i + 8 <= n && all_zero(index + i)) {
-            i += 7;
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin))
             continue;
+        for (int64_t i = begin; i < end; i++) {
+            const int k = index[i], some = k != 0; /* no branch, which nothing could foresee */
+            NEED(next[k] < m || !some, "more indexes than places");
+            *(some ? places + next[k] : &nowhere) = (Py_ssize_t)i;
+            next[k] += some;
         }
-        NEED(next[k] < m || !some, "more indexes than places");
-        *(some ? places + next[k] : &nowhere) = (Py_ssize_t)i;
-        next[k] += some;
     }
     NEED(a[5].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
     for (int g = 0; g < GROUPINGS; g++) {

@@ -76,11 +76,10 @@ class CodingOrder(NamedTuple):
 
     def shifted(self, ends: I64) -> I64:
         """Return first, end and shift (k, 3) of values with low bits, of where the values of each rank end."""
-        runs = np.empty((len(self.shifts), 3), np.int64)
-        if len(runs):
-            runs[:, 0], runs[:, 1], runs[:, 2] = ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts
-            runs = runs[runs[:, 0] < runs[:, 1]]
-        return runs
+        if not len(self.shifts) or ends[self.shifted_ranks[0] - 1] == ends[-1]:
+            return np.empty((0, 3), np.int64)
+        runs = np.stack([ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts], axis=1)
+        return runs[runs[:, 0] < runs[:, 1]]
 
 
 BITS = Grouping(8, 2)

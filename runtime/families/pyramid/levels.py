@@ -5,6 +5,7 @@ is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. F
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -41,7 +42,14 @@ class Prior(rates.Prior):
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""
-        return Level(self, *self.rates(level), subsampled)
+        if (level, subsampled) not in self._levels:
+            self._levels[level, subsampled] = Level(self, *self.rates(level), subsampled)
+        return self._levels[level, subsampled]
+
+    @cached_property
+    def _levels(self) -> "dict[tuple[int, bool], Level]":
+        """Those that were asked for: a stream asks for one several times."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -77,11 +77,13 @@ def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
         seen = window.grown(REACH, spec.STRIDE_PX, whole)
         band = colours.to_colours(cropped(rgb, seen))
         for wavelet_level, (into, count) in enumerate(zip(fine, counts, strict=True), start=1):
+            stride = packed_stride(wavelet_level)
             band, details = wavelet.split(band, count)
             details = contiguous(details[:, *window.within(seen, 1 << wavelet_level)])
-            packed = np.empty((len(into), *window.shape(packed_stride(wavelet_level))), np.int16)
+            packed = into if window == whole else np.empty((len(into), *window.shape(stride)), np.int16)
             colours.pack_rounded(details, spec.LARGEST_VALUE, packed)
-            into[:, *window.on(packed_stride(wavelet_level))] = packed
+            if window != whole:
+                into[:, *window.on(stride)] = packed
         low[:, *window.on(1 << FINE_LEVELS)] = band[:, *window.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
