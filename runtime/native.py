@@ -30,7 +30,7 @@ def _load() -> tuple[ModuleType | None, str]:
     if wanted == "0":
         return None, "numpy (GARGALO_NATIVE=0)"
     try:
-        from runtime import _native
+        import runtime._native as _native  # "from runtime" would not say whether it is there
     except ImportError as error:
         why = "not built" if isinstance(error, ModuleNotFoundError) else str(error)
     else:
