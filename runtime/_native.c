@@ -384,6 +384,12 @@ static int64_t split_values(const Argument *a, const char **refusal)
                     return -1;
                 for (int64_t j = i; j < stop; j++) {
                     int width = shift;
+                    if (shift == 0) { /* to the next one that has an excess */
+                        const uint8_t *top = memchr(digits + (j - begin), base - 1, (size_t)(stop - j));
+                        if (top == NULL)
+                            break;
+                        j = begin + (top - digits);
+                    }
                     if (digits[j - begin] == base - 1) {
                         const int t = table[j];
                         NEED(t < tables, "table beyond the tables");
@@ -403,8 +409,14 @@ static int64_t split_values(const Argument *a, const char **refusal)
             }
             for (int64_t i = begin; i < end; i += size) {
                 int number = 0;
-                for (int k = 0; k < size; k++)
-                    number = number * base + digits[i - begin + k];
+                if (size == 8) {
+                    uint64_t eight; /* of one bit each: byte k to bit 7 - k */
+                    memcpy(&eight, digits + (i - begin), sizeof eight);
+                    number = (int)(eight * UINT64_C(0x8040201008040201) >> 56);
+                } else {
+                    for (int k = 0; k < size; k++)
+                        number = number * base + digits[i - begin + k];
+                }
                 groups[s++] = (Py_ssize_t)table[i] * SYMBOLS + number;
             }
         }
@@ -632,29 +644,32 @@ WIDE static int round_values(const float *exact, const float *least, float most,
 
 static int64_t quantise_values(const Argument *a, const char **refusal)
 {
-    const float *exact = a[0].data, *dead = a[2].data, *savings = a[3].data, most = (float)a[5].number;
-    const uint8_t *index = a[1].data;
-    int32_t *symbols = a[4].data;
-    const int64_t m = a[0].size, indexes = a[2].size, columns = a[3].shape[1];
+    const float *exact = a[0].data, *dead = a[3].data, *savings = a[4].data, most = (float)a[6].number;
+    const Py_ssize_t *places = a[1].data;
+    const uint8_t *index = a[2].data;
+    int32_t *symbols = a[5].data;
+    const int64_t m = a[2].size, n = a[0].size, indexes = a[3].size, columns = a[4].shape[1];
 
-    NEED(a[1].size == m && a[4].size == m, "values, indexes and symbols must be alike");
-    NEED(a[3].shape[0] == indexes && a[3].size == indexes * columns && columns > 0, "savings must have a row an index");
-    NEED(a[5].number > 0 && a[5].number < 1 << 22, "symbols must be below 2**22");
+    NEED(a[1].size == m && a[5].size == m, "places, indexes and symbols must be alike");
+    NEED(a[4].shape[0] == indexes && a[4].size == indexes * columns && columns > 0, "savings must have a row an index");
+    NEED(a[6].number > 0 && a[6].number < 1 << 22, "symbols must be below 2**22");
     for (int64_t begin = 0; begin < m; begin += CHUNK) {
         const int64_t count = m - begin < CHUNK ? m - begin : CHUNK;
-        float least[CHUNK];
+        float least[CHUNK], taken[CHUNK];
         int32_t *found = symbols + begin;
         for (int64_t i = 0; i < count; i++) {
             NEED(index[begin + i] < indexes, "index beyond the savings");
             least[i] = dead[index[begin + i]];
+            NEED(places[begin + i] >= 0 && places[begin + i] < n, "place beyond the values");
+            taken[i] = exact[places[begin + i]];
         }
-        if (!round_values(exact + begin, least, most, found, count))
+        if (!round_values(taken, least, most, found, count))
             continue;
         for (int64_t i = 0; i < count; i++) {
             const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
             if (magnitude < 2)
                 continue;
-            float added = (exact[begin + i] < 0 ? -exact[begin + i] : exact[begin + i]) - (float)magnitude;
+            float added = fabsf(taken[i]) - (float)magnitude;
             added *= 20;
             added += 10;
             if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
@@ -663,7 +678,7 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     }
     return 0;
 }
-FUNCTION(quantise_values, "fBff+in")
+FUNCTION(quantise_values, "fpBff+in")
 
 /* Steps, means and gains of a channel; only one gain: the same everywhere. */
 #define RESIDUALS_OF(name, Coefficient, Mean)                                                                             \
@@ -1063,10 +1078,37 @@ WIDE static void join_row(float *restrict left, float *restrict right, const flo
     }
 }
 
-/* A ring of the rows that lifting of columns needs at a time: row t is at t mod 4. */
+/* A band (h, w) as floats, or as whole numbers packed by 2 x 2 into four channels, in a unit. */
+typedef struct {
+    const float *plain;
+    const int16_t *packed;
+    float unit;
+} Band;
+
+WIDE static void unpack_row(const int16_t *even, const int16_t *odd, float unit, float *restrict row, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        row[2 * i] = (float)even[i] * unit;
+        row[2 * i + 1] = (float)odd[i] * unit;
+    }
+}
+
+static void load_row(const Band *band, float *row, int64_t y, int64_t h, int64_t w)
+{
+    if (band->plain != NULL) {
+        memcpy(row, band->plain + y * w, (size_t)w * sizeof *row);
+    } else if (band->packed != NULL) {
+        const int64_t channel = h / 2 * (w / 2);
+        const int16_t *even = band->packed + 2 * (y % 2) * channel + y / 2 * (w / 2);
+        unpack_row(even, even + channel, band->unit, row, w / 2);
+    } else {
+        memset(row, 0, (size_t)w * sizeof *row);
+    }
+}
+
+/* Rings of the rows that lifting of columns needs at a time: row t is at t mod 4. */
 typedef struct {
     float *low, *high;
-    int64_t w;
 } Ring;
 
 static float *ring_row(float *rows, int64_t t, int64_t w)
@@ -1075,19 +1117,16 @@ static float *ring_row(float *rows, int64_t t, int64_t w)
 }
 
 /* Lifting of columns as far as row t allows: low rows are done up to t - 1, high ones up to t - 2. */
-static void join_columns(const Ring *ring, const float *low, const float *high, const float *factor, int64_t t, int64_t h)
+static void join_columns(const Ring *ring, const Band *low, const Band *high, int detailed, const float *factor, int64_t t,
+                         int64_t h, int64_t w)
 {
-    const int64_t w = ring->w;
     float *const lows = ring->low, *const highs = ring->high;
 
     if (t < h) {
-        memcpy(ring_row(lows, t, w), low + t * w, (size_t)w * sizeof *low);
-        if (high == NULL) {
-            memset(ring_row(highs, t, w), 0, (size_t)w * sizeof *low);
-        } else {
-            memcpy(ring_row(highs, t, w), high + t * w, (size_t)w * sizeof *low);
+        load_row(low, ring_row(lows, t, w), t, h, w);
+        load_row(high, ring_row(highs, t, w), t, h, w);
+        if (detailed)
             lift_row(ring_row(lows, t, w), ring_row(highs, t ? t - 1 : 0, w), ring_row(highs, t, w), factor[0], w);
-        }
     }
     if (t >= 1 && t - 1 < h) {
         const int64_t u = t - 1, after = u + 1 < h ? u + 1 : u;
@@ -1100,37 +1139,72 @@ static void join_columns(const Ring *ring, const float *low, const float *high, 
     }
 }
 
+/* Join a plane (2 h, 2 w) from its low band and three others, or from the low band alone. */
+static void join_plane(const Band *low, const Band *details, const float *factor, float *scratch, float *x, int64_t h,
+                       int64_t w)
+{
+    static const Band nothing = {NULL, NULL, 0};
+    const Ring left = {scratch, scratch + RING * w}, right = {scratch + 2 * RING * w, scratch + 3 * RING * w};
+    const int detailed = details != NULL;
+
+    for (int64_t t = 0; t < h + 2; t++) {
+        join_columns(&left, low, detailed ? &details[0] : &nothing, detailed, factor, t, h, w);
+        if (detailed)
+            join_columns(&right, &details[1], &details[2], detailed, factor, t, h, w);
+        if (t < 2)
+            continue;
+        for (int odd = 0; odd < 2; odd++) {
+            float *half = ring_row(odd ? left.high : left.low, t - 2, w);
+            float *other = ring_row(odd ? right.high : right.low, t - 2, w);
+            if (!detailed)
+                memset(other, 0, (size_t)w * sizeof *other);
+            join_row(half, other, factor, detailed, x + (2 * (t - 2) + odd) * 2 * w, w);
+        }
+    }
+}
+
 static int64_t join_level(const Argument *a, const char **refusal)
 {
     const float *low = a[0].data, *details = a[1].data, *factor = a[2].data;
-    float *scratch = a[3].data, *x = a[4].data;
     const int64_t planes = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], n = h * w;
     const int64_t colours = n ? a[1].size / (3 * n) : 0;
 
     NEED(a[0].size == planes * n && n > 0 && a[2].size == LIFTS, "bands must have rows, and four factors given");
     NEED(a[1].size == 3 * colours * n && colours <= planes && a[4].size == 4 * planes * n, "wrong sizes of bands");
     NEED(a[3].size == 4 * RING * w, "wrong size of scratch");
-    const Ring left = {scratch, scratch + RING * w, w}, right = {scratch + 2 * RING * w, scratch + 3 * RING * w, w};
-    for (int64_t plane = 0; plane < planes; plane++, low += n, details += 3 * n, x += 4 * n) {
-        const int detailed = plane < colours;
-        for (int64_t t = 0; t < h + 2; t++) {
-            join_columns(&left, low, detailed ? details : NULL, factor, t, h);
-            if (detailed)
-                join_columns(&right, details + n, details + 2 * n, factor, t, h);
-            if (t < 2)
-                continue;
-            for (int odd = 0; odd < 2; odd++) {
-                float *half = ring_row(odd ? left.high : left.low, t - 2, w);
-                float *other = ring_row(odd ? right.high : right.low, t - 2, w);
-                if (!detailed)
-                    memset(other, 0, (size_t)w * sizeof *other);
-                join_row(half, other, factor, detailed, x + (2 * (t - 2) + odd) * 2 * w, w);
-            }
-        }
+    for (int64_t plane = 0; plane < planes; plane++, low += n) {
+        const Band lowest = {low, NULL, 1};
+        Band bands[3] = {{NULL, NULL, 1}};
+        for (int k = 0; k < 3 && plane < colours; k++)
+            bands[k] = (Band){details + (3 * plane + k) * n, NULL, 1};
+        join_plane(&lowest, plane < colours ? bands : NULL, factor, a[3].data, (float *)a[4].data + 4 * n * plane, h, w);
     }
     return 0;
 }
 FUNCTION(join_level, "fff+f+f")
+
+/* -- runtime/families/pyramid/transform.py ------------------------------------------------------------------------ */
+
+static int64_t join_packed(const Argument *a, const char **refusal)
+{
+    const float *low = a[0].data, *units = a[2].data, *factor = a[3].data;
+    const int16_t *packed = a[1].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], n = h * w, colours = a[2].size / 3;
+
+    NEED(a[0].size == planes * n && n > 0 && a[3].size == LIFTS, "bands must have rows, and four factors given");
+    NEED(h % 2 == 0 && w % 2 == 0 && a[1].size == 3 * colours * n, "sides must be even, and four channels a band");
+    NEED(a[2].size == 3 * colours && colours <= planes && a[5].size == 4 * planes * n, "wrong sizes of bands");
+    NEED(a[4].size == 4 * RING * w, "wrong size of scratch");
+    for (int64_t plane = 0; plane < planes; plane++, low += n) {
+        const Band lowest = {low, NULL, 1};
+        Band bands[3] = {{NULL, NULL, 0}};
+        for (int k = 0; k < 3 && plane < colours; k++)
+            bands[k] = (Band){NULL, packed + (3 * plane + k) * n, units[3 * plane + k]};
+        join_plane(&lowest, plane < colours ? bands : NULL, factor, a[4].data, (float *)a[5].data + 4 * n * plane, h, w);
+    }
+    return 0;
+}
+FUNCTION(join_packed, "fhff+f+f")
 
 /* -- runtime/families/pyramid/colours.py -------------------------------------------------------------------------- */
 
@@ -1282,32 +1356,6 @@ static int64_t pack_rounded(const Argument *a, const char **refusal)
 }
 FUNCTION(pack_rounded, "fn+h")
 
-WIDE static void unpack_row(const int16_t *even, const int16_t *odd, float unit, float *restrict row, int64_t w)
-{
-    for (int64_t i = 0; i < w; i++) {
-        row[2 * i] = (float)even[i] * unit;
-        row[2 * i + 1] = (float)odd[i] * unit;
-    }
-}
-
-static int64_t unpack_scaled(const Argument *a, const char **refusal)
-{
-    const int16_t *packed = a[0].data;
-    const float *units = a[1].data;
-    float *details = a[2].data;
-    const int64_t channels = a[1].size, h = a[0].shape[1], w = a[0].shape[2];
-
-    NEED(a[0].shape[0] == 4 * channels && a[0].size == 4 * channels * h * w, "four channels a unit");
-    NEED(a[2].size == a[0].size, "details must be as large as what is packed");
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < 2 * h; y++) {
-            const int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
-            unpack_row(even, even + h * w, units[c], details + (c * 2 * h + y) * 2 * w, w);
-        }
-    return 0;
-}
-FUNCTION(unpack_scaled, "hf+f")
-
 /* -- runtime/families/pyramid/levels.py --------------------------------------------------------------------------- */
 
 WIDE static void add_sizes(const int16_t *luma, uint32_t step, int32_t most, uint32_t *restrict sums, int64_t n)
@@ -1359,7 +1407,8 @@ static PyMethodDef METHODS[] = {
     METHOD(find_indexes), METHOD(see_values),
     METHOD(correct_indexes), METHOD(count_magnitudes), METHOD(choose_corrections),
     METHOD(split_level), METHOD(join_level),
-    METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded), METHOD(unpack_scaled),
+    METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
+    METHOD(join_packed),
     METHOD(find_masking),
     {NULL, NULL, 0, NULL},
 };

@@ -78,7 +78,8 @@ class CodingOrder(NamedTuple):
         """Return first, end and shift (k, 3) of values with low bits, of where the values of each rank end."""
         if not len(self.shifts) or ends[self.shifted_ranks[0] - 1] == ends[-1]:
             return np.empty((0, 3), np.int64)
-        runs = np.stack([ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts], axis=1)
+        runs = np.empty((len(self.shifts), 3), np.int64)
+        runs[:, 0], runs[:, 1], runs[:, 2] = ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts
         return runs[runs[:, 0] < runs[:, 1]]
 
 

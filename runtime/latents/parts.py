@@ -32,7 +32,7 @@ class Part:
 def quantise_part(costs: Costs, exact: F32, index: U8) -> Part:
     """Return the part of residuals (n h w,) in steps that have scale indexes (n, h, w)."""
     order = Order(costs.tables, index.ravel())
-    return Part(index, order, quantise(exact.take(order.places), order.index, costs.savings))
+    return Part(index, order, quantise(exact, order.index, costs.savings, order.places))
 
 
 def read_part(tables: Tables, reader: PartReader, index: U8) -> Part:

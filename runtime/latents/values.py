@@ -26,8 +26,8 @@ LARGEST_SYMBOL = spec.LARGEST_VALUE // spec.VALUE_STEPS - 16
 """The encoder's; a stream may hold larger ones."""
 
 
-def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
-    """Return symbols (m,) of residuals (m,) in steps that have these scale indexes (m,).
+def quantise(exact: F32, index: U8, savings: F32 | None = None, places: Intp | None = None) -> I32:
+    """Return symbols (m,) of residuals (m,) in steps, or of those at places (m,), that have these scale indexes (m,).
 
     With `savings` (of runtime.entropy.costs) a symbol moves one towards zero where the bits saved outweigh
     the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
@@ -36,8 +36,9 @@ def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
         dead, savings = np.full(256, 0.5, np.float32), np.zeros((256, 2), np.float32)
     else:
         dead = _dead_zone(savings)
-    symbols = np.empty(exact.shape, np.int32)
-    quantise_values(exact, index, dead, savings, symbols, LARGEST_SYMBOL)
+    symbols = np.empty(index.shape, np.int32)
+    places = np.arange(len(exact)) if places is None else places
+    quantise_values(exact, places, index, dead, savings, symbols, LARGEST_SYMBOL)
     return symbols
 
 
@@ -87,13 +88,14 @@ def units(steps: I32) -> F32:
 
 
 @twin
-def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32, largest: int) -> None:
-    """Fill in the symbols (m,), up to the largest, of residuals (m,) in steps that have these scale indexes (m,).
+def quantise_values(exact: F32, places: Intp, index: U8, dead: F32, savings: F32, symbols: I32, largest: int) -> None:
+    """Fill in the symbols (m,), up to the largest, of residuals in steps at places (m,) with scale indexes (m,).
 
     dead (I,): below which magnitude a residual becomes 0; savings (I, n): bits that a magnitude less one saves.
     """
-    places = np.flatnonzero(np.abs(exact) >= dead.take(index))
-    found = exact.take(places)
+    exact = exact.take(places)
+    alive = np.flatnonzero(np.abs(exact) >= dead.take(index))
+    found = exact.take(alive)
     whole = np.rint(found).clip(-largest, largest)
     some = np.flatnonzero(np.abs(whole) > 1)
     magnitude = np.abs(whole.take(some))
@@ -102,10 +104,10 @@ def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32
     added *= 2 * BITS_PER_SQUARED_STEP
     added += BITS_PER_SQUARED_STEP
     column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
-    lower = some[added < savings[index.take(places.take(some)), column]]
+    lower = some[added < savings[index.take(alive.take(some)), column]]
     whole[lower] -= np.sign(whole[lower])
     symbols[:] = 0
-    symbols[places] = whole
+    symbols[alive] = whole
 
 
 @twin

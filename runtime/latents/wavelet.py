@@ -15,7 +15,7 @@ from runtime.native import twin
 
 _LIFTING: F32 = np.array(spec.LIFTING, np.float32) / np.float32(spec.ONE)
 """By how much of their neighbours the four steps that split samples change high samples, low, high and low ones."""
-_JOINING: F32 = -_LIFTING[::-1]
+JOINING: F32 = -_LIFTING[::-1]
 """The same for those that join them, which change low samples first."""
 _STRIP = 1 << 17
 """Samples of either half that are lifted at a time, but a whole plane at least."""
@@ -88,8 +88,13 @@ def join(low: F32, details: F32) -> F32:
     """
     count, height, width = low.shape
     x = np.empty((count, 2 * height, 2 * width), np.float32)
-    join_level(contiguous(low), contiguous(details), _JOINING, np.empty((16, width), np.float32), x)
+    join_level(contiguous(low), contiguous(details), JOINING, scratch(low), x)
     return x
+
+
+def scratch(low: F32) -> F32:
+    """Return the rows that the compiled functions join a low band (3, h, w) in."""
+    return np.empty((16, low.shape[2]), np.float32)
 
 
 @twin

@@ -157,9 +157,3 @@ def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
 def pack_rounded(details: F32, largest: int, packed: I16) -> None:
     """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2."""
     packed[:] = pack(np.rint(details).clip(-largest, largest).astype(np.int16))
-
-
-@twin
-def unpack_scaled(packed: I16, units: F32, details: F32) -> None:
-    """Fill in details (C, H, W) that are packed by 2 x 2, each channel in its unit (C,)."""
-    np.multiply(unpack(packed), units[:, None, None], out=details)

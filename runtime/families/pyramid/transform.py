@@ -17,6 +17,7 @@ from runtime.families.pyramid import colours, spec
 from runtime.families.pyramid.levels import Level
 from runtime.latents import wavelet
 from runtime.latents.values import dequantise, units
+from runtime.native import twin
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
@@ -133,12 +134,19 @@ def low_band(level: Level, values: Sequence[I16]) -> F32:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return the low band joined with packed details of the coarsest wavelet level, the next finer one, and so on."""
     for number, packed in enumerate(values):
-        count, height, width = packed.shape
-        details = np.empty((count // spec.PHASES, 2 * height, 2 * width), np.float32)
-        steps = level.step(coarsest - number)[: len(details)]
-        colours.unpack_scaled(contiguous(packed), units(steps), details)
-        low = wavelet.join(low, details)
+        steps = level.step(coarsest - number)[: len(packed) // spec.PHASES]
+        _, height, width = low.shape
+        joined = np.empty((spec.COLOUR_COUNT, 2 * height, 2 * width), np.float32)
+        join_packed(contiguous(low), contiguous(packed), units(steps), wavelet.JOINING, wavelet.scratch(low), joined)
+        low = joined
     return low
+
+
+@twin
+def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, joined: F32) -> None:
+    """Fill in the low band (3, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
+    details = colours.unpack(packed) * units[:, None, None]
+    joined[:] = wavelet.join(low, details)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
