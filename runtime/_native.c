@@ -247,16 +247,11 @@ static inline int all_zero(const uint8_t *index)
     return eight == 0;
 }
 
-static int64_t count_ranks(const Argument *a, const char **refusal)
+static void count_indexes(const uint8_t *index, int64_t n, int64_t counts[INDEXES])
 {
-    const uint8_t *index = a[0].data, *rank = a[1].data;
-    int64_t *ends = a[2].data, counts[INDEXES] = {0}, total = 0;
     uint32_t found[4][INDEXES] = {{0}}; /* four, since neighbours are often equal */
-    const int64_t n = a[0].size, indexes = a[1].size;
     int64_t i = 0;
 
-    NEED(n < INT64_C(1) << 32, "too many indexes");
-    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
     for (; i + 8 <= n; i += 8) {
         if (all_zero(index + i)) {
             found[0][0] += 8;
@@ -267,63 +262,148 @@ static int64_t count_ranks(const Argument *a, const char **refusal)
     }
     for (; i < n; i++)
         found[0][index[i]]++;
-    for (int k = 0; k < INDEXES; k++) {
-        const int64_t all = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
-        if (k >= indexes && all)
+    for (int k = 0; k < INDEXES; k++)
+        counts[k] = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
+}
+
+static int64_t count_ranks(const Argument *a, const char **refusal)
+{
+    const uint8_t *rank = a[1].data;
+    int64_t *ends = a[2].data, counts[INDEXES], by_rank[INDEXES] = {0}, total = 0;
+    const int64_t indexes = a[1].size;
+
+    NEED(a[0].size <= UINT32_MAX, "too many indexes");
+    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
+    count_indexes(a[0].data, a[0].size, counts);
+    for (int64_t k = indexes; k < INDEXES; k++)
+        if (counts[k])
             return -1;
-        if (k < indexes) {
-            NEED(rank[k] < indexes, "rank beyond the indexes");
-            counts[rank[k]] = k ? all : 0;
-        }
+    for (int64_t k = 0; k < indexes; k++) {
+        NEED(rank[k] < indexes, "rank beyond the indexes");
+        by_rank[rank[k]] = k ? counts[k] : 0;
     }
     for (int64_t r = 0; r < indexes; r++)
-        ends[r] = total += counts[r];
+        ends[r] = total += by_rank[r];
     return 0;
 }
 FUNCTION(count_ranks, "BB+q")
 
-static int64_t sort_places(const Argument *a, const char **refusal)
+static int64_t fill_runs(const Argument *a, const char **refusal)
 {
-    const uint8_t *index = a[0].data, *rank = a[1].data, *ranked = a[2].data, *ranked_table = a[3].data;
-    const int64_t *ends = a[4].data, *bounds = a[5].data, n = a[0].size, m = a[6].size, indexes = a[1].size;
-    Py_ssize_t *places = a[6].data, nowhere;
-    uint8_t *tables = a[8].data, *groups = a[9].data;
-    int64_t next[INDEXES], s = 0;
+    const uint8_t *ranked = a[0].data, *ranked_table = a[1].data;
+    const int64_t *ends = a[2].data, *bounds = a[3].data, ranks = a[2].size, m = a[4].size;
+    uint8_t *indexes = a[4].data, *tables = a[5].data, *groups = a[6].data;
+    int64_t s = 0;
 
-    NEED(indexes > 0 && indexes <= INDEXES && a[4].size == indexes && ends[indexes - 1] == m, "wrong ends");
-    NEED(a[2].size == indexes && a[3].size == indexes && a[7].size == m && a[8].size == m, "arrays must be alike");
-    for (int64_t r = 0, begin = 0; r < indexes; begin = ends[r++]) {
+    NEED(a[0].size == ranks && a[1].size == ranks && a[5].size == m, "arrays must be alike");
+    NEED(ranks > 0 && ends[ranks - 1] == m, "wrong ends");
+    for (int64_t r = 0, begin = 0; r < ranks; begin = ends[r++]) {
         NEED(ends[r] >= begin && ends[r] <= m, "ends must not fall");
-        memset((uint8_t *)a[7].data + begin, ranked[r], (size_t)(ends[r] - begin));
+        memset(indexes + begin, ranked[r], (size_t)(ends[r] - begin));
         memset(tables + begin, ranked_table[r], (size_t)(ends[r] - begin));
     }
+    NEED(a[3].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
+    for (int g = 0; g < GROUPINGS; g++) {
+        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
+        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += GROUPING[g].values) {
+            NEED(s < a[6].size, "too little room for groups");
+            groups[s++] = tables[i];
+        }
+    }
+    NEED(s == a[6].size, "too much room for groups");
+    return 0;
+}
+FUNCTION(fill_runs, "BBqq+B+B+B")
+
+/* Fill in where the first coded value of each scale index is, and refuse what does not fit. */
+static int64_t find_begins(const Argument *a, int64_t m, int64_t next[INDEXES], const char **refusal)
+{
+    const uint8_t *rank = a[1].data;
+    const int64_t *ends = a[2].data, indexes = a[1].size;
+
+    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
     for (int64_t k = 0; k < INDEXES; k++) {
         NEED(k >= indexes || rank[k] < indexes, "rank beyond the indexes");
-        next[k] = k >= indexes ? m : rank[k] ? ends[rank[k] - 1] : 0;
+        next[k] = k >= indexes ? m : k && rank[k] ? ends[rank[k] - 1] : 0;
+        NEED(next[k] >= 0, "ends must be places");
     }
+    return 0;
+}
+
+/* Fill in which of the next indexes, 256 at most, are not 0, and return how many: without a branch in each step, which
+ * nothing could foresee. */
+static int64_t find_coded(const uint8_t *index, int64_t n, uint8_t *some)
+{
+    int64_t count = 0;
     for (int64_t begin = 0; begin < n; begin += 8) {
         const int64_t end = begin + 8 < n ? begin + 8 : n;
         if (end - begin == 8 && all_zero(index + begin))
             continue;
         for (int64_t i = begin; i < end; i++) {
-            const int k = index[i], some = k != 0; /* no branch, which nothing could foresee */
-            NEED(next[k] < m || !some, "more indexes than places");
-            *(some ? places + next[k] : &nowhere) = (Py_ssize_t)i;
-            next[k] += some;
+            some[count] = (uint8_t)i;
+            count += index[i] != 0;
         }
     }
-    NEED(a[5].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
-    for (int g = 0; g < GROUPINGS; g++) {
-        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
-        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += GROUPING[g].values) {
-            NEED(s < a[9].size, "too little room for groups");
-            groups[s++] = tables[i];
+    return count;
+}
+
+/* Return what is not 0 of values whose index is 0: 0 where there is none. */
+WIDE static int32_t not_coded(const uint8_t *index, const int32_t *values, int64_t n)
+{
+    int32_t others = 0;
+    for (int64_t i = 0; i < n; i++)
+        others |= values[i] & -(int32_t)(index[i] == 0);
+    return others;
+}
+
+static int64_t take_coded(const Argument *a, const char **refusal)
+{
+    const uint8_t *index = a[0].data;
+    const int32_t *values = a[4].data;
+    int32_t *coded = a[5].data, others = 0;
+    const int64_t n = a[0].size, m = a[5].size;
+    int64_t next[INDEXES];
+
+    NEED(a[4].size == n, "values and indexes must be alike");
+    find_begins(a, m, next, refusal);
+    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
+        const int64_t size = n - begin < CHUNK ? n - begin : CHUNK;
+        uint8_t some[CHUNK];
+        const int64_t count = find_coded(index + begin, size, some);
+        others |= not_coded(index + begin, values + begin, size);
+        for (int64_t i = 0; i < count; i++) {
+            const int k = index[begin + some[i]];
+            NEED(next[k] < m, "more indexes than places");
+            coded[next[k]++] = values[begin + some[i]];
         }
     }
-    NEED(s == a[9].size, "too much room for groups");
+    return others ? -1 : 0;
+}
+FUNCTION(take_coded, "BBqpi+i")
+
+static int64_t put_coded(const Argument *a, const char **refusal)
+{
+    const uint8_t *index = a[0].data;
+    const int32_t *coded = a[4].data;
+    int32_t *values = a[5].data;
+    const int64_t n = a[0].size, m = a[4].size;
+    int64_t next[INDEXES];
+
+    NEED(a[5].size == n, "values and indexes must be alike");
+    find_begins(a, m, next, refusal);
+    memset(values, 0, (size_t)n * sizeof *values);
+    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_coded(index + begin, n - begin < CHUNK ? n - begin : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            const int k = index[begin + some[i]];
+            NEED(next[k] < m, "more indexes than places");
+            values[begin + some[i]] = coded[next[k]++];
+        }
+    }
     return 0;
 }
-FUNCTION(sort_places, "BBBBqq+p+B+B+B")
+FUNCTION(put_coded, "BBqpi+i")
 
 enum { WHOLE_GROUPS = 240 }; /* values: a multiple of all sizes of groups */
 
@@ -642,34 +722,40 @@ WIDE static int round_values(const float *exact, const float *least, float most,
     return beyond;
 }
 
+enum { BLOCK = 64 };
+
 static int64_t quantise_values(const Argument *a, const char **refusal)
 {
-    const float *exact = a[0].data, *dead = a[3].data, *savings = a[4].data, most = (float)a[6].number;
-    const Py_ssize_t *places = a[1].data;
-    const uint8_t *index = a[2].data;
-    int32_t *symbols = a[5].data;
-    const int64_t m = a[2].size, n = a[0].size, indexes = a[3].size, columns = a[4].shape[1];
+    const float *exact = a[0].data, *dead = a[2].data, *savings = a[3].data, most = (float)a[5].number;
+    const uint8_t *index = a[1].data;
+    int32_t *symbols = a[4].data;
+    const int64_t m = a[0].size, indexes = a[2].size, columns = a[3].shape[1];
 
-    NEED(a[1].size == m && a[5].size == m, "places, indexes and symbols must be alike");
-    NEED(a[4].shape[0] == indexes && a[4].size == indexes * columns && columns > 0, "savings must have a row an index");
-    NEED(a[6].number > 0 && a[6].number < 1 << 22, "symbols must be below 2**22");
-    for (int64_t begin = 0; begin < m; begin += CHUNK) {
-        const int64_t count = m - begin < CHUNK ? m - begin : CHUNK;
-        float least[CHUNK], taken[CHUNK];
+    NEED(a[1].size == m && a[4].size == m, "values, indexes and symbols must be alike");
+    NEED(indexes > 0 && a[3].shape[0] == indexes && a[3].size == indexes * columns && columns > 0, "savings must have a row an index");
+    NEED(a[5].number > 0 && a[5].number < 1 << 22, "symbols must be below 2**22");
+    for (int64_t begin = 0; begin < m; begin += BLOCK) {
+        const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
+        float least[BLOCK];
         int32_t *found = symbols + begin;
+        uint8_t any = 0;
+        for (int64_t i = 0; i < count; i++)
+            any |= index[begin + i];
+        if (any == 0 && dead[0] == INFINITY) {
+            memset(found, 0, (size_t)count * sizeof *found);
+            continue;
+        }
         for (int64_t i = 0; i < count; i++) {
             NEED(index[begin + i] < indexes, "index beyond the savings");
             least[i] = dead[index[begin + i]];
-            NEED(places[begin + i] >= 0 && places[begin + i] < n, "place beyond the values");
-            taken[i] = exact[places[begin + i]];
         }
-        if (!round_values(taken, least, most, found, count))
+        if (!round_values(exact + begin, least, most, found, count))
             continue;
         for (int64_t i = 0; i < count; i++) {
             const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
             if (magnitude < 2)
                 continue;
-            float added = fabsf(taken[i]) - (float)magnitude;
+            float added = fabsf(exact[begin + i]) - (float)magnitude;
             added *= 20;
             added += 10;
             if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
@@ -678,7 +764,7 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     }
     return 0;
 }
-FUNCTION(quantise_values, "fpBff+in")
+FUNCTION(quantise_values, "fBff+in")
 
 /* Steps, means and gains of a channel; only one gain: the same everywhere. */
 #define RESIDUALS_OF(name, Coefficient, Mean)                                                                             \
@@ -723,48 +809,41 @@ static int64_t find_residuals(const Argument *a, const char **refusal)
 }
 FUNCTION(find_residuals, "xfvfn+f")
 
-WIDE static void centre_B(const uint8_t *mean, int16_t zero, int16_t *restrict found, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        found[i] = (int16_t)(mean[i] - zero);
-}
-
-WIDE static void centre_h(const int16_t *mean, int16_t zero, int16_t *restrict found, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        found[i] = (int16_t)(mean[i] - zero);
-}
+/* The values of a channel; only one gain: the same everywhere. */
+#define VALUES_OF(name, Mean)                                                                                             \
+    WIDE static void name(const Mean *mean, int16_t zero, const int32_t *symbols, const int32_t *gain, int64_t gains,     \
+                          int16_t *restrict found, int64_t n)                                                             \
+    {                                                                                                                     \
+        for (int64_t i = 0; i < n; i++) {                                                                                 \
+            const int32_t high = symbols[i] < 32767 ? symbols[i] : 32767, symbol = high > -32767 ? high : -32767;         \
+            const uint32_t times = (uint32_t)(gains == 1 ? gain[0] : gain[i]);                                            \
+            const int32_t whole = (int32_t)((uint32_t)symbol * times + 8) >> 4;                                           \
+            const int32_t total = (int32_t)((uint32_t)whole + (uint32_t)(int16_t)(mean[i] - zero));                       \
+            const int32_t low = total > -32768 ? total : -32768;                                                          \
+            found[i] = (int16_t)(low < 32767 ? low : 32767);                                                              \
+        }                                                                                                                 \
+    }
+VALUES_OF(values_B, uint8_t)
+VALUES_OF(values_h, int16_t)
 
 static int64_t find_values(const Argument *a, const char **refusal)
 {
-    const Py_ssize_t *places = a[1].data;
-    const int32_t *symbols = a[2].data, *gain = a[3].data;
-    int16_t *found = a[5].data;
-    const int64_t n = a[0].size, m = a[1].size, gains = a[3].size;
+    const int32_t *symbols = a[1].data, *gain = a[2].data;
+    int16_t *found = a[4].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], gains = a[2].size;
+    const int16_t zero = (int16_t)a[3].number;
 
-    NEED(a[2].size == m && a[5].size == n, "places and symbols, and means and values must be alike");
-    NEED(gains > 0 && gains <= INT32_MAX, "no gain");
-    if (a[0].kind == 'B')
-        centre_B(a[0].data, (int16_t)a[4].number, found, n);
-    else
-        centre_h(a[0].data, (int16_t)a[4].number, found, n);
-    for (int64_t j = 0; j < m; j += CHUNK) {
-        uint8_t some[CHUNK];
-        const int64_t count = find_some(symbols + j, m - j < CHUNK ? m - j : CHUNK, some);
-        for (int64_t i = 0; i < count; i++) {
-            const int64_t place = places[j + some[i]];
-            int32_t symbol = symbols[j + some[i]];
-            NEED(place >= 0 && place < n, "place beyond the means");
-            symbol = symbol < -32767 ? -32767 : symbol > 32767 ? 32767 : symbol;
-            const int64_t at = gains == 1 ? 0 : n <= UINT32_MAX ? (uint32_t)place % (uint32_t)gains : place % gains;
-            int32_t total = (int32_t)((uint32_t)symbol * (uint32_t)gain[at] + 8);
-            total = (int32_t)((uint32_t)(total >> 4) + (uint32_t)found[place]);
-            found[place] = (int16_t)(total < -32768 ? -32768 : total > 32767 ? 32767 : total);
-        }
+    NEED(a[0].size == channels * n && a[1].size == a[0].size && a[4].size == a[0].size, "arrays must be alike");
+    NEED(gains == 1 || gains == n, "a gain each or one");
+    for (int64_t c = 0; c < channels; c++) {
+        if (a[0].kind == 'B')
+            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+        else
+            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
     }
     return 0;
 }
-FUNCTION(find_values, "vpiin+h")
+FUNCTION(find_values, "viin+h")
 
 WIDE static void scaled(const int16_t *values, float unit, float *restrict found, int64_t n)
 {
@@ -1400,7 +1479,7 @@ FUNCTION(find_masking, "hiinnn+h")
 
 static PyMethodDef METHODS[] = {
     METHOD(push_symbols), METHOD(pop_symbols),
-    METHOD(count_ranks), METHOD(sort_places), METHOD(split_values), METHOD(join_digits), METHOD(add_excesses),
+    METHOD(count_ranks), METHOD(fill_runs), METHOD(take_coded), METHOD(put_coded), METHOD(split_values), METHOD(join_digits), METHOD(add_excesses),
     METHOD(join_fields),
     METHOD(give_signs), METHOD(pack_fields), METHOD(unpack_fields),
     METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),

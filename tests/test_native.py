@@ -100,11 +100,16 @@ def slots(table: Any, symbols: int) -> Any:
     return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
 
 
-def sorting(index: Any, rank: int = 1, ends: Sequence[int] = (0, 1), groups: int = 1) -> Any:
-    """Arguments of sort_places for one value of scale index 1 of 2."""
-    ranks, bounds = np.array([0, rank], np.uint8), np.array([0, 1, 1, 1, 1, 1])
-    filled = np.zeros(1, np.intp), bytes_of(1), bytes_of(1), bytes_of(groups)
-    return index, ranks, bytes_of(2), bytes_of(2), np.array(ends), bounds, *filled
+def filling(ends: Sequence[int] = (0, 1), groups: int = 1) -> Any:
+    """Arguments of fill_runs for one value of scale index 1 of 2."""
+    bounds = np.array([0, 1, 1, 1, 1, 1])
+    return bytes_of(2), bytes_of(2), np.array(ends), bounds, bytes_of(1), bytes_of(1), bytes_of(groups)
+
+
+def ordering(*index: int, rank: int = 1, first: int = 0) -> Any:
+    """Arguments of take_coded and put_coded for one value of scale index 1 of 2."""
+    ranks, values = np.array([0, rank], np.uint8), np.zeros(len(index), np.int32)
+    return np.array(index, np.uint8), ranks, np.array([first, 1]), np.zeros(0, np.intp), values, np.zeros(1, np.int32)
 
 
 def adding(tops: Sequence[int], *shifted: tuple[int, int, int]) -> Any:
@@ -136,13 +141,17 @@ def digits(symbols: Any, *bounds: int) -> Any:
         ("pop_symbols", slots(bytes_of(1) + 1, 1), "beyond the intervals"),
         ("pop_symbols", slots(np.full(1, -1), 1), "beyond the intervals"),
         ("pop_symbols", slots(np.zeros(1, np.intp), 2), "alike"),
-        ("sort_places", sorting(bytes_of(1) + 1, rank=9), "rank"),
-        ("sort_places", sorting(bytes_of(1) + 1, ends=[0, 9]), "ends"),
-        ("sort_places", sorting(bytes_of(1) + 1, ends=[2, 1]), "fall"),
-        ("sort_places", sorting(bytes_of(2) + 1), "more indexes than places"),
-        ("sort_places", sorting(bytes_of(1) + 9), "more indexes than places"),
-        ("sort_places", sorting(bytes_of(1) + 1, groups=0), "little room"),
-        ("sort_places", sorting(bytes_of(1) + 1, groups=2), "much room"),
+        ("fill_runs", filling(ends=[0, 9]), "ends"),
+        ("fill_runs", filling(ends=[2, 1]), "fall"),
+        ("fill_runs", filling(groups=0), "little room"),
+        ("fill_runs", filling(groups=2), "much room"),
+        ("take_coded", ordering(1, rank=9), "rank"),
+        ("take_coded", ordering(1, 1), "more indexes than places"),
+        ("take_coded", ordering(9), "more indexes than places"),
+        ("take_coded", ordering(1, first=-1), "places"),
+        ("put_coded", ordering(1, rank=9), "rank"),
+        ("put_coded", ordering(9), "more indexes than places"),
+        ("put_coded", ordering(1, first=-1), "places"),
         ("count_ranks", (bytes_of(1), bytes_of(1) + 7, np.zeros(1, np.int64)), "rank"),
         ("count_ranks", (bytes_of(1), bytes_of(2), np.zeros(1, np.int64)), "alike"),
         ("add_excesses", adding([9]), "out of range"),

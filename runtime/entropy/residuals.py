@@ -12,7 +12,7 @@ sides know the order from the scale indexes alone. Then, with the two kinds of t
     signs      for each value that is not 0, in coding order: 1 if it is negative
 """
 
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,9 @@ import numpy as np
 from runtime.arrays import I32, I64, U8, Bool, Intp
 from runtime.entropy.tables import BITS, ESCAPE_BITS, GROUPINGS, LARGEST_ESCAPE, SYMBOLS, Grouping, Tables
 from runtime.errors import InputError, StreamError
-from runtime.native import twin
+from runtime.native import compiled, twin
+
+_NOWHERE: Intp = np.zeros(0, np.intp)
 
 
 class Symbols(NamedTuple):
@@ -56,22 +58,33 @@ class Order:
     def __init__(self, tables: Tables, index: U8):
         self._tables = tables
         self._n = len(index)
-        order = tables.order
-        ends = np.empty(len(order.rank), np.int64)
-        if count_ranks(index, order.rank, ends) < 0:
+        self._whole, self._rank = index, tables.order.rank
+        self._ends = ends = np.empty(len(self._rank), np.int64)
+        if count_ranks(index, self._rank, ends) < 0:
             tables.check_index(index)
         m = int(ends[-1])
-        self._bounds = ends.take(order.bounds)  # 0, then where the values of each grouping end
-        self._shifted = order.shifted(ends)  # first, end and shift of the values with low bits
-        self.places: Intp = np.empty(m, np.intp)
-        """(m,) its place, the index among all values (n,) of the part."""
+        self._bounds = ends.take(tables.order.bounds)  # 0, then where the values of each grouping end
+        self._shifted = tables.order.shifted(ends)  # first, end and shift of the values with low bits
         self.index: U8 = np.empty(m, np.uint8)
         """(m,) scale index of each."""
         self._table: U8 = np.empty(m, np.uint8)
         groups = sum(-(-(end - first) // g.values) for g, first, end in _runs(self._bounds))
         self.groups: U8 = np.empty(groups, np.uint8)
         """(s,) table of each group."""
-        sort_places(index, *order[:3], ends, self._bounds, self.places, self.index, self._table, self.groups)
+        fill_runs(tables.order.indexes, tables.order.table, ends, self._bounds, self.index, self._table, self.groups)
+
+    @cached_property
+    def places(self) -> Intp:
+        """(m,) The place of each, the index among all values (n,) of the part."""
+        coded = np.flatnonzero(self._whole != 0)
+        # rank and place as one number each: sorting these is faster than finding the order of ranks
+        small = self._n <= 1 << 24
+        bits, kind = 24 if small else 32, np.dtype(np.uint32 if small else np.uint64)
+        keys = np.left_shift(self._rank, bits, dtype=kind).take(self._whole.take(coded))
+        keys |= coded.astype(kind)
+        keys.sort()
+        keys &= (1 << bits) - 1
+        return keys.astype(np.intp)
 
     def take(self, values: I32) -> I32:
         """Return the coded ones (m,) of all values (n,) of the part.
@@ -80,15 +93,15 @@ class Order:
         """
         if values.shape != (self._n,):
             raise InputError(f"values {values.shape} and scale indexes ({self._n},) must be alike")
-        value = values.take(self.places)
-        if np.count_nonzero(value) != np.count_nonzero(values):
+        coded, places = np.empty(len(self.index), np.int32), _NOWHERE if compiled(take_coded) else self.places
+        if take_coded(self._whole, self._rank, self._ends, places, values, coded) < 0:
             raise InputError("a value with scale index 0 is not coded: it must be 0")
-        return value
+        return coded
 
     def put(self, value: I32) -> I32:
         """Return all values (n,) of the part from the coded ones (m,): the inverse of take."""
-        values = np.zeros(self._n, np.int32)
-        values[self.places] = value
+        values, places = np.empty(self._n, np.int32), _NOWHERE if compiled(put_coded) else self.places
+        put_coded(self._whole, self._rank, self._ends, places, value, values)
         return values
 
     def split(self, value: I32) -> Symbols:
@@ -107,7 +120,7 @@ class Order:
         """Return the digits (m,) that the symbols (s,) of the groups stand for, and the places (e,) of those that have
         an excess.
         """
-        digits, tops = np.empty(len(self.places), np.int32), np.empty(len(self.places), np.intp)
+        digits, tops = np.empty(len(self.index), np.int32), np.empty(len(self.index), np.intp)
         count = join_digits(symbols, self._bounds, digits, tops)
         return digits, tops[:count]
 
@@ -152,36 +165,33 @@ def count_ranks(index: U8, rank: U8, ends: I64) -> int:
 
 
 @twin
-def sort_places(
-    index: U8,
-    rank: U8,
-    ranked: U8,
-    ranked_table: U8,
-    ends: I64,
-    bounds: I64,
-    places: Intp,
-    indexes: U8,
-    tables: U8,
-    groups: U8,
-) -> None:
-    """Fill in the places (m,) of scale indexes (n,) from 1 on by their ranks (I,), and these indexes and their tables.
+def fill_runs(ranked: U8, ranked_table: U8, ends: I64, bounds: I64, indexes: U8, tables: U8, groups: U8) -> None:
+    """Fill in scale indexes and tables (m,) in coding order, and the tables (s,) of groups.
 
-    ranked and ranked_table (I,) are index and table of each rank, ends (I,) of `count_ranks`. Fills in, too, the tables
-    (s,) of groups, where bounds (6,) are 0, then where the values of each grouping end.
+    ranked and ranked_table (I,) are index and table of each rank, ends (I,) those of `count_ranks`; bounds (6,): 0,
+    then where the values of each grouping end.
     """
-    coded = np.flatnonzero(index != 0)
-    # rank and place as one number each: sorting these is faster than finding the order of ranks
-    small = len(index) <= 1 << 24
-    bits, kind = 24 if small else 32, np.dtype(np.uint32 if small else np.uint64)
-    keys = np.left_shift(rank, bits, dtype=kind).take(index.take(coded))
-    keys |= coded.astype(kind)
-    keys.sort()
-    keys &= (1 << bits) - 1
-    places[:] = keys
     counts = np.diff(ends, prepend=0)
     indexes[:] = ranked.repeat(counts)
     tables[:] = ranked_table.repeat(counts)
     groups[:] = np.concatenate([tables[first : end : g.values] for g, first, end in _runs(bounds)])
+
+
+@twin
+def take_coded(index: U8, rank: U8, ends: I64, places: Intp, values: I32, coded: I32) -> int:
+    """Fill in those of the values (n,) that are coded (m,); return -1 where another is not 0, or 0.
+
+    They are at places (m,), which the compiled function finds by index (n,), rank and ends (I,).
+    """
+    values.take(places, out=coded, mode="clip")
+    return -1 if np.count_nonzero(coded) != np.count_nonzero(values) else 0
+
+
+@twin
+def put_coded(index: U8, rank: U8, ends: I64, places: Intp, coded: I32, values: I32) -> None:
+    """Fill in values (n,) from those that are coded (m,), as in `take_coded`; the others are 0."""
+    values[:] = 0
+    values[places] = coded
 
 
 @twin

@@ -118,7 +118,7 @@ class PartReader:
         """Return the coded values (m,) of the next part, which has such an order."""
         if not self.more:
             self._left -= 1
-            return np.zeros(len(order.places), np.int32)
+            return np.zeros(len(order.index), np.int32)
         q, tops = order.digits(self._pop(order.groups))
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
         self._left -= 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import F32, I16, I32, U8, Intp, contiguous
+from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.latents import spec
 from runtime.native import twin
 
@@ -26,8 +26,8 @@ LARGEST_SYMBOL = spec.LARGEST_VALUE // spec.VALUE_STEPS - 16
 """The encoder's; a stream may hold larger ones."""
 
 
-def quantise(exact: F32, index: U8, savings: F32 | None = None, places: Intp | None = None) -> I32:
-    """Return symbols (m,) of residuals (m,) in steps, or of those at places (m,), that have these scale indexes (m,).
+def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
+    """Return symbols (n,) of residuals (n,) in steps that have these scale indexes (n,), 0 where they are 0.
 
     With `savings` (of runtime.entropy.costs) a symbol moves one towards zero where the bits saved outweigh
     the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
@@ -36,9 +36,9 @@ def quantise(exact: F32, index: U8, savings: F32 | None = None, places: Intp | N
         dead, savings = np.full(256, 0.5, np.float32), np.zeros((256, 2), np.float32)
     else:
         dead = _dead_zone(savings)
+    dead[0] = np.inf
     symbols = np.empty(index.shape, np.int32)
-    places = np.arange(len(exact)) if places is None else places
-    quantise_values(exact, places, index, dead, savings, symbols, LARGEST_SYMBOL)
+    quantise_values(exact, index, dead, savings, symbols, LARGEST_SYMBOL)
     return symbols
 
 
@@ -63,12 +63,10 @@ def residuals(coefficients: NDArray[Any], steps: I32, mean: U8 | I16, gain: I32)
     return exact.ravel()
 
 
-def values(mean: U8 | I16, places: Intp, symbols: I32, gain: I32) -> I16:
-    """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (m,) at places (m,) times the gains
-    (h, w) there.
-    """
+def values(mean: U8 | I16, symbols: I32, gain: I32) -> I16:
+    """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (n, h, w) times the gains (h, w)."""
     found = np.empty(mean.shape, np.int16)
-    find_values(contiguous(mean), places, symbols, gain, spec.GRID_ZERO, found)
+    find_values(contiguous(mean), contiguous(symbols), gain, spec.GRID_ZERO, found)
     return found
 
 
@@ -88,12 +86,11 @@ def units(steps: I32) -> F32:
 
 
 @twin
-def quantise_values(exact: F32, places: Intp, index: U8, dead: F32, savings: F32, symbols: I32, largest: int) -> None:
-    """Fill in the symbols (m,), up to the largest, of residuals in steps at places (m,) with scale indexes (m,).
+def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32, largest: int) -> None:
+    """Fill in the symbols (m,), up to the largest, of residuals (m,) in steps with scale indexes (m,).
 
     dead (I,): below which magnitude a residual becomes 0; savings (I, n): bits that a magnitude less one saves.
     """
-    exact = exact.take(places)
     alive = np.flatnonzero(np.abs(exact) >= dead.take(index))
     found = exact.take(alive)
     whole = np.rint(found).clip(-largest, largest)
@@ -125,18 +122,18 @@ def find_residuals(
 
 
 @twin
-def find_values(mean: U8 | I16, places: Intp, symbols: I32, gain: I32, zero: int, found: I16) -> None:
-    """Fill in values (n, h, w): means less zero, and symbols (m,) at places (m,) times the gains, (h, w) or (1, 1)."""
-    np.copyto(found, mean, casting="same_kind" if mean.dtype == np.int16 else "safe")
+def find_values(mean: U8 | I16, symbols: I32, gain: I32, zero: int, found: I16) -> None:
+    """Fill in values (n, h, w): means less zero, and symbols (n, h, w) times the gains, which are (h, w) or (1, 1)."""
+    np.copyto(found, mean)
     found -= np.int16(zero)
     some = np.flatnonzero(symbols != 0)
-    at, total = places.take(some), symbols.take(some)
+    total = symbols.ravel().take(some)
     np.clip(total, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=total)
-    total *= np.broadcast_to(gain, mean.shape).ravel().take(at)
+    total *= np.broadcast_to(gain, mean.shape).ravel().take(some)
     total += np.int32(1 << (spec.GAIN_BITS - 1))
     total >>= np.int32(spec.GAIN_BITS)
-    total += found.ravel().take(at)
-    found.reshape(-1)[at] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
+    total += found.ravel().take(some)
+    found.reshape(-1)[some] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
 
 
 @twin

@@ -181,8 +181,8 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
         index = corrected.of(number, index, pyramid(codec).prior.top_index)
         order = Order(codec.bundle.tables, index.ravel())
-        found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
-        found[random.random(found.shape) < 0.7] = 0
+        found = random.integers(-65535, 65536, index.shape).astype(np.int32)
+        found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
         return Part(index, order, found)
 
     return replace(pyramid(codec).predict(level, shape, code), corrections=corrected)
@@ -239,7 +239,7 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
 
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
         order = Order(codec.bundle.tables, index.ravel())
-        return Part(index, order, np.zeros(len(order.places), np.int32) if number else order.take(z.ravel()))
+        return Part(index, order, np.zeros(index.shape, np.int32) if number else z)
 
     latents = pyramid(codec).predict(level, (1, 1), code)
     header = Header(64, 64, level_byte, codec.bundle.id, 64, False, False)
