@@ -1,10 +1,17 @@
-"""How far a decoded picture is from its original: PSNR and MS-SSIM, both over RGB."""
+"""How far a decoded picture is from its original.
+
+PSNR and MS-SSIM over RGB are here; SSIMULACRA 2 and Butteraugli, which follow the eye, have modules of their own.
+"""
 
 import importlib.util
 import math
 
 import numpy as np
 import numpy.typing as npt
+
+from benchmarks.butteraugli import butteraugli as butteraugli
+from benchmarks.light import MIN_SIDE_PX as EYE_MIN_SIDE_PX
+from benchmarks.ssimulacra2 import ssimulacra2 as ssimulacra2
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -47,6 +54,17 @@ def ms_ssim(original: Pixels, decoded: Pixels) -> float:
         return float(pytorch_msssim.ms_ssim(planes(original), planes(decoded), data_range=PEAK))
 
 
+def why_not_for_the_eye(pixels: Pixels) -> str | None:
+    """Return why SSIMULACRA 2 and Butteraugli cannot be had for this picture, None if they can."""
+    enough = min(pixels.shape[:2]) >= EYE_MIN_SIDE_PX
+    return None if enough else f"no SSIMULACRA 2 or Butteraugli for pictures under {EYE_MIN_SIDE_PX} px a side"
+
+
 def ms_ssim_db(value: float) -> float:
     """Return an MS-SSIM on a scale like PSNR's, -10 log10(1 - value): 0.99 is 20 dB."""
     return -10 * math.log10(1 - value) if value < 1 else math.inf
+
+
+def butteraugli_db(value: float) -> float:
+    """Return a Butteraugli norm on a scale like PSNR's, -20 log10(value): 1 is 0 dB, half of it 6 dB."""
+    return -20 * math.log10(value) if value else math.inf

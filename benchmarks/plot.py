@@ -16,9 +16,13 @@ COLOURS = {
     "gargalo": "#d1495b",
     "gargalo-lite": "#e8909b",
     "jpeg": "#8d99ae",
+    "jpegli": "#5c677d",
     "webp": "#2a9d8f",
-    "avif": "#3d5a80",
-    "avif-fast": "#7b95b8",
+    "webp-m6": "#80c7bd",
+    "avif-iq": "#3d5a80",
+    "avif-ssim": "#5c80b0",
+    "avif-psnr": "#98b4d4",
+    "avif-fast": "#b9c9de",
     "jxl": "#b5838d",
     "jxl-fast": "#d9b8bd",
     "jpeg2000": "#bc9c22",
@@ -36,9 +40,11 @@ def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) 
     metrics = [metric for metric in METRICS if any(getattr(mean, metric) is not None for mean in table)]
     # a fixed salt and no date make the SVG of equal rows equal
     with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
-        figure = Figure(figsize=(6 * len(metrics), 4.5), layout="constrained")
-        for metric, axes in zip(metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True):
-            _panel(axes, table, labels, metric)
+        rows = -(-len(metrics) // 2)
+        figure = Figure(figsize=(12, 4.5 * rows), layout="constrained")
+        for place, metric in enumerate(metrics, start=1):
+            _panel(figure.add_subplot(rows, 2, place), table, labels, metric)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(title)
         paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
         figure.savefig(paths[0], dpi=150)
@@ -106,8 +112,8 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("bits a pixel")
-    axes.set_ylabel(f"{METRICS[metric]} (dB)")
+    about = METRICS[metric]
+    axes.set_ylabel(f"{about.label} ({about.unit})" if about.unit else about.label)
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")

@@ -4,8 +4,8 @@
 
 Every picture goes through our codec at each quality, and through each peer at the peer's own
 settings (baselines.py), in one process. OUT receives images.tsv (a row a picture, codec and
-setting), summary.tsv (means), bd_rates.tsv, summary.md with all tables and the machine, and the
-curves as curves.png and curves.svg.
+setting), summary.tsv (means), bd_rates.tsv, equal_bytes.tsv, summary.md with all tables and the machine, and
+the curves as curves.png and curves.svg.
 """
 
 import argparse
@@ -18,9 +18,11 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from benchmarks import baselines, machine, metrics, plot, summary
+from benchmarks import baselines, equal_bytes, machine, metrics, plot, summary
 from benchmarks.baselines import Contender, Pixels
+from benchmarks.equal_bytes import AtRate
 from benchmarks.summary import Delta, Mean, Row
+from benchmarks.texture import kept_texture
 from runtime import container
 from runtime.bundle import DEFAULT
 from runtime.codec import Codec
@@ -55,6 +57,8 @@ def measure(contender: Contender, image: str, pixels: Pixels, setting: float) ->
     encoded = time.perf_counter()
     decoded = contender.decode(data)
     ended = time.perf_counter()
+    large_enough = metrics.why_not_for_the_eye(pixels) is None
+    texture = kept_texture(pixels, decoded)
     return Row(
         image=image,
         codec=contender.name,
@@ -63,6 +67,11 @@ def measure(contender: Contender, image: str, pixels: Pixels, setting: float) ->
         bpp=8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
         psnr_db=metrics.psnr_db(pixels, decoded),
         ms_ssim=None if metrics.why_no_ms_ssim(pixels) else metrics.ms_ssim(pixels, decoded),
+        ssimulacra2=metrics.ssimulacra2(pixels, decoded) if large_enough else None,
+        butteraugli=metrics.butteraugli(pixels, decoded) if large_enough else None,
+        texture_dark=texture.dark,
+        texture_middle=texture.middle,
+        texture_bright=texture.bright,
         encode_ms=1000 * (encoded - started),
         decode_ms=1000 * (ended - encoded),
     )
@@ -75,9 +84,9 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
         for path in paths:
             pixels = load(path)
             progress.set_description(path.name)
-            reason = metrics.why_no_ms_ssim(pixels)
-            if reason and reason not in notes:
-                notes.append(reason)
+            for reason in (metrics.why_no_ms_ssim(pixels), metrics.why_not_for_the_eye(pixels)):
+                if reason and reason not in notes:
+                    notes.append(reason)
             for contender in contenders:
                 if path == paths[0]:  # the first call pays for lazy imports and caches: not timed
                     contender.decode(contender.encode(pixels, contender.settings[0]))
@@ -88,8 +97,8 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
 
 def tabulate(
     out: Path, paths: Sequence[Path], contenders: Sequence[Contender], notes: list[str]
-) -> tuple[list[Mean], list[Delta]]:
-    """Measure all, write images.tsv, summary.tsv and bd_rates.tsv to a folder, and return the last two's rows."""
+) -> tuple[list[Mean], list[Delta], list[AtRate]]:
+    """Measure all, write it as TSV to a folder, and return the rows of summary, bd_rates and equal_bytes."""
     rows = []
     # row by row, so that a run cut short keeps what it measured
     with (out / "images.tsv").open("w", encoding="utf-8", buffering=1) as file:
@@ -98,10 +107,12 @@ def tabulate(
             summary.write_row(file, row)
             rows.append(row)
     table = summary.means(rows)
-    rates = summary.deltas(table)
+    rates = summary.deltas(rows)
+    equal = equal_bytes.at_rates(rows)
     summary.write_table(out / "summary.tsv", Mean, table)
     summary.write_table(out / "bd_rates.tsv", Delta, rates)
-    return table, rates
+    summary.write_table(out / "equal_bytes.tsv", AtRate, equal)
+    return table, rates, equal
 
 
 def open_codecs(bundles: Sequence[str], threads: int) -> dict[str, Codec]:
@@ -123,12 +134,13 @@ def report(
     title: str,
     table: Sequence[Mean],
     rates: Sequence[Delta],
+    equal: Sequence[AtRate],
     contenders: Sequence[Contender],
     facts: dict[str, str],
     notes: Sequence[str],
 ) -> str:
     """Write summary.md and the curves; return the Markdown."""
-    text = summary.markdown(title, table, rates, facts, notes)
+    text = summary.markdown(title, table, rates, equal_bytes.markdown(equal), facts, notes)
     (out / "summary.md").write_text(text, encoding="utf-8")
     labels = {contender.name: contender.label for contender in contenders}
     plot.draw(table, labels, title, out / "curves")
@@ -152,9 +164,9 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
             **{peer.name: peer.label for peer in peers},
         }
         options.out.mkdir(parents=True, exist_ok=True)
-        table, rates = tabulate(options.out, paths, contenders, notes)
+        table, rates, equal = tabulate(options.out, paths, contenders, notes)
         title = f"{options.images.resolve().name}, {len(paths)} pictures"
-        print(report(options.out, title, table, rates, contenders, facts, notes), end="")
+        print(report(options.out, title, table, rates, equal, contenders, facts, notes), end="")
     except (CodecError, OSError) as error:
         print(f"rate_distortion: {error}", file=sys.stderr)
         return 1
@@ -164,7 +176,7 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.rate_distortion",
-        description="Measure bytes, PSNR and MS-SSIM of our codec beside classical ones.",
+        description="Measure bytes and quality, also as the eye sees it, of our codec beside classical ones.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -187,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--peers",
         type=parse_peers,
-        default="jpeg,webp,avif",
+        default="jpeg,webp,avif-iq,avif-psnr",
         metavar="NAME,...",
         help="peers to run beside (default: %(default)s; '' for none)",
     )

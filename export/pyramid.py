@@ -14,6 +14,8 @@ from models.pyramid import Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
+FITS_TABLES = True
+"""Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS: dict[str, frozenset[str]] = {}
 """Operators of graphs by name that are exact there, though not everywhere: none."""
 LAST = "fine_third"

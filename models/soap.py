@@ -29,7 +29,7 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of all parameters that have a gradient."""
+        """Make one update of all parameters that have a gradient."""
         number = 0
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
@@ -64,7 +64,7 @@ class Soap(torch.optim.Optimizer):
 
     @staticmethod
     def _turn(state: dict[str, Any], bases: dict[int, Tensor]) -> None:
-        """One step of orthogonal iteration for each basis; the first moment turns along, the second is reordered."""
+        """Do one step of orthogonal iteration for each basis; the first moment turns along, the second is reordered."""
         mean = rotate(state["mean"], bases, back=True)
         for side, basis in bases.items():
             covariance = state[f"covariance{side}"]

@@ -23,8 +23,8 @@ def main(argv: list[str] | None = None) -> int:
         return status
     if name in ("-V", "--version"):
         return _tell_version()
-    told = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *told])
+    lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
+    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo COMMAND --help tells its options"])
     if name in ("-h", "--help"):
         print(usage)
         return 0

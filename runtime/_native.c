@@ -1285,7 +1285,7 @@ static int64_t join_packed(const Argument *a, const char **refusal)
 }
 FUNCTION(join_packed, "fhff+f+f")
 
-/* -- runtime/families/pyramid/colours.py -------------------------------------------------------------------------- */
+/* -- runtime/latents/colours.py ----------------------------------------------------------------------------------- */
 
 enum { MIDDLE = 128 };
 
@@ -1366,6 +1366,34 @@ static int64_t join_colours(const Argument *a, const char **refusal)
 }
 FUNCTION(join_colours, "ffh+B")
 
+WIDE static void pack_row(const float *row, float most, int16_t *restrict even, int16_t *restrict odd, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        const float one = between(row[2 * i], -most, most) + ROUNDING, other = between(row[2 * i + 1], -most, most) + ROUNDING;
+        even[i] = (int16_t)(int32_t)(one - ROUNDING);
+        odd[i] = (int16_t)(int32_t)(other - ROUNDING);
+    }
+}
+
+static int64_t pack_rounded(const Argument *a, const char **refusal)
+{
+    const float *details = a[0].data;
+    int16_t *packed = a[2].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+
+    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < 2 * h; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
+            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        }
+    return 0;
+}
+FUNCTION(pack_rounded, "fn+h")
+
+/* -- runtime/families/pyramid/chroma.py --------------------------------------------------------------------------- */
+
 static int64_t sum_chroma(const Argument *a, const char **refusal)
 {
     const uint8_t *pixels = a[0].data;
@@ -1408,32 +1436,6 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
     return 0;
 }
 FUNCTION(sum_chroma, "Bqnn+q")
-
-WIDE static void pack_row(const float *row, float most, int16_t *restrict even, int16_t *restrict odd, int64_t w)
-{
-    for (int64_t i = 0; i < w; i++) {
-        const float one = between(row[2 * i], -most, most) + ROUNDING, other = between(row[2 * i + 1], -most, most) + ROUNDING;
-        even[i] = (int16_t)(int32_t)(one - ROUNDING);
-        odd[i] = (int16_t)(int32_t)(other - ROUNDING);
-    }
-}
-
-static int64_t pack_rounded(const Argument *a, const char **refusal)
-{
-    const float *details = a[0].data;
-    int16_t *packed = a[2].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
-
-    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
-    NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < 2 * h; y++) {
-            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
-            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
-        }
-    return 0;
-}
-FUNCTION(pack_rounded, "fn+h")
 
 /* -- runtime/families/pyramid/levels.py --------------------------------------------------------------------------- */
 

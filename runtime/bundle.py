@@ -77,15 +77,17 @@ class Bundle:
             manifest = json.loads((path / "manifest.json").read_text())
         except FileNotFoundError:
             raise BundleError(
-                f"{given}: no bundle there (no manifest.json); give a bundle folder or a shipped name"
+                f"{given}: no bundle there (no manifest.json); give a folder that has one, or a name that ships: "
+                f"{', '.join(shipped_names())}"
             ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{given}: manifest.json cannot be read ({error}); reinstall the bundle") from error
         if not isinstance(manifest, dict):
-            raise BundleError(f"{given}: manifest.json is no JSON object; reinstall the bundle")
+            raise BundleError(f"{given}: manifest.json is not a JSON object; reinstall the bundle")
         if manifest.get("format") != spec.FORMAT:
             raise BundleError(
-                f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}"
+                f"{given}: a bundle of format {manifest.get('format')}, this gargalo reads format {spec.FORMAT}; "
+                "export it anew, or get the gargalo that made it"
             )
         for key, usable in _USABLE.items():
             if not usable(manifest.get(key)):
@@ -159,7 +161,7 @@ class Bundle:
         """Return the level byte for a quality 1 .. 100; raises InputError outside."""
         scale = self.manifest["quality_levels"]
         if not isinstance(quality, Real):
-            raise InputError(f"quality {quality!r} is no number; give one from 1 to {len(scale)}")
+            raise InputError(f"quality {quality!r} is not a number; give one from 1 to {len(scale)}")
         if not 1 <= quality <= len(scale):
-            raise InputError(f"quality {quality:g} is outside 1..{len(scale)}")
+            raise InputError(f"quality {quality:g} is out of range; give a number from 1 to {len(scale)}")
         return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))

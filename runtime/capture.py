@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
     add("-f", "--force", action="store_true", help="overwrite pictures that exist")
     add("--threads", metavar="N", help="CPU threads, default: all cores")
-    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--bundle", type=Path, metavar="DIR", help="weights: standard (the default), lite, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a picture")
     add("--quiet", action="store_true", help="print nothing but errors and drops")
     args, unknown = arguments.parse_known_args(argv)
@@ -146,7 +146,7 @@ def capture(settings: Settings) -> int:
             else:
                 data = budget.encode(at_level, 0, codec.bundle.level(100))
             if data is None:
-                complain(f"{name}: skipped, as even its smallest stream is above what the budget has left")
+                complain(f"{name}: skipped, as even its smallest stream is larger than what is left of the budget")
             else:
                 write_whole(path, data, settings.force)
                 written += 1
@@ -156,7 +156,7 @@ def capture(settings: Settings) -> int:
             if written == settings.count:
                 break
         if not taken and not stop.is_set():
-            raise InputError(f"source {public(settings.source)} has no picture")
+            raise InputError(f"source {public(settings.source)} gave no picture; is it a video with frames?")
     return 0 if written or not taken else 1
 
 

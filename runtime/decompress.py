@@ -3,28 +3,34 @@
 import functools
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
-from runtime.errors import InputError, StreamError
+from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.quantities import whole
 
 if TYPE_CHECKING:
     from runtime.areas import Region
+    from runtime.codec import Pixels
 
 _EXAMPLES = """\
 examples:
   python -m runtime.decompress cam.gar                  writes cam.png beside it
   python -m runtime.decompress small/ -r -s jpg -o photos/
   python -m runtime.decompress half.gar --layer 0       a preview of a file that is still being received
+  python -m runtime.decompress cam.gar --follow         cam.png gets better as cam.gar grows
 """
 
 _DEFAULT_SUFFIX = ".png"
+MOST_LAYER = 254
 DAMAGED = 3
 """The exit status when --salvage found damage."""
 
@@ -41,6 +47,8 @@ class Settings:
     layers: int | None
     """How many of the first layers make a preview; None for the whole picture."""
     salvage: bool
+    follow: bool
+    """Whether the picture is written anew each time that there is more of a file, until it is whole."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,19 +62,26 @@ def main(argv: list[str] | None = None) -> int:
         "--enhance",
         action="store_true",
         default=None,
-        help="correct pixels with the synthesis net of a bundle that has one; the default with any other --provider",
+        help="correct decoded pixels with the network that bundles may have for it; the default but with the CPU",
     )
     exclusive = arguments.add_mutually_exclusive_group()
     exclusive.add_argument(
         "--layer",
-        choices=("0", "1", "2"),
-        help="a preview from the beginning of a file, which may be all there is of it yet: 0 with "
-        "details of 4 pixels, 1 of 2 pixels, 2 all; until the file is complete, damage in it may go unnoticed",
+        metavar="N",
+        help="a preview from the beginning of a file, which may be all there is of it yet: 0 with details of 4 pixels, "
+        "1 of 2 pixels, 2 all, and of the progressive bundle one of many; until the file is complete, damage in it may "
+        "go unnoticed",
     )
     exclusive.add_argument(
         "--salvage",
         action="store_true",
         help="decode what is intact of a damaged file; says on stderr what is not, and exits with 3 then",
+    )
+    exclusive.add_argument(
+        "--follow",
+        action="store_true",
+        help="of a file that is still being received write the best picture, and write it anew when more has come, "
+        "until the file is complete; Ctrl-C ends it and leaves the last picture",
     )
     args = arguments.parse_args(argv)
     return exit_status(lambda: decompress(read_settings(**vars(args))))
@@ -79,11 +94,15 @@ def read_settings(
     enhance: bool | None,
     layer: str | None,
     salvage: bool,
+    follow: bool,
     **shared: Any,
 ) -> Settings:
     """Return the settings of the command's arguments; raise InputError for those that make no sense."""
-    layers = None if layer is None else int(layer) + 1
-    return Settings(read_batch(**shared), _suffix(suffix), _region(region), enhance, layers, salvage)
+    layers = None if layer is None else whole(layer, "--layer", 0, MOST_LAYER) + 1
+    batch = read_batch(**shared)
+    if follow and "-" in (*batch.inputs, batch.output):
+        raise InputError("--follow reads a file again and again and writes one anew; give names in place of -")
+    return Settings(batch, _suffix(suffix), _region(region), enhance, layers, salvage, follow)
 
 
 def decompress(settings: Settings) -> int:
@@ -91,6 +110,19 @@ def decompress(settings: Settings) -> int:
     jobs, _ = plan(settings.batch, settings.suffix or _DEFAULT_SUFFIX, (".gar",))
     status, done = run(jobs, functools.partial(prepare, settings), line, settings.batch)
     return status or (DAMAGED if any(each.damaged for each in done) else 0)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What becomes of a stream before it is written."""
+
+    picture: "list[Pixels]"
+    """One, which is taken out when it is written: then it can be freed."""
+    sections: dict[int, bytes]
+    """The payloads of its metadata."""
+    done: Done
+    parts: int
+    """How many parts of a stream that is not whole it shows."""
 
 
 def prepare(settings: Settings) -> Work:
@@ -104,23 +136,22 @@ def prepare(settings: Settings) -> Work:
     region, max_pixels = settings.region, settings.batch.max_pixels
     wanted = settings.suffix or _DEFAULT_SUFFIX
 
-    def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
-        if settings.suffix and suffix != wanted:
-            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
-        data = take(job.source)
+    def decode(job: Job, data: bytes, salvage: bool) -> Decoded:
         notes: list[str] = []
         faults: dict[int, StreamError] = {}
         try:
             header, sections, faults = container.unpack_damaged(data, max_pixels)
             sections = {kind: body for kind, body in sections.items() if kind not in faults}
-            start = time.perf_counter()
-            if settings.salvage:
+            start, parts = time.perf_counter(), 0
+            if salvage:
                 saved = incomplete.salvage(codec, data, region, max_pixels)
-                picture, sections = saved.pixels, saved.metadata
+                picture, sections, parts = saved.pixels, saved.metadata, saved.parts
                 notes += saved.damage
                 del saved
             elif settings.layers is not None:
+                most = len(suited(codec, header).family.layer_ends(header)) - 1
+                if settings.layers > most + 1:
+                    raise InputError(f"--layer {settings.layers - 1}: {job.source} has layers 0 to {most}")
                 picture = incomplete.preview(codec, data, settings.layers, region, max_pixels)
             else:
                 picture = codec.decode(data, region, max_pixels)
@@ -130,16 +161,44 @@ def prepare(settings: Settings) -> Work:
             if bundle and not bundle.has_synthesis:
                 notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
         except StreamError as error:
-            hint = "; --salvage decodes what is intact" if faults and not settings.salvage else ""
-            raise StreamError(f"{job.source}: {error}{hint}") from error
-        (height, width), given = picture.shape[:2], [picture]
-        del picture
-        if (width, height) != (header.width, header.height):
+            hint = "; --salvage decodes what is intact" if faults and not salvage else ""
+            kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
+            raise kind(f"{job.source}: {error}{hint}") from error
+        if picture.shape[1::-1] != (header.width, header.height):
             sections = metadata.of_region(sections, notes)
-        made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
-        deliver(job.target, made, job.overwrite)
-        bpp = 8 * len(data) / (header.width * header.height)
-        return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
+        done = Done(len(data), 0, ms, 8 * len(data) / (header.width * header.height), picture.shape[:2], notes, damaged)
+        return Decoded([picture], sections, done, parts)
+
+    def write_picture(job: Job, decoded: Decoded, overwrite: bool) -> Done:
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+        made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
+        deliver(job.target, made, overwrite)
+        return replace(decoded.done, bytes_out=len(made))
+
+    def follow(job: Job) -> Done:
+        parts, overwrite = 0, job.overwrite
+        for data in growth(job.source):
+            try:
+                container.unpack(data, max_pixels)
+            except TruncatedError:
+                with suppress(TruncatedError):  # there is nothing to be seen yet
+                    decoded = decode(job, data, salvage=True)
+                    if decoded.parts > parts:
+                        write_picture(job, decoded, overwrite)
+                        parts, overwrite = decoded.parts, True
+                continue
+            except StreamError:
+                pass  # which is told below
+            break
+        return write_picture(job, decode(job, data, salvage=False), overwrite)
+
+    def work(job: Job) -> Done:
+        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+        if settings.suffix and suffix != wanted:
+            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
+        if settings.follow:
+            return follow(job)
+        return write_picture(job, decode(job, take(job.source), settings.salvage), job.overwrite)
 
     return work
 

@@ -91,14 +91,16 @@ def imwrite(
 
     Raises InputError, BundleError and OSError; a file that exists then stays as it was.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"imwrite takes a path, not {type(path).__name__}; Codec.encode returns bytes")
     path = Path(path)
-    given = {**(metadata or {}), **payloads(exif, icc_profile, xmp)}
+    given = {**container.checked_metadata(metadata or {}), **payloads(exif, icc_profile, xmp)}
     notes: list[str] = []
     if path.suffix.lower() == SUFFIX:
         pixels, kept = fitted(picture, given, notes)
         data = shared_codec(bundle).encode(pixels, quality, kept, **options)
     elif unknown := [name for name, value in {"quality": quality, "bundle": bundle, **options}.items() if value]:
-        raise InputError(f"{path}: {', '.join(unknown)} can be given for .gar files alone")
+        raise InputError(f"{path}: {', '.join(unknown)} can only be given for .gar files")
     else:
         pixels, kept = fitted(picture, given, notes)
         data = write.encode(pixels, write.suffix_of(path), kept, notes)
@@ -146,9 +148,9 @@ def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict
 
 def fitted(pixels: Pixels, given: Mapping[int, bytes], notes: list[str]) -> tuple[Pixels, dict[int, bytes]]:
     """Return pixels, upright as metadata ask, and what of these fits them; notes tell what is lost."""
+    channels.split(pixels)  # InputError for what is no picture
     if not given:
         return pixels, {}
-    channels.split(pixels)  # InputError for what is no picture
     pixels = np.ascontiguousarray(read.upright(pixels, fits.orientation(given)))
     others = {kind: payload for kind, payload in given.items() if kind not in KINDS.values()}
     return pixels, fits.fitting(given, pixels.ndim == 2, notes, pixels.shape[1::-1]) | others

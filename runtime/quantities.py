@@ -15,12 +15,13 @@ _DURATION = re.compile(r"(\d{0,9}(?:\.\d{1,9})?)\s*([a-z]*)")
 
 def number(given: float | str, option: str, low: float, high: float) -> float:
     """Return a number, or the one in a text; raise InputError unless it is from low to high."""
+    usable = f"give a number from {low:.15g} to {high:.15g}"
     try:
         value = float(given)
     except (TypeError, ValueError):
-        value = float("nan")
+        raise InputError(f"{option} {given} is not a number; {usable}") from None
     if not low <= value <= high:
-        raise InputError(f"{option} {given} is out of range; give a number from {low:g} to {high:g}")
+        raise InputError(f"{option} {given} is out of range; {usable}")
     return value
 
 

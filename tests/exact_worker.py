@@ -40,7 +40,7 @@ class Session:
         return outputs
 
     def keep(self, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-        """What a program without numpy needs to read the arrays, each of which becomes a file."""
+        """Return what a program without numpy needs to read the arrays, each of which becomes a file."""
         assert self.dump
         told = []
         for name, array in arrays.items():
@@ -52,7 +52,7 @@ class Session:
 
 
 def watch(unoptimised: bool, calls: list[dict[str, Any]], dump: Path | None) -> None:
-    """Makes every session of ONNX Runtime one of ours."""
+    """Make every session of ONNX Runtime one of ours."""
     real = onnxruntime.InferenceSession
 
     def session(path: str, sess_options: Any = None, *rest: Any, **others: Any) -> Session:

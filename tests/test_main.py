@@ -62,6 +62,16 @@ def test_python_m_runtime_is_the_same(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.startswith(b"gargalo: ") and done.stdout == b""
 
 
+@pytest.mark.parametrize(
+    "module, missing", [("models.train", "torch"), ("export", "onnx"), ("benchmarks.report", "tqdm")]
+)
+def test_a_command_of_a_clone_names_the_packages_that_it_lacks(module: str, missing: str) -> None:
+    words = [sys.executable, "-S", "-m", module]  # -S: without any package that is installed
+    done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert missing in done.stderr and "pip install -e" in done.stderr and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["compress", "info", "capture"])
 def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     for called, expected in (("/usr/bin/gargalo", f"gargalo {name}"), ("x/runtime/__main__.py", f"runtime.{name}")):

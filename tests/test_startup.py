@@ -9,7 +9,7 @@ import pytest
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules of a fresh process after some code."""
+    """Return the modules of a fresh process after some code."""
     words = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())

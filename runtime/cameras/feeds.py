@@ -313,9 +313,11 @@ def _open(name: str) -> Any:
         capture = cv2.VideoCapture(name)
     if not capture.isOpened():
         if "://" in name:
-            raise InputError("it does not answer, or with no video that OpenCV can read")
+            raise InputError("it does not answer, or not with a video that OpenCV can read")
         is_file = Path(name).is_file()
-        raise InputError("it is not a video that OpenCV can read" if is_file else "does it exist, and is it free?")
+        raise InputError(
+            "it is not a video that OpenCV can read" if is_file else "does it exist, and does no other program use it?"
+        )
     return capture
 
 

@@ -82,7 +82,7 @@ def ask(url: str) -> Answer | None:
     except IncompleteRead:
         raise InputError("its answer is cut off") from None
     except (InvalidURL, UnicodeError):
-        raise InputError("its URL is not valid; is a character of user or password not written as %xx?") from None
+        raise InputError("its URL is not valid; write special characters of user and password as %xx") from None
     except HTTPException:
         return None
     except (ValueError, LookupError) as error:  # of urllib, for headers that are not as they should be
@@ -130,7 +130,7 @@ class _Refused(request.BaseHandler):
         response.close()
         ways = [text.partition(" ")[0].lower() for text in response.headers.get_all("WWW-Authenticate", [])]
         if ways and not {"basic", "digest"} & set(ways):
-            raise InputError("it asks for a password, but not by the ways that we know, basic and digest")
+            raise InputError("it asks for a password in a way that we do not know; we know basic and digest")
 
 
 def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: float) -> bytes:
@@ -140,7 +140,7 @@ def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: fl
         data += chunk
         took_s = time.monotonic() - began_s
         if len(data) > _MOST_BYTES or took_s > TIMEOUT_S:
-            raise InputError(f"it sent {len(data)} bytes of a picture in {took_s:.1f} s, and no end")
+            raise InputError(f"it sent {len(data)} bytes in {took_s:.1f} s, and the picture had no end")
     if length is not None and len(data) < length:
         raise InputError(f"its answer ends after {len(data)} of {length} bytes")
     return bytes(data)

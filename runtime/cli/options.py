@@ -72,12 +72,17 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     existing.add_argument(
         "--skip-existing", action="store_true", help="skip inputs whose outputs exist, as after half of a folder"
     )
-    add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
+    add(
+        "-r",
+        "--recursive",
+        action="store_true",
+        help="take what is in folders and their subfolders; OUT gets the same ones",
+    )
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
-    add("--tile", metavar="PX", help="work on squares of so many pixels, default 1024: smaller ones take less memory")
+    add("--tile", metavar="PX", help="about the side of squares to work on, default 1024: less takes less memory")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
-    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--bundle", type=Path, metavar="DIR", help="weights: standard (the default), lite, or a folder of your own")
     add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")

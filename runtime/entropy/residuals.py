@@ -112,7 +112,7 @@ class Order:
         top_digit, escape = self._tables.top_digit, self._tables.escape
         places = self._table, self._bounds, self._shifted, top_digit, escape
         if split_values(value, *places, groups, excesses, fields, widths, signs, counts) < 0:
-            raise InputError(f"values reach {value.min()}..{value.max()}, magnitudes up to 65535 can be coded")
+            raise InputError(f"values reach from {value.min()} to {value.max()}; magnitudes up to 65535 can be coded")
         e, f, z = counts.tolist()
         return Symbols(groups, excesses[:e].copy(), fields[:f].copy(), widths[:f].copy(), signs[:z].copy())
 

@@ -126,9 +126,9 @@ class Tables:
         if not 1 <= indexes <= 256 or len(self.index_shift) != indexes:
             raise _bad(f"{indexes} index_table and {len(self.index_shift)} index_shift entries, needs 1 to 256 of each")
         if self.index_table.max() >= tables:
-            raise _bad(f"index_table names table {self.index_table.max()} of {tables}")
+            raise _bad(f"index_table names table {self.index_table.max()}, the last is {tables - 1}")
         if self.index_shift.max() > MAX_SHIFT:
-            raise _bad(f"index_shift is up to {self.index_shift.max()}, may be {MAX_SHIFT}")
+            raise _bad(f"index_shift is up to {self.index_shift.max()}, at most {MAX_SHIFT} is allowed")
         escape = 2 * self.radius.astype(np.int64) + 1  # (T,) the last symbol of each table
         if self.radius.max() > MAX_RADIUS or escape.max() >= columns:
             raise _bad(f"radius {self.radius.max()} needs more than {columns} columns or is above {MAX_RADIUS}")

@@ -114,7 +114,9 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     def masked() -> list[int]:
         mask = int.from_bytes(take(-(-len(bands) // 8)), "little")
         if not mask or mask >> parts:
-            raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
+            raise StreamError(
+                f"corrections for the mask of parts {mask:#06x}, there are {parts} parts: the tile stream is damaged"
+            )
         return [part for part in range(parts) if mask >> part & 1]
 
     if flags & LEAST_FLAG:

@@ -51,9 +51,12 @@ class Prior:
     def __post_init__(self) -> None:
         anchors, columns = self.log2_step.shape
         if columns != self.columns or self.scale_base.shape != self.log2_step.shape:
-            raise unusable(f"log2_step has shape {self.log2_step.shape}, scale_base {self.scale_base.shape}")
+            raise unusable(
+                f"log2_step has shape {self.log2_step.shape}, scale_base {self.scale_base.shape}; "
+                f"both need {self.columns} columns"
+            )
         if not 1 <= anchors <= spec.LEVEL_PLANES:
-            raise unusable(f"{anchors} anchors of the rate scale, 1 to {spec.LEVEL_PLANES} may be")
+            raise unusable(f"the rate scale has {anchors} anchors, must be 1 to {spec.LEVEL_PLANES}")
         if self.log2_step.min() < 0 or self.log2_step.max() >= MOST_LOG2_STEP:
             raise unusable(
                 f"log2_step from {self.log2_step.min()} to {self.log2_step.max()}, needs 0 to {MOST_LOG2_STEP - 1}"

@@ -109,30 +109,7 @@ class _Twin:
     def graph(self) -> bytes:
         """Return the rewritten GraphProto."""
         for node in self.originals:
-            if node.kind == "QLinearConv":
-                self.convolution(node)
-            elif node.kind == "QLinearAdd":
-                self.addition(node)
-            elif node.kind == "QuantizeLinear":
-                self.quantisation(node)
-            elif node.kind == "DequantizeLinear":
-                value = self.centred(node.inputs[0], self.whole(node.inputs[2]))
-                self.node("Mul", [value, node.inputs[1]], node.outputs[0])
-            elif node.kind in _MOVES and node.inputs[0] in self.zero:
-                zero = self.zero[node.inputs[0]]
-                moved = self.grid(node.outputs[0], zero)
-                self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
-            elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
-                name = node.inputs[0]
-                self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
-            elif node.kind == "Round":
-                self.floored(node.inputs[0], node.outputs[0])
-            elif any(name in self.zero for name in node.inputs):
-                raise BundleError(
-                    f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu"
-                )
-            else:
-                self.node(node.kind, node.inputs, node.outputs[0], node.attributes)
+            self.rewrite(node)
         for name in self.outputs:
             if name in self.zero:
                 stored = f"{name}.stored"
@@ -142,6 +119,31 @@ class _Twin:
         return b"".join(self.fields + constants)
 
     # -- operators -------------------------------------------------------------------------------------------------
+
+    def rewrite(self, node: Node) -> None:
+        """Add what computes a node in float32; raise BundleError where there is nothing that does."""
+        if node.kind == "QLinearConv":
+            self.convolution(node)
+        elif node.kind == "QLinearAdd":
+            self.addition(node)
+        elif node.kind == "QuantizeLinear":
+            self.quantisation(node)
+        elif node.kind == "DequantizeLinear":
+            value = self.centred(node.inputs[0], self.whole(node.inputs[2]))
+            self.node("Mul", [value, node.inputs[1]], node.outputs[0])
+        elif node.kind in _MOVES and node.inputs[0] in self.zero:
+            zero = self.zero[node.inputs[0]]
+            moved = self.grid(node.outputs[0], zero)
+            self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
+        elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
+            name = node.inputs[0]
+            self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
+        elif node.kind == "Round":
+            self.floored(node.inputs[0], node.outputs[0])
+        elif any(name in self.zero for name in node.inputs):
+            raise BundleError(f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu")
+        else:
+            self.node(node.kind, node.inputs, node.outputs[0], node.attributes)
 
     def convolution(self, node: Node) -> None:
         x, x_scale, x_zero, weight, weight_scale, _, y_scale, y_zero, *bias = node.inputs

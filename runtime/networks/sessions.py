@@ -63,7 +63,7 @@ class Networks:
             return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
             f"{', '.join(moved)} on {self.provider.name}, all else on the CPU; "
-            f"decoded pixels may differ by a level from those of --provider cpu{' --enhance' if enhance else ''}"
+            f"decoded pixels may differ by 1 of 255 from those of --provider cpu{' --enhance' if enhance else ''}"
         )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
@@ -112,6 +112,8 @@ class Networks:
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
+        if not path.is_file():
+            raise BundleError(f"{path}: there is no such file; reinstall the bundle")
         try:
             if provider is CPU:
                 return self._on_cpu(path)
@@ -183,13 +185,13 @@ def _devices(option: str, provider: Provider) -> list[Any]:
     if provider.plugin is None:
         raise InputError(f"provider {option}: this onnxruntime has no {provider.name}; {install}")
     if not hasattr(onnxruntime, "register_execution_provider_library"):
-        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} has no plugins; update it")
+        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} cannot load plugins; update it")
     from importlib import import_module
 
     try:
         module = import_module(provider.plugin)
     except ImportError:
-        raise InputError(f"provider {option}: {provider.plugin} is not there; {install}") from None
+        raise InputError(f"provider {option}: {provider.plugin} is not installed; {install}") from None
 
     def devices() -> list[Any]:
         usable = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]

@@ -106,7 +106,9 @@ def chromaticities(space: ColourSpace) -> Chromaticities:
     if space.primaries == _UNTOLD:
         return space.chromaticities or _PRIMARIES[1]
     if space.primaries not in _PRIMARIES:
-        raise InputError(f"tells its colours as primaries {space.primaries} of H.273, which we do not know; convert it")
+        raise InputError(
+            f"tells its colours as primaries {space.primaries} of H.273, which we do not know; save it as PNG"
+        )
     return _PRIMARIES[space.primaries]
 
 
@@ -117,7 +119,9 @@ def _curve(space: ColourSpace) -> tuple[float, ...]:
         usual = abs(exponent - 2.2) < 0.02 and np.allclose(chromaticities(space), _PRIMARIES[1], atol=2e-3)
         return _CURVES[SRGB] if not space.gamma or usual else (exponent,)
     if space.transfer not in _CURVES:
-        raise InputError(f"tells its colours as transfer {space.transfer} of H.273, which we do not know; convert it")
+        raise InputError(
+            f"tells its colours as transfer {space.transfer} of H.273, which we do not know; save it as PNG"
+        )
     return _CURVES[space.transfer]
 
 

@@ -69,7 +69,7 @@ class Tiff:
     def __init__(self, data: bytes):
         magic = {b"II*\0": 42, b"MM\0*": 42, b"II+\0": 43, b"MM\0+": 43}.get(data[:4])
         if magic is None or len(data) < (8 if magic == 42 else 16):
-            raise ValueError("no TIFF")
+            raise ValueError("it does not begin as EXIF does")
         self.data, self.big = data, magic == 43
         self.order = "<" if data[:2] == b"II" else ">"
         self.endian: Literal["little", "big"] = "little" if self.order == "<" else "big"
@@ -111,7 +111,7 @@ class Tiff:
             if at == 0 or at in directories:
                 continue
             if len(directories) == _MAX_DIRECTORIES:
-                raise ValueError("damaged directories")
+                raise ValueError("its directories are damaged")
             directories[at] = self.directory(at)
             pointers = [e for e in directories[at].entries if e.tag in POINTERS and e.tag not in skipped]
             todo += [offset for entry in pointers for offset in self.numbers(entry)]
@@ -182,7 +182,7 @@ def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
     tiff, edited = Tiff(exif), bytearray(exif)
     directories = tiff.walk((SUB_IFDS,), chain=False)
     if tiff.big or not directories or not directories[0].entries and not directories[0].whole:
-        raise ValueError("no directory")
+        raise ValueError("it has no directory")
     if not directories[0].entries and not directories[0].next:
         return b""
     for entry in (e for d in directories for e in d.entries if e.tag in numbers):
@@ -206,7 +206,7 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
     going = [e for d in kept for e in d.entries if e.tag in dropped]
     led_to = {at for e in going if e.tag in POINTERS for at in tiff.numbers(e)}
     if tiff.big or not kept or not all(d.whole for d in directories) or any(d.at in led_to for d in kept):
-        raise ValueError("damaged directories")
+        raise ValueError("its directories are damaged")
     if not going and not gone:
         return exif
     if all(e in going for e in kept[0].entries):
@@ -215,7 +215,7 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
         edited[start:stop] = bytes(stop - start)
     for directory in kept:
         if any(edited[e.at : e.at + 8] != exif[e.at : e.at + 8] for e in directory.entries):
-            raise ValueError("directories that overlap")
+            raise ValueError("its directories overlap")
         rows = [exif[e.at : e.at + 12] for e in directory.entries if e not in going]
         link = exif[directory.stop - 4 : directory.stop] if thumbnail else bytes(4)
         table = struct.pack(f"{tiff.order}H", len(rows)) + b"".join(rows) + link

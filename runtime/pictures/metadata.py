@@ -140,7 +140,7 @@ def _edited(
         payload = payloads.get(kind, b"")
         try:
             if len(payload) > MAX_PAYLOAD_BYTES:
-                raise ValueError(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are kept")
+                raise ValueError(f"it has {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are kept")
             if payload and (edited := edit(payload)):
                 kept[kind] = edited
         except ValueError as reason:
@@ -165,9 +165,9 @@ def _profile(profile: bytes, gray: bool) -> bytes:
     """Return an ICC profile without what pads it; ValueError unless it is one for gray or RGB pixels."""
     length = int.from_bytes(profile[:4], "big")
     if not _ICC_HEADER_BYTES <= length <= len(profile) or profile[36:40] != b"acsp":
-        raise ValueError("no profile, or a damaged one")
+        raise ValueError("it is no profile, or a damaged one")
     wanted, colours = b"GRAY" if gray else b"RGB ", profile[16:20]
     if colours != wanted:
         name = re.sub(r"\W", "", colours.decode("ascii", "replace")) or "unknown"
-        raise ValueError(f"a profile for {name} colours, the pixels are {wanted.decode().strip()}")
+        raise ValueError(f"it is for {name} colours, the pixels are {wanted.decode().strip()}")
     return profile[:length]

@@ -106,7 +106,7 @@ def colours(image: ImageFile.ImageFile, kind: str, boxes: Boxes) -> ColourSpace:
     if kind == "PNG" and b"cICP" in boxes:
         primaries, transfer, matrix, full = boxes[b"cICP"]
         if matrix:
-            raise InputError(f"is a PNG of colours by matrix {matrix}, which is none of RGB; convert it")
+            raise InputError(f"is a PNG of colours by matrix {matrix}, which is none of RGB; save it as PNG")
         return ColourSpace(primaries, transfer, narrow=not full)
     if kind == "PNG" and b"sRGB" not in boxes:
         return ColourSpace(chromaticities=image.info.get("chromaticity", ()), gamma=image.info.get("gamma", 0))

@@ -65,7 +65,8 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         if out_of_memory(error):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
-            raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
+            kind = opening.kind_of(data, name)
+            raise InputError(f"{name} has more pixels than Pillow takes of a {kind}; make it smaller") from error
         if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
         if _UNTELLING.search(reason) or not re.search("[a-z] [a-z]", reason):
@@ -75,11 +76,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
 
 def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     notes: list[str] = []
-    boxes: samples.Boxes = {}
-    if kind == "PNG":
-        boxes = containers.png_chunks(data)
-    elif kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
-        boxes = containers.iso_boxes(data)
+    boxes = _boxes(data, kind)
     image, array = _loaded(data, kind, boxes, max_pixels, notes)
     bodies = payloads.read(image, kind, data, boxes, notes)
     if image.mode in ("CMYK", "LAB"):
@@ -90,7 +87,7 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
 
     if space.hdr:
         if not sdr:
-            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
+            raise InputError("is HDR (PQ or HLG), for which 8 bits are too few; give --sdr to map it to SDR")
         array = deep.finer(array, kind, data, samples.iso_depth(boxes))
     if kind == "AVIF" and b"clap" in boxes:
         array = scaling.cropped(array, boxes[b"clap"])
@@ -103,15 +100,28 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     pixels = scaling.to_8_bits(array, notes)
     if ICC not in bodies and (profile := colour.profile(space, pixels.ndim == 2)):
         bodies[ICC] = profile
-    upright_already = kind in ("TIFF", "HEIC")  # by their libraries
-    turn = metadata.orientation({EXIF: bodies.get(EXIF, b"")} if kind == "AVIF" else bodies)  # where Pillow puts it
-    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, turn))
+    pixels = np.ascontiguousarray(upright(pixels, _turn(kind, bodies)))
     more: list[str] = []
     kept = metadata.fitting(bodies, pixels.ndim == 2, more, (pixels.shape[1], pixels.shape[0]))
     if payloads.GAIN_MAP in notes or payloads.VIDEO in notes:  # of which XMP tells too, where it does
         more = [note for note in more if "its XMP says" not in note]
     notes += more
     return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
+
+
+def _boxes(data: bytes, kind: str) -> samples.Boxes:
+    if kind == "PNG":
+        return containers.png_chunks(data)
+    if kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
+        return containers.iso_boxes(data)
+    return {}
+
+
+def _turn(kind: str, bodies: dict[int, bytes]) -> int:
+    """Return the orientation of loaded pixels, which TIFF's and HEIC's libraries have turned already."""
+    if kind in ("TIFF", "HEIC"):
+        return 1
+    return metadata.orientation({EXIF: bodies.get(EXIF, b"")} if kind == "AVIF" else bodies)  # where Pillow puts it
 
 
 def _loaded(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: list[str]) -> Loaded:

@@ -178,7 +178,7 @@ def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
             return _unmultiplied(deep.colours(data, _array(image, []), slice(3, 4)), notes)
         return deep.colours(data, _array(image, []))
     if bits == 16:
-        notes.append("of samples of 16 bits the upper 8 are used")
+        notes.append("of 16-bit samples only the upper 8 bits are used")
     samples = _array(image, notes)
     if extra[:1] == [tiff.ASSOCIATED] and samples[..., 3].min() < 255:
         notes.append(_FAINT)
@@ -207,13 +207,15 @@ def _jpeg_2000(image: Image.Image, data: bytes, boxes: Boxes, notes: list[str]) 
     starts = range(2, len(boxes.get(b"cdef", b"")) - 5, 6)
     definitions = [struct.unpack_from(">HHH", boxes[b"cdef"], start) for start in starts]
     if any(belongs not in (channel + 1, 0) or kind > 1 for channel, kind, belongs in definitions):
-        raise InputError("has channels in another order, or colours that are multiplied by alpha; convert it")
+        raise InputError("has channels in another order, or colours that are multiplied by alpha; save it as PNG")
     if image.mode in ("LA", "RGBA") and not any(kind == 1 for _, kind, _ in definitions):
-        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; convert it")
+        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; save it as PNG")
     if set(depths) != {depth} or not 1 <= depth <= 16:
         raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
     if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
-        raise InputError(f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; convert it")
+        raise InputError(
+            f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; save it as PNG"
+        )
     top = (1 << depth) - 1
     if depth > 8 and image.mode not in _GRAY_16:
         coarse = _array(image, [])
@@ -226,7 +228,7 @@ def _jpeg_2000(image: Image.Image, data: bytes, boxes: Boxes, notes: list[str]) 
     if depth == 8:
         return samples
     if image.mode in ("P", "PA"):
-        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; convert it")
+        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; save it as PNG")
     return scaling.to_8_bits(samples >> (8 * samples.itemsize - depth), notes, top)  # Pillow shifts them up
 
 

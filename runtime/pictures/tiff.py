@@ -96,7 +96,7 @@ def _check_samples(tags: Tags, other_ycbcr: bool) -> None:
     if max(bits) > 16 or len(set(bits)) > 1:
         raise InputError(f"has samples of {', '.join(map(str, sorted(set(bits))))} bits; convert it to 8 or 16")
     if photometric > LAB:
-        raise InputError(f"has colours of photometric interpretation {photometric}, which are not read; convert it")
+        raise InputError(f"has colours of photometric interpretation {photometric}, which are not read; save it as PNG")
     own = {RGB: 3, CMYK: 4, YCBCR: 3, LAB: 3}.get(photometric, 1)
     if own < samples != own + len(extra) or set(extra) - {0, ASSOCIATED, UNASSOCIATED}:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")

@@ -86,8 +86,10 @@ def encode(
     """
     notes = [] if notes is None else notes
     form, (height, width) = _FORMATS[suffix], pixels.shape[:2]
-    if form in _NO_ALPHA and pixels.ndim == 3 and pixels.shape[2] == 4:
-        raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
+    if form in _NO_ALPHA and pixels.shape[2:] == (4,):
+        if pixels[:, :, 3].min() < 255:
+            raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
     longest = _LONGEST_SIDE_PX.get(form)
     if longest and max(width, height) > longest:
         raise InputError(f"{width}x{height} pixels are too many for {suffix}, at most {longest} a side; use .tif")

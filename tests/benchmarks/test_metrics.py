@@ -1,4 +1,4 @@
-"""PSNR and MS-SSIM against values worked out by hand."""
+"""PSNR, MS-SSIM and decibels against values worked out by hand."""
 
 import math
 
@@ -56,3 +56,13 @@ def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
     faint = np.clip(picture + rng.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
     strong = np.clip(picture + rng.normal(0, 60, picture.shape), 0, 255).astype(np.uint8)
     assert metrics.ms_ssim(picture, strong) < metrics.ms_ssim(picture, faint) < 1
+
+
+@pytest.mark.parametrize(("value", "db"), [(10.0, -20), (1.0, 0), (0.5, 6.0206), (0.0, math.inf)])
+def test_a_butteraugli_norm_in_db_is_minus_20_log(value: float, db: float) -> None:
+    assert metrics.butteraugli_db(value) == pytest.approx(db, abs=1e-4)
+
+
+def test_a_picture_under_8_px_is_not_for_the_eye_and_says_why() -> None:
+    assert "8 px" in str(metrics.why_not_for_the_eye(np.zeros((7, 40, 3), np.uint8)))
+    assert metrics.why_not_for_the_eye(np.zeros((8, 8, 3), np.uint8)) is None

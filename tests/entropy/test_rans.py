@@ -17,7 +17,7 @@ GOLDEN_WORDS = [
 
 
 def draw(seed: int, n: int) -> Any:
-    """Symbols drawn from all tables: table, symbol, start and freq of each."""
+    """Return symbols drawn from all tables: table, symbol, start and freq of each."""
     random = np.random.default_rng(seed)
     table = random.integers(0, len(TABLES.starts), n)
     symbol = TABLES.symbols[(table << rans.PRECISION_BITS) + random.integers(0, 1 << 14, n)]

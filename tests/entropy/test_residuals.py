@@ -27,7 +27,7 @@ def indexes(*numbers: Any) -> np.ndarray:
 
 
 def join(order: Any, symbols: Any) -> Any:
-    """What a reader does, with symbols in the place of the coder's."""
+    """Return the values that a reader makes of symbols."""
     number = len(TABLES.starts) // 2 * SYMBOLS
     assert np.all(symbols.groups < number) and np.all(symbols.excesses >= number)
     q, tops = order.digits((symbols.groups % SYMBOLS).astype(np.uint8))

@@ -36,7 +36,7 @@ NAMES = [network.name for network in spec.NETWORKS]
 
 
 def exported(model: Model, picture: np.ndarray, folder: Path) -> Path:
-    """The folder that the command writes."""
+    """Return the folder that the command writes."""
     checkpoint.save_slim(folder / "tiny.pt", model, {"phases": []})
     (folder / "pictures").mkdir()
     for i in range(2):

@@ -22,7 +22,7 @@ LEAST_LIVE = 0.25
 
 
 def hidden_layers(graph: "onnx.ModelProto") -> dict[str, int]:
-    """Outputs of the integer convolutions with a ReLU, those of zero point 0, and which axis their channels are."""
+    """Return outputs of the integer convolutions with a ReLU, those of zero point 0, and their axis of channels."""
     zero = {c.name for c in graph.graph.initializer if not onnx.numpy_helper.to_array(c).any()}
     found = [n for n in graph.graph.node if n.op_type == "QLinearConv" and n.input[7] in zero]
     return {n.output[0]: 3 if any(a.name == "channels_last" for a in n.attribute) else 1 for n in found}

@@ -76,7 +76,7 @@ def test_each_channel_has_its_own_step() -> None:
 
 
 def drawn(seed: int, n: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals in steps of many sizes, and scale indexes."""
+    """Return residuals in steps of many sizes, and scale indexes."""
     random = np.random.default_rng(seed)
     exact = (random.normal(0, 1, n) * 2.0 ** random.uniform(-3, 8, n)).astype(np.float32)
     return exact, random.integers(1, TOP, n).astype(np.uint8)

@@ -13,7 +13,7 @@ from models.soap import Soap, rotate  # noqa: E402
 
 
 def fit(optimiser: str, steps: int) -> float:
-    """The loss of a 1 x 1 convolution fitted to another one on strongly correlated inputs."""
+    """Return the loss of a 1 x 1 convolution fitted to another one on strongly correlated inputs."""
     torch.manual_seed(0)
     mixing = torch.randn(12, 12) * torch.logspace(0, -2, 12)
     target = torch.randn(8, 12, 1, 1)

@@ -59,7 +59,7 @@ def weights(folder: Path, phase: str) -> dict[str, "torch.Tensor"]:
 
 
 def configure(folder: Path, old: str, new: str) -> None:
-    """Changes the configuration in its first place that is so."""
+    """Change the configuration in its first place that is so."""
     text = (folder / "tiny.toml").read_text()
     assert old in text
     (folder / "tiny.toml").write_text(text.replace(old, new, 1))

@@ -35,7 +35,7 @@ SRGB_POINTS = (0.3127, 0.3290, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060)
 
 
 def matrix(points: tuple[float, ...]) -> np.ndarray:
-    """Linear RGB to XYZ, as in SMPTE RP 177."""
+    """Return the matrix from linear RGB to XYZ, as in SMPTE RP 177."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in np.array(points).reshape(4, 2)]).T
     return columns[:, 1:] * np.linalg.solve(columns[:, 1:], columns[:, 0])
 
@@ -53,7 +53,7 @@ def srgb_of_light(light: np.ndarray) -> np.ndarray:
 
 
 def seen(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """What littlecms shows of pixels on an sRGB screen."""
+    """Return what littlecms shows of pixels on an sRGB screen."""
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     made = ImageCms.profileToProfile(
         Image.fromarray(pixels), given, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB"
@@ -62,7 +62,7 @@ def seen(pixels: np.ndarray, profile: bytes) -> np.ndarray:
 
 
 def shown(points: tuple[float, ...], light: np.ndarray) -> np.ndarray:
-    """What arithmetic says of it."""
+    """Return what should be seen, by arithmetic."""
     srgb = light @ (np.linalg.inv(matrix(SRGB_POINTS)) @ matrix(points)).T
     return (255 * srgb_of_light(srgb.clip(0, 1))).round()
 
@@ -211,7 +211,7 @@ def test_cielab_becomes_srgb() -> None:
 
 
 def pq(nits: float | np.ndarray) -> Any:
-    """SMPTE ST 2084, with its own words for the constants."""
+    """Return samples by SMPTE ST 2084, with its own words for the constants."""
     y = (np.asarray(nits, float) / 10_000) ** (1305 / 8192)
     return ((107 / 128 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
 

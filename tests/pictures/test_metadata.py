@@ -16,7 +16,7 @@ def fitting(
 
 
 def told(block: bytes, tag: int) -> object:
-    """What Pillow reads of a tag in the first or the Exif directory."""
+    """Return what Pillow reads of a tag in the first or the Exif directory."""
     seen = Image.Exif()
     seen.load(block)
     return seen.get(tag, seen.get_ifd(exif.EXIF_IFD).get(tag))

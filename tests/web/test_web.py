@@ -1,0 +1,27 @@
+"""The decoder in web/, by its own tests: Node.js runs them, what of them needs Chromium skips itself."""
+
+import re
+
+import javascript
+import pytest
+
+pytestmark = pytest.mark.skipif(bool(javascript.missing()), reason=str(javascript.missing()))
+TESTS = sorted(path.name for path in (javascript.WEB / "test").glob("*.test.js"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built() -> None:
+    for script in ("weights.js", "build.js"):
+        if script == "build.js" and not (javascript.WEB / "node_modules" / "esbuild").exists():
+            continue  # browser tests then skip themselves
+        done = javascript.run(f"scripts/{script}")
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_node_passes(name: str) -> None:
+    done = javascript.run("--test", "--test-reporter=tap", f"test/{name}")
+    assert done.returncode == 0, done.stdout[-4000:]
+    skipped = re.findall(r"# SKIP (.*)", done.stdout)
+    if "# pass 0" in done.stdout:
+        pytest.skip(skipped[0])

@@ -1,0 +1,85 @@
+// From the bytes of a .gar to pixels: read this first.
+import { readAlpha } from "./alpha.js";
+import { openBundle } from "./bundle.js";
+import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
+import { TileStream } from "./entropy/tile_stream.js";
+import { must } from "./errors.js";
+import { LAYERS, readChunks, tileAreas } from "./latents.js";
+import { Source } from "./source.js";
+
+/** @typedef {import("./families/index.js").Picture} Picture */
+/**
+ * @typedef {object} Options
+ * @property {string} [weights]  URL of the folder with a folder for each bundle id; default: weights/ of this package
+ * @property {number} [maxPixels]  refuse larger pictures
+ * @property {AbortSignal} [signal]
+ */
+/** @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells */
+/**
+ * @typedef {object} Decoded
+ * @property {number} width
+ * @property {number} height
+ * @property {Uint8ClampedArray} data  RGBA, row by row, as in ImageData
+ * @property {1 | 3 | 4} channels  gray, RGB, RGB and alpha: what of RGBA the file holds
+ * @property {Uint8Array | null} icc  profile as in PNG's iCCP, inflated
+ * @property {Uint8Array | null} exif  payload as in PNG's eXIf
+ * @property {Uint8Array | null} xmp  XML
+ */
+
+const MAX_PIXELS = 2 ** 26;
+const WEIGHTS = new URL("../weights/", import.meta.url).href;
+
+/**
+ * Return the picture in the bytes of a file or in what comes of them.
+ * @param {Uint8Array | ReadableStream<Uint8Array>} from
+ * @param {Options} [options]
+ * @param {(preview: Preview) => void} [onPreview]  takes smaller pictures, as a rule at a quarter and half of the sides
+ * @returns {Promise<Decoded>}
+ * @throws {import("./errors.js").GarError} if it is no picture that this decoder can read
+ */
+export async function decodeFrom(from, options = {}, onPreview) {
+  const source = new Source(from);
+  try {
+    return await decode(source, options, onPreview);
+  } finally {
+    await source.cancel();
+  }
+}
+
+/** @param {Source} source @param {Options} options @param {((preview: Preview) => void) | undefined} onPreview @returns {Promise<Decoded>} */
+async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
+  const header = await readHeader(source);
+  const { width, height } = header;
+  must(width * height <= maxPixels, `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`);
+  if (!onPreview) await source.all();
+  if (source.ended) checkSections(source.bytes, header);
+
+  const bundle = await openBundle(header.bundleId, weights);
+  const { family, tables } = bundle;
+  const coding = family.open(bundle, header);
+  const areas = tileAreas(header);
+  const latents = /** @type {import("./container.js").Section} */ (header.sections.find(({ kind }) => kind === LATENTS));
+  const chunks = await readChunks(source, latents, areas.length);
+  const streams = chunks.map((more) => new TileStream(tables, family.bands(coding), more));
+  const decoders = streams.map((stream, tile) => family.tile(coding, areas[tile], stream));
+  const tiles = areas.map((area) => ({ area, values: /** @type {any} */ (null) }));
+  for (let layer = 0; layer < LAYERS; layer++) {
+    for (const [i, tile] of tiles.entries()) {
+      signal?.throwIfAborted();
+      if (layer === 0) await streams[i].open(family.maskBytes);
+      tile.values = (await decoders[i].next()).value;
+    }
+    if (onPreview && layer < LAYERS - 1) {
+      onPreview({ ...(await family.render(coding, tiles, layer + 1)), fullWidth: width, fullHeight: height });
+    }
+  }
+  if (!source.ended) {
+    await source.all();
+    checkSections(source.bytes, header);
+  }
+  const { data } = await family.render(coding, tiles, LAYERS);
+  const alpha = section(source.bytes, header, ALPHA);
+  if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
+  const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));
+  return { width, height, data, channels: header.gray ? 1 : header.alpha ? 4 : 3, icc, exif, xmp };
+}

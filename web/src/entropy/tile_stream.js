@@ -1,0 +1,298 @@
+// FORMAT.md, section 4: coding order, coder, corrections.
+import { Cursor } from "../container.js";
+import { must, Truncated } from "../errors.js";
+import { DIGITS, GROUPINGS, SLOTS } from "./tables.js";
+
+/** @typedef {import("./tables.js").Tables} Tables */
+/** @typedef {{ least: number[], shifts: number[][] }} Corrections  of each part; of each band of each part */
+
+const LEAST_STATE = 2 ** 16;
+const MOST_LANES = 12;
+const FIELD_BITS = 16;
+
+/** Reads the parts of a tile, one after the other, from bytes that are there or still come. */
+export class TileStream {
+  /** @type {Corrections} */
+  corrections = { least: [], shifts: [] };
+  #cursor = new Cursor(new Uint8Array(0));
+  #states = new Uint32Array(0);
+  #tables;
+  #bands;
+  #more;
+  #part = 0;
+
+  /**
+   * @param {Tables} tables
+   * @param {number[]} bands  how many each part has
+   * @param {import("../latents.js").More} more
+   */
+  constructor(tables, bands, more) {
+    this.#tables = tables;
+    this.#bands = bands;
+    this.#more = more;
+  }
+
+  /**
+   * Read what stands before the parts.
+   * @param {number} maskBytes  of a mask of parts
+   */
+  async open(maskBytes) {
+    await this.#retry(() => {
+      const first = this.#cursor.u8();
+      must((first & 15) <= MOST_LANES && first < 64, "a tile has too many lanes or unknown corrections");
+      this.corrections = readCorrections(this.#cursor, (first & 16) > 0, (first & 32) > 0, maskBytes, this.#bands, this.#tables.count);
+      this.#states = Uint32Array.from({ length: 1 << (first & 15) }, () => this.#cursor.u32());
+      must(this.#states.every((state) => state >= LEAST_STATE), "a tile begins with an illegal state");
+    });
+  }
+
+  /**
+   * Return the symbols of the next part, of which those of scale index 0 are 0.
+   * @param {Uint8Array} indexes  scale index of each
+   */
+  async part(indexes) {
+    const last = ++this.#part === this.#bands.length;
+    const order = sorted(indexes, this.#tables);
+    const symbols = await this.#retry(() => readPart(this.#cursor, this.#states, this.#tables, indexes, order, last));
+    if (last) {
+      let rest = this.#cursor.bytes.subarray(this.#cursor.position);
+      for (let more; (more = await this.#more(rest)); ) rest = more;
+      must(rest.length === 0, "bytes follow the end of a tile");
+    }
+    return symbols;
+  }
+
+  /** @template T @param {() => T} read @returns {Promise<T>} */
+  async #retry(read) {
+    const states = this.#states.slice();
+    for (;;) {
+      const start = this.#cursor.position;
+      try {
+        return read();
+      } catch (error) {
+        if (!(error instanceof Truncated)) throw error;
+        const bytes = await this.#more(this.#cursor.bytes.subarray(start));
+        if (!bytes) throw error;
+        this.#cursor = new Cursor(bytes);
+        this.#states.set(states);
+      }
+    }
+  }
+}
+
+/**
+ * @param {Cursor} cursor
+ * @param {boolean} least
+ * @param {boolean} shifts
+ * @param {number} maskBytes
+ * @param {number[]} bands
+ * @param {number} count
+ * @returns {Corrections}
+ */
+function readCorrections(cursor, least, shifts, maskBytes, bands, count) {
+  const named = () => {
+    const mask = cursor.take(maskBytes).reduce((sum, byte, place) => sum + byte * 256 ** place, 0);
+    must(mask > 0 && mask < 2 ** bands.length, "a tile corrects no part, or one that is not there");
+    return bands.map((_, part) => Math.floor(mask / 2 ** part) % 2 > 0);
+  };
+  const corrections = { least: bands.map(() => 0), shifts: bands.map((count) => Array(count).fill(0)) };
+  if (least) {
+    named().forEach((is, part) => {
+      if (is) corrections.least[part] = cursor.u8();
+      must(!is || (corrections.least[part] >= 1 && corrections.least[part] < count), "a tile has an illegal least index");
+    });
+  }
+  if (shifts) {
+    const places = named().flatMap((is, part) => (is ? corrections.shifts[part].map((_, band) => [part, band]) : []));
+    const bytes = cursor.take(Math.ceil(places.length / 2));
+    places.forEach(([part, band], i) => {
+      corrections.shifts[part][band] = (i % 2 ? bytes[i >> 1] & 15 : bytes[i >> 1] >> 4) - 8;
+    });
+    must(places.length % 2 === 0 || (bytes[bytes.length - 1] & 15) === 0, "bits follow the last shift of a tile");
+  }
+  return corrections;
+}
+
+/** Return the places of the symbols that are coded, in coding order. @param {Uint8Array} indexes @param {Tables} tables */
+function sorted(indexes, tables) {
+  const counts = new Uint32Array(tables.count);
+  for (let i = 0; i < indexes.length; i++) counts[indexes[i]]++;
+  const next = new Uint32Array(tables.count);
+  let total = 0;
+  for (let place = 0; place < GROUPINGS.length; place++) {
+    for (let index = 1; index < tables.count; index++) {
+      if (tables.groupings[index] !== place) continue;
+      next[index] = total;
+      total += counts[index];
+    }
+  }
+  const order = new Uint32Array(total);
+  for (let i = 0; i < indexes.length; i++) if (indexes[i]) order[next[indexes[i]]++] = i;
+  return order;
+}
+
+/**
+ * @param {Cursor} cursor
+ * @param {Uint32Array} states
+ * @param {Tables} tables
+ * @param {Uint8Array} indexes
+ * @param {Uint32Array} order
+ * @param {boolean} last
+ */
+function readPart(cursor, states, tables, indexes, order, last) {
+  const magnitudes = new Int32Array(order.length); // in coding order
+  readGroups(cursor, states, tables, indexes, order, magnitudes);
+  const escaped = readExcesses(cursor, states, tables, indexes, order, magnitudes);
+  let kept = new Uint8Array(0);
+  if (last) {
+    kept = new Uint8Array(2 * states.length);
+    states.forEach((state, lane) => {
+      must(state >>> 16 === 1, "a tile ends in an illegal state");
+      kept[2 * lane] = state & 255;
+      kept[2 * lane + 1] = (state >> 8) & 255;
+    });
+  }
+  const bits = new Bits(cursor, kept);
+  const symbols = new Int32Array(indexes.length);
+  let nextEscape = 0;
+  for (let j = 0; j < order.length; j++) {
+    const index = indexes[order[j]];
+    if (escaped[nextEscape] === j) {
+      nextEscape++;
+      magnitudes[j] = bits.take(FIELD_BITS);
+      const least = Math.max(tables.radii[index] + 1, GROUPINGS[tables.groupings[index]][1] - 1);
+      must(magnitudes[j] >= least, "an escape stands for a magnitude that its table has");
+    }
+    const shift = tables.shifts[index];
+    if (shift) magnitudes[j] = (magnitudes[j] << shift) | bits.take(shift);
+  }
+  bits.pad();
+  for (let j = 0; j < order.length; j++) {
+    if (magnitudes[j]) symbols[order[j]] = bits.take(1) ? -magnitudes[j] : magnitudes[j];
+  }
+  bits.pad();
+  must(bits.unneeded(), "bits that are not needed are not 0");
+  return symbols;
+}
+
+/**
+ * @param {Cursor} cursor
+ * @param {Uint32Array} states
+ * @param {Tables} tables
+ * @param {Uint8Array} indexes
+ * @param {Uint32Array} order
+ * @param {Int32Array} magnitudes
+ */
+function readGroups(cursor, states, tables, indexes, order, magnitudes) {
+  const last = states.length - 1;
+  let lane = 0;
+  for (let j = 0; j < order.length; ) {
+    const index = indexes[order[j]];
+    const place = tables.groupings[index];
+    const size = GROUPINGS[place][0];
+    const digits = DIGITS[place];
+    const slots = tables.groups(index);
+    // groups whose first symbol has this index: up to the next index, or to the end of the grouping
+    while (j < order.length && indexes[order[j]] === index) {
+      const code = pop(cursor, states, lane, slots);
+      lane = lane === last ? 0 : lane + 1;
+      let i = 0;
+      while (i < size && j < order.length && tables.groupings[indexes[order[j]]] === place) {
+        magnitudes[j++] = digits[code * size + i++];
+      }
+    }
+  }
+}
+
+/**
+ * Add the excesses to the digits; return the places, in coding order, of the symbols that are escaped.
+ * @param {Cursor} cursor
+ * @param {Uint32Array} states
+ * @param {Tables} tables
+ * @param {Uint8Array} indexes
+ * @param {Uint32Array} order
+ * @param {Int32Array} magnitudes
+ */
+function readExcesses(cursor, states, tables, indexes, order, magnitudes) {
+  const last = states.length - 1;
+  /** @type {number[]} */
+  const escaped = [];
+  let lane = 0;
+  for (let j = 0; j < order.length; j++) {
+    const index = indexes[order[j]];
+    const largest = GROUPINGS[tables.groupings[index]][1] - 1;
+    if (magnitudes[j] !== largest) continue;
+    const slots = tables.excesses(index);
+    const code = pop(cursor, states, lane, slots);
+    lane = lane === last ? 0 : lane + 1;
+    if (code === slots.starts.length - 2) escaped.push(j);
+    else magnitudes[j] += code;
+  }
+  return escaped;
+}
+
+/**
+ * Return the next code of a lane.
+ * @param {Cursor} cursor
+ * @param {Uint32Array} states
+ * @param {number} lane
+ * @param {import("./tables.js").Slots} slots
+ */
+function pop(cursor, states, lane, { starts, codes }) {
+  const state = states[lane];
+  const slot = state & (SLOTS - 1);
+  const code = codes[slot];
+  const start = starts[code];
+  // state in [2**16, 2**32), so the product is below 2**32
+  let next = (Math.imul(starts[code + 1] - start, state >>> 14) + slot - start) >>> 0;
+  if (next < LEAST_STATE) {
+    const { bytes, position } = cursor;
+    if (position + 2 > bytes.length) throw new Truncated("the stream ends too early");
+    cursor.position = position + 2;
+    next = ((next << 16) | bytes[position] | (bytes[position + 1] << 8)) >>> 0;
+  }
+  states[lane] = next;
+  return code;
+}
+
+/** Takes raw bits, highest first, of bytes kept in states and then of a stream. */
+class Bits {
+  #cursor;
+  #kept;
+  #used = 0; // bytes of those kept
+  #byte = 0;
+  #left = 0; // bits of the byte
+
+  /** @param {Cursor} cursor @param {Uint8Array} kept */
+  constructor(cursor, kept) {
+    this.#cursor = cursor;
+    this.#kept = kept;
+  }
+
+  /** @param {number} count */
+  take(count) {
+    let value = 0;
+    while (count > 0) {
+      if (!this.#left) {
+        this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
+        this.#left = 8;
+      }
+      const taken = Math.min(count, this.#left);
+      this.#left -= taken;
+      count -= taken;
+      value = (value << taken) | ((this.#byte >> this.#left) & ((1 << taken) - 1));
+    }
+    return value;
+  }
+
+  /** Go on at the next byte. */
+  pad() {
+    must((this.#byte & ((1 << this.#left) - 1)) === 0, "raw bits are padded with ones");
+    this.#left = 0;
+  }
+
+  /** Whether all bytes kept that were not taken are 0. */
+  unneeded() {
+    return this.#kept.subarray(this.#used).every((byte) => byte === 0);
+  }
+}

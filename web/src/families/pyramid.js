@@ -1,0 +1,275 @@
+// FORMAT.md, sections 2 and 5 to 7: the family pyramid.
+import { place } from "../coefficients.js";
+import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { tensor } from "../networks.js";
+import { join, PASS_GAIN, spread } from "../wavelet.js";
+
+/** @typedef {import("../latents.js").Area} Area */
+/** @typedef {import("./index.js").Tile} Tile */
+/** @typedef {Awaited<ReturnType<typeof open>>} Coding */
+/** @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns) */
+
+const f32 = Math.fround;
+const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
+const FIRST = [0, 3, 4, 7, 8, 11];
+const SECOND = [1, 2, 5, 6, 9, 10];
+const THIRD = Array.from({ length: 24 }, (_, i) => 12 + i);
+const Z = Array.from({ length: 12 }, (_, i) => i);
+const Z_COLUMN = 45; // of log2_step and scale_base
+const DETAILS = 9; // of a level
+const LEVELS = 5; // of packed details
+const GRAINS = [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((e) => Math.round(2 ** (e / 8) * 128));
+const LARGEST_SYMBOL = 2 ** 15;
+const SEEN_BY_FIRST = 32; // also by start
+const SEEN_BY_OTHERS = 16;
+
+export const pyramid = { networks: NETWORKS, maskBytes: 2, open, bands, tile, render };
+
+/**
+ * Prepare a level of a bundle.
+ * @param {import("../bundle.js").Bundle} bundle
+ * @param {import("../container.js").Header} header
+ */
+function open({ prior, tables, run }, header) {
+  return {
+    header,
+    run,
+    steps: stepsOf(interpolate(prior.log2_step, header.level)),
+    bases: interpolate(prior.scale_base, header.level),
+    seen: seenValues(prior.thresholds.data),
+    planes: levelPlanes(header.level, prior.log2_step.shape[0]),
+    masking: prior.masking,
+    lastIndex: tables.count - 1,
+  };
+}
+
+/** How many bands each part has. @param {Coding} coding */
+function bands({ header }) {
+  const all = [12, ...Array(LEVELS).fill([3, 3, 6]).flat()];
+  return header.subsampled ? all.slice(0, -1) : all;
+}
+
+/**
+ * Decode a tile: yields its values at the end of each layer.
+ * @param {Coding} coding
+ * @param {Area} area
+ * @param {import("../entropy/tile_stream.js").TileStream} stream
+ */
+async function* tile(coding, area, stream) {
+  const { run } = coding;
+  /** @type {Values} */
+  const values = { 0: new Int16Array((12 * area.height * area.width) / 64 ** 2) };
+  let part = 0;
+  /**
+   * Read the next part; the values of its channels go to `to`, and are returned.
+   * @param {number[]} channels
+   * @param {Int16Array} to
+   * @param {(channel: number) => number} column
+   * @param {Uint8Array | null} said
+   * @param {Int8Array} masks
+   */
+  const read = async (channels, to, column, said, masks) => {
+    const { least, shifts } = stream.corrections;
+    const indexes = scaleIndexes(coding, channels.map(column), said, masks, least[part], shifts[part]);
+    const symbols = await stream.part(indexes);
+    const decoded = valuesOf(symbols, said, masks);
+    channels.forEach((channel, k) => {
+      to.set(decoded.subarray(k * masks.length, (k + 1) * masks.length), channel * masks.length);
+    });
+    part++;
+    return decoded;
+  };
+  const rowsOf = (/** @type {number} */ level) => area.height >> (level + 1);
+  const columnsOf = (/** @type {number} */ level) => area.width >> (level + 1);
+
+  const z = await read(Z, values[0], (channel) => Z_COLUMN + channel, null, new Int8Array(values[0].length / 12));
+  let [rows, columns] = [rowsOf(LEVELS), columnsOf(LEVELS)];
+  const shape = (/** @type {number} */ channels) => [1, channels, rows, columns];
+  const look = (/** @type {Int16Array} */ of, /** @type {number} */ channels) => {
+    return tensor("uint8", see(of, rows * columns, channels, coding), shape(channels));
+  };
+  let [state, said] = await run("start", [look(z, SEEN_BY_FIRST)]);
+  let last = z;
+  for (let level = LEVELS; level >= 1; level--) {
+    const name = level === 1 ? "fine" : "coarse";
+    if (level < LEVELS) [state, said] = await run(`${name}_first`, [state, look(last, SEEN_BY_FIRST)]);
+    [rows, columns] = [rowsOf(level), columnsOf(level)];
+    const column = (/** @type {number} */ channel) => DETAILS * (level - 1) + (channel >> 2);
+    const masks = level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
+    const to = (values[level] = new Int16Array(36 * rows * columns));
+    last = await read(FIRST, to, column, bytes(said), masks);
+    [state, said] = await run(`${name}_second`, [state, look(last, SEEN_BY_OTHERS)]);
+    last = await read(SECOND, to, column, bytes(said), masks);
+    if (level > 1 || !coding.header.subsampled) {
+      const told = await run(`${name}_third`, [state, look(last, SEEN_BY_OTHERS)]);
+      [state, said] = level > 1 ? told : [state, told[0]];
+      last = await read(THIRD, to, column, bytes(said), masks);
+    }
+    if (level <= 3) yield values;
+  }
+}
+
+/** @param {import("../networks.js").Tensor} said */
+const bytes = (said) => /** @type {Uint8Array} */ (said.data);
+
+/**
+ * @param {Coding} coding
+ * @param {number[]} columns  of each channel
+ * @param {Uint8Array | null} said
+ * @param {Int8Array} masks  of each pixel
+ * @param {number} least
+ * @param {number[]} shifts  of each band
+ */
+function scaleIndexes({ bases, lastIndex }, columns, said, masks, least, shifts) {
+  const pixels = masks.length;
+  const indexes = new Uint8Array(columns.length * pixels);
+  const bandColumns = [...new Set(columns)];
+  columns.forEach((column, k) => {
+    const shift = shifts[bandColumns.indexOf(column)];
+    const indexOf = indexesOf(bases[column], least, shift, lastIndex);
+    const scales = (columns.length + k) * pixels;
+    for (let i = 0, at = k * pixels; i < pixels; i++, at++) {
+      indexes[at] = indexOf[(said ? said[scales + i] : 128) - masks[i] + LARGEST_MASK];
+    }
+  });
+  return indexes;
+}
+
+/**
+ * @param {Int32Array} symbols
+ * @param {Uint8Array | null} said
+ * @param {Int8Array} masks  of each pixel
+ */
+function valuesOf(symbols, said, masks) {
+  const values = new Int16Array(symbols.length);
+  const pixels = masks.length;
+  for (let start = 0; start < symbols.length; start += pixels) {
+    for (let i = 0, at = start; i < pixels; i++, at++) {
+      const mean = said ? said[at] - 128 : 0;
+      if (symbols[at] === 0) {
+        values[at] = mean;
+        continue;
+      }
+      const symbol = Math.min(Math.max(symbols[at], -LARGEST_SYMBOL), LARGEST_SYMBOL);
+      const value = ((GRAINS[masks[i] + LARGEST_MASK] * symbol + 8) >> 4) + mean;
+      values[at] = Math.min(Math.max(value, -LARGEST_SYMBOL), LARGEST_SYMBOL - 1);
+    }
+  }
+  return values;
+}
+
+/**
+ * Return the masking of each pixel of a packed level.
+ * @param {Coding} coding
+ * @param {Int16Array} above  values of the level above
+ * @param {number} level
+ * @param {number} rows
+ * @param {number} columns
+ */
+function maskingOf({ steps, masking }, above, level, rows, columns) {
+  const half = columns / 2;
+  const pixels = (rows / 2) * half;
+  const sums = new Int32Array(pixels);
+  for (let channel = 0; channel < 12; channel++) {
+    const step = steps[DETAILS * level + (channel >> 2)];
+    for (let i = 0, at = channel * pixels; i < pixels; i++, at++) sums[i] += Math.min(Math.abs(above[at]), 2047) * step;
+  }
+  const limits = masking.data.subarray(8 * (level - 1), 8 * level);
+  const masks = new Int8Array(rows * columns);
+  for (let y = 0, at = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++, at++) {
+      const detail = sums[(y >> 1) * half + (x >> 1)] >> 5;
+      let passed = 0;
+      while (passed < limits.length && limits[passed] <= detail) passed++;
+      masks[at] = passed - LARGEST_MASK;
+    }
+  }
+  return masks;
+}
+
+/**
+ * Return the pixels as far as layers are decoded, at full size with all 3, at half with 2, at a quarter with 1.
+ * @param {Coding} coding
+ * @param {Tile[]} tiles
+ * @param {number} layers
+ */
+async function render(coding, tiles, layers) {
+  const scale = 2 ** (3 - layers);
+  const { width, height, gray } = coding.header;
+  const [codedHeight, codedWidth] = [height, width].map((side) => 64 * Math.ceil(side / 64));
+  const planes = [0, 1, 2].map((colour) => {
+    let [rows, columns] = [codedHeight / 64, codedWidth / 64];
+    let low = new Float32Array(rows * columns);
+    for (const { area, values } of tiles) {
+      const channel = values[0].subarray((colour * values[0].length) / 12);
+      place(low, columns, { stride: 1, down: 0, right: 0 }, area, 64, channel, coding.steps[Z_COLUMN + colour]);
+    }
+    for (let level = LEVELS + 1; level >= 1 + Math.log2(scale); level--) {
+      low = spread(low, rows, columns);
+      [rows, columns] = [2 * rows, 2 * columns];
+      for (const tile of tiles) details(low, columns, level, tile, colour, coding.steps);
+      join(low, rows, columns);
+    }
+    return low;
+  });
+  const columns = codedWidth / scale;
+  const picture = { width: Math.ceil(width / scale), height: Math.ceil(height / scale) };
+  return { ...picture, data: pixels(planes, columns, picture, PASS_GAIN ** (2 * Math.log2(scale)), gray) };
+}
+
+/**
+ * Put the details of a level of a tile to a plane.
+ * @param {Float32Array} plane
+ * @param {number} columns  of the plane
+ * @param {number} level  1 to 6
+ * @param {Tile} tile
+ * @param {number} colour
+ * @param {Int32Array} steps
+ */
+function details(plane, columns, level, { area, values }, colour, steps) {
+  for (let band = 0; band < 3; band++) {
+    const [down, right] = [(band + 1) & 1, (band + 1) >> 1];
+    const detail = 3 * colour + band;
+    if (level === LEVELS + 1) {
+      const channel = values[0].subarray(((3 + detail) * values[0].length) / 12);
+      place(plane, columns, { stride: 2, down, right }, area, 64, channel, steps[Z_COLUMN + 3 + detail]);
+      continue;
+    }
+    for (let corner = 0; corner < 4; corner++) {
+      const to = { stride: 4, down: 2 * (corner >> 1) + down, right: 2 * (corner & 1) + right };
+      const channel = values[level].subarray(((4 * detail + corner) * values[level].length) / 36);
+      place(plane, columns, to, area, 2 ** (level + 1), channel, steps[DETAILS * (level - 1) + detail]);
+    }
+  }
+}
+
+/**
+ * @param {Float32Array[]} planes  y, u, v
+ * @param {number} columns  of the planes
+ * @param {{ width: number, height: number }} size
+ * @param {number} gain
+ * @param {boolean} gray
+ */
+function pixels([ys, us, vs], columns, { width, height }, gain, gray) {
+  const data = new Uint8ClampedArray(4 * width * height);
+  const [ky, ku, kv] = [2365, 2896, -1672].map((factor) => f32((factor / 4096) * gain));
+  for (let row = 0, to = 0; row < height; row++) {
+    for (let x = 0, at = row * columns; x < width; x++, at++, to += 4) {
+      const y = f32(f32(ky * ys[at]) + 128.5);
+      const u = f32(ku * us[at]);
+      const v = f32(kv * vs[at]);
+      const red = whole(f32(f32(y + v) + u));
+      const green = whole(f32(f32(y - v) - v));
+      const blue = whole(f32(f32(y + v) - u));
+      const mean = ((red + green + blue + 1) / 3) | 0;
+      data[to] = gray ? mean : red;
+      data[to + 1] = gray ? mean : green;
+      data[to + 2] = gray ? mean : blue;
+      data[to + 3] = 255;
+    }
+  }
+  return data;
+}
+
+/** @param {number} colour */
+const whole = (colour) => (colour <= 0 ? 0 : colour >= 255 ? 255 : colour | 0);

@@ -1,0 +1,43 @@
+// The one door to onnxruntime-web.
+import * as ort from "onnxruntime-web/wasm";
+
+/** @typedef {import("onnxruntime-web/wasm").Tensor} Tensor */
+/** @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order */
+
+ort.env.logLevel = "error";
+ort.env.wasm.numThreads = 1;
+
+/** @type {Promise<unknown>} */
+let queue = Promise.resolve();
+
+/**
+ * Return a tensor.
+ * @param {"uint8" | "float32"} type
+ * @param {Uint8Array | Float32Array} data
+ * @param {number[]} shape
+ */
+export const tensor = (type, data, shape) => new ort.Tensor(type, data, shape);
+
+/**
+ * Return what runs networks, whose sessions are made when they are first used.
+ * @param {Record<string, Uint8Array>} graphs  ONNX files
+ * @returns {Run}
+ */
+export function openNetworks(graphs) {
+  /** @type {Record<string, Promise<import("onnxruntime-web/wasm").InferenceSession>>} */
+  const sessions = {};
+  return async (name, inputs) => {
+    sessions[name] ??= inTurn(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
+    const session = await sessions[name];
+    const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, inputs[i]]));
+    const outputs = await inTurn(() => session.run(feeds));
+    return session.outputNames.map((output) => /** @type {Tensor} */ (outputs[output]));
+  };
+}
+
+/** Run one thing after the other: the runtime has one memory. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
+function inTurn(task) {
+  const done = queue.then(task);
+  queue = done.catch(() => {});
+  return done;
+}

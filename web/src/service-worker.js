@@ -1,0 +1,25 @@
+// Answers <img src="x.gar"> with decoded pictures.
+import { decodeFrom } from "./codec.js";
+import { toPng } from "./png.js";
+
+const worker = /** @type {any} */ (self); // TypeScript knows pages or workers, not both
+
+worker.addEventListener("install", () => worker.skipWaiting());
+worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
+worker.addEventListener("fetch", (/** @type {any} */ event) => {
+  const { destination, url } = event.request;
+  if (destination === "image" && new URL(url).pathname.endsWith(".gar")) event.respondWith(answer(event.request));
+});
+
+/** @param {Request} request */
+async function answer(request) {
+  const response = await fetch(request);
+  if (!response.ok || !response.body) return response;
+  try {
+    const picture = await decodeFrom(response.body);
+    return new Response(await toPng(picture), { headers: { "Content-Type": "image/png" } });
+  } catch (error) {
+    console.error(`${request.url}: ${/** @type {Error} */ (error).message}`);
+    return new Response(String(error), { status: 415 });
+  }
+}

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { launch, skip } from "./chromium.js";
+import { serve } from "./server.js";
+import { cases, facts, PACKAGE, refused, stream, VECTORS } from "./vectors.js";
+
+/** @type {import("playwright-core").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof serve>>} */
+let server;
+const BLANK = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>test</title><p>';
+const pages = {
+  "/": BLANK,
+  "/element": `${BLANK}<script type="module" src="/gargalo/dist/element.js"></script>
+    <gar-image src="/vectors/odd-sides/stream.gar" alt="a flag"></gar-image>
+    <gar-image src="/vectors/refused/cut.gar" alt="damaged"></gar-image>`,
+  "/images": `${BLANK}<img src="/vectors/alpha/stream.gar" alt="a"><img src="/vectors/refused/cut.gar" alt="b">`,
+  "/sw.js": (/** @type {import("node:http").ServerResponse} */ response) =>
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end('import "/gargalo/dist/service-worker.js";'),
+};
+
+before(async () => {
+  if (skip) return;
+  assert.ok(existsSync(`${PACKAGE}dist/gargalo.js`), "no dist: npm run build");
+  server = await serve({ "/gargalo/": PACKAGE, "/vectors/": VECTORS }, pages);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** Open a page, of which errors fail the test. @param {string} path */
+async function open(path) {
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => assert.fail(error.stack));
+  await page.goto(server.url + path);
+  return page;
+}
+
+/** Decode in the page. @param {import("playwright-core").Page} page @param {Uint8Array} bytes */
+async function decoded(page, bytes) {
+  const { base64, ...picture } = await page.evaluate(async (base64) => {
+    // @ts-expect-error: an address of the server
+    const { decode } = await import("/gargalo/dist/gargalo.js");
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    try {
+      const { data, width, height, channels } = await decode(bytes);
+      let text = "";
+      for (const value of data) text += String.fromCharCode(value);
+      return { width, height, channels, base64: btoa(text) };
+    } catch (error) {
+      return { error: `${error}` };
+    }
+  }, Buffer.from(bytes).toString("base64"));
+  return { ...picture, data: new Uint8ClampedArray(Buffer.from(base64 ?? "", "base64")) };
+}
+
+test("Chromium gives the pixels of all vectors, and fetches weights once", { skip }, async () => {
+  const page = await open("/");
+  for (const { name, stream, shape, sha256 } of cases()) {
+    const picture = await decoded(page, stream);
+    assert.equal(picture.error, undefined, name);
+    assert.deepEqual(facts(/** @type {any} */ (picture)), { shape, sha256 }, name);
+  }
+  await page.reload();
+  await decoded(page, stream("flat"));
+  const weights = server.asked.filter((path) => path.startsWith("/gargalo/weights/"));
+  assert.equal(weights.length, new Set(weights).size, "weights were fetched again");
+  assert.ok(!weights.some((path) => path.endsWith("synthesis.onnx")), "a network that decoding does not need was fetched");
+});
+
+test("Chromium refuses what must be refused, and works on", { skip }, async () => {
+  const page = await open("/");
+  for (const { name, stream } of refused()) assert.match((await decoded(page, stream)).error ?? "", /^GarError: /, name);
+  assert.equal((await decoded(page, stream("flat"))).error, undefined);
+});
+
+test("twenty pictures at once are all decoded", { skip }, async () => {
+  const page = await open("/");
+  const all = await page.evaluate(async () => {
+    // @ts-expect-error: an address of the server
+    const { decodeStream } = await import("/gargalo/dist/gargalo.js");
+    const names = ["gray", "flat", "lite", "alpha", "noise"];
+    return Promise.all(
+      Array.from({ length: 20 }, async (_, i) => {
+        const { body } = await fetch(`/vectors/${names[i % 5]}/stream.gar`);
+        return (await decodeStream(body, () => {})).width;
+      }),
+    );
+  });
+  assert.deepEqual(all.slice(0, 5), [23, 80, 67, 40, 48]);
+});
+
+test("<gar-image> shows the picture, tells its text, and says when it cannot", { skip }, async () => {
+  const page = await open("/element");
+  const [good, damaged] = await page.evaluate(async () => {
+    const [good, damaged] = document.querySelectorAll("gar-image");
+    const ended = (/** @type {Element} */ element) =>
+      new Promise((resolve) => {
+        element.addEventListener("load", () => resolve("load"));
+        element.addEventListener("error", (event) => resolve(`${/** @type {CustomEvent} */ (event).detail}`));
+      });
+    for (const element of [good, damaged]) element.setAttribute("src", element.getAttribute("src") ?? "");
+    const how = await Promise.all([ended(good), ended(damaged)]);
+    return [good, damaged].map((element, i) => {
+      const image = element.shadowRoot?.querySelector("img");
+      return { how: how[i], alt: image?.alt, width: image?.naturalWidth, height: image?.naturalHeight, shown: image?.complete };
+    });
+  });
+  assert.deepEqual(good, { how: "load", alt: "a flag", width: 67, height: 97, shown: true });
+  assert.match(damaged.how, /GarError: the file has 155 bytes of the 156/);
+  assert.equal(damaged.alt, "damaged");
+  await page.getByRole("img", { name: "a flag" }).waitFor();
+});
+
+test("a service worker answers <img> with the pixels of the vector", { skip }, async () => {
+  const page = await open("/");
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/sw.js", { type: "module" });
+    if (!navigator.serviceWorker.controller) {
+      await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+    }
+  });
+  await page.goto(`${server.url}/images`);
+  const [shown, broken] = await page.evaluate(async () => {
+    const images = [...document.images];
+    await Promise.all(images.map((image) => image.decode().catch(() => {})));
+    return images.map((image) => {
+      if (!image.naturalWidth) return { width: 0, data: [] };
+      const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+      const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d"));
+      context.drawImage(image, 0, 0);
+      return { width: image.naturalWidth, data: [...context.getImageData(0, 0, canvas.width, canvas.height).data] };
+    });
+  });
+  const expected = await (await import("gargalo")).decode(stream("alpha"));
+  assert.equal(shown.width, 40);
+  const opaque = expected.data.map((value, i) => (expected.data[i | 3] === 255 ? value : 0));
+  const seen = shown.data.map((value, i) => (shown.data[i | 3] === 255 ? value : 0)); // canvases round colours that are not opaque
+  assert.deepEqual(seen, [...opaque]);
+  assert.deepEqual(shown.data.filter((_, i) => i % 4 === 3), [...expected.data].filter((_, i) => i % 4 === 3));
+  assert.equal(broken.width, 0);
+});
