@@ -8,8 +8,10 @@ The environment variable GARGALO_NATIVE forces a choice: 0 takes numpy, 1 the co
 """
 
 import os
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, TypeVar
@@ -55,6 +57,21 @@ def twin(function: Function) -> Function:
     TWINS[function.__name__] = function
     chosen: Function = function if core is None else getattr(core, function.__name__)
     return chosen
+
+
+@contextmanager
+def using(compiled: bool) -> Iterator[None]:
+    """Take the compiled functions, or the numpy twins, of all modules that are loaded: for tests and measurements."""
+    before = {}
+    for name, function in TWINS.items():
+        module = sys.modules[function.__module__]
+        before[name] = getattr(module, name)
+        setattr(module, name, getattr(core, name) if compiled else function)
+    try:
+        yield
+    finally:
+        for name, function in before.items():
+            setattr(sys.modules[TWINS[name].__module__], name, function)
 
 
 def compiled(function: Callable[..., Any]) -> bool:

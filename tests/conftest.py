@@ -1,6 +1,5 @@
 """Pictures and the shipped codec that many tests share; without the bench extra no test of benchmarks is collected."""
 
-import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,8 +61,5 @@ def core(request: pytest.FixtureRequest) -> Iterator[str]:
     """Has a module's tests run on the numpy twins, and again on the compiled core where there is one."""
     if request.param == "compiled" and native.core is None:
         pytest.skip(native.name)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, numpy_twin in native.TWINS.items():
-            chosen = numpy_twin if request.param == "numpy" else getattr(native.core, name)
-            patch.setattr(sys.modules[numpy_twin.__module__], name, chosen)
+    with native.using(request.param == "compiled"):
         yield request.param
