@@ -20,7 +20,7 @@ core = Extension(
         ("SOURCE_CRC32", f"{zlib.crc32(Path(SOURCE).read_bytes())}u"),
         *([("Py_LIMITED_API", "0x030B0000")] if abi3 else []),
     ],
-    extra_compile_args=["-O3", "-ffp-contract=off", "-fno-trapping-math"] if os.name == "posix" else [],
+    extra_compile_args=["-O3", "-ffp-contract=off", "-fno-trapping-math"] if os.name == "posix" else ["/std:c11"],
     py_limited_api=abi3,
     optional=wanted != "1",
 )

@@ -217,7 +217,7 @@ class Tables:
         shift = self.index_shift[ranked]
         shift[0] = 0
         bounds, shifted = np.append(0, last), np.flatnonzero(shift)
-        table = self.index_table[ranked]
+        table = self.index_table[ranked].astype(np.uint8)
         return CodingOrder(rank, ranked.astype(np.uint8), table, bounds, shifted, shift[shifted].astype(np.int64))
 
     def check_index(self, index: U8) -> None:

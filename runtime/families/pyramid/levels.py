@@ -83,7 +83,8 @@ class Level(Rates):
         _, h, w = luma.shape
         masking = np.empty((2 * h, 2 * w), np.int16)
         limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, -spec.MASKING_MOST
-        find_masking(contiguous(luma), steps, self.prior.masking[wavelet_level - 1], *limits, masking)
+        thresholds = self.prior.masking[wavelet_level - 1].astype(np.int32)
+        find_masking(contiguous(luma), steps, thresholds, *limits, masking)
         return masking
 
     def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:
