@@ -15,6 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import AvifImagePlugin, Image, features
 
+from runtime import incomplete
+from runtime.codec import Codec as RuntimeCodec
+
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -45,6 +48,30 @@ class Contender:
 def gargalo(codec: Codec, qualities: Iterable[float], name: str = "gargalo") -> Contender:
     """Return our codec as a contender, measured at the given qualities (1..100)."""
     return Contender(name, name, tuple(sorted(qualities)), codec.encode, codec.decode)
+
+
+SHARES_PERCENT = (1.5, 2.5, 4, 7, 12, 20, 35, 60, 100)
+PREFIX_QUALITY, LEAST_PREFIX_BYTES = 95, 64
+
+
+def prefixes(codec: RuntimeCodec, name: str) -> Contender:
+    """Return the beginnings of one file of ours, of a bundle whose files may end anywhere, as a contender.
+
+    Its settings are shares of a file of quality 95 in percent; what is decoded is what a receiver would see by then.
+    """
+    files: dict[int, bytes] = {}
+
+    def encode(pixels: Pixels, setting: float) -> bytes:
+        key = hash(pixels.tobytes())
+        if key not in files:
+            files.clear()
+            files[key] = codec.encode(pixels, PREFIX_QUALITY)
+        return files[key][: max(LEAST_PREFIX_BYTES, round(len(files[key]) * setting / 100))]
+
+    def decode(data: bytes) -> Pixels:
+        return incomplete.salvage(codec, data).pixels
+
+    return Contender(name, f"{name}: beginnings of one file", SHARES_PERCENT, encode, decode)
 
 
 def jpeg() -> Contender:

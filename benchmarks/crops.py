@@ -32,6 +32,10 @@ LABELS = {
     "avif-psnr": "AVIF, tune=psnr",
     "avif-fast": "AVIF, speed 9",
     "jxl": "JPEG XL",
+    "avif": "AVIF",
+    "jpeg2000": "JPEG 2000",
+    "blurhash": "BlurHash",
+    "thumbhash": "ThumbHash",
 }
 GAP_PX, TEXT_PX, LINE_PX = 8, 14, 18
 BACK, INK, FAINT = "#ffffff", "#1c1c1e", "#6e6e73"

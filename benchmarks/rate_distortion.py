@@ -5,13 +5,14 @@
 Every picture goes through our codec at each quality, and through each peer at the peer's own
 settings (baselines.py), in one process. OUT receives images.tsv (a row a picture, codec and
 setting), summary.tsv (means), bd_rates.tsv, equal_bytes.tsv, summary.md with all tables and the machine, and
-the curves as curves.png and curves.svg.
+the curves as curves.png and curves.svg. A bundle whose files may end anywhere, such as progressive,
+has a second curve: beginnings of one file of each picture.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,15 @@ def open_codecs(bundles: Sequence[str], threads: int) -> dict[str, Codec]:
     return {name: Codec(bundle, threads=threads) for name, bundle in zip(names, bundles, strict=True)}
 
 
+def whatever_ends(codecs: Mapping[str, baselines.Codec]) -> list[Contender]:
+    """Return the beginnings of files as contenders, of those of our codecs whose files may end anywhere."""
+    return [
+        baselines.prefixes(codec, f"{name}-prefixes")
+        for name, codec in codecs.items()
+        if isinstance(codec, Codec) and codec.family.traits.any_part
+    ]
+
+
 def bundle_id(data: bytes) -> str:
     """Return the bundle id in the header of one of our files, in hex."""
     try:
@@ -152,11 +162,13 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
     options = _parser().parse_args(argv)
     try:
         paths = pictures(options.images, options.limit)
-        codecs = {"gargalo": codec} if codec else open_codecs(options.bundles.split(","), options.threads)
+        codecs: Mapping[str, baselines.Codec] = (
+            {"gargalo": codec} if codec else open_codecs(options.bundles.split(","), options.threads)
+        )
         ours = [baselines.gargalo(codec, options.qualities, name) for name, codec in codecs.items()]
         notes = [reason for peer in options.peers if (reason := baselines.why_absent(peer))]
         peers = [baselines.PEERS[p]() for p in options.peers if baselines.is_available(p)]
-        contenders = [*ours, *peers]
+        contenders = [*ours, *whatever_ends(codecs), *peers]
         facts = {
             **machine.facts(),
             **{own.name: f"bundle {bundle_id(own.encode(load(paths[0]), own.settings[0]))}" for own in ours},

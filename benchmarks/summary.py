@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TextIO
 
+from benchmarks.area import MOST_BPP, area
 from benchmarks.bd_rate import BdRate, bd_rate, curve
 from benchmarks.metrics import butteraugli_db, ms_ssim_db
 
@@ -220,6 +221,8 @@ def markdown(
         blocks += ["## BD-rate (negative: fewer bytes for the same picture)", bd_tables(rates)]
     if equal:
         blocks += ["## At equal bytes in every picture", equal]
+    if any(mean.ms_ssim is not None for mean in table):
+        blocks += [f"## MS-SSIM: area under the curve up to {MOST_BPP:g} bits a pixel", area_table(table)]
     blocks += ["## Means", mean_table(table)]
     blocks += ["## Measured on", "\n".join(f"- {name}: {value}" for name, value in facts.items())]
     if notes:
@@ -241,6 +244,16 @@ def _bd_table(rates: Sequence[Delta], anchor: str) -> str:
         for codec in dict.fromkeys(codec for codec, _ in found)
     ]
     return pipe_table(heads, lines)
+
+
+def area_table(table: Sequence[Mean]) -> str:
+    """Return the areas under the curves of MS-SSIM as a Markdown table."""
+    lines = []
+    for codec in dict.fromkeys(mean.codec for mean in table):
+        points = [(mean.bpp, mean.ms_ssim) for mean in table if mean.codec == codec and mean.ms_ssim is not None]
+        found = area(points)
+        lines.append([codec, "-" if found is None else f"{found:.4f}"])
+    return pipe_table(["codec", "area"], lines)
 
 
 def mean_table(table: Sequence[Mean]) -> str:

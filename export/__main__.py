@@ -70,7 +70,7 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
             write(tables.fit(calibrate.residual_counts(codec, images, levels)))
             codec = Codec(work, threads=threads)
         few = images[: max(4, limit // 4)]
-        facts["quality_levels"] = calibrate.quality_levels(codec, few)
+        facts["quality_levels"] = calibrate.quality_levels(codec, few, family.LEVELS_APART)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
         for place in (work / "float", work):
             manifest = bundle.write_manifest(place, name, name_of(model), family.NETWORKS, facts)

@@ -42,6 +42,8 @@ from runtime.families.autoencoder import spec
 from runtime.families.autoencoder.spec import REACH
 
 NETWORKS = spec.NETWORKS
+LEVELS_APART = 1
+"""Levels of neighbouring qualities are at least so many apart."""
 FITS_TABLES = True
 """Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS = {

@@ -49,10 +49,10 @@ def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
     return float(np.mean(found))
 
 
-def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> list[int]:
+def quality_levels(codec: Codec, pictures: list[np.ndarray], apart: int = 1, step: int = 16) -> list[int]:
     """Return the level byte of each quality 1 .. 100, at which the mean PSNR is JPEG's at that quality.
 
-    Levels strictly increase. Quality 1 is at LEAST_BPP, or lower where this needs it.
+    Levels of neighbours are at least so many `apart`. Quality 1 is at LEAST_BPP, or lower where this needs it.
     """
     top = codec.family.top_level
     levels = list(range(0, top + 1, step))
@@ -64,6 +64,6 @@ def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> 
     first = max(0, min(np.interp(LEAST_BPP, bpp, levels), at[0] - JPEG_QUALITIES[0] + 1))
     scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [first, *at, top]).round().astype(int)
     for i in range(1, 100):
-        scale[i] = max(scale[i], scale[i - 1] + 1)
-    scale = np.minimum(scale, top - np.arange(100)[::-1])
+        scale[i] = max(scale[i], scale[i - 1] + apart)
+    scale = np.minimum(scale, top - apart * np.arange(100)[::-1])
     return [int(v) for v in scale]

@@ -17,6 +17,8 @@ from runtime.entropy.rans import PRECISION_BITS
 from runtime.families.recurrent import spec
 
 NETWORKS = spec.NETWORKS
+LEVELS_APART = 0
+"""Levels of neighbouring qualities are at least so many apart: there are too few levels for 1."""
 FITS_TABLES = False
 """Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS = {"iteration": frozenset(("Concat", "Shape", "Slice"))}
@@ -143,8 +145,8 @@ def _check_constants(model: Codec) -> None:
     expected = (*nats, spec.BINS, spec.MOST_AT_ONCE, 1 / spec.GRID)
     if ours != theirs or log_odds != expected:
         raise Refused("the model and the runtime have other constants")
-    if not (2 <= model.config.levels <= spec.MOST_LEVELS and model.config.planes <= spec.MOST_PLANES):
-        raise Refused(f"{model.config.levels} levels and {model.config.planes} planes: the runtime has fewer")
+    if not (spec.LEAST_LEVELS <= model.config.levels <= spec.MOST_LEVELS and model.config.planes <= spec.MOST_PLANES):
+        raise Refused(f"{model.config.levels} levels and {model.config.planes} planes: the runtime has not so many")
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:

@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runtime.cli.follow import growth
@@ -19,7 +20,8 @@ from runtime.quantities import whole
 
 if TYPE_CHECKING:
     from runtime.areas import Region
-    from runtime.codec import Pixels
+    from runtime.codec import Codec, Pixels
+    from runtime.incomplete import Saved
 
 _EXAMPLES = """\
 examples:
@@ -127,80 +129,106 @@ class Decoded:
 
 def prepare(settings: Settings) -> Work:
     """Return what decompresses one file."""
-    # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, incomplete
-    from runtime.codec import suited
-    from runtime.pictures import metadata, write
-
     codec = open_codec(settings.batch, settings.enhance)
-    region, max_pixels = settings.region, settings.batch.max_pixels
-    wanted = settings.suffix or _DEFAULT_SUFFIX
-
-    def decode(job: Job, data: bytes, salvage: bool) -> Decoded:
-        notes: list[str] = []
-        faults: dict[int, StreamError] = {}
-        try:
-            header, sections, faults = container.unpack_damaged(data, max_pixels)
-            sections = {kind: body for kind, body in sections.items() if kind not in faults}
-            start, parts = time.perf_counter(), 0
-            if salvage:
-                saved = incomplete.salvage(codec, data, region, max_pixels)
-                picture, sections, parts = saved.pixels, saved.metadata, saved.parts
-                notes += saved.damage
-                del saved
-            elif settings.layers is not None:
-                most = len(suited(codec, header).family.layer_ends(header)) - 1
-                if settings.layers > most + 1:
-                    raise InputError(f"--layer {settings.layers - 1}: {job.source} has layers 0 to {most}")
-                picture = incomplete.preview(codec, data, settings.layers, region, max_pixels)
-            else:
-                picture = codec.decode(data, region, max_pixels)
-            ms = 1e3 * (time.perf_counter() - start)
-            damaged = bool(notes)
-            bundle = suited(codec, header).bundle if codec.enhance else None
-            if bundle and not bundle.has_synthesis:
-                notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
-        except StreamError as error:
-            hint = "; --salvage decodes what is intact" if faults and not salvage else ""
-            kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
-            raise kind(f"{job.source}: {error}{hint}") from error
-        if picture.shape[1::-1] != (header.width, header.height):
-            sections = metadata.of_region(sections, notes)
-        done = Done(len(data), 0, ms, 8 * len(data) / (header.width * header.height), picture.shape[:2], notes, damaged)
-        return Decoded([picture], sections, done, parts)
-
-    def write_picture(job: Job, decoded: Decoded, overwrite: bool) -> Done:
-        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
-        made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
-        deliver(job.target, made, overwrite)
-        return replace(decoded.done, bytes_out=len(made))
-
-    def follow(job: Job) -> Done:
-        parts, overwrite = 0, job.overwrite
-        for data in growth(job.source):
-            try:
-                container.unpack(data, max_pixels)
-            except TruncatedError:
-                with suppress(TruncatedError):  # there is nothing to be seen yet
-                    decoded = decode(job, data, salvage=True)
-                    if decoded.parts > parts:
-                        write_picture(job, decoded, overwrite)
-                        parts, overwrite = decoded.parts, True
-                continue
-            except StreamError:
-                pass  # which is told below
-            break
-        return write_picture(job, decode(job, data, salvage=False), overwrite)
 
     def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
-        if settings.suffix and suffix != wanted:
-            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
+        _suffix_of(settings, job)
         if settings.follow:
-            return follow(job)
-        return write_picture(job, decode(job, take(job.source), settings.salvage), job.overwrite)
+            return follow(settings, codec, job)
+        decoded = decode(settings, codec, job.source, take(job.source), settings.salvage)
+        return write_picture(settings, job, decoded, job.overwrite)
 
     return work
+
+
+# The heavy modules load only in the functions below, so that --help and simple mistakes answer at once.
+
+
+def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
+    """Write the picture of a growing file each time that it shows more, until the file is whole."""
+    from runtime import container
+
+    parts, overwrite = 0, job.overwrite
+    for data in growth(job.source):
+        try:
+            container.unpack(data, settings.batch.max_pixels)
+        except TruncatedError:
+            with suppress(TruncatedError):  # there is nothing to be seen yet
+                decoded = decode(settings, codec, job.source, data, salvage=True)
+                if decoded.parts > parts:
+                    write_picture(settings, job, decoded, overwrite)
+                    parts, overwrite = decoded.parts, True
+            continue
+        except StreamError:
+            pass  # which is told below
+        break
+    return write_picture(settings, job, decode(settings, codec, job.source, data, salvage=False), overwrite)
+
+
+def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> Decoded:
+    """Return what becomes of a stream; raise StreamError, which names the source."""
+    from runtime import container
+    from runtime.codec import suited
+    from runtime.pictures import metadata
+
+    faults: dict[int, StreamError] = {}
+    try:
+        header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
+        start = time.perf_counter()
+        saved = _saved(settings, codec, source, data, salvage)
+        ms = 1e3 * (time.perf_counter() - start)
+        bundle = suited(codec, header).bundle if codec.enhance else None
+    except StreamError as error:
+        hint = "; --salvage decodes what is intact" if faults and not salvage else ""
+        kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
+        raise kind(f"{source}: {error}{hint}") from error
+    sections = saved.metadata if salvage else {kind: body for kind, body in sections.items() if kind not in faults}
+    notes, shape = list(saved.damage), saved.pixels.shape[:2]
+    if bundle and not bundle.has_synthesis:
+        notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
+    if shape != (header.height, header.width):
+        sections = metadata.of_region(sections, notes)
+    bpp = 8 * len(data) / (header.width * header.height)
+    done = Done(len(data), 0, ms, bpp, shape, notes, damaged=bool(saved.damage))
+    return Decoded([saved.pixels], sections, done, saved.parts)
+
+
+def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> "Saved":
+    """Return the picture that is asked for."""
+    from runtime import container, incomplete
+    from runtime.codec import suited
+
+    region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
+    if salvage:
+        return incomplete.salvage(codec, data, region, max_pixels)
+    if layers is None:
+        return incomplete.Saved(codec.decode(data, region, max_pixels), {}, [], 0)
+    header, _, _ = container.unpack_damaged(data, max_pixels)
+    most = len(suited(codec, header).family.layer_ends(header))
+    if layers > most:
+        raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")
+    return incomplete.Saved(incomplete.preview(codec, data, layers, region, max_pixels), {}, [], 0)
+
+
+def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: bool) -> Done:
+    """Write a picture and its metadata, and return what the job came to."""
+    from runtime.pictures import write
+
+    suffix = _suffix_of(settings, job)
+    made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
+    deliver(job.target, made, overwrite)
+    return replace(decoded.done, bytes_out=len(made))
+
+
+def _suffix_of(settings: Settings, job: Job) -> str:
+    """Return the suffix of the format to write; raise InputError where -s and the target name two."""
+    from runtime.pictures import write
+
+    wanted = settings.suffix or _DEFAULT_SUFFIX
+    suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+    if settings.suffix and suffix != wanted:
+        raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
+    return suffix
 
 
 def line(job: Job, done: Done) -> str:

@@ -59,7 +59,7 @@ def imread(
 
     Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError.
     """
-    data, name = _taken(source)
+    data, name = taken(source)
     if data.startswith(container.MAGIC):
         kept = container.unpack(data)[1] if with_metadata else {}
         pixels, payloads = decode(data, bundle), {kind: kept[kind] for kind in KINDS.values() if kind in kept}
@@ -156,15 +156,25 @@ def fitted(pixels: Pixels, given: Mapping[int, bytes], notes: list[str]) -> tupl
     return pixels, fits.fitting(given, pixels.ndim == 2, notes, pixels.shape[1::-1]) | others
 
 
-def _taken(source: Source) -> tuple[bytes, str]:
-    """Return the bytes of a source and what to call it in messages."""
+def pixels_of(data: bytes, name: str, max_pixels: int = container.MAX_PIXELS) -> Pixels:
+    """Return the picture in the bytes of a .gar or another picture file, HDR mapped to SDR.
+
+    `name` stands for the file in messages. Raise StreamError, InputError, BundleError.
+    """
+    if data.startswith(container.MAGIC):
+        return shared_codec().decode(data, max_pixels=max_pixels)
+    return read.decode(data, name, max_pixels, sdr=True).pixels
+
+
+def taken(source: Source) -> tuple[bytes, str]:
+    """Return the bytes of a source and what to call it in messages; raise InputError, OSError."""
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes(), str(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), "the picture"
     if not hasattr(source, "read"):
-        raise InputError(f"imread takes a path, bytes or a binary file, not {type(source).__name__}")
+        raise InputError(f"give a path, bytes or a binary file, not {type(source).__name__}")
     data = source.read()
     if not isinstance(data, bytes):
-        raise InputError("imread takes binary files; open it with mode 'rb'")
+        raise InputError("the picture's file is open as text; open it with mode 'rb'")
     return data, str(getattr(source, "name", "the picture"))

@@ -17,6 +17,9 @@ from runtime.codec import Codec, Pixels, parts_in, picture, read_parts, read_til
 from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, CutChunkError, Header
 from runtime.errors import InputError, StreamError, TruncatedError
 
+_SURE = 16
+"""Damage somewhere in a stream is rarely in so small a share of its beginning."""
+
 Chunks = dict[Area, list[bytes | StreamError]]
 """The layers of each tile, or what is wrong with one."""
 
@@ -64,8 +67,8 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
 
     Each tile is decoded from as many of its layers as are intact, or of its parts if any of them make a picture; one
     without any is filled from what its neighbours look like. Of a damaged stream of one tile, which has no checksums
-    inside, all is taken where it decodes to its end, else the first layer alone. Raises StreamError where there is
-    nothing to be had: a damaged header, or no tile.
+    inside, all is taken where it decodes to its end, else the first layer alone, or the parts in its
+    first bytes. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
     codec = suited(codec, header)
@@ -155,8 +158,10 @@ def _intact(chunks: list[bytes | StreamError]) -> bytes:
 
 def _parts_left(codec: Codec, header: Header, tile: Area, chunks: list[bytes | StreamError], all_or_first: bool) -> int:
     """Return how many parts of a tile can be decoded, from the first on, so that they make a picture."""
-    if codec.family.traits.any_part and not all_or_first:
-        return parts_in(codec, header, tile, _intact(chunks))
+    if codec.family.traits.any_part:
+        data, most = _intact(chunks), codec.family.layer_ends(header)[-1]
+        parts = parts_in(codec, header, tile, data)
+        return parts if parts == most or not all_or_first else parts_in(codec, header, tile, data[: len(data) // _SURE])
     layers = _layers_left(codec, header, tile, chunks, all_or_first)
     return (0, *codec.family.layer_ends(header))[layers]
 

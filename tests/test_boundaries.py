@@ -15,7 +15,9 @@ def modules(folder: str) -> set[str]:
     return {f"runtime.{folder}.{path.stem}" for path in (PROJECT / "runtime" / folder).glob("*.py")}
 
 
-COMMANDS = {f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info")}
+COMMANDS = {
+    f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info", "thumbnail")
+}
 COMMANDS |= modules("cli") | modules("cameras")
 PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
 
@@ -101,7 +103,7 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    commands = {"capture.py", "compress.py", "decompress.py", "info.py"}
+    commands = {"capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
     for path in [*files("runtime/cli"), *files("runtime/cameras")]:

@@ -68,7 +68,7 @@ class Continuous(Analysis, Protocol):
     """An analysis whose streams can have any number of bytes between those of two levels."""
 
     def code_more(self, level: int, tile: Area, more: float) -> Coded:
-        """Return the coded parts of a tile at a level: at 0 those of `code`, up to 1 with more bits, to -1 with fewer."""
+        """Return the coded parts of a tile: at 0 those of `code`, up to 1 with more bits, down to -1 with fewer."""
         ...
 
 

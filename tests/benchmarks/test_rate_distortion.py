@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmarks import baselines, rate_distortion
 from runtime import container
+from runtime.codec import Codec
 from runtime.errors import StreamError
 
 
@@ -141,3 +142,16 @@ def test_bad_options_are_usage_errors(options: list[str], tmp_path: Path) -> Non
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, tmp_path / "out", *options)
     assert stop.value.code == 2
+
+
+def test_a_bundle_whose_files_may_end_anywhere_is_measured_by_their_beginnings(
+    folder: Path, tmp_path: Path, progressive: Codec
+) -> None:
+    argv = ["--images", folder, "--out", tmp_path / "out", "--qualities", "40", "--peers", "", "--limit", 1]
+    argv += ["--bundles", progressive.bundle.folder]
+    assert rate_distortion.main([str(word) for word in argv]) == 0
+    rows = [row for row in read(tmp_path / "out" / "images.tsv") if row["codec"] == "gargalo-prefixes"]
+    qualities = [float(row["psnr_db"]) for row in rows]
+    assert [float(row["setting"]) for row in rows] == list(baselines.SHARES_PERCENT)
+    assert qualities == sorted(qualities) and qualities[-1] > 35
+    assert int(rows[3]["bytes"]) == round(int(rows[-1]["bytes"]) * baselines.SHARES_PERCENT[3] / 100)

@@ -65,7 +65,7 @@ class Prior:
 
     def __post_init__(self) -> None:
         planes, indexes = self.base_a.shape[:2] if self.base_a.ndim == 3 else (0, 0)
-        if not (1 <= planes <= spec.MOST_PLANES and 2 <= indexes <= spec.MOST_LEVELS + 1):
+        if not (1 <= planes <= spec.MOST_PLANES and spec.LEAST_LEVELS < indexes <= spec.MOST_LEVELS + 1):
             raise _bad(f"base_a of shape {self.base_a.shape}")
         each = (indexes, spec.PACKED)
         shapes: dict[str, tuple[int, ...]] = {

@@ -185,7 +185,7 @@ class Recurrent(Family):
     def visit(self, rate: Rate, plane: int, index: int, channels: slice, known: I16, said: U8, thrifty: bool) -> Visit:
         """Return an iteration of some channels, as the network says it (72, h, w)."""
         prior, k = self.prior, known[channels]
-        a, b = (half[channels].astype(np.int16) for half in np.split(said, 2))
+        a, b = (log_odds[channels].astype(np.int16) for log_odds in np.split(said, 2))
         base = prior.base(prior.base_a, plane, rate.offset, index)[channels] - np.int16(GRID_ZERO)
         a += base[:, None, None]
         b -= np.int16(GRID_ZERO)
@@ -198,11 +198,10 @@ class Recurrent(Family):
         """Let the network see what is known of some channels, in units of the coming threshold or of twice that."""
         magnitudes = self.prior.magnitudes[coarser]
         k = known[channels]
-        size = magnitudes.take(np.abs(k), mode="clip")
-        shown[channels] = size + np.uint8(GRID_ZERO)
-        shown[spec.PACKED + channels.start : spec.PACKED + channels.stop] = np.where(k < 0, -size, size) + np.uint8(
-            GRID_ZERO
-        )
+        size, zero = magnitudes.take(np.abs(k), mode="clip"), np.uint8(GRID_ZERO)
+        signed = slice(spec.PACKED + channels.start, spec.PACKED + channels.stop)
+        shown[channels] = zero + size
+        shown[signed] = np.where(k < 0, zero - size, zero + size)
 
     def place(self, shown: U8, index: int, number: int, plane: int, offset: int) -> None:
         """Tell the network where in the loop it is: which level, which half, which threshold."""

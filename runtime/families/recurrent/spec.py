@@ -17,7 +17,7 @@ CONSTANTS = 8
 SEEN = 2 * PACKED + CONSTANTS
 GRID = 32
 """Units of what networks see and say: 1 / GRID."""
-MOST_LEVELS = 5
+LEAST_LEVELS, MOST_LEVELS = 3, 5
 """Wavelet levels with details; one more where z is split again."""
 MOST_PLANES = 13
 """Then 16 bits hold the integers."""

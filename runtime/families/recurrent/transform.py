@@ -16,7 +16,7 @@ from runtime.families.recurrent import spec
 from runtime.latents import colours, wavelet
 from runtime.latents.spec import COEFFICIENT_BITS, COLOUR_COUNT, LARGEST_VALUE
 
-FINE_LEVELS = 3
+FINE_LEVELS = spec.LEAST_LEVELS
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
 REACH = Reach(64, 64)
 """More than three wavelet levels see beyond a window (28 px)."""

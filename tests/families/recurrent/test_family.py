@@ -329,6 +329,29 @@ def test_damage_stays_near_its_tile_and_a_lost_one_looks_like_what_is_around_it(
     assert errors == sorted(errors, reverse=True) and 0 < errors[-1] and errors[0] < 6000
 
 
+def test_the_beginning_of_a_damaged_tile_is_shown(progressive: Codec, picture: np.ndarray) -> None:
+    """It has no checksums inside: what comes behind may be wrong, and all of it mostly is."""
+    data = progressive.encode(picture, 90)
+    saved = incomplete.salvage(progressive, flipped(data, len(data) // 2))
+    assert len(saved.damage) == 1 and error(saved.pixels, picture) < 900
+    beginning = incomplete.salvage(progressive, data[: len(data) // 17])
+    assert 0.5 < error(saved.pixels, picture) / error(beginning.pixels, picture) < 1.5
+
+
+def test_salvage_of_a_prefix_says_so_and_exits_with_3(
+    progressive: Codec, picture: np.ndarray, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cam = tmp_path / "cam.gar"
+    cam.write_bytes(progressive.encode(picture, 60)[:1000])
+    bundle = str(progressive.bundle.folder)
+    assert decompress.main([str(cam), "--bundle", bundle]) == 1
+    assert "--salvage decodes what is intact" in capfd.readouterr().err
+    assert decompress.main([str(cam), "--salvage", "--bundle", bundle]) == 3
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1 and " parts are left" in err
+    assert error(read(cam.with_suffix(".png")).pixels, picture) < 900
+
+
 def test_mutants_of_a_tile_give_a_picture_or_a_reason(progressive: Codec, picture: np.ndarray) -> None:
     """Flips and cuts behind the checksums; nothing but a StreamError, and no more memory than a whole stream needs."""
     parts, refused = Parts.of(progressive.encode(picture[:40, :56], 40)), 0
@@ -382,6 +405,7 @@ def test_anything_is_a_picture_or_a_codec_error(progressive: Codec, six: bytes) 
     [
         ("base_a", np.zeros((14, 5, 36), np.int16)),
         ("base_a", np.zeros((12, 7, 36), np.int16)),
+        ("base_a", np.zeros((12, 3, 36), np.int16)),
         ("base_b", np.zeros((12, 5, 35), np.int16)),
         ("base_b", np.full((12, 5, 36), 20000, np.int16)),
         ("fewer", np.zeros(24, np.int32)),
