@@ -78,6 +78,8 @@ class Networks:
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
+        if self.threads == 1:
+            return _run(session, inputs)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)

@@ -340,7 +340,7 @@ class Autoencoder(Family, Stacks):
             where = part.positions(mean.shape[1:])
             mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
-            last = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
+            last = values.values(mean, parts[-1].symbols, values.GAIN)
             grids[part.grid][part.channels, :, :] += last
             if number == 0:
                 dc = level.dequantise(last, 0)
