@@ -1,7 +1,6 @@
 """The shipped weights: every hidden layer of every network has something to say."""
 
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
