@@ -9,10 +9,12 @@ from conftest import TINY, TINY_RECURRENT
 
 from runtime import gat
 from runtime.arrays import U8
-from runtime.bundle import Bundle
+from runtime.bundle import Bundle, shipped_names
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
+from runtime.pictures.read import read
 from runtime.pictures.square import shrunk
+from runtime.search import psnr
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +155,11 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
     assert f"{gat.LEAST_BYTES} to {gat.MOST_BYTES} bytes when it is made" in page
     assert f"more than {gat.MOST_BYTES} or fewer than {gat.HEADER_BYTES + 1}" in page
     assert f"less {thumbnail.FALL}, but at least 0" in page
+
+
+@pytest.mark.skipif(gat.MODELS[0] not in shipped_names(), reason="no bundle of thumbnails ships yet")
+def test_the_shipped_weights_show_a_photograph() -> None:
+    square = shrunk(read(Path(__file__).parents[1] / "docs" / "cam.jpg").pixels, gat.SIDE_PX)
+    for most, least_db in ((64, 20.5), (128, 24), (256, 28.3)):
+        data = gat.encode(square, most)
+        assert len(data) <= most and psnr(square, gat.decode(data)) > least_db
