@@ -1,6 +1,7 @@
 """.gat files: what is in their three bytes of header, and what is refused."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,14 @@ def data(square: U8) -> bytes:
 
 
 @pytest.fixture
-def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The tiny bundle under the name of the usual one."""
     folder = tmp_path / gat.MODELS[0]
     shutil.copytree(TINY_RECURRENT, folder)
     monkeypatch.setattr("runtime.bundle.WEIGHTS", tmp_path)
     gat._family.cache_clear()
-    return folder
+    yield folder
+    gat._family.cache_clear()
 
 
 def with_check(model: int, message: bytes, bundle: Path = TINY_RECURRENT) -> bytes:
