@@ -323,7 +323,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, help="folder of training photographs")
     parser.add_argument("--val", help="folder of pictures to judge by (default: the first four of --data)")
-    parser.add_argument("--out", required=True, help="folder for checkpoints, log.csv, log.png, report.txt")
+    parser.add_argument("--out", help="folder for checkpoints, log.csv, log.png, report.txt (default: runs/CONFIG)")
     parser.add_argument("--config", help="TOML file with what differs from the defaults")
     parser.add_argument("--resume", help="checkpoint to go on from, full or slim")
     parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
@@ -337,6 +337,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--eval-minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
+    args.out = args.out or Path("runs") / (Path(args.config).stem if args.config else families.DEFAULT)
     if args.threads:
         torch.set_num_threads(args.threads)
     resumed_family = checkpoint.family_name(args.resume) if args.resume else families.DEFAULT

@@ -127,11 +127,7 @@ def cropped(rgb: U8, area: Area) -> U8:
     """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
     inside = rgb[area.on(1)]
     below, right = (side - there for side, there in zip(area.shape(1), inside.shape[:2], strict=True))
-    if inside.size and not below and not right:
-        return inside
-    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
-    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
-    return rgb[np.ix_(rows, columns)]
+    return np.pad(inside, ((0, below), (0, right), (0, 0)), "edge") if below or right else inside
 
 
 def strips(length: int, across: int, samples: int) -> Iterator[slice]:

@@ -164,7 +164,9 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
     """Return what is printed of a picture."""
     bpp = 8 * len(data) / (shape[0] * shape[1])
     if as_json:
-        return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4)})
+        from runtime import native
+
+        return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4), "arrays": native.name})
     return f"{shown(path)} {size(len(data))}, {bpp:.2f} bpp"
 
 

@@ -49,7 +49,7 @@ def preview(
     codec = suited(codec, header)
     most = len(codec.family.layer_ends(header))
     if not 1 <= layers <= most:
-        raise InputError(f"layers={layers}, the stream has 1 to {most}")
+        raise InputError(f"layers={layers} is out of range; the stream has 1 to {most}")
     chunks = _chunks(codec, header, sections)
     for kind in (LATENTS, ALPHA) if len(chunks) == 1 else (ALPHA,):
         if kind in faults and not isinstance(faults[kind], TruncatedError):

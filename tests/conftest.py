@@ -1,11 +1,13 @@
 """Pictures and the shipped codec that many tests share; without the bench extra no test of benchmarks is collected."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runtime import native
 from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
@@ -52,3 +54,12 @@ def photo() -> np.ndarray:
     base[40:90, 60:140] = (200, 60, 40)
     base += random.normal(0, 6, base.shape) + 20 * np.sin(columns / 4)[:, :, None]
     return base.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module", params=["numpy", "compiled"])
+def core(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Has a module's tests run on the numpy twins, and again on the compiled core where there is one."""
+    if request.param == "compiled" and native.core is None:
+        pytest.skip(native.name)
+    with native.using(request.param == "compiled"):
+        yield request.param

@@ -18,6 +18,7 @@ import onnxruntime
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
+from runtime import native  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 
 
@@ -74,7 +75,7 @@ def main() -> int:
     calls: list[dict[str, Any]] = []
     watch(options.unoptimised, calls, options.dump)
     versions = {"python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__}
-    print(json.dumps({"machine": platform.machine(), **versions}), flush=True)
+    print(json.dumps({"machine": platform.machine(), **versions, "arrays": native.name}), flush=True)
     codec = Codec(threads=options.threads)
     for path in options.files:
         calls.clear()

@@ -31,7 +31,7 @@ def noisy(pixels: Pixels, levels: int = 4) -> Pixels:
 
 
 def blocky(pixels: Pixels) -> Pixels:
-    """Each block of 8 x 8 gets nearer to its mean."""
+    """Move each block of 8 x 8 nearer to its mean."""
     mean = pixels[::8, ::8].repeat(8, 0).repeat(8, 1)[: pixels.shape[0], : pixels.shape[1]]
     return ((3 * pixels.astype(np.int32) + mean) // 4).astype(np.uint8)
 

@@ -262,6 +262,7 @@ def batches(options: argparse.Namespace, count: int, of_pictures: bool) -> Count
         some = min(BATCH, options.first + count - first)
         words = [sys.executable, __file__, "--seed", str(options.seed), "--first", str(first), "--keep", options.keep]
         words += ["--worker", "pictures" if of_pictures else "streams", "--count", str(some)]
+        words += ["--unlimited"] * options.unlimited
         try:
             done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=BATCH)
             told = f"the process ended with {done.returncode}"
@@ -283,10 +284,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--keep", default="runs/fuzz", help="folder for what fails")
+    parser.add_argument("--unlimited", action="store_true", help="no limit of memory, as sanitizers need all addresses")
     parser.add_argument("--worker", choices=("streams", "pictures"), help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.worker:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        if not options.unlimited:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         found = batch(options.seed, options.first, options.count, options.worker == "pictures", Path(options.keep))
         print(json.dumps(found))
         return 0

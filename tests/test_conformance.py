@@ -23,6 +23,8 @@ MINIMUM_CASES = 16
 REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
 MINIMUM_REFUSED = 40
 
+pytestmark = pytest.mark.usefixtures("core")
+
 each_case = pytest.mark.parametrize("name", CASES)
 each_refused = pytest.mark.parametrize("name", REFUSED)
 

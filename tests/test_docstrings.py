@@ -9,15 +9,10 @@ FOLDERS = ("gargalo", "runtime", "models", "export", "benchmarks", "tests")
 VERBS = set(
     """add analyse answer append apply ask begin build change check choose close code compare compress copy count cut
     decode decompress do draw drop encode end fail fill find fit give join keep leave let load make measure move open
-    pad pick prepare print put raise read rename replace restart return round run save send set show skip split stand
-    start store switch take tell time turn update wait warn write yield""".split()
+    pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
+    stand start store switch take tell time turn update wait warn write yield""".split()
 )
-OTHERS = {
-    "models/recurrent.py",
-    "tests/reference_decoder.py",
-    "tests/families/autoencoder/test_reference.py",
-    "tests/families/recurrent/test_reference.py",
-}
+OTHERS = ("models/recurrent.py", "reference_decoder.py", "test_reference.py")
 """The first is still to be done; the others begin with the number of a section of the format."""
 
 
@@ -37,7 +32,7 @@ def test_docstrings_of_functions_begin_with_a_verb() -> None:
     others = [
         f"{path.relative_to(PROJECT)}:{line} begins with {word}"
         for path in files
-        if path.relative_to(PROJECT).as_posix() not in OTHERS
+        if not path.as_posix().endswith(OTHERS)
         for word, line in first_words(path)
         if word.lower().rstrip(",") not in VERBS
     ]

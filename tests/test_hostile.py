@@ -22,6 +22,7 @@ from runtime.errors import StreamError, TruncatedError
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE_S = 5
+pytestmark = pytest.mark.usefixtures("core")
 FLIPS_BEHIND_CHECKS = 100
 SLACK_MB = 64
 """What refusing a stream may take: far below the gigabytes that its header asks for."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import __version__
+from runtime import __version__, native
 from runtime.__main__ import COMMANDS, main
 from runtime.pictures.read import read
 from runtime.pictures.write import write
@@ -54,7 +54,7 @@ def test_what_is_no_command_ends_with_2_and_the_usage(words: list[str], told: st
 
 def test_the_version_is_the_package_s(capfd: Capture) -> None:
     assert main(["--version"]) == 0
-    assert capfd.readouterr().out == f"gargalo {__version__}\n"
+    assert capfd.readouterr().out == f"gargalo {__version__}, array functions: {native.name}\n"
 
 
 def test_python_m_runtime_is_the_same(tmp_path: Path) -> None:

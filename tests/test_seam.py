@@ -181,7 +181,7 @@ def test_each_of_four_layers_makes_a_better_picture(toy: Codec, six: bytes, phot
         assert errors == sorted(errors, reverse=True) and len({*errors}) == 4
         assert np.array_equal(previews[3], toy.decode(data))
         assert np.array_equal(incomplete.preview(toy, data, 2, (9, 8, 70, 60)), previews[1][8:68, 9:79])
-        with pytest.raises(InputError, match="layers=5, the stream has 1 to 4"):
+        with pytest.raises(InputError, match="layers=5 is out of range; the stream has 1 to 4"):
             incomplete.preview(toy, data, 5)
     half = six[: chunk_at(six, 0, 2)]
     assert np.array_equal(incomplete.preview(toy, half, 2), incomplete.preview(toy, six, 2))

@@ -26,10 +26,10 @@ class PlainTables:
     """(T, A) slots of each symbol: a row adds up to 2**14; no more than 256 of each."""
 
     def __post_init__(self) -> None:
-        found = self.frequencies
-        if found.dtype.kind != "u" or found.ndim != 2 or not 1 <= found.shape[0] <= SYMBOLS >= found.shape[1] >= 1:
-            raise _bad(f"frequencies are {found.dtype} of shape {found.shape}, need unsigned integers (1..256, 1..256)")
-        totals = found.sum(axis=1, dtype=np.int64)
+        slots = self.frequencies
+        if slots.dtype.kind != "u" or slots.ndim != 2 or not 1 <= slots.shape[0] <= SYMBOLS >= slots.shape[1] >= 1:
+            raise _bad(f"frequencies are {slots.dtype} of shape {slots.shape}, need unsigned integers (1..256, 1..256)")
+        totals = slots.sum(axis=1, dtype=np.int64)
         if np.any(totals != _SLOTS):
             raise _bad(f"a row of frequencies adds up to {totals.min()}..{totals.max()}, not {_SLOTS}")
 

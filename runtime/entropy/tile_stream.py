@@ -22,6 +22,7 @@ from runtime.arrays import F64, I32, I64, U8, U32, Bool, Intp
 from runtime.entropy import rans
 from runtime.entropy.residuals import Order, Symbols
 from runtime.errors import StreamError, TruncatedError
+from runtime.native import twin
 
 MAX_LANES = 4096
 """More would not be faster: the cost of a row is then in the data, not in the calls."""
@@ -153,18 +154,17 @@ class PartReader:
         """Return the coded values (m,) of the next part, which has such an order."""
         if not self.more:
             self._left -= 1
-            return np.zeros(len(order.places), np.int32)
-        q = order.digits(self._pop(order.groups))
-        tops = order.tops(q)
+            return np.zeros(len(order.index), np.int32)
+        q, tops = order.digits(self._pop(order.groups))
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
         self._end_part()
         raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
         values = order.join(q, fields, raw)
-        some = np.flatnonzero(values != 0)
-        signs = np.unpackbits(np.frombuffer(self._take(len(some)), np.uint8))
-        _check_padding(signs[len(some) :])
-        down = some[signs[: len(some)].view(np.bool_)]
-        values[down] = -values[down]
+        count = int(np.count_nonzero(values))
+        signs = np.frombuffer(self._take(count), np.uint8)
+        if count % 8 and signs[-1] << (count % 8) & 0xFF:
+            raise _behind()
+        give_signs(values, signs)
         return values
 
     def read_passes(self, first: U8, second: Callable[[U8], U8]) -> tuple[U8, U8]:
@@ -214,10 +214,9 @@ class PartReader:
         states = self._begun()
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
-        base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, slots, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, symbols, used = rans.pop(states, words, table, self._tables)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(slots)
+        return symbols
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
@@ -234,18 +233,43 @@ class PartReader:
 
 def pack_bits(fields: I64, width: I64) -> bytes:
     """Return the low width[j] bits, at most 32, of each fields[j] in order, highest first, padded with 0."""
-    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
-    return np.packbits(bits[_low(width)]).tobytes()
+    data = np.empty((int(width.sum()) + 7) // 8, np.uint8)
+    pack_fields(fields, width, data)
+    return data.tobytes()
 
 
 def unpack_bits(data: bytes, width: I64) -> I64:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
-    stored = np.unpackbits(np.frombuffer(data, np.uint8))
+    fields = np.empty(len(width), np.int64)
+    if unpack_fields(np.frombuffer(data, np.uint8), width, fields):
+        raise _behind()
+    return fields
+
+
+@twin
+def give_signs(values: I32, signs: U8) -> None:
+    """Negate those of the values (m,) that are not 0 whose bit is 1 in the bytes, the highest first."""
+    some = np.flatnonzero(values != 0)
+    down = some[np.unpackbits(signs, count=len(some)).view(np.bool_)]
+    values[down] = -values[down]
+
+
+@twin
+def pack_fields(fields: I64, width: I64, data: U8) -> None:
+    """Fill data (b,) with what pack_bits returns."""
+    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
+    data[:] = np.packbits(bits[_low(width)])
+
+
+@twin
+def unpack_fields(data: U8, width: I64, fields: I64) -> int:
+    """Fill in the fields (f,) that pack_fields packed, and return whether bits behind them are not 0."""
+    found = np.unpackbits(data)
     bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
     total = np.count_nonzero(low)
-    bits[low] = stored[:total]
-    _check_padding(stored[total:])
-    return np.packbits(bits).view(">u4").astype(np.int64)
+    bits[low] = found[:total]
+    fields[:] = np.packbits(bits).view(">u4")
+    return int(found[total:].any())
 
 
 def _low(width: I64) -> Bool:
@@ -253,9 +277,8 @@ def _low(width: I64) -> Bool:
     return np.arange(_FIELD_BITS, 0, -1) <= width[:, None]
 
 
-def _check_padding(bits: U8) -> None:
-    if bits.any():
-        raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
+def _behind() -> StreamError:
+    return StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
 
 
 def _push(tables: Tables, states: U32, codes: Intp) -> tuple[U32, bytes]:

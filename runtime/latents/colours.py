@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.areas import strips
-from runtime.arrays import F32, I16, U8
+from runtime.arrays import F32, I16, U8, contiguous
 from runtime.latents import spec
+from runtime.native import twin
 
 _MIDDLE = 128
+_FACTORS: F32 = np.array([row[0] / spec.ONE for row in spec.COLOURS], np.float32)
 _COLOUR_STRIP = 1 << 16
 """Pixels whose colours are computed at a time."""
 
@@ -21,16 +23,21 @@ _COLOUR_STRIP = 1 << 16
 
 
 def to_colours(pixels: U8) -> F32:
-    """Return luma and chroma (3, H, W), in 1/16 pixel level around 0, of RGB (H, W, 3)."""
+    """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
     planes = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
-    factors = [np.float32((row[0] << spec.COEFFICIENT_BITS) / spec.ONE) for row in spec.COLOURS]
+    split_colours(contiguous(pixels), _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), planes)
+    return planes
+
+
+@twin
+def split_colours(pixels: U8, factors: F32, planes: F32) -> None:
+    """Fill in luma and chroma (3, H, W) of RGB (H, W, 3): whole numbers times their factors (3,)."""
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
         signals = outer + green - np.int16(3 * _MIDDLE), red - blue, outer - 2 * green  # in units of their first factor
         for signal, factor, colour in zip(signals, factors, planes, strict=True):
             np.multiply(signal, factor, out=colour[rows])
-    return planes
 
 
 def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
@@ -38,25 +45,29 @@ def to_pixels(signals: F32, correction: I16 | None = None) -> U8:
 
     A correction (3, H, W) in quarters of a pixel level is added before rounding.
     """
+    pixels = np.empty((*signals.shape[1:], spec.COLOUR_COUNT), np.uint8)
+    correction = np.empty((0, 0, 0), np.int16) if correction is None else contiguous(correction)
+    join_colours(contiguous(signals), _FACTORS, correction, pixels)
+    return pixels
+
+
+@twin
+def join_colours(signals: F32, factors: F32, correction: I16, pixels: U8) -> None:
+    """Fill in RGB (H, W, 3) of luma and chroma (3, H, W) in factors (3,); a correction may be empty."""
     import cv2
 
     _, height, width = signals.shape
-    pixels = np.empty((height, width, spec.COLOUR_COUNT), np.uint8)
-    to_all, to_outer, to_green = (np.float32(row[0] / spec.ONE) for row in spec.COLOURS)
     for rows in strips(height, width, _COLOUR_STRIP):
-        luma, red_blue, green = (
-            plane * factor for plane, factor in zip(signals[:, rows], (to_all, to_outer, to_green), strict=True)
-        )
+        luma, red_blue, green = (plane * factor for plane, factor in zip(signals[:, rows], factors, strict=True))
         luma += np.float32(_MIDDLE + 0.5)  # half a level, since what follows rounds down
         outer = luma + green
         luma -= green
         luma -= green
         samples = np.stack([outer + red_blue, luma, outer - red_blue])
-        if correction is not None:
+        if correction.size:
             samples += correction[:, rows] * np.float32(0.25)
         np.clip(samples, 0, 255, out=samples)
         cv2.merge(list(samples.astype(np.uint8)), pixels[rows])
-    return pixels
 
 
 # -- packing by 2 x 2 --------------------------------------------------------------------------------------------------
@@ -77,3 +88,9 @@ def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
         for column in range(side):
             details[:, row::side, column::side] = planes[:, column]
     return details
+
+
+@twin
+def pack_rounded(details: F32, largest: int, packed: I16) -> None:
+    """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2."""
+    packed[:] = pack(np.rint(details).clip(-largest, largest).astype(np.int16))

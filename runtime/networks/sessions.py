@@ -6,6 +6,7 @@ What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever 
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,8 @@ class Networks:
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
+        if self.threads == 1:
+            return _run(session, inputs)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
@@ -129,7 +132,10 @@ class Networks:
     def _on_cpu(self, path: Path) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name], **_STRICT)
+        options = self._options()
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        return onnxruntime.InferenceSession(str(path), options, providers=[CPU.name], **_STRICT)
 
     def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
         import onnxruntime
@@ -152,6 +158,21 @@ class Networks:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
         return options
+
+
+@cache
+def _share_arena() -> None:
+    """Give the process an arena for all sessions: one for each would keep all that each has ever needed."""
+    import onnxruntime
+
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_requested, default = 1, -1
+    try:
+        onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, as_requested, default, default))
+    except Exception:  # onnxruntime raises its own, undocumented classes, where other code has made one before
+        return
 
 
 def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:

@@ -9,7 +9,7 @@ from benchmarks.summary import Row
 
 
 def curve(codec: str, image: str, gain_db: float, rates: tuple[float, ...] = (0.125, 0.4, 2.0)) -> list[Row]:
-    """PSNR grows by 6 dB with each doubling of the rate; all else stays."""
+    """Return rows whose PSNR grows by 6 dB with each doubling of the rate; all else stays."""
     return [
         Row(image, codec, i, 0, bpp, 40 + gain_db + 6 * math.log2(bpp), None, 70.0, None, 0.5, None, None, 4.0, 2.0)
         for i, bpp in enumerate(rates)

@@ -7,7 +7,7 @@ from benchmarks.texture import kept_texture
 
 
 def checks(means: list[int], amplitude: int) -> np.ndarray:
-    """A row of 20 blocks for each mean, black and white pixels in turn: their deviation is the amplitude."""
+    """Return a row of 20 blocks for each mean, black and white pixels in turn: they deviate by the amplitude."""
     signs = np.where(np.indices((16 * len(means), 320)).sum(0) % 2, amplitude, -amplitude)
     levels = np.repeat(means, 16)[:, None] + signs
     return np.repeat(levels[..., None], 3, axis=2).astype(np.uint8)

@@ -54,7 +54,7 @@ def test_half_the_bytes_at_every_quality_are_minus_50_percent() -> None:
 
 
 def contender(name: str, header: int) -> Contender:
-    """A codec whose files have a header, and a byte more for each setting; they decode to gray."""
+    """Return a codec whose files have a header, and a byte more for each setting; they decode to gray."""
 
     def encode(pixels: np.ndarray, setting: float) -> bytes:
         return bytes(header + (0 if pixels.std() == 0 else round(setting)))

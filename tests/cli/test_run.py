@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from runtime import compress as compress_module
+from runtime import native
 from runtime.cli import workers
 from runtime.cli.jobs import Job
 from runtime.codec import Codec
@@ -494,6 +495,7 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
         "ms": 0,
         "skipped": False,
         "error": None,
+        "arrays": native.name,
     }
     assert good.keys() == bad.keys() and "No such file" in bad["error"] and bad["bytes_out"] is None
     assert "missing.png" in err and err.count("\n") == 1

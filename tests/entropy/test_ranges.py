@@ -15,7 +15,7 @@ TABLES = PlainTables(
 
 
 def drawn(count: int, seed: int) -> Intp:
-    """Codes of random tables, as probable as these say."""
+    """Return codes of random tables, as probable as these say."""
     random = np.random.default_rng(seed)
     tables = random.integers(0, len(TABLES.frequencies), count)
     slots = random.integers(0, SLOTS, (count, 1))
@@ -24,7 +24,7 @@ def drawn(count: int, seed: int) -> Intp:
 
 
 def read(data: bytes, codes: Intp) -> list[int]:
-    """What bytes tell of codes, by their tables, up to the first one that they do not."""
+    """Return what bytes tell of codes, by their tables, up to the first one that they do not."""
     reader, told = Reader(TABLES, data), []
     for table in (codes // SYMBOLS).tolist():
         symbol = reader.read(table)

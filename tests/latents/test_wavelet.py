@@ -130,7 +130,7 @@ def test_the_golden_words_of_a_pass_do_not_change() -> None:
     low, high = np.zeros((2, 3, 1, 6), np.float32)
     low[0, 0, 3], high[1, 0, 3] = 4096, 4096
     low[2, 0, 0], high[2, 0, 5] = 100, -101
-    wavelet._lift(low, high, 2, wavelet._JOINING)
+    wavelet._lift(low, high, 2, wavelet.JOINING, False)
     found = np.stack([low[:, 0], high[:, 0]], axis=-1).reshape(3, -1)
     assert np.rint(10 * found).tolist() == [
         [0, 0, 0, -3039, -1916, 19694, 37129, 19694, -1916, -3039, 0, 0],

@@ -224,3 +224,13 @@ def test_a_checkpoint_names_its_family(folder: Path) -> None:
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no picture"):
         train.main(["--data", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+def test_a_run_is_named_after_its_configuration_unless_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(CONFIG)
+    with pytest.raises(FileNotFoundError, match="no picture"):
+        train.main(["--data", ".", "--config", "mine.toml"])
+    assert (tmp_path / "runs" / "mine").is_dir()

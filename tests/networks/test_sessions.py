@@ -287,3 +287,16 @@ def test_a_network_takes_and_gives_what_the_format_says(name: str, codec: Codec)
 def test_a_grid_of_one_position_is_no_special_case(codec: Codec) -> None:
     state, said = codec.networks.run("start", np.full((spec.SEEN_START, 1, 1), 128, np.uint8))
     assert state.shape[:2] == said.shape[1:] == (1, 1)
+
+
+def test_an_arena_that_the_process_has_already_is_taken(codec: Codec, photo: np.ndarray) -> None:
+    """Some versions refuse a second one: then that of other code in the process serves our sessions too."""
+    expected = codec.encode(photo, 50)
+
+    def refused(*given: Any) -> None:
+        raise RuntimeError("An allocator for this device has already been registered for sharing.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("onnxruntime.create_and_register_allocator", refused)
+        sessions._share_arena.cache_clear()
+        assert Codec(threads=1).encode(photo, 50) == expected

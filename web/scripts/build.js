@@ -8,7 +8,15 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 /** @type {import("esbuild").BuildOptions} */
-const options = { absWorkingDir: root, bundle: true, minify: true, format: "esm", target: "es2022", logLevel: "warning", outdir: "dist" };
+const options = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+  outdir: "dist",
+};
 const wasm = readFileSync(createRequire(import.meta.url).resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"));
 
 rmSync(`${root}dist`, { recursive: true, force: true });
@@ -19,15 +27,28 @@ writeFileSync(`${root}dist/ort-wasm-simd-threaded.wasm`, wasm);
 
 // a page that is opened from a disk may load nothing, nor a module: it carries its worker's code, weights and wasm
 const viewer = { worker: "src/worker.js", viewer: "src/viewer/viewer.js" };
-const carried = { format: /** @type {const} */ ("iife"), conditions: ["embedded"], define: { "import.meta.url": '"https://page.invalid/dist/"' }, write: false };
+const carried = {
+  format: /** @type {const} */ ("iife"),
+  conditions: ["embedded"],
+  define: { "import.meta.url": '"https://page.invalid/dist/"' },
+  write: false,
+};
 const { outputFiles = [] } = await build({ ...options, ...carried, entryPoints: viewer });
 const [worker, page] = outputFiles.map(({ text }) => text.replaceAll("</script", "<\\/script"));
-const files = readdirSync(`${root}weights`).flatMap((id) => readdirSync(`${root}weights/${id}`).map((file) => `${id}/${file}`));
+const files = readdirSync(`${root}weights`).flatMap((id) =>
+  readdirSync(`${root}weights/${id}`).map((file) => `${id}/${file}`),
+);
 const assets = [["ort.wasm", wasm], ...files.map((file) => [file, readFileSync(`${root}weights/${file}`)])];
 const scripts = [
-  ...assets.map(([name, bytes]) => `<script type="text/plain" data-asset="${name}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>`),
+  ...assets.map(
+    ([name, bytes]) =>
+      `<script type="text/plain" data-asset="${name}">${gzipSync(bytes, { level: 9 }).toString("base64")}</script>`,
+  ),
   `<script type="text/plain" id="worker">${worker}</script>`,
   `<script>${page}</script>`,
 ];
 const html = readFileSync(`${root}src/viewer/page.html`, "utf8");
-writeFileSync(`${root}dist/viewer.html`, html.replace("</body>", () => `${scripts.join("\n")}\n</body>`));
+writeFileSync(
+  `${root}dist/viewer.html`,
+  html.replace("</body>", () => `${scripts.join("\n")}\n</body>`),
+);

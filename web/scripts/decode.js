@@ -19,7 +19,10 @@ function pnm({ width, height, data, channels }) {
 for (let i = 0; i < positionals.length; i += 2) {
   const [from, to] = positionals.slice(i);
   try {
-    writeFileSync(to, Buffer.concat(pnm(await decode(readFileSync(from), { weights })).map((part) => Buffer.from(part))));
+    writeFileSync(
+      to,
+      Buffer.concat(pnm(await decode(readFileSync(from), { weights })).map((part) => Buffer.from(part))),
+    );
   } catch (error) {
     if (!(error instanceof GarError)) throw error;
     console.error(`${from}: ${error.message}`);

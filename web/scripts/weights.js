@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 const NOT_FOR_DECODING = ["synthesis.onnx", "encoder.onnx"];
 const root = fileURLToPath(new URL("..", import.meta.url));
 const shipped = join(root, "../runtime/weights");
-const bundles = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(shipped).map((name) => join(shipped, name));
+const bundles =
+  process.argv.length > 2 ? process.argv.slice(2) : readdirSync(shipped).map((name) => join(shipped, name));
 for (const bundle of bundles) {
   const { id, sha256 } = JSON.parse(readFileSync(join(bundle, "manifest.json"), "utf8"));
   mkdirSync(join(root, "weights", id), { recursive: true });

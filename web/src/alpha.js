@@ -24,7 +24,7 @@ export async function readAlpha(bytes, width, height) {
       const left = x ? samples[at - 1] : 0;
       const above = y ? samples[at - width] : 0;
       const aboveLeft = x && y ? samples[at - width - 1] : 0;
-      samples[at] += [0, left, above, left + above - aboveLeft][filter];
+      samples[at] += filter === 1 ? left : filter === 2 ? above : filter === 3 ? left + above - aboveLeft : 0;
     }
   }
   return samples;

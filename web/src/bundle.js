@@ -25,7 +25,7 @@ const opened = new Map();
  * @returns {Promise<Bundle>}
  */
 export function openBundle(id, weights) {
-  const folder = new URL(`${id}/`, weights).href;
+  const folder = new URL(`${id}/`, weights.replace(/\/*$/, "/")).href;
   const bundle = opened.get(folder) ?? open(id, folder);
   opened.set(folder, bundle);
   bundle.catch(() => opened.delete(folder));
@@ -34,18 +34,32 @@ export function openBundle(id, weights) {
 
 /** @param {string} id @param {string} folder @returns {Promise<Bundle>} */
 async function open(id, folder) {
-  const manifest = JSON.parse(new TextDecoder().decode(await load(`${folder}manifest.json`, id)));
-  const name = manifest.family ?? "pyramid";
+  const manifest = await load(`${folder}manifest.json`, id);
+  const name = familyOf(manifest.bytes, folder);
+  must(
+    Object.hasOwn(families, name),
+    `bundle ${id} is of the family ${name}, which this decoder does not know; update it`,
+  );
   const family = families[name];
-  if (!family) throw new GarError(`bundle ${id} is of the family ${name}, which this decoder does not know; update it`);
   const names = [...family.networks.map((network) => `${network}.onnx`), "prior.npz"];
-  const files = await Promise.all(names.map((file) => load(folder + file, id)));
+  const loaded = await Promise.all(names.map((file) => load(folder + file, id)));
+  const files = loaded.map(({ bytes }) => bytes);
   const hashes = await Promise.all(files.map(sha256));
   const found = hex((await sha256(join(hashes))).subarray(0, 8));
-  must(found === id, `the weights at ${folder} have the id ${found}; clear the cache or mend the server`);
+  must(found === id, `the weights at ${folder} have the id ${found}; they must be those of ${id}`);
+  await Promise.all([manifest, ...loaded].map((file) => file.keep()));
   const prior = await readNpz(files[files.length - 1]);
   const graphs = Object.fromEntries(family.networks.map((network, i) => [network, files[i]]));
   return { id, family, prior, tables: readTables(prior), run: openNetworks(graphs) };
+}
+
+/** @param {Uint8Array} manifest @param {string} folder @returns {string} */
+function familyOf(manifest, folder) {
+  try {
+    return JSON.parse(new TextDecoder().decode(manifest)).family ?? "pyramid";
+  } catch {
+    throw new GarError(`${folder}manifest.json is no JSON; the weights must be there`);
+  }
 }
 
 /** @param {Uint8Array} bytes */

@@ -3,7 +3,7 @@ import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
 import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
 import { TileStream } from "./entropy/tile_stream.js";
-import { must } from "./errors.js";
+import { GarError, must } from "./errors.js";
 import { LAYERS, readChunks, tileAreas } from "./latents.js";
 import { Source } from "./source.js";
 
@@ -14,7 +14,9 @@ import { Source } from "./source.js";
  * @property {number} [maxPixels]  refuse larger pictures
  * @property {AbortSignal} [signal]
  */
-/** @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells */
+/**
+ * @typedef {Picture & { fullWidth: number, fullHeight: number }} Preview  smaller than the picture, of whose size it tells
+ */
 /**
  * @typedef {object} Decoded
  * @property {number} width
@@ -26,7 +28,7 @@ import { Source } from "./source.js";
  * @property {Uint8Array | null} xmp  XML
  */
 
-const MAX_PIXELS = 2 ** 26;
+const MAX_PIXELS = 2 ** 25; // that take about a gigabyte
 const WEIGHTS = new URL("../weights/", import.meta.url).href;
 
 /**
@@ -41,31 +43,49 @@ export async function decodeFrom(from, options = {}, onPreview) {
   const source = new Source(from);
   try {
     return await decode(source, options, onPreview);
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new GarError(`the picture needs more memory than there is: ${error.message}`)
+      : error;
   } finally {
     await source.cancel();
   }
 }
 
-/** @param {Source} source @param {Options} options @param {((preview: Preview) => void) | undefined} onPreview @returns {Promise<Decoded>} */
+/**
+ * @param {Source} source
+ * @param {Options} options
+ * @param {((preview: Preview) => void) | undefined} onPreview
+ * @returns {Promise<Decoded>}
+ */
 async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
   const header = await readHeader(source);
   const { width, height } = header;
-  must(width * height <= maxPixels, `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`);
+  must(
+    width * height <= maxPixels,
+    `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`,
+  );
   if (!onPreview) await source.all();
   if (source.ended) checkSections(source.bytes, header);
 
   const bundle = await openBundle(header.bundleId, weights);
   const { family, tables } = bundle;
-  const coding = family.open(bundle, header);
+  /** @type {import("./networks.js").Run} */
+  const run = (name, inputs) => {
+    signal?.throwIfAborted();
+    return bundle.run(name, inputs);
+  };
+  const coding = family.open({ ...bundle, run }, header);
   const areas = tileAreas(header);
-  const latents = /** @type {import("./container.js").Section} */ (header.sections.find(({ kind }) => kind === LATENTS));
+  const latents = /** @type {import("./container.js").Section} */ (
+    header.sections.find(({ kind }) => kind === LATENTS)
+  );
   const chunks = await readChunks(source, latents, areas.length);
   const streams = chunks.map((more) => new TileStream(tables, family.bands(coding), more));
   const decoders = streams.map((stream, tile) => family.tile(coding, areas[tile], stream));
   const tiles = areas.map((area) => ({ area, values: /** @type {any} */ (null) }));
   for (let layer = 0; layer < LAYERS; layer++) {
     for (const [i, tile] of tiles.entries()) {
-      signal?.throwIfAborted();
       if (layer === 0) await streams[i].open(family.maskBytes);
       tile.values = (await decoders[i].next()).value;
     }

@@ -1,20 +1,41 @@
 const f32 = Math.fround;
 
 /**
- * Put the coefficients of a channel of a tile to every `stride`-th row and column of a plane, from (down, right) on.
+ * @typedef {object} Channel
+ * @property {Int16Array} values  row by row, and maybe more
+ * @property {number} step
+ * @property {number} down  its first row in the plane
+ * @property {number} right  its first column
+ */
+
+/**
+ * Put the coefficients of channels of a tile to every `stride`-th row and column of a plane.
  * @param {Float32Array} plane
  * @param {number} columns  of the plane
- * @param {{ stride: number, down: number, right: number }} to
+ * @param {number} stride
  * @param {import("./latents.js").Area} area  of the tile
- * @param {number} side  of a value of the channel in pixels
- * @param {Int16Array} channel  its values, row by row, and maybe more
+ * @param {number} side  of a value in pixels
+ * @param {Channel[]} channels
+ */
+export function place(plane, columns, stride, area, side, channels) {
+  const [rows, count, top, left] = [area.height, area.width, area.top, area.left].map((length) => length / side);
+  for (let y = 0; y < rows; y++) {
+    for (const { values, step, down, right } of channels) {
+      const start = ((top + y) * stride + down) * columns + left * stride + right;
+      placeRow(plane, start, stride, values, y * count, count, f32(step / 512));
+    }
+  }
+}
+
+/**
+ * @param {Float32Array} plane
+ * @param {number} to
+ * @param {number} stride
+ * @param {Int16Array} values
+ * @param {number} at
+ * @param {number} count
  * @param {number} step
  */
-export function place(plane, columns, { stride, down, right }, area, side, channel, step) {
-  const factor = f32(step / 512);
-  const [rows, count, top, left] = [area.height, area.width, area.top, area.left].map((length) => length / side);
-  for (let y = 0, at = 0; y < rows; y++) {
-    let to = ((top + y) * stride + down) * columns + left * stride + right;
-    for (let x = 0; x < count; x++, to += stride) plane[to] = f32(channel[at++] * factor);
-  }
+function placeRow(plane, to, stride, values, at, count, step) {
+  for (const end = at + count; at < end; at++, to += stride) plane[to] = f32(values[at] * step);
 }

@@ -45,12 +45,12 @@ export class Cursor {
   }
 
   u8() {
-    return this.take(1)[0];
+    if (this.position >= this.bytes.length) throw new Truncated("the stream ends too early");
+    return this.bytes[this.position++];
   }
 
   u16() {
-    const [low, high] = this.take(2);
-    return low | (high << 8);
+    return this.u8() | (this.u8() << 8);
   }
 
   u32() {
@@ -133,7 +133,18 @@ function parse(bytes) {
   for (const { kind } of sections) {
     must((kind >= LATENTS && kind <= XMP) || kind >= FIRST_ANCILLARY, `section ${kind} is of a later version`);
   }
-  return { gray, alpha, subsampled, bundleId: id, level, tile: 2 ** log2Tile, width, height, sections, length: position };
+  return {
+    gray,
+    alpha,
+    subsampled,
+    bundleId: id,
+    level,
+    tile: 2 ** log2Tile,
+    width,
+    height,
+    sections,
+    length: position,
+  };
 }
 
 /**

@@ -8,9 +8,11 @@ export { toPng } from "./png.js";
 /** @typedef {import("./codec.js").Decoded} Decoded */
 /** @typedef {import("./codec.js").Preview} Preview */
 /** @typedef {import("./codec.js").Options} Options */
-/** @typedef {{ preview?: Preview, picture?: Decoded, error?: string, known?: boolean }} Answer  `known`: it is a GarError */
+/**
+ * @typedef {{ preview?: Preview, picture?: Decoded, error?: string, known?: boolean }} Answer  `known`: it is a GarError
+ */
 
-/** @type {{ worker: Worker, failed: Promise<never> } | undefined} */
+/** @type {ReturnType<typeof start> | undefined} */
 let started;
 
 /**
@@ -21,7 +23,11 @@ let started;
  * @throws {GarError} if it is no picture that can be read; its message says why
  */
 export async function decode(bytes, options) {
-  return decodeStream(/** @type {ReadableStream<Uint8Array>} */ (new Response(/** @type {BodyInit} */ (bytes)).body), undefined, options);
+  return decodeStream(
+    /** @type {ReadableStream<Uint8Array>} */ (new Response(/** @type {BodyInit} */ (bytes)).body),
+    undefined,
+    options,
+  );
 }
 
 /**
@@ -34,17 +40,21 @@ export async function decode(bytes, options) {
  */
 export async function decodeStream(stream, onPreview, { signal, ...options } = {}) {
   signal?.throwIfAborted();
-  const { worker, failed } = (started ??= start());
+  const { worker, failed, end } = (started ??= start());
   const { port1: port, port2 } = new MessageChannel();
+  if (options.weights) options.weights = new URL(options.weights, document.baseURI).href;
   worker.postMessage({ port: port2, options, previews: Boolean(onPreview) }, [port2]);
   const reader = stream.getReader();
   try {
     const decoded = new Promise((resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason));
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       port.onmessage = ({ data: { preview, picture, error, known } }) => {
         if (preview) onPreview?.(preview);
         else if (picture) resolve(picture);
-        else reject(known ? new GarError(error) : new Error(error));
+        else {
+          reject(known ? new GarError(error) : new Error(error));
+          if (!known) end(String(error)); // its memory may be used up
+        }
       };
       send(reader, port).catch(reject);
     });
@@ -66,13 +76,17 @@ async function send(reader, port) {
 
 function start() {
   const worker = startWorker();
+  /** @type {(reason: Error) => void} */
+  let reject;
   /** @type {Promise<never>} */
-  const failed = new Promise((_, reject) => {
-    worker.addEventListener("error", ({ message }) => {
-      started = undefined;
-      reject(new Error(`the worker of gargalo does not run: ${message}`));
-    });
-  });
+  const failed = new Promise((_, rejected) => (reject = rejected));
   failed.catch(() => {});
-  return { worker, failed };
+  /** End all that is decoded, and let the next picture have a new worker. @param {string} reason */
+  const end = (reason) => {
+    worker.terminate();
+    if (started?.worker === worker) started = undefined;
+    reject(new Error(`the worker of gargalo does not run: ${reason}`));
+  };
+  worker.addEventListener("error", ({ message }) => end(message));
+  return { worker, failed, end };
 }

@@ -5,7 +5,9 @@ import { must, Truncated } from "./errors.js";
 
 /** @typedef {import("./source.js").Source} Source */
 /** @typedef {{ top: number, left: number, height: number, width: number }} Area  of the coded picture, in pixels */
-/** @typedef {(rest: Uint8Array) => Promise<Uint8Array | null>} More  gives the rest and what came since, null if nothing did */
+/**
+ * @typedef {(rest: Uint8Array) => Promise<Uint8Array | null>} More  gives the rest and what came since, null if nothing did
+ */
 
 export const LAYERS = 3;
 const GRAIN_PX = 64; // coded sides are multiples of it
@@ -37,7 +39,12 @@ export function tileAreas({ width, height, tile }) {
 export async function readChunks(source, { start, end }, tiles) {
   if (tiles === 1) return [onlyChunk(source, start, end)];
   const index = await readIndex(source, start, end, tiles);
-  return Array.from({ length: tiles }, (_, tile) => chunksOf(source, Array.from({ length: LAYERS }, (_, layer) => index[layer * tiles + tile])));
+  return Array.from({ length: tiles }, (_, tile) =>
+    chunksOf(
+      source,
+      Array.from({ length: LAYERS }, (_, layer) => index[layer * tiles + tile]),
+    ),
+  );
 }
 
 /** @param {Source} source @param {{ start: number, end: number, crc: number }[]} chunks @returns {More} */
@@ -84,7 +91,10 @@ async function readIndex(source, start, end, tiles) {
       must(cursor.u32() === told, "the index of the tiles is damaged: its CRC is wrong");
       let place = start + cursor.position;
       for (const chunk of index) [chunk.start, chunk.end] = [place, (place += chunk.end)];
-      must(place === end, `chunks of tiles end ${Math.abs(end - place)} bytes ${place < end ? "before" : "behind"} their section`);
+      must(
+        place === end,
+        `chunks of tiles end ${Math.abs(end - place)} bytes ${place < end ? "before" : "behind"} their section`,
+      );
       return index;
     } catch (error) {
       if (!(error instanceof Truncated) || source.bytes.length >= end || !(await source.more())) throw error;

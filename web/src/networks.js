@@ -2,7 +2,9 @@
 import * as ort from "onnxruntime-web/wasm";
 
 /** @typedef {import("onnxruntime-web/wasm").Tensor} Tensor */
-/** @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order */
+/**
+ * @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order
+ */
 
 ort.env.logLevel = "error";
 ort.env.wasm.numThreads = 1;
@@ -27,16 +29,21 @@ export function openNetworks(graphs) {
   /** @type {Record<string, Promise<import("onnxruntime-web/wasm").InferenceSession>>} */
   const sessions = {};
   return async (name, inputs) => {
-    sessions[name] ??= inTurn(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
+    sessions[name] ??= oneByOne(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
     const session = await sessions[name];
     const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, inputs[i]]));
-    const outputs = await inTurn(() => session.run(feeds));
+    const outputs = await oneByOne(() => session.run(feeds));
     return session.outputNames.map((output) => /** @type {Tensor} */ (outputs[output]));
   };
 }
 
-/** Run one thing after the other: the runtime has one memory. @template T @param {() => Promise<T>} task @returns {Promise<T>} */
-function inTurn(task) {
+/**
+ * Run one thing after the other: the runtime has one memory.
+ * @template T
+ * @param {() => Promise<T>} task
+ * @returns {Promise<T>}
+ */
+function oneByOne(task) {
   const done = queue.then(task);
   queue = done.catch(() => {});
   return done;

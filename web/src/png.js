@@ -37,7 +37,9 @@ function filtered(width, height, data, channels) {
 
 /** @param {Uint8Array} bytes */
 async function deflate(bytes) {
-  const packed = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)]).stream().pipeThrough(new CompressionStream("deflate"));
+  const packed = new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)])
+    .stream()
+    .pipeThrough(new CompressionStream("deflate"));
   return new Uint8Array(await new Response(packed).arrayBuffer());
 }
 

@@ -1,6 +1,7 @@
 // Answers <img src="x.gar"> with decoded pictures.
 import { decodeFrom } from "./codec.js";
 import { toPng } from "./png.js";
+import { inTurn } from "./turns.js";
 
 const worker = /** @type {any} */ (self); // TypeScript knows pages or workers, not both
 
@@ -14,10 +15,11 @@ worker.addEventListener("fetch", (/** @type {any} */ event) => {
 /** @param {Request} request */
 async function answer(request) {
   const response = await fetch(request);
-  if (!response.ok || !response.body) return response;
+  const { body } = response;
+  if (!response.ok || !body) return response;
   try {
-    const picture = await decodeFrom(response.body);
-    return new Response(await toPng(picture), { headers: { "Content-Type": "image/png" } });
+    const png = await inTurn(async () => toPng(await decodeFrom(body)));
+    return new Response(png, { headers: { "Content-Type": "image/png" } });
   } catch (error) {
     console.error(`${request.url}: ${/** @type {Error} */ (error).message}`);
     return new Response(String(error), { status: 415 });

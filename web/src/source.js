@@ -29,7 +29,8 @@ export class Source {
    */
   async need(length) {
     while (this.bytes.length < length) {
-      if (!(await this.more())) throw new Truncated(`the file ends after ${this.bytes.length} bytes; ${length} are needed`);
+      if (!(await this.more()))
+        throw new Truncated(`the file ends after ${this.bytes.length} bytes; ${length} are needed`);
     }
   }
 

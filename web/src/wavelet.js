@@ -26,10 +26,21 @@ export function join(plane, rows, columns) {
   }
 }
 
-/** @param {Float32Array} plane @param {number} columns @param {number} row @param {number} before @param {number} behind @param {number} step */
+/**
+ * @param {Float32Array} plane
+ * @param {number} columns
+ * @param {number} row
+ * @param {number} before
+ * @param {number} behind
+ * @param {number} step
+ */
 function lift(plane, columns, row, before, behind, step) {
   const factor = f32(step);
-  for (let at = row * columns, a = before * columns, b = behind * columns, end = at + columns; at < end; at++, a++, b++) {
+  for (
+    let at = row * columns, a = before * columns, b = behind * columns, end = at + columns;
+    at < end;
+    at++, a++, b++
+  ) {
     plane[at] = f32(plane[at] - f32(factor * f32(plane[a] + plane[b])));
   }
 }

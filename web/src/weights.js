@@ -1,20 +1,32 @@
 import { GarError } from "./errors.js";
 
 /**
- * Return a file of a bundle; in browsers it is fetched once and kept by the Cache API.
+ * @typedef {{ bytes: Uint8Array, keep: () => Promise<void> }} File  `keep`, once it is known to be right, saves fetching it again
+ */
+
+/**
+ * Return a file of a bundle, fetched or as the Cache API has kept it.
  * @param {string} url
  * @param {string} id  of the bundle
- * @returns {Promise<Uint8Array>}
+ * @returns {Promise<File>}
  */
 export async function load(url, id) {
   const cache = await globalThis.caches?.open("gargalo").catch(() => null);
-  let response = await cache?.match(url);
-  if (!response) {
-    response = await fetch(url).catch((error) => {
-      throw new GarError(`the file needs the weights ${id}, and ${url} cannot be fetched: ${error.message}`);
-    });
-    if (!response.ok) throw new GarError(`the file needs the weights ${id}, and ${url} is not there (${response.status})`);
-    await cache?.put(url, response.clone()).catch(() => {});
-  }
+  const there = await cache?.match(url);
+  if (there) return { bytes: new Uint8Array(await there.arrayBuffer()), keep: async () => {} };
+  const bytes = await fetched(url, id);
+  return { bytes, keep: async () => cache?.put(url, new Response(bytes)).catch(() => {}) };
+}
+
+/**
+ * @param {string} url
+ * @param {string} id
+ */
+export async function fetched(url, id) {
+  const response = await fetch(url).catch((error) => {
+    throw new GarError(`the file needs the weights ${id}, and ${url} cannot be fetched: ${error.message}`);
+  });
+  if (!response.ok)
+    throw new GarError(`the file needs the weights ${id}, and ${url} is not there (${response.status})`);
   return new Uint8Array(await response.arrayBuffer());
 }

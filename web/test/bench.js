@@ -12,11 +12,14 @@ for (let run = 0; run < Number(process.argv[3] ?? 5); run++) {
   const count = new TransformStream({ transform: (chunk, to) => ((sent += chunk.length), to.enqueue(chunk)) });
   /** @type {string[]} */
   const previews = [];
-  const shares = () => previews.push(`preview after ${Math.round(cpuMs())} ms and ${((100 * sent) / bytes.length).toFixed(1)} % of bytes`);
+  const shares = () =>
+    previews.push(`preview after ${Math.round(cpuMs())} ms and ${((100 * sent) / bytes.length).toFixed(1)} % of bytes`);
   const stream = dribble(bytes, Math.ceil(bytes.length / 200)).pipeThrough(count);
   const { width, height } = await decodeStream(stream, shares);
   const whole = await decodeTime();
-  console.log(`run ${run}: ${width} x ${height}, ${whole} ms of CPU as a whole, ${Math.round(cpuMs()) - whole} ms as a stream: ${previews.join(", ")}`);
+  console.log(
+    `run ${run}: ${width} x ${height}, ${whole} ms of CPU as a whole, ${Math.round(cpuMs()) - whole} ms as a stream: ${previews.join(", ")}`,
+  );
 }
 
 async function decodeTime() {

@@ -68,13 +68,39 @@ test("Chromium gives the pixels of all vectors, and fetches weights once", { ski
   await decoded(page, stream("flat"));
   const weights = server.asked.filter((path) => path.startsWith("/gargalo/weights/"));
   assert.equal(weights.length, new Set(weights).size, "weights were fetched again");
-  assert.ok(!weights.some((path) => path.endsWith("synthesis.onnx")), "a network that decoding does not need was fetched");
+  assert.ok(
+    !weights.some((path) => path.endsWith("synthesis.onnx")),
+    "a network that decoding does not need was fetched",
+  );
 });
 
 test("Chromium refuses what must be refused, and works on", { skip }, async () => {
   const page = await open("/");
-  for (const { name, stream } of refused()) assert.match((await decoded(page, stream)).error ?? "", /^GarError: /, name);
+  for (const { name, stream } of refused())
+    assert.match((await decoded(page, stream)).error ?? "", /^GarError: /, name);
   assert.equal((await decoded(page, stream("flat"))).error, undefined);
+});
+
+test("weights may lie elsewhere, and a decode can be stopped", { skip }, async () => {
+  const page = await open("/");
+  const [missing, width, stopped] = await page.evaluate(async () => {
+    // @ts-expect-error: an address of the server
+    const { decode, decodeStream } = await import("/gargalo/dist/gargalo.js");
+    const bytes = await (await fetch("/vectors/lite/stream.gar")).arrayBuffer();
+    const missing = await decode(bytes, { weights: "/nowhere" }).catch(String);
+    const { width } = await decode(bytes, { weights: "gargalo/weights" });
+    const stop = new AbortController();
+    const waiting = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(bytes, 0, 100)) });
+    const stopped = decodeStream(waiting, () => {}, { signal: stop.signal }).catch(String);
+    stop.abort();
+    return [missing, width, await stopped];
+  });
+  assert.match(
+    missing,
+    /GarError: the file needs the weights e6ee237a57f2d2ab, and .*\/nowhere\/e6ee237a57f2d2ab\/manifest.json is not there \(404\)/,
+  );
+  assert.equal(width, 67);
+  assert.match(stopped, /AbortError/);
 });
 
 test("twenty pictures at once are all decoded", { skip }, async () => {
@@ -106,7 +132,13 @@ test("<gar-image> shows the picture, tells its text, and says when it cannot", {
     const how = await Promise.all([ended(good), ended(damaged)]);
     return [good, damaged].map((element, i) => {
       const image = element.shadowRoot?.querySelector("img");
-      return { how: how[i], alt: image?.alt, width: image?.naturalWidth, height: image?.naturalHeight, shown: image?.complete };
+      return {
+        how: how[i],
+        alt: image?.alt,
+        width: image?.naturalWidth,
+        height: image?.naturalHeight,
+        shown: image?.complete,
+      };
     });
   });
   assert.deepEqual(good, { how: "load", alt: "a flag", width: 67, height: 97, shown: true });
@@ -140,6 +172,9 @@ test("a service worker answers <img> with the pixels of the vector", { skip }, a
   const opaque = expected.data.map((value, i) => (expected.data[i | 3] === 255 ? value : 0));
   const seen = shown.data.map((value, i) => (shown.data[i | 3] === 255 ? value : 0)); // canvases round colours that are not opaque
   assert.deepEqual(seen, [...opaque]);
-  assert.deepEqual(shown.data.filter((_, i) => i % 4 === 3), [...expected.data].filter((_, i) => i % 4 === 3));
+  assert.deepEqual(
+    shown.data.filter((_, i) => i % 4 === 3),
+    [...expected.data].filter((_, i) => i % 4 === 3),
+  );
   assert.equal(broken.width, 0);
 });

@@ -6,7 +6,11 @@ const executablePath = PLACES.find((path) => path && existsSync(path));
 const playwright = await import("playwright-core").catch(() => null);
 
 /** Why tests in Chromium are skipped, or false. */
-export const skip = !playwright ? "no playwright-core: npm install" : executablePath ? false : "no Chromium: install it, or set CHROMIUM to its path";
+export const skip = !playwright
+  ? "no playwright-core: npm install"
+  : executablePath
+    ? false
+    : "no Chromium: install it, or set CHROMIUM to its path";
 
 /**
  * Start a browser.

@@ -13,7 +13,10 @@ test("all that must be refused is, as a whole and as a stream", async (t) => {
   for (const { name, stream } of refused()) {
     await t.test(name, async () => {
       await assert.rejects(decode(stream), GarError);
-      await assert.rejects(decodeStream(dribble(stream, 10), () => {}), GarError);
+      await assert.rejects(
+        decodeStream(dribble(stream, 10), () => {}),
+        GarError,
+      );
     });
   }
 });
@@ -47,7 +50,10 @@ test("previews come before the bytes that they do not need", async () => {
     });
     const expected = [4, 2].map((scale) => [Math.ceil(width / scale), Math.ceil(height / scale), width, height]);
     assert.deepEqual(sizes, expected);
-    assert.ok(sentBefore[0] < sentBefore[1] && sentBefore[1] < bytes.length, `${name}: ${sentBefore} of ${bytes.length}`);
+    assert.ok(
+      sentBefore[0] < sentBefore[1] && sentBefore[1] < bytes.length,
+      `${name}: ${sentBefore} of ${bytes.length}`,
+    );
   }
 });
 
@@ -64,7 +70,8 @@ test("a preview looks like the picture", async () => {
         for (let c = 0; c < 3; c++) {
           let sum = 0;
           for (let i = 0; i < scale ** 2; i++) {
-            sum += picture.data[4 * ((y * scale + Math.floor(i / scale)) * picture.width + x * scale + (i % scale)) + c];
+            sum +=
+              picture.data[4 * ((y * scale + Math.floor(i / scale)) * picture.width + x * scale + (i % scale)) + c];
           }
           error += Math.abs(sum / scale ** 2 - data[4 * (y * width + x) + c]);
         }
@@ -78,18 +85,30 @@ test("every stream that is cut, and every one that goes on, is refused", async (
   const bytes = stream("metadata");
   for (let length = 0; length < bytes.length; length++) {
     await assert.rejects(decode(bytes.slice(0, length)), GarError);
-    await assert.rejects(decodeStream(dribble(bytes.slice(0, length), 50), () => {}), GarError);
+    await assert.rejects(
+      decodeStream(dribble(bytes.slice(0, length), 50), () => {}),
+      GarError,
+    );
   }
   const longer = new Uint8Array([...bytes, 0]);
   await assert.rejects(decode(longer), /goes on after its 362 bytes/);
-  await assert.rejects(decodeStream(dribble(longer, 362), () => {}), /goes on after its 362 bytes/);
+  await assert.rejects(
+    decodeStream(dribble(longer, 362), () => {}),
+    /goes on after its 362 bytes/,
+  );
 });
 
 test("a stream that never ends is left when it is too long", async () => {
   const bytes = stream("flat");
   let left = false;
-  const endless = new ReadableStream({ pull: (controller) => controller.enqueue(bytes), cancel: () => void (left = true) });
-  await assert.rejects(decodeStream(endless, () => {}), /goes on after its 49 bytes/);
+  const endless = new ReadableStream({
+    pull: (controller) => controller.enqueue(bytes),
+    cancel: () => void (left = true),
+  });
+  await assert.rejects(
+    decodeStream(endless, () => {}),
+    /goes on after its 49 bytes/,
+  );
   assert.ok(left);
 });
 

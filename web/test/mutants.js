@@ -59,7 +59,12 @@ const littleEndian = (value, bytes) => Array.from({ length: bytes }, (_, i) => (
 /** @param {Uint8Array} bytes @returns {number[]} */
 const checked = (bytes) => littleEndian(crc32(bytes), 4);
 
-/** Change a tile's chunk, and make the index anew. @param {Uint8Array} latents @param {number} count @param {Random} random */
+/**
+ * Change a tile's chunk, and make the index anew.
+ * @param {Uint8Array} latents
+ * @param {number} count
+ * @param {Random} random
+ */
 function changedChunk(latents, count, random) {
   let at = 0;
   const lengths = Array.from({ length: count }, () => {
@@ -98,7 +103,11 @@ export async function mutant(stream, random) {
   else chosen.bytes = changed(chosen.bytes, random);
   const table = sections.flatMap(({ kind, bytes }) => [kind, ...varint(bytes.length)]);
   const head = Uint8Array.from([...fields, ...sizes, sections.length, ...table]);
-  return Uint8Array.from([...head, ...checked(head).slice(0, 2), ...sections.flatMap(({ bytes }) => [...bytes, ...checked(bytes)])]);
+  return Uint8Array.from([
+    ...head,
+    ...checked(head).slice(0, 2),
+    ...sections.flatMap(({ bytes }) => [...bytes, ...checked(bytes)]),
+  ]);
 }
 
 /**
@@ -124,8 +133,10 @@ export async function tryMutants(count, seed) {
       end = facts(picture).sha256 === sha256 ? "decoded to the same pixels" : "decoded to other pixels";
     } catch (error) {
       const digest = createHash("sha256").update(bytes).digest("hex").slice(0, 8);
-      if (!(error instanceof GarError)) faults.push(`${name} ${digest}: ${error instanceof Error ? error.stack : error}`);
-      end = error instanceof GarError ? `refused: ${error.message.replace(/[0-9a-f]{16}|file:\S+|\d+/g, "N")}` : "failed";
+      if (!(error instanceof GarError))
+        faults.push(`${name} ${digest}: ${error instanceof Error ? error.stack : error}`);
+      end =
+        error instanceof GarError ? `refused: ${error.message.replace(/[0-9a-f]{16}|file:\S+|\d+/g, "N")}` : "failed";
     }
     const ms = performance.now() - start;
     if (ms > TOO_LONG_MS) faults.push(`${name}: ${Math.round(ms)} ms`);

@@ -21,7 +21,10 @@ test("the snippet for Node.js writes the picture", (t) => {
   symlinkSync(PACKAGE, join(folder, "node_modules", "gargalo"), "dir");
   writeFileSync(join(folder, "snippet.mjs"), inNode);
   writeFileSync(join(folder, "cam.gar"), stream("metadata"));
-  assert.equal(execFileSync(process.execPath, ["snippet.mjs"], { cwd: folder, encoding: "utf8" }), "24 x 16, 1536 bytes of RGBA\n");
+  assert.equal(
+    execFileSync(process.execPath, ["snippet.mjs"], { cwd: folder, encoding: "utf8" }),
+    "24 x 16, 1536 bytes of RGBA\n",
+  );
   const png = readFileSync(join(folder, "cam.png"));
   const kinds = [];
   let samples = 0;
@@ -35,9 +38,11 @@ test("the snippet for Node.js writes the picture", (t) => {
 });
 
 test("the snippets for pages show the picture", { skip }, async (t) => {
-  const sends = (/** @type {Uint8Array | string} */ body, /** @type {string} */ type) => (/** @type {import("node:http").ServerResponse} */ response) => {
-    response.writeHead(200, { "Content-Type": type }).end(body);
-  };
+  const sends =
+    (/** @type {Uint8Array | string} */ body, /** @type {string} */ type) =>
+    (/** @type {import("node:http").ServerResponse} */ response) => {
+      response.writeHead(200, { "Content-Type": type }).end(body);
+    };
   const [head, icon] = ["<!doctype html><title>snippet</title>", '<link rel="icon" href="data:,">'];
   const server = await serve(
     { "/gargalo/": PACKAGE },

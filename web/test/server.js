@@ -3,7 +3,12 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 
 /**
  * Serve folders and pages.
@@ -21,7 +26,8 @@ export async function serve(folders, pages = {}) {
       const [prefix] = Object.keys(folders).filter((folder) => path.startsWith(folder));
       const file = prefix && join(folders[prefix], normalize(decodeURIComponent(path.slice(prefix.length))));
       const body = pages[path] ?? (await readFile(file));
-      const type = TYPES[/** @type {keyof typeof TYPES} */ (pages[path] ? ".html" : extname(path))] ?? "application/octet-stream";
+      const type =
+        TYPES[/** @type {keyof typeof TYPES} */ (pages[path] ? ".html" : extname(path))] ?? "application/octet-stream";
       response.writeHead(200, { "Content-Type": type }).end(body);
     } catch {
       response.writeHead(404).end();

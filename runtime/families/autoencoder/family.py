@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, Bool
@@ -134,7 +135,9 @@ class Autoencoder(Family, Stacks):
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+        self.bundle, self.networks = bundle, networks
+        # half a side, as encoder and decoder take several times the room of other transforms
+        self.window_px = max(STRIDE_PX, window_px // 2 // STRIDE_PX * STRIDE_PX)
 
     @cached_property
     def prior(self) -> Prior:
@@ -172,10 +175,13 @@ class Autoencoder(Family, Stacks):
         each = zip(rgb, self.transform(rgb), strict=True)
         return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
-    def transform(self, rgb: U8) -> list[list[F32]]:
-        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS."""
+    def transform(self, rgb: U8) -> list[list[NDArray[Any]]]:
+        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS.
+
+        The AC is rounded to int16, to take half the room.
+        """
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
-        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
+        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.int16)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
         for window in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
             seen = window.grown(REACH, BLOCK_PX, whole)
@@ -184,7 +190,9 @@ class Autoencoder(Family, Stacks):
             blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
             blocks = blocks[..., *window.within(seen, BLOCK_PX)]
             np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *window.on(BLOCK_PX)])
-            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *window.on(BLOCK_PX)])
+            fine = blocks[:, :, 1:] * np.float32(1 << spec.COEFFICIENT_BITS)
+            np.clip(np.rint(fine, out=fine), -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=fine)
+            ac[..., *window.on(BLOCK_PX)] = fine
         return [_grids(*each) for each in zip(low, ac, strict=True)]
 
     def encoded(self, pixels: U8) -> F32:
@@ -196,19 +204,22 @@ class Autoencoder(Family, Stacks):
             (strip,) = inputs
             return self.networks.run_stack("encoder", strip.reshape(n, spec.COLOUR_COUNT, -1, width))
 
-        return self._in_strips(run, rows)
+        return self._in_strips(run, rows, width)
 
-    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
+    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any, width_px: int) -> Any:
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
+            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
-    def quantise(self, latents: list[F32], level: Level, tile: Area, raising: bool = True) -> Latents:
+    def quantise(
+        self, latents: list[NDArray[Any]], level: Level, tile: Area, picture: Area, raising: bool = True
+    ) -> Latents:
         """Return the coded latents of a tile, from a picture's latents as `transform` returns them.
 
-        `raising` says whether parts may get a least scale index.
+        What lies more than a position beyond the picture is not coded: no pixel shows it. `raising` says whether parts
+        may get a least scale index.
         """
         much = 1.5 if raising else math.inf
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
@@ -218,6 +229,10 @@ class Autoencoder(Family, Stacks):
             rows, columns = tile.on(GRIDS[part.grid][1])
             selected = latents[part.grid][part.channels, rows, columns]
             exact = values.residuals(selected, level.steps.take(part.columns), mean, values.GAIN)
+            shown = exact.reshape(mean.shape)
+            last_row, last_column = (count + 1 for count in picture.shape(GRIDS[part.grid][1]))
+            shown[:, max(0, last_row - rows.start) :] = 0
+            shown[:, :, max(0, last_column - columns.start) :] = 0
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
             least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
@@ -286,8 +301,11 @@ class Autoencoder(Family, Stacks):
 
     def decoded(self, latents: F32, rates: U8) -> U8:
         """Return the output of decoder.onnx for latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
-        pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
-        return pixels
+
+        def run(inputs: Sequence[F32]) -> list[U8]:
+            return self.networks.run_stack("decoder", *inputs, rates)
+
+        return self._in_strips(run, latents, BLOCK_PX * latents.shape[-1])
 
     def latents(self, level: Level, blocks: Blocks, seen: Area, whole: Area) -> F32:
         """Return the latents (192, h, w) in pixel levels of an area of the whole."""
@@ -322,7 +340,7 @@ class Autoencoder(Family, Stacks):
             where = part.positions(mean.shape[1:])
             mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
-            last = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
+            last = values.values(mean, parts[-1].symbols, values.GAIN)
             grids[part.grid][part.channels, :, :] += last
             if number == 0:
                 dc = level.dequantise(last, 0)
@@ -354,7 +372,7 @@ def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
 class AutoencoderAnalysis:
     """A picture (H, W, 3) and its latents."""
 
-    def __init__(self, family: Autoencoder, rgb: U8, latents: list[F32]):
+    def __init__(self, family: Autoencoder, rgb: U8, latents: list[NDArray[Any]]):
         self._family, self._rgb, self._latents = family, rgb, latents
 
     def flag(self, level: int) -> bool:
@@ -363,10 +381,10 @@ class AutoencoderAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        at_level = self._family.prior.at_level(level)
-        latents = self._family.quantise(self._latents, at_level, tile)
+        at_level, picture = self._family.prior.at_level(level), Area(0, 0, *self._rgb.shape[:2])
+        latents = self._family.quantise(self._latents, at_level, tile, picture)
         if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
-            plain = self._family.quantise(self._latents, at_level, tile, raising=False)
+            plain = self._family.quantise(self._latents, at_level, tile, picture, raising=False)
             latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
         return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
 
@@ -382,9 +400,9 @@ class AutoencoderAnalysis:
         return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
 
 
-def _grids(low: F32, ac: F32) -> list[F32]:
+def _grids(low: F32, ac: I16) -> list[NDArray[Any]]:
     """Return z, the DC's details and the AC, from the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
-    grids = [ac.reshape(-1, *ac.shape[2:])]
+    grids: list[NDArray[Any]] = [ac.reshape(-1, *ac.shape[2:])]
     for _ in range(DC_LEVELS):
         low, details = wavelet.split(low)
         grids.insert(0, details)

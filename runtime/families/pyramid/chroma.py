@@ -3,8 +3,9 @@
 import numpy as np
 
 from runtime.areas import strips
-from runtime.arrays import I32, U8
+from runtime.arrays import I32, I64, U8, contiguous
 from runtime.families.pyramid import spec
+from runtime.native import twin
 
 _EVERY_ROW_PX = 1 << 17
 """Up to so many pixels fine chroma is looked for in all rows."""
@@ -26,20 +27,37 @@ def chroma_detail(pixels: U8) -> float:
     total, most, count = 0, 0, 0
     for rows in strips(height, 1, _CHROMA_PX):
         for columns in strips(width, 1, _CHROMA_PX):
-            energy = _chroma_energy(pixels[rows, columns], every)
-            squares = np.add.reduceat(energy, np.arange(0, len(energy), _BUSY_PX // every), axis=0, dtype=np.int64)
-            squares = np.add.reduceat(squares, np.arange(0, squares.shape[1], _BUSY_PX), axis=1)
-            total, most, count = total + int(squares.sum()), max(most, int(squares.max())), count + energy.size
+            block = contiguous(pixels[rows, columns])
+            seen = _seen_rows(len(block), every)
+            squares = np.empty((-(-len(seen) * every // _BUSY_PX), -(-block.shape[1] // _BUSY_PX)), np.int64)
+            sum_chroma(block, seen, _BUSY_PX // every, _BUSY_PX, squares)
+            total, most = total + int(squares.sum()), max(most, int(squares.max()))
+            count += len(seen) * block.shape[1]
     busy = max(total / count, most * every / (_BUSY_TIMES * _BUSY_PX**2))
     return busy / (4 * 6 * (spec.COLOUR_COUNT - 1) * spec.BANDS)
 
 
-def _chroma_energy(pixels: U8, every: int) -> I32:
-    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 pixels at each column of some rows."""
-    height, width = pixels.shape[:2]
+def _seen_rows(height: int, every: int) -> I64:
+    """Return about every so many-th row of a height."""
     rows = np.arange(0, height, every)
     rows += 3 * np.arange(len(rows)) % every  # as what is drawn may be in lines
-    rows = rows[rows < height]
+    return rows[rows < height].astype(np.int64)
+
+
+@twin
+def sum_chroma(pixels: U8, rows: I64, across: int, side: int, squares: I64) -> None:
+    """Fill in 24 times the sums of squares (a, b) of the chroma details of RGB (H, W, 3) at some rows.
+
+    Each is of so many of the rows across, and of so many columns as the side.
+    """
+    energy = _chroma_energy(pixels, rows)
+    sums = np.add.reduceat(energy, np.arange(0, len(energy), across), axis=0, dtype=np.int64)
+    squares[:] = np.add.reduceat(sums, np.arange(0, sums.shape[1], side), axis=1)
+
+
+def _chroma_energy(pixels: U8, rows: I64) -> I32:
+    """Return 24 times the squares (h, W) of all chroma details of the 2 x 2 pixels at each column of rows (h,)."""
+    height, width = pixels.shape[:2]
     pairs = np.stack([pixels[np.minimum(rows + below, height - 1)] for below in (0, 1)])
     red, green, blue = (pairs[..., colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))  # (2, h, W) each
     energy = np.zeros((len(rows), width), np.int32)

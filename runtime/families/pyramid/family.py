@@ -216,7 +216,7 @@ class Pyramid(Family):
 
         def values_of(mean: U8, index: U8) -> I16:
             parts.append(code(len(parts), mean, gain, index))
-            return values.values(mean, parts[-1].order.places, parts[-1].coded, gain)
+            return values.values(mean, parts[-1].symbols, gain)
 
         last = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
         grids = [last]

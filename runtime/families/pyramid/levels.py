@@ -5,13 +5,15 @@ is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. F
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from runtime.arrays import I16, I32, U8
+from runtime.arrays import I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
 from runtime.latents.rates import Rates, falls, unusable
+from runtime.native import twin
 
 UNSEEN_SQUARED_STEPS = 0.02
 """Chosen on validation pictures."""
@@ -40,7 +42,14 @@ class Prior(rates.Prior):
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""
-        return Level(self, *self.rates(level), subsampled)
+        if (level, subsampled) not in self._levels:
+            self._levels[level, subsampled] = Level(self, *self.rates(level), subsampled)
+        return self._levels[level, subsampled]
+
+    @cached_property
+    def _levels(self) -> "dict[tuple[int, bool], Level]":
+        """Those that were asked for: a stream asks for one several times."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -70,11 +79,13 @@ class Level(Rates):
 
         It follows from the values (12, h, w) of the luma details of the wavelet level before.
         """
-        size = np.abs(luma.astype(np.int32)).clip(max=spec.MASKING_LARGEST)
-        size *= np.repeat(self.step(wavelet_level + 1)[: spec.BANDS], spec.PHASES)[:, None, None]
-        size = size.sum(axis=0, dtype=np.int32) >> _COEFFICIENT_SHIFT
-        masking = np.searchsorted(self.prior.masking[wavelet_level - 1], size, side="right") - spec.MASKING_MOST
-        return masking.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
+        steps = self.step(wavelet_level + 1)[: spec.BANDS].repeat(spec.PHASES)
+        _, h, w = luma.shape
+        masking = np.empty((2 * h, 2 * w), np.int16)
+        limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, -spec.MASKING_MOST
+        thresholds = self.prior.masking[wavelet_level - 1].astype(np.int32)
+        find_masking(contiguous(luma), steps, thresholds, *limits, masking)
+        return masking
 
     def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:
         """Return the scale indexes (n, h, w) of a part of a wavelet level.
@@ -86,6 +97,19 @@ class Level(Rates):
     def part_step(self, wavelet_level: int, part: int) -> I32:
         """Return the steps (n,) of the channels of a part of a wavelet level."""
         return _part(self.step(wavelet_level), part)
+
+
+@twin
+def find_masking(luma: I16, steps: I32, thresholds: I32, largest: int, shift: int, least: int, masking: I16) -> None:
+    """Fill in the masking (2 h, 2 w): the least, plus how many thresholds the detail at each position reaches.
+
+    It is the sum of the sizes of luma (n, h, w), up to the largest, times steps (n,), without the lowest bits.
+    """
+    size = np.abs(luma.astype(np.int32)).clip(max=largest)
+    size *= steps[:, None, None]
+    size = size.sum(axis=0, dtype=np.int32) >> np.int32(shift)
+    found = np.searchsorted(thresholds, size, side="right") + least
+    masking[:] = found.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def gain_of(masking: I16) -> I32:

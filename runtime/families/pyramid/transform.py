@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
-from runtime.arrays import F32, I16, U8
+from runtime.arrays import F32, I16, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.levels import Level
 from runtime.latents import colours, wavelet
-from runtime.latents.values import dequantise
+from runtime.latents.values import dequantise, units
+from runtime.native import twin
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
@@ -77,11 +78,13 @@ def forward(rgb: U8, subsampled: bool, window_px: int) -> Coefficients:
         seen = window.grown(REACH, spec.STRIDE_PX, whole)
         band = colours.to_colours(cropped(rgb, seen))
         for wavelet_level, (into, count) in enumerate(zip(fine, counts, strict=True), start=1):
+            stride = packed_stride(wavelet_level)
             band, details = wavelet.split(band, count)
-            details = details[:, *window.within(seen, 1 << wavelet_level)]
-            np.rint(details, out=details)
-            np.clip(details, -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=details)
-            into[:, *window.on(packed_stride(wavelet_level))] = colours.pack(details.astype(np.int16))
+            details = contiguous(details[:, *window.within(seen, 1 << wavelet_level)])
+            packed = into if window == whole else np.empty((len(into), *window.shape(stride)), np.int16)
+            colours.pack_rounded(details, spec.LARGEST_VALUE, packed)
+            if window != whole:
+                into[:, *window.on(stride)] = packed
         low[:, *window.on(1 << FINE_LEVELS)] = band[:, *window.within(seen, 1 << FINE_LEVELS)]
     coarse = []
     for _ in range(FINE_LEVELS, spec.LEVELS):
@@ -131,9 +134,19 @@ def low_band(level: Level, values: Sequence[I16]) -> F32:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return the low band joined with packed details of the coarsest wavelet level, the next finer one, and so on."""
     for number, packed in enumerate(values):
-        details = colours.unpack(packed)
-        low = wavelet.join(low, dequantise(details, level.step(coarsest - number)[: len(details)]))
+        steps = level.step(coarsest - number)[: len(packed) // spec.PHASES]
+        _, height, width = low.shape
+        joined = np.empty((spec.COLOUR_COUNT, 2 * height, 2 * width), np.float32)
+        join_packed(contiguous(low), contiguous(packed), units(steps), wavelet.JOINING, wavelet.scratch(low), joined)
+        low = joined
     return low
+
+
+@twin
+def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, joined: F32) -> None:
+    """Fill in the low band (3, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
+    details = colours.unpack(packed) * units[:, None, None]
+    joined[:] = wavelet.join(low, details)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------

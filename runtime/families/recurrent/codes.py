@@ -80,9 +80,9 @@ class Prior:
             "frequencies": (2 * spec.TABLES, spec.MOST_AT_ONCE),
         }
         for name, shape in shapes.items():
-            found, kind = getattr(self, name), {"steps": "<f4", "frequencies": "<u2"}.get(name, "<i2")
-            if found.shape != shape or found.dtype != np.dtype(kind):
-                raise _bad(f"{name} of {found.dtype} {found.shape} must be {np.dtype(kind)} {shape}")
+            array, kind = getattr(self, name), {"steps": "<f4", "frequencies": "<u2"}.get(name, "<i2")
+            if array.shape != shape or array.dtype != np.dtype(kind):
+                raise _bad(f"{name} of {array.dtype} {array.shape} must be {np.dtype(kind)} {shape}")
         seen = self.magnitudes
         if seen.ndim != 2 or len(seen) != 2 or not seen.size or seen.dtype != np.uint8 or seen.max() >= 128:
             raise _bad(f"magnitudes of {seen.dtype} {seen.shape}, up to {seen.max(initial=0)}")
@@ -182,8 +182,8 @@ def read(prior: Prior, visit: Visit, reader: PartReader) -> None:
     def second(significant: U8) -> U8:
         return _second(prior, visit, old, fresh[significant.view(np.bool_)])
 
-    significant, told = reader.read_passes(_first(prior, visit, fresh), second)
-    _learn(k, old, fresh[significant.view(np.bool_)], told)
+    significant, symbols = reader.read_passes(_first(prior, visit, fresh), second)
+    _learn(k, old, fresh[significant.view(np.bool_)], symbols)
 
 
 def _visited(visit: Visit) -> tuple[I16, Intp, Intp]:
@@ -207,9 +207,9 @@ def _second(prior: Prior, visit: Visit, old: Intp, some: Intp) -> U8:
     return np.concatenate([signs_and_halves, prior.sizes[int(visit.sparing)].take(_log_odds(visit.a, some))])
 
 
-def _learn(k: I16, old: Intp, some: Intp, told: U8 | I32) -> None:
+def _learn(k: I16, old: Intp, some: Intp, symbols: U8 | I32) -> None:
     """Change k in place by what the second pass told: halves, signs, sizes."""
-    halves, signs, sizes = np.split(told.astype(np.int16), [len(old), len(old) + len(some)])
+    halves, signs, sizes = np.split(symbols.astype(np.int16), [len(old), len(old) + len(some)])
     was = k.take(old)
     k[old] = 2 * was + np.sign(was) * halves
     k[some] = (2 * signs - 1) * (1 + sizes)
@@ -222,8 +222,8 @@ def placed(prior: Prior, visit: Visit) -> I32:
     beyond = np.where(size == 1, prior.place_one[row].take(a), prior.place_more.take(b))
     away = np.sign(visit.k) * ((size.astype(np.int32) << spec.PLACE_BITS) + beyond)
     zero = prior.place_zero[row].reshape(-1).take(a * np.int16(spec.BINS) + b)
-    found: I32 = np.where(size == 0, zero, away)
-    return found
+    offsets: I32 = np.where(size == 0, zero, away)
+    return offsets
 
 
 def least_worth(worth: float) -> F32:

@@ -270,7 +270,7 @@ def pack_starts(starts: Sequence[int]) -> bytes:
 
 def unpack_starts(side: bytes, count: int) -> list[int]:
     """Return the first planes of z and of all levels: the inverse of pack_starts. Raises StreamError."""
-    found = [half for byte in side for half in divmod(byte, 16)]
-    if any(found[count:]):
+    halves = [half for byte in side for half in divmod(byte, 16)]
+    if any(halves[count:]):
         raise StreamError("bits behind the first planes of levels are not 0: the tile stream is damaged")
-    return found[:count]
+    return halves[:count]

@@ -94,8 +94,8 @@ def coefficients(grid: I32, steps: F32) -> F32:
 
 def in_steps(grid: NDArray[Any], steps: F32) -> F32:
     """Return coefficients (n, h, w), given in 1/16 pixel level, in steps (n,) of their channels."""
-    found: F32 = grid / (steps[: len(grid)] * np.float32(1 << COEFFICIENT_BITS))[:, None, None]
-    return found
+    scaled: F32 = grid / (steps[: len(grid)] * np.float32(1 << COEFFICIENT_BITS))[:, None, None]
+    return scaled
 
 
 def pack(details: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,9 @@
 import { must } from "../errors.js";
 
 /** @typedef {import("../npz.js").IntegerArray} IntegerArray */
-/** @typedef {{ starts: Uint16Array, codes: Uint8Array }} Slots  start of each code and one more; the code of each slot */
+/**
+ * @typedef {{ starts: Uint16Array, codes: Uint8Array }} Slots  start of each code and one more; the code of each slot
+ */
 /**
  * @typedef {object} Tables
  * @property {number} count  I, how many scale indexes there are
@@ -37,14 +39,18 @@ const LARGEST_TAIL = 1024;
 export function readTables({ frequencies, radius, index_table, index_shift }) {
   const count = index_table.data.length;
   const columns = frequencies.shape[1];
-  const weights = Array.from(radius.data, (R, t) => weightsOf(frequencies.data.subarray(t * columns, (t + 1) * columns), R));
+  const weights = Array.from(radius.data, (R, t) =>
+    weightsOf(frequencies.data.subarray(t * columns, (t + 1) * columns), R),
+  );
   const groupings = weights.map((weight) => {
     const found = GROUPINGS.findIndex(([, b]) => sum(weight.slice(b - 1)) <= LARGEST_TAIL);
     return found < 0 || found === GROUPINGS.length - 1 ? GROUPINGS.length - 1 : found;
   });
   for (let i = 1; i < count; i++) must(weights[index_table.data[i]], "the bundle has a scale index without a table");
   const groups = weights.map((weight, t) => once(() => groupSlots(weight, groupings[t])));
-  const excesses = weights.map((weight, t) => once(() => excessSlots(weight, radius.data[t], GROUPINGS[groupings[t]][1])));
+  const excesses = weights.map((weight, t) =>
+    once(() => excessSlots(weight, radius.data[t], GROUPINGS[groupings[t]][1])),
+  );
   const table = index_table.data;
   return {
     count,

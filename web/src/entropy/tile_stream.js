@@ -40,9 +40,19 @@ export class TileStream {
     await this.#retry(() => {
       const first = this.#cursor.u8();
       must((first & 15) <= MOST_LANES && first < 64, "a tile has too many lanes or unknown corrections");
-      this.corrections = readCorrections(this.#cursor, (first & 16) > 0, (first & 32) > 0, maskBytes, this.#bands, this.#tables.count);
+      this.corrections = readCorrections(
+        this.#cursor,
+        (first & 16) > 0,
+        (first & 32) > 0,
+        maskBytes,
+        this.#bands,
+        this.#tables.count,
+      );
       this.#states = Uint32Array.from({ length: 1 << (first & 15) }, () => this.#cursor.u32());
-      must(this.#states.every((state) => state >= LEAST_STATE), "a tile begins with an illegal state");
+      must(
+        this.#states.every((state) => state >= LEAST_STATE),
+        "a tile begins with an illegal state",
+      );
     });
   }
 
@@ -56,7 +66,7 @@ export class TileStream {
     const symbols = await this.#retry(() => readPart(this.#cursor, this.#states, this.#tables, indexes, order, last));
     if (last) {
       let rest = this.#cursor.bytes.subarray(this.#cursor.position);
-      for (let more; (more = await this.#more(rest)); ) rest = more;
+      for (let more; rest.length === 0 && (more = await this.#more(rest));) rest = more;
       must(rest.length === 0, "bytes follow the end of a tile");
     }
     return symbols;
@@ -99,7 +109,10 @@ function readCorrections(cursor, least, shifts, maskBytes, bands, count) {
   if (least) {
     named().forEach((is, part) => {
       if (is) corrections.least[part] = cursor.u8();
-      must(!is || (corrections.least[part] >= 1 && corrections.least[part] < count), "a tile has an illegal least index");
+      must(
+        !is || (corrections.least[part] >= 1 && corrections.least[part] < count),
+        "a tile has an illegal least index",
+      );
     });
   }
   if (shifts) {
@@ -113,7 +126,11 @@ function readCorrections(cursor, least, shifts, maskBytes, bands, count) {
   return corrections;
 }
 
-/** Return the places of the symbols that are coded, in coding order. @param {Uint8Array} indexes @param {Tables} tables */
+/**
+ * Return the places of the symbols that are coded, in coding order.
+ * @param {Uint8Array} indexes
+ * @param {Tables} tables
+ */
 function sorted(indexes, tables) {
   const counts = new Uint32Array(tables.count);
   for (let i = 0; i < indexes.length; i++) counts[indexes[i]]++;
@@ -168,7 +185,7 @@ function readPart(cursor, states, tables, indexes, order, last) {
   }
   bits.pad();
   for (let j = 0; j < order.length; j++) {
-    if (magnitudes[j]) symbols[order[j]] = bits.take(1) ? -magnitudes[j] : magnitudes[j];
+    if (magnitudes[j]) symbols[order[j]] = bits.next() ? -magnitudes[j] : magnitudes[j];
   }
   bits.pad();
   must(bits.unneeded(), "bits that are not needed are not 0");
@@ -186,7 +203,7 @@ function readPart(cursor, states, tables, indexes, order, last) {
 function readGroups(cursor, states, tables, indexes, order, magnitudes) {
   const last = states.length - 1;
   let lane = 0;
-  for (let j = 0; j < order.length; ) {
+  for (let j = 0; j < order.length;) {
     const index = indexes[order[j]];
     const place = tables.groupings[index];
     const size = GROUPINGS[place][0];
@@ -272,17 +289,17 @@ class Bits {
   /** @param {number} count */
   take(count) {
     let value = 0;
-    while (count > 0) {
-      if (!this.#left) {
-        this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
-        this.#left = 8;
-      }
-      const taken = Math.min(count, this.#left);
-      this.#left -= taken;
-      count -= taken;
-      value = (value << taken) | ((this.#byte >> this.#left) & ((1 << taken) - 1));
-    }
+    while (count-- > 0) value = (value << 1) | this.next();
     return value;
+  }
+
+  /** Return the next bit. */
+  next() {
+    if (!this.#left) {
+      this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
+      this.#left = 8;
+    }
+    return (this.#byte >> --this.#left) & 1;
   }
 
   /** Go on at the next byte. */

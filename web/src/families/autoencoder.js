@@ -8,7 +8,9 @@ import { join, spread } from "../wavelet.js";
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {Awaited<ReturnType<typeof open>>} Coding */
-/** @typedef {{ z: Int16Array, details: Record<number, Int16Array>, ac: Int16Array }} Values  (channels, rows, columns) each */
+/**
+ * @typedef {{ z: Int16Array, details: Record<number, Int16Array>, ac: Int16Array }} Values  (channels, rows, columns) each
+ */
 /**
  * @typedef {object} Part
  * @property {string} network  that tells of it
@@ -116,7 +118,15 @@ async function* tile(coding, area, stream) {
     const said = told ? /** @type {Uint8Array} */ (told.data) : null;
     const all = part.level === 4 ? values.z : (values.details[part.level] ?? values.ac);
     const pixels = rows * columns;
-    const indexes = scaleIndexes(coding, part, said, columns, pixels, stream.corrections.least[p], stream.corrections.shifts[p]);
+    const indexes = scaleIndexes(
+      coding,
+      part,
+      said,
+      columns,
+      pixels,
+      stream.corrections.least[p],
+      stream.corrections.shifts[p],
+    );
     const symbols = await stream.part(indexes);
     const from = said && OF_CHROMA.includes(p) ? chromaFromLuma(coding, p, part, said, low, all, rows, columns) : null;
     last = valuesOf(symbols, part, said, from, columns, pixels);
@@ -124,7 +134,8 @@ async function* tile(coding, area, stream) {
       const [start, at] = [channel * pixels, k * pixels];
       for (let i = 0; i < pixels; i++) all[start + i] += last[at + i]; // halves fill each other up
     });
-    if (part.level === 4) low = [0, 1, 2].map((colour) => lowOf(coding, [{ area: atOrigin(area), values }], columns, colour));
+    if (part.level === 4)
+      low = [0, 1, 2].map((colour) => lowOf(coding, [{ area: atOrigin(area), values }], columns, colour));
     if (part.network === "third") {
       const one = { area: atOrigin(area), values };
       low = low.map((plane, colour) => joined(coding, plane, [one], rows, columns, part.level, colour));
@@ -141,8 +152,8 @@ function lowOf({ steps }, tiles, columns, colour) {
   const pixels = tiles.reduce((sum, { values }) => sum + values.z.length / 3, 0);
   const plane = new Float32Array(pixels);
   for (const { area, values } of tiles) {
-    const channel = values.z.subarray((colour * values.z.length) / 3);
-    place(plane, columns, { stride: 1, down: 0, right: 0 }, area, GRAIN_PX, channel, steps[COLUMNS[4] + colour]);
+    const channel = { values: values.z.subarray((colour * values.z.length) / 3), step: steps[COLUMNS[4] + colour] };
+    place(plane, columns, 1, area, GRAIN_PX, [{ ...channel, down: 0, right: 0 }]);
   }
   return plane;
 }
@@ -160,12 +171,13 @@ function lowOf({ steps }, tiles, columns, colour) {
 function joined({ steps }, low, tiles, rows, columns, level, colour) {
   const plane = spread(low, rows, columns);
   for (const { area, values } of tiles) {
-    for (let band = 0; band < 3; band++) {
+    const all = values.details[level];
+    const channels = [0, 1, 2].map((band) => {
       const detail = 3 * colour + band;
-      const channel = values.details[level].subarray((detail * values.details[level].length) / 9);
-      const to = { stride: 2, down: (band + 1) & 1, right: (band + 1) >> 1 };
-      place(plane, 2 * columns, to, area, BLOCK_PX * 2 ** level, channel, steps[COLUMNS[level] + detail]);
-    }
+      const channel = { values: all.subarray((detail * all.length) / 9), step: steps[COLUMNS[level] + detail] };
+      return { ...channel, down: (band + 1) & 1, right: (band + 1) >> 1 };
+    });
+    place(plane, 2 * columns, 2, area, BLOCK_PX * 2 ** level, channels);
   }
   join(plane, 2 * rows, 2 * columns);
   return plane;
@@ -236,7 +248,8 @@ function chromaFromLuma({ steps, ridge }, p, part, said, low, values, rows, colu
   if (!gates) return added;
   const ofColour = part.level ? 3 : AC; // channels
   const slopes = [1, 2].map((colour) => {
-    const [luma, chroma] = p < LAST ? covariances(low, colour, rows, columns) : products(values, steps, colour, rows, columns);
+    const [luma, chroma] =
+      p < LAST ? covariances(low, colour, rows, columns) : products(values, steps, colour, rows, columns);
     return luma.map((q, i) => Math.min(Math.max(f32(chroma[i] / f32(Math.max(q, 0) + ridge)), -2), 2));
   });
   part.channels.forEach((channel, k) => {
@@ -259,17 +272,34 @@ function rint(value) {
   return whole - value === 0.5 && whole & 1 ? whole - 1 : whole;
 }
 
-/** Variance of luma and covariance with a colour, 9 times. @param {Float32Array[]} low @param {number} colour @param {number} rows @param {number} columns */
+/**
+ * Variance of luma and covariance with a colour, 9 times.
+ * @param {Float32Array[]} low
+ * @param {number} colour
+ * @param {number} rows
+ * @param {number} columns
+ */
 function covariances(low, colour, rows, columns) {
   const sum = blurred(low[0], rows, columns);
   return [low[0], low[colour]].map((plane) => {
     const other = blurred(plane, rows, columns);
-    const products = blurred(plane.map((value, i) => low[0][i] * value), rows, columns);
+    const products = blurred(
+      plane.map((value, i) => low[0][i] * value),
+      rows,
+      columns,
+    );
     return products.map((value, i) => value - f32(f32(sum[i] * other[i]) / 9));
   });
 }
 
-/** Sums of squares of luma and of products with a colour. @param {Int16Array} ac @param {Int32Array} steps @param {number} colour @param {number} rows @param {number} columns */
+/**
+ * Sums of squares of luma and of products with a colour.
+ * @param {Int16Array} ac
+ * @param {Int32Array} steps
+ * @param {number} colour
+ * @param {number} rows
+ * @param {number} columns
+ */
 function products(ac, steps, colour, rows, columns) {
   const pixels = rows * columns;
   return [0, AC * colour].map((first) => {
@@ -284,7 +314,12 @@ function products(ac, steps, colour, rows, columns) {
   });
 }
 
-/** Sum up 3 x 3 places, those beyond an edge being the edge's. @param {Float32Array} plane @param {number} rows @param {number} columns */
+/**
+ * Sum up 3 x 3 places, those beyond an edge being the edge's.
+ * @param {Float32Array} plane
+ * @param {number} rows
+ * @param {number} columns
+ */
 function blurred(plane, rows, columns) {
   const down = plane.map((value, i) => {
     const [above, below] = [i >= columns ? i - columns : i, i < plane.length - columns ? i + columns : i];
@@ -318,21 +353,37 @@ async function render(coding, tiles) {
       const inner = window(top, left, rows, columns, 0);
       const outer = window(top, left, rows, columns, HALO);
       const latents = latentsOf(coding, tiles, low, columns, outer);
-      const [pixels] = await coding.run("decoder", [tensor("float32", latents, [1, 192, outer.height, outer.width]), rates]);
+      const [pixels] = await coding.run("decoder", [
+        tensor("float32", latents, [1, 192, outer.height, outer.width]),
+        rates,
+      ]);
       paint(data, width, height, /** @type {Uint8Array} */ (pixels.data), inner, outer, gray);
     }
   }
   return { width, height, data };
 }
 
-/** @param {number} top @param {number} left @param {number} rows @param {number} columns @param {number} halo @returns {Area} */
+/**
+ * @param {number} top
+ * @param {number} left
+ * @param {number} rows
+ * @param {number} columns
+ * @param {number} halo
+ * @returns {Area}
+ */
 function window(top, left, rows, columns, halo) {
   const [from, start] = [Math.max(top - halo, 0), Math.max(left - halo, 0)];
   const height = Math.min(top + DECODED_AT_ONCE + halo, rows) - from;
   return { top: from, left: start, height, width: Math.min(left + DECODED_AT_ONCE + halo, columns) - start };
 }
 
-/** @param {Coding} coding @param {Tile[]} tiles @param {Float32Array[]} low @param {number} columns @param {Area} wanted */
+/**
+ * @param {Coding} coding
+ * @param {Tile[]} tiles
+ * @param {Float32Array[]} low
+ * @param {number} columns
+ * @param {Area} wanted
+ */
 function latentsOf({ steps }, tiles, low, columns, wanted) {
   const pixels = wanted.height * wanted.width;
   const latents = new Float32Array(192 * pixels);
@@ -343,9 +394,14 @@ function latentsOf({ steps }, tiles, low, columns, wanted) {
     }
   }
   for (const { area, values } of tiles) {
-    const [tileTop, tileLeft, tileRows, tileColumns] = [area.top, area.left, area.height, area.width].map((px) => px / BLOCK_PX);
+    const [tileTop, tileLeft, tileRows, tileColumns] = [area.top, area.left, area.height, area.width].map(
+      (px) => px / BLOCK_PX,
+    );
     const [top, bottom] = [Math.max(tileTop, wanted.top), Math.min(tileTop + tileRows, wanted.top + wanted.height)];
-    const [left, right] = [Math.max(tileLeft, wanted.left), Math.min(tileLeft + tileColumns, wanted.left + wanted.width)];
+    const [left, right] = [
+      Math.max(tileLeft, wanted.left),
+      Math.min(tileLeft + tileColumns, wanted.left + wanted.width),
+    ];
     for (let channel = 0; channel < 3 * AC; channel++) {
       const factor = f32(steps[channel] / 512);
       const plane = channel + Math.floor(channel / AC) + 1;
@@ -359,7 +415,15 @@ function latentsOf({ steps }, tiles, low, columns, wanted) {
   return latents;
 }
 
-/** @param {Uint8ClampedArray} data @param {number} width @param {number} height @param {Uint8Array} pixels @param {Area} inner @param {Area} outer @param {boolean} gray */
+/**
+ * @param {Uint8ClampedArray} data
+ * @param {number} width
+ * @param {number} height
+ * @param {Uint8Array} pixels
+ * @param {Area} inner
+ * @param {Area} outer
+ * @param {boolean} gray
+ */
 function paint(data, width, height, pixels, inner, outer, gray) {
   const columns = BLOCK_PX * outer.width;
   const plane = columns * BLOCK_PX * outer.height;

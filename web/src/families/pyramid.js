@@ -7,7 +7,9 @@ import { join, PASS_GAIN, spread } from "../wavelet.js";
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {Awaited<ReturnType<typeof open>>} Coding */
-/** @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns) */
+/**
+ * @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns)
+ */
 
 const f32 = Math.fround;
 const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
@@ -95,7 +97,8 @@ async function* tile(coding, area, stream) {
     if (level < LEVELS) [state, said] = await run(`${name}_first`, [state, look(last, SEEN_BY_FIRST)]);
     [rows, columns] = [rowsOf(level), columnsOf(level)];
     const column = (/** @type {number} */ channel) => DETAILS * (level - 1) + (channel >> 2);
-    const masks = level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
+    const masks =
+      level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
     const to = (values[level] = new Int16Array(36 * rows * columns));
     last = await read(FIRST, to, column, bytes(said), masks);
     [state, said] = await run(`${name}_second`, [state, look(last, SEEN_BY_OTHERS)]);
@@ -201,8 +204,11 @@ async function render(coding, tiles, layers) {
     let [rows, columns] = [codedHeight / 64, codedWidth / 64];
     let low = new Float32Array(rows * columns);
     for (const { area, values } of tiles) {
-      const channel = values[0].subarray((colour * values[0].length) / 12);
-      place(low, columns, { stride: 1, down: 0, right: 0 }, area, 64, channel, coding.steps[Z_COLUMN + colour]);
+      const channel = {
+        values: values[0].subarray((colour * values[0].length) / 12),
+        step: coding.steps[Z_COLUMN + colour],
+      };
+      place(low, columns, 1, area, 64, [{ ...channel, down: 0, right: 0 }]);
     }
     for (let level = LEVELS + 1; level >= 1 + Math.log2(scale); level--) {
       low = spread(low, rows, columns);
@@ -227,20 +233,26 @@ async function render(coding, tiles, layers) {
  * @param {Int32Array} steps
  */
 function details(plane, columns, level, { area, values }, colour, steps) {
-  for (let band = 0; band < 3; band++) {
-    const [down, right] = [(band + 1) & 1, (band + 1) >> 1];
-    const detail = 3 * colour + band;
-    if (level === LEVELS + 1) {
-      const channel = values[0].subarray(((3 + detail) * values[0].length) / 12);
-      place(plane, columns, { stride: 2, down, right }, area, 64, channel, steps[Z_COLUMN + 3 + detail]);
-      continue;
-    }
-    for (let corner = 0; corner < 4; corner++) {
-      const to = { stride: 4, down: 2 * (corner >> 1) + down, right: 2 * (corner & 1) + right };
-      const channel = values[level].subarray(((4 * detail + corner) * values[level].length) / 36);
-      place(plane, columns, to, area, 2 ** (level + 1), channel, steps[DETAILS * (level - 1) + detail]);
-    }
-  }
+  const coarsest = level === LEVELS + 1; // in z, the only one that is not packed
+  const all = values[coarsest ? 0 : level];
+  const channels = [0, 1, 2].flatMap((band) => {
+    const [down, right, detail] = [(band + 1) & 1, (band + 1) >> 1, 3 * colour + band];
+    if (coarsest)
+      return {
+        values: all.subarray(((3 + detail) * all.length) / 12),
+        step: steps[Z_COLUMN + 3 + detail],
+        down,
+        right,
+      };
+    const step = steps[DETAILS * (level - 1) + detail];
+    return [0, 1, 2, 3].map((corner) => ({
+      values: all.subarray(((4 * detail + corner) * all.length) / 36),
+      step,
+      down: 2 * (corner >> 1) + down,
+      right: 2 * (corner & 1) + right,
+    }));
+  });
+  place(plane, columns, coarsest ? 2 : 4, area, coarsest ? 64 : 2 ** (level + 1), channels);
 }
 
 /**
@@ -251,24 +263,22 @@ function details(plane, columns, level, { area, values }, colour, steps) {
  * @param {boolean} gray
  */
 function pixels([ys, us, vs], columns, { width, height }, gain, gray) {
-  const data = new Uint8ClampedArray(4 * width * height);
+  const data = new Uint8Array(4 * width * height).fill(255);
   const [ky, ku, kv] = [2365, 2896, -1672].map((factor) => f32((factor / 4096) * gain));
   for (let row = 0, to = 0; row < height; row++) {
     for (let x = 0, at = row * columns; x < width; x++, at++, to += 4) {
       const y = f32(f32(ky * ys[at]) + 128.5);
       const u = f32(ku * us[at]);
       const v = f32(kv * vs[at]);
-      const red = whole(f32(f32(y + v) + u));
-      const green = whole(f32(f32(y - v) - v));
-      const blue = whole(f32(f32(y + v) - u));
-      const mean = ((red + green + blue + 1) / 3) | 0;
-      data[to] = gray ? mean : red;
-      data[to + 1] = gray ? mean : green;
-      data[to + 2] = gray ? mean : blue;
-      data[to + 3] = 255;
+      data[to] = whole(f32(f32(y + v) + u));
+      data[to + 1] = whole(f32(f32(y - v) - v));
+      data[to + 2] = whole(f32(f32(y + v) - u));
     }
   }
-  return data;
+  for (let to = 0; gray && to < data.length; to += 4) {
+    data.fill(((data[to] + data[to + 1] + data[to + 2] + 1) / 3) | 0, to, to + 3);
+  }
+  return new Uint8ClampedArray(data.buffer);
 }
 
 /** @param {number} colour */

@@ -4,7 +4,9 @@ import { decode, toPng } from "../index.js";
 import { Source } from "../source.js";
 
 /** @typedef {import("../codec.js").Decoded} Decoded */
-/** @typedef {{ name: string, size: number, header: import("../container.js").Header, picture: Decoded, png: Blob, url: string }} Opened */
+/**
+ * @typedef {{ name: string, size: number, header: import("../container.js").Header, picture: Decoded, png: Blob, url: string }} Opened
+ */
 
 const SECTIONS = ["", "LATENTS", "ALPHA", "EXIF", "ICC", "XMP"];
 const ZOOM_STEP = Math.SQRT2;
@@ -192,8 +194,16 @@ find("#files").addEventListener("change", ({ target }) => open(/** @type {HTMLIn
 addEventListener("resize", scale);
 addEventListener("keydown", ({ key, target, ctrlKey, metaKey }) => {
   // a pane that scrolls takes arrows for itself
-  if (ctrlKey || metaKey || (zoom && key.startsWith("Arrow") && target instanceof Element && target.closest(".pane"))) return;
-  const keys = { "+": () => zoomBy(ZOOM_STEP), "-": () => zoomBy(1 / ZOOM_STEP), 0: fit, 1: full, ArrowLeft: () => go(-1), ArrowRight: () => go(1) };
+  if (ctrlKey || metaKey || (zoom && key.startsWith("Arrow") && target instanceof Element && target.closest(".pane")))
+    return;
+  const keys = {
+    "+": () => zoomBy(ZOOM_STEP),
+    "-": () => zoomBy(1 / ZOOM_STEP),
+    0: fit,
+    1: full,
+    ArrowLeft: () => go(-1),
+    ArrowRight: () => go(1),
+  };
   keys[/** @type {keyof typeof keys} */ (key)]?.();
 });
 addEventListener("dragover", (event) => {

@@ -18,10 +18,10 @@ const carried = new Promise((resolve) => {
  * Return a file of a bundle.
  * @param {string} url
  * @param {string} id  of the bundle
- * @returns {Promise<Uint8Array>}
+ * @returns {Promise<import("../weights.js").File>}
  */
 export async function load(url, id) {
-  const file = (await carried)[url.split("/").slice(-2).join("/")];
-  if (!file) throw new GarError(`the file needs the weights ${id}, which this page does not carry`);
-  return file;
+  const bytes = (await carried)[url.split("/").slice(-2).join("/")];
+  if (!bytes) throw new GarError(`the file needs the weights ${id}, which this page does not carry`);
+  return { bytes, keep: async () => {} };
 }
