@@ -23,6 +23,7 @@ from tqdm import tqdm
 from benchmarks import baselines, equal_bytes, graphs, machine, measures, plot, rate_distortion, summary
 from benchmarks.baselines import Contender, Pixels
 from benchmarks.summary import Delta, Mean
+from runtime import gat
 from runtime.bundle import shipped_names
 from runtime.codec import Codec
 from runtime.errors import CodecError
@@ -77,7 +78,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--images", type=Path, required=True, metavar="DIR", help="folder of lossless pictures")
     add("--out", type=Path, required=True, metavar="OUT", help="folder for report.md, plots and tables")
-    add("--bundles", metavar="DIR,...", help="our weights, folders or shipped names (default: all shipped)")
+    add(
+        "--bundles",
+        metavar="DIR,...",
+        help="our weights, folders or shipped names (default: all shipped but thumbnail)",
+    )
     add("--quick", action="store_true", help="few pictures and settings, for small machines")
     add("--limit", type=int, metavar="N", help="only the first N pictures")
     options = parser.parse_args(argv)
@@ -86,7 +91,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = replace(plan, pictures=options.limit, timed_pictures=min(options.limit, plan.timed_pictures))
     try:
         paths = rate_distortion.pictures(options.images, plan.pictures)
-        bundles = options.bundles.split(",") if options.bundles else shipped_names()
+        of_pictures = [name for name in shipped_names() if name not in gat.MODELS]
+        bundles = options.bundles.split(",") if options.bundles else of_pictures
         with tempfile.TemporaryDirectory() as name:
             if options.quick:
                 paths = [_middle(path, Path(name)) for path in paths]

@@ -1,6 +1,7 @@
 """.gat files: what is in their three bytes of header, and what is refused."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ from conftest import TINY, TINY_RECURRENT
 
 from runtime import gat
 from runtime.arrays import U8
-from runtime.bundle import Bundle
+from runtime.bundle import Bundle, shipped_names
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
+from runtime.pictures.read import read
 from runtime.pictures.square import shrunk
+from runtime.search import psnr
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +31,14 @@ def data(square: U8) -> bytes:
 
 
 @pytest.fixture
-def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The tiny bundle under the name of the usual one."""
     folder = tmp_path / gat.MODELS[0]
     shutil.copytree(TINY_RECURRENT, folder)
     monkeypatch.setattr("runtime.bundle.WEIGHTS", tmp_path)
     gat._family.cache_clear()
-    return folder
+    yield folder
+    gat._family.cache_clear()
 
 
 def with_check(model: int, message: bytes, bundle: Path = TINY_RECURRENT) -> bytes:
@@ -153,3 +157,11 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
     assert f"{gat.LEAST_BYTES} to {gat.MOST_BYTES} bytes when it is made" in page
     assert f"more than {gat.MOST_BYTES} or fewer than {gat.HEADER_BYTES + 1}" in page
     assert f"less {thumbnail.FALL}, but at least 0" in page
+
+
+@pytest.mark.skipif(gat.MODELS[0] not in shipped_names(), reason="no bundle of thumbnails ships yet")
+def test_the_shipped_weights_show_a_photograph() -> None:
+    square = shrunk(read(Path(__file__).parents[1] / "docs" / "cam.jpg").pixels, gat.SIDE_PX)
+    for most, least_db in ((64, 20.5), (128, 24), (256, 28.3)):
+        data = gat.encode(square, most)
+        assert len(data) <= most and psnr(square, gat.decode(data)) > least_db
