@@ -400,14 +400,19 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
     return np.array(alpha, np.uint8)[1:, 1:]
 
 
+def id_of(folder: Path, networks: list[str]) -> bytes:
+    """1. The id of a bundle, made of the files of these networks and prior.npz."""
+    paths = [*(folder / f"{name}.onnx" for name in networks), folder / PRIOR]
+    if not all(path.exists() for path in paths):  # of another family
+        return b""
+    hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
+    return hashlib.sha256(hashes).digest()[:8]
+
+
 def find_bundle(weights: Path, bundle_id: bytes, networks: list[str] = NETWORKS[:-1]) -> Path:
-    """1. The folder below `weights` whose files, of these networks and prior.npz, have this id."""
+    """1. The folder below `weights` with this id."""
     for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
-        paths = [*(folder / f"{name}.onnx" for name in networks), folder / PRIOR]
-        if not all(path.exists() for path in paths):  # of another family
-            continue
-        hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
-        if hashlib.sha256(hashes).digest()[:8] == bundle_id:
+        if id_of(folder, networks) == bundle_id:
             return folder
     raise ValueError(f"this stream needs bundle {bundle_id.hex()}")
 

@@ -1,6 +1,7 @@
 """The conformance vectors: our decoders give the pixels that were written down, and refuse what is broken."""
 
 import hashlib
+import json
 import re
 import shlex
 import sys
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import reference_decoder
+import reference_thumbnail
 import references
 import run_vectors
 
+from runtime import gat
 from runtime.codec import Codec
 from runtime.errors import StreamError
 from runtime.incomplete import salvage
@@ -24,6 +27,8 @@ MINIMUM_CASES = 8  # of a family
 
 REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
 MINIMUM_REFUSED = 40
+
+THUMBNAILS = {path.stem: path for path in (run_vectors.VECTORS / "thumbnails").glob(f"*{gat.SUFFIX}")}
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -94,6 +99,15 @@ def test_the_beginning_of_a_stream_shows_all_of_its_whole_iterations(name: str, 
     shown = facts | {"pixels_sha256": facts["cut_pixels_sha256"]}
     check(salvage(codec, stream[:end]).pixels, shown)
     check(references.decode(stream, end=end), shown)
+
+
+@pytest.mark.parametrize("name", THUMBNAILS)
+def test_thumbnail_decodes_to_the_same_pixels(name: str) -> None:
+    pytest.importorskip("onnx")
+    facts = json.loads((run_vectors.VECTORS / "thumbnails" / "cases.json").read_text())
+    digest, data = facts["pixels_sha256"][name], THUMBNAILS[name].read_bytes()
+    shown = gat.decode(data), reference_thumbnail.decode(data, reference_decoder.WEIGHTS / gat.MODELS[0])
+    assert [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in shown] == [digest] * 2
 
 
 @pytest.mark.parametrize("name", ["chroma-444", "tiles-2x2"])
