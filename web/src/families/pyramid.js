@@ -1,5 +1,7 @@
 // FORMAT.md, sections 2 and 5 to 7: the family pyramid.
 import { place } from "../coefficients.js";
+import { readTables } from "../entropy/tables.js";
+import { TileStream } from "../entropy/tile_stream.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
@@ -12,6 +14,9 @@ import { join, PASS_GAIN, spread } from "../wavelet.js";
  */
 
 const f32 = Math.fround;
+const MASK_BYTES = 2; // of a mask of parts
+const grain = () => 64;
+const layers = () => 3;
 const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
 const FIRST = [0, 3, 4, 7, 8, 11];
 const SECOND = [1, 2, 5, 6, 9, 10];
@@ -25,14 +30,15 @@ const LARGEST_SYMBOL = 2 ** 15;
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
 
-export const pyramid = { networks: NETWORKS, maskBytes: 2, open, bands, tile, render };
+export const pyramid = { networks: NETWORKS, grain, layers, open, tile, render };
 
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
  * @param {import("../container.js").Header} header
  */
-function open({ prior, tables, run }, header) {
+function open({ prior, run }, header) {
+  const tables = readTables(prior);
   return {
     header,
     run,
@@ -41,6 +47,7 @@ function open({ prior, tables, run }, header) {
     seen: seenValues(prior.thresholds.data),
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
     masking: prior.masking,
+    tables,
     lastIndex: tables.count - 1,
   };
 }
@@ -55,9 +62,11 @@ function bands({ header }) {
  * Decode a tile: yields its values at the end of each layer.
  * @param {Coding} coding
  * @param {Area} area
- * @param {import("../entropy/tile_stream.js").TileStream} stream
+ * @param {import("../latents.js").More} more
  */
-async function* tile(coding, area, stream) {
+async function* tile(coding, area, more) {
+  const stream = new TileStream(coding.tables, bands(coding), more);
+  await stream.open(MASK_BYTES);
   const { run } = coding;
   /** @type {Values} */
   const values = { 0: new Int16Array((12 * area.height * area.width) / 64 ** 2) };
