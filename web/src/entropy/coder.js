@@ -53,7 +53,7 @@ export class Coder {
   /** Refuse bytes that are left. */
   async end() {
     let rest = this.cursor.bytes.subarray(this.cursor.position);
-    for (let more; rest.length === 0 && (more = await this.#more(rest)); ) rest = more;
+    for (let more; rest.length === 0 && (more = await this.#more(rest));) rest = more;
     must(rest.length === 0, "bytes follow the end of a tile");
   }
 }

@@ -1,6 +1,7 @@
 // What a bundle makes of a picture: one module a family, named by the bundle's manifest.
 import { autoencoder } from "./autoencoder.js";
 import { pyramid } from "./pyramid.js";
+import { recurrent } from "./recurrent.js";
 
 /** @typedef {{ area: import("../latents.js").Area, values: any }} Tile  what a family's tile() yielded last */
 /** @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture  RGBA, row by row */
@@ -16,4 +17,4 @@ import { pyramid } from "./pyramid.js";
  */
 
 /** @type {Record<string, Family>} */
-export const families = { pyramid, autoencoder };
+export const families = { pyramid, autoencoder, recurrent };
