@@ -1,7 +1,7 @@
 """Bjontegaard's delta rate: how many bytes more or fewer a codec needs for the same picture.
 
 Log rate is interpolated over the quality measure (PCHIP, by the package bjontegaard) and averaged
-over the range of quality that both curves cover.
+over the range of quality that both curves cover, or that part of it which is asked for.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Curve = list[tuple[float, float]]
-"""Points (rate, quality measure in dB), both strictly increasing."""
+"""Points (rate, quality measure), both strictly increasing."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class BdRate:
 
     percent: float
     """-30 means 30 % fewer bytes than the anchor."""
-    low_db: float
-    """Lower end of the range of quality that both curves cover."""
-    high_db: float
+    low: float
+    """Lower end of the range of quality that it is over, in the measure's unit."""
+    high: float
     """Upper end of that range."""
 
 
@@ -41,21 +41,23 @@ def curve(points: Iterable[tuple[float, float]]) -> Curve:
     return rising
 
 
-def bd_rate(anchor: Curve, test: Curve) -> BdRate | None:
-    """Return the BD-rate of `test` against `anchor`, None where they share no range of quality."""
+def bd_rate(anchor: Curve, test: Curve, within: tuple[float, float] = (-math.inf, math.inf)) -> BdRate | None:
+    """Return the BD-rate of `test` against `anchor` within a range of quality, None where they share none of it."""
     if len(anchor) < 2 or len(test) < 2:
         return None
-    low_db = max(anchor[0][1], test[0][1])
-    high_db = min(anchor[-1][1], test[-1][1])
-    if low_db >= high_db:
+    low = max(anchor[0][1], test[0][1], within[0])
+    high = min(anchor[-1][1], test[-1][1], within[1])
+    if low >= high:
         return None
-    from bjontegaard import bd_rate as delta_percent
+    from bjontegaard import bd_rate as interpolated
 
-    percent = delta_percent(
+    _, anchor_log10, test_log10 = interpolated(
         *np.array(anchor).T,
         *np.array(test).T,
         method="pchip",
         require_matching_points=False,
         min_overlap=0,  # the range is reported instead of a warning
+        interpolators=True,
     )
-    return BdRate(float(percent), low_db, high_db)
+    difference = (test_log10.integrate(low, high) - anchor_log10.integrate(low, high)) / (high - low)
+    return BdRate(100 * (10 ** float(difference) - 1), low, high)

@@ -1,8 +1,8 @@
 """See for yourself: python -m benchmarks.compare cam.jpg makes compare.html and compare.png.
 
 The page needs nothing but a browser, not even a network: the original beside ours, JPEG, WebP and AVIF at equal bytes
-and at equal PSNR, with a slider and zoom. The picture shows the same as crops. How rates are matched is told in
-matching.py.
+and at equal PSNR, with a slider, zoom and what SSIMULACRA 2 and Butteraugli say of each. The picture shows the same as
+crops. How rates are matched is told in matching.py.
 """
 
 import argparse
@@ -66,6 +66,7 @@ def page(name: str, original: Pixels, own: Version, groups: Groups) -> str:
         found: dict[str, object] = {"key": key, "label": label, "group": group, "src": _source(pixels[shown])}
         if version is not None:
             found |= {"bytes": len(version.data), "bpp": round(version.bpp, 4), "psnr": round(version.psnr_db, 2)}
+            found |= {"ssimulacra2": version.ssimulacra2, "butteraugli": version.butteraugli}
         return found
 
     views = [view("original", "Original", "both", original, None), view("gargalo", "gargalo", "both", own.pixels, own)]
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--out", type=Path, default=Path("compare.html"), help="the page; the PNG gets the same name")
     add("-q", "--quality", type=float, default=50, help="ours, 1..100 (default: %(default)s)")
     add("--bpp", type=float, help="our rate instead of a quality")
-    add("--peers", type=parse_peers, default="jpeg,webp,avif", metavar="NAME,...", help="default: %(default)s")
+    add("--peers", type=parse_peers, default="jpeg,webp,avif-iq", metavar="NAME,...", help="default: %(default)s")
     add("--side", type=int, default=256, metavar="PX", help="side of the PNG's crops (default: %(default)s)")
     add("--bundle", metavar="DIR", help="our weights, a folder or a shipped name")
     return parser

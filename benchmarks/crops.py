@@ -21,7 +21,22 @@ from benchmarks.matching import Version
 from benchmarks.rate_distortion import load, parse_peers, pictures
 from runtime.errors import CodecError
 
-LABELS = {"gargalo": "gargalo", "jpeg": "JPEG", "webp": "WebP", "avif": "AVIF"}
+LABELS = {
+    "gargalo": "gargalo",
+    "jpeg": "JPEG",
+    "jpegli": "jpegli",
+    "webp": "WebP",
+    "webp-m6": "WebP, method 6",
+    "avif-iq": "AVIF, tune=iq",
+    "avif-ssim": "AVIF, tune=ssim",
+    "avif-psnr": "AVIF, tune=psnr",
+    "avif-fast": "AVIF, speed 9",
+    "jxl": "JPEG XL",
+    "avif": "AVIF",
+    "jpeg2000": "JPEG 2000",
+    "blurhash": "BlurHash",
+    "thumbhash": "ThumbHash",
+}
 GAP_PX, TEXT_PX, LINE_PX = 8, 14, 18
 BACK, INK, FAINT = "#ffffff", "#1c1c1e", "#6e6e73"
 WEBP_QUALITIES, WEBP_BYTES = (92, 88, 84, 80), 240_000
@@ -56,6 +71,8 @@ def row(original: Pixels, versions: Sequence[Version], at: tuple[int, int], side
     found: list[Cell] = [(original[window], name, "original")]
     for version in versions:
         told = f"{version.bpp:.3f} bpp, {version.psnr_db:.1f} dB"
+        if version.ssimulacra2 is not None:
+            told += f", SS2 {version.ssimulacra2:.0f}"
         found.append((version.pixels[window], LABELS.get(version.codec, version.codec), told))
     return found
 
@@ -143,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     add("images", type=Path, nargs="+", metavar="PICTURE", help="pictures, or folders of them")
     add("-o", "--out", type=Path, required=True, help="a .png, .webp or .jpg, or a folder for one .webp a picture")
     add("--bpp", type=parse_rates, default="0.3", metavar="BPP,...", help="rates, a row each (default: %(default)s)")
-    add("--peers", type=parse_peers, default="jpeg,webp,avif", metavar="NAME,...", help="default: %(default)s")
+    add("--peers", type=parse_peers, default="jpeg,webp,avif-iq", metavar="NAME,...", help="default: %(default)s")
     add("--side", type=int, default=224, metavar="PX", help="side of a crop (default: %(default)s)")
     add("--at", type=_place, metavar="X,Y", help="left and top of the crop (default: the busiest place)")
     add("--scale", type=int, default=1, metavar="N", help="enlarge crops N times (default: 1)")

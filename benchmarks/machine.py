@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from runtime import __version__
+from runtime import __version__, native
 
 PACKAGES = (
     "numpy",
@@ -28,6 +28,7 @@ def facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "gargalo": __version__,
+        "array functions": native.name,
         **{package: _version(package) for package in PACKAGES},
     }
 

@@ -9,12 +9,12 @@ from benchmarks.baselines import Contender, Pixels
 from runtime import search
 from runtime.codec import Codec
 
-_KNOBS = {"jpeg": (1, 100), "webp": (0, 100), "avif": (0, 100), "avif-fast": (0, 100)}
+_KNOBS = {"jpeg": (1, 100), "jpegli": (1, 100), "webp": (0, 100), "avif": (0, 99)}  # at 100 libaom knows no tune=iq
 
 
 def knobs(peer: Contender) -> tuple[int, int]:
     """Return a peer's lowest and highest quality, whole numbers; bytes and PSNR grow with it but for small dents."""
-    return _KNOBS.get(peer.name, (round(peer.settings[0]), round(peer.settings[-1])))
+    return _KNOBS.get(peer.name.split("-")[0], (round(peer.settings[0]), round(peer.settings[-1])))
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Version:
     pixels: Pixels
     """(H, W, 3) uint8 RGB, decoded"""
     psnr_db: float
+    ssimulacra2: float | None
+    """None, as the next, for pictures too small for it"""
+    butteraugli: float | None
 
     @property
     def bpp(self) -> float:
@@ -48,16 +51,18 @@ def with_bytes(peer: Contender, pixels: Pixels, wanted: int) -> Version:
     So a peer has never fewer bytes than ours, unless it cannot spend them.
     """
     encode = cache(lambda knob: peer.encode(pixels, knob))
-    knob = _first(lambda knob: len(encode(knob)) >= wanted, *knobs(peer))
-    return _version(peer.name, encode(knob), peer.decode(encode(knob)), pixels)
+    data = encode(_first(lambda knob: len(encode(knob)) >= wanted, *knobs(peer)))
+    return _version(peer.name, data, peer.decode(data), pixels)
 
 
 def with_psnr(peer: Contender, pixels: Pixels, wanted_db: float) -> Version:
     """Return a peer's version whose PSNR is nearest to the wanted one."""
-    made = cache(lambda knob: _version(peer.name, data := peer.encode(pixels, knob), peer.decode(data), pixels))
+    encode = cache(lambda knob: peer.encode(pixels, knob))
+    psnr_db = cache(lambda knob: metrics.psnr_db(pixels, peer.decode(encode(knob))))
     lowest, highest = knobs(peer)
-    knob = _first(lambda knob: made(knob).psnr_db >= wanted_db, lowest, highest)
-    return min((made(max(knob - 1, lowest)), made(knob)), key=lambda version: abs(version.psnr_db - wanted_db))
+    knob = _first(lambda knob: psnr_db(knob) >= wanted_db, lowest, highest)
+    data = encode(min((max(knob - 1, lowest), knob), key=lambda knob: abs(psnr_db(knob) - wanted_db)))
+    return _version(peer.name, data, peer.decode(data), pixels)
 
 
 def columns(codec: Codec, pixels: Pixels, bpp: float, peers: Sequence[Contender]) -> list[Version]:
@@ -67,7 +72,11 @@ def columns(codec: Codec, pixels: Pixels, bpp: float, peers: Sequence[Contender]
 
 
 def _version(name: str, data: bytes, decoded: Pixels, pixels: Pixels) -> Version:
-    return Version(name, data, decoded, metrics.psnr_db(pixels, decoded))
+    psnr_db = metrics.psnr_db(pixels, decoded)
+    if metrics.why_not_for_the_eye(pixels):
+        return Version(name, data, decoded, psnr_db, None, None)
+    seen = metrics.ssimulacra2(pixels, decoded), metrics.butteraugli(pixels, decoded)
+    return Version(name, data, decoded, psnr_db, *seen)
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:

@@ -9,21 +9,28 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from benchmarks.bd_rate import curve
+from benchmarks.bd_rate import Curve, curve
 from benchmarks.summary import METRICS, Mean
 
 COLOURS = {
     "gargalo": "#d1495b",
     "gargalo-lite": "#e8909b",
     "jpeg": "#8d99ae",
+    "jpegli": "#5c677d",
     "webp": "#2a9d8f",
-    "avif": "#3d5a80",
-    "avif-fast": "#7b95b8",
+    "webp-m6": "#80c7bd",
+    "avif-iq": "#3d5a80",
+    "avif-ssim": "#5c80b0",
+    "avif-psnr": "#98b4d4",
+    "avif-fast": "#b9c9de",
     "jxl": "#b5838d",
     "jxl-fast": "#d9b8bd",
     "jpeg2000": "#bc9c22",
+    "blurhash": "#6a4c93",
+    "thumbhash": "#1b9e4b",
 }
 OTHER_COLOUR = "#6c757d"
+THUMBNAIL_BYTES = (16, 32, 64, 128, 256, 512)
 TICKS_BPP = (0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
 
 
@@ -36,14 +43,13 @@ def draw(table: Sequence[Mean], labels: dict[str, str], title: str, stem: Path) 
     metrics = [metric for metric in METRICS if any(getattr(mean, metric) is not None for mean in table)]
     # a fixed salt and no date make the SVG of equal rows equal
     with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
-        figure = Figure(figsize=(6 * len(metrics), 4.5), layout="constrained")
-        for metric, axes in zip(metrics, figure.subplots(1, len(metrics), squeeze=False)[0], strict=True):
-            _panel(axes, table, labels, metric)
+        rows = -(-len(metrics) // 2)
+        figure = Figure(figsize=(12, 4.5 * rows), layout="constrained")
+        for place, metric in enumerate(metrics, start=1):
+            _panel(figure.add_subplot(rows, 2, place), table, labels, metric)
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
         figure.suptitle(title)
-        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+        return _saved(figure, stem)
 
 
 @dataclass(frozen=True)
@@ -75,13 +81,49 @@ def draw_speed(panels: Mapping[str, Sequence[Place]], anchor: str, title: str, s
             axes.xaxis.set_major_formatter("{x:g}")
             axes.set_xlabel(f"time to {name}, {anchor} = 1")
             axes.set_ylabel(f"bytes at equal PSNR against {anchor} (BD-rate, %)")
-            axes.grid(color="#e5e5e5", linewidth=0.8)
-            axes.set_axisbelow(True)
-            axes.spines[["top", "right"]].set_visible(False)
+            _with_grid(axes)
         figure.suptitle(title)
-        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-        figure.savefig(paths[0], dpi=150)
-        figure.savefig(paths[1], metadata={"Date": None})
+        return _saved(figure, stem)
+
+
+def draw_thumbnails(panels: Mapping[str, Mapping[str, Curve]], title: str, stem: Path) -> list[Path]:
+    """Write `stem`.png and `stem`.svg, a panel a measure with its quality over bytes, and return their paths.
+
+    Panels are by the name of their measure, two a row; curves by codec: one of a single size is a dot. Bytes are on a
+    log scale.
+    """
+    with rc_context({"svg.hashsalt": "gargalo", "font.size": 10}):
+        rows = -(-len(panels) // 2)
+        figure = Figure(figsize=(12, 4.5 * rows), layout="constrained")
+        for (measure, curves), axes in zip(panels.items(), figure.subplots(rows, 2, squeeze=False).flat, strict=False):
+            axes.set_xscale("log", base=2)
+            for codec, points in curves.items():
+                if points:
+                    axes.plot(
+                        *zip(*points, strict=True),
+                        label=codec,
+                        color=COLOURS.get(codec, OTHER_COLOUR),
+                        marker="o" if len(points) == 1 else "",
+                        linewidth=2.2 if codec == "gargalo" else 1.4,
+                        zorder=3 if codec == "gargalo" else 2,
+                    )
+            axes.set_xlim(THUMBNAIL_BYTES[0], THUMBNAIL_BYTES[-1])
+            axes.set_xticks(THUMBNAIL_BYTES)
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xlabel("bytes")
+            axes.set_ylabel(measure)
+            _with_grid(axes)
+            axes.legend(frameon=False, fontsize=8, loc="upper left")
+        figure.suptitle(title)
+        return _saved(figure, stem)
+
+
+def _saved(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as `stem`.png and `stem`.svg and return their paths."""
+    paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+    figure.savefig(paths[0], dpi=150)
+    figure.savefig(paths[1], metadata={"Date": None})
     return paths
 
 
@@ -106,8 +148,13 @@ def _panel(axes: Axes, table: Sequence[Mean], labels: dict[str, str], metric: st
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("bits a pixel")
-    axes.set_ylabel(f"{METRICS[metric]} (dB)")
+    about = METRICS[metric]
+    axes.set_ylabel(f"{about.label} ({about.unit})" if about.unit else about.label)
+    _with_grid(axes)
+
+
+def _with_grid(axes: Axes) -> None:
+    """Give a panel a faint grid behind its lines, and no frame."""
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")

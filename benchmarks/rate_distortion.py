@@ -4,23 +4,26 @@
 
 Every picture goes through our codec at each quality, and through each peer at the peer's own
 settings (baselines.py), in one process. OUT receives images.tsv (a row a picture, codec and
-setting), summary.tsv (means), bd_rates.tsv, summary.md with all tables and the machine, and the
-curves as curves.png and curves.svg.
+setting), summary.tsv (means), bd_rates.tsv, equal_bytes.tsv, summary.md with all tables and the machine, and
+the curves as curves.png and curves.svg. A bundle whose files may end anywhere, such as progressive,
+has a second curve: beginnings of one file of each picture.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from benchmarks import baselines, machine, metrics, plot, summary
+from benchmarks import baselines, equal_bytes, machine, metrics, plot, summary
 from benchmarks.baselines import Contender, Pixels
+from benchmarks.equal_bytes import AtRate
 from benchmarks.summary import Delta, Mean, Row
+from benchmarks.texture import kept_texture
 from runtime import container
 from runtime.bundle import DEFAULT
 from runtime.codec import Codec
@@ -55,6 +58,8 @@ def measure(contender: Contender, image: str, pixels: Pixels, setting: float) ->
     encoded = time.perf_counter()
     decoded = contender.decode(data)
     ended = time.perf_counter()
+    large_enough = metrics.why_not_for_the_eye(pixels) is None
+    texture = kept_texture(pixels, decoded)
     return Row(
         image=image,
         codec=contender.name,
@@ -63,6 +68,11 @@ def measure(contender: Contender, image: str, pixels: Pixels, setting: float) ->
         bpp=8 * len(data) / (pixels.shape[0] * pixels.shape[1]),
         psnr_db=metrics.psnr_db(pixels, decoded),
         ms_ssim=None if metrics.why_no_ms_ssim(pixels) else metrics.ms_ssim(pixels, decoded),
+        ssimulacra2=metrics.ssimulacra2(pixels, decoded) if large_enough else None,
+        butteraugli=metrics.butteraugli(pixels, decoded) if large_enough else None,
+        texture_dark=texture.dark,
+        texture_middle=texture.middle,
+        texture_bright=texture.bright,
         encode_ms=1000 * (encoded - started),
         decode_ms=1000 * (ended - encoded),
     )
@@ -75,9 +85,9 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
         for path in paths:
             pixels = load(path)
             progress.set_description(path.name)
-            reason = metrics.why_no_ms_ssim(pixels)
-            if reason and reason not in notes:
-                notes.append(reason)
+            for reason in (metrics.why_no_ms_ssim(pixels), metrics.why_not_for_the_eye(pixels)):
+                if reason and reason not in notes:
+                    notes.append(reason)
             for contender in contenders:
                 if path == paths[0]:  # the first call pays for lazy imports and caches: not timed
                     contender.decode(contender.encode(pixels, contender.settings[0]))
@@ -88,8 +98,8 @@ def measure_all(contenders: Sequence[Contender], paths: Sequence[Path], notes: l
 
 def tabulate(
     out: Path, paths: Sequence[Path], contenders: Sequence[Contender], notes: list[str]
-) -> tuple[list[Mean], list[Delta]]:
-    """Measure all, write images.tsv, summary.tsv and bd_rates.tsv to a folder, and return the last two's rows."""
+) -> tuple[list[Mean], list[Delta], list[AtRate]]:
+    """Measure all, write it as TSV to a folder, and return the rows of summary, bd_rates and equal_bytes."""
     rows = []
     # row by row, so that a run cut short keeps what it measured
     with (out / "images.tsv").open("w", encoding="utf-8", buffering=1) as file:
@@ -98,16 +108,27 @@ def tabulate(
             summary.write_row(file, row)
             rows.append(row)
     table = summary.means(rows)
-    rates = summary.deltas(table)
+    rates = summary.deltas(rows)
+    equal = equal_bytes.at_rates(rows)
     summary.write_table(out / "summary.tsv", Mean, table)
     summary.write_table(out / "bd_rates.tsv", Delta, rates)
-    return table, rates
+    summary.write_table(out / "equal_bytes.tsv", AtRate, equal)
+    return table, rates, equal
 
 
 def open_codecs(bundles: Sequence[str], threads: int) -> dict[str, Codec]:
     """Return our codec with each bundle by its name in tables: gargalo for the first one, then gargalo-lite."""
     names = ["gargalo" if bundle == bundles[0] else f"gargalo-{Path(bundle).name}" for bundle in bundles]
     return {name: Codec(bundle, threads=threads) for name, bundle in zip(names, bundles, strict=True)}
+
+
+def whatever_ends(codecs: Mapping[str, baselines.Codec]) -> list[Contender]:
+    """Return the beginnings of files as contenders, of those of our codecs whose files may end anywhere."""
+    return [
+        baselines.prefixes(codec, f"{name}-prefixes")
+        for name, codec in codecs.items()
+        if isinstance(codec, Codec) and codec.family.traits.any_part
+    ]
 
 
 def bundle_id(data: bytes) -> str:
@@ -123,12 +144,13 @@ def report(
     title: str,
     table: Sequence[Mean],
     rates: Sequence[Delta],
+    equal: Sequence[AtRate],
     contenders: Sequence[Contender],
     facts: dict[str, str],
     notes: Sequence[str],
 ) -> str:
     """Write summary.md and the curves; return the Markdown."""
-    text = summary.markdown(title, table, rates, facts, notes)
+    text = summary.markdown(title, table, rates, equal_bytes.markdown(equal), facts, notes)
     (out / "summary.md").write_text(text, encoding="utf-8")
     labels = {contender.name: contender.label for contender in contenders}
     plot.draw(table, labels, title, out / "curves")
@@ -140,11 +162,13 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
     options = _parser().parse_args(argv)
     try:
         paths = pictures(options.images, options.limit)
-        codecs = {"gargalo": codec} if codec else open_codecs(options.bundles.split(","), options.threads)
+        codecs: Mapping[str, baselines.Codec] = (
+            {"gargalo": codec} if codec else open_codecs(options.bundles.split(","), options.threads)
+        )
         ours = [baselines.gargalo(codec, options.qualities, name) for name, codec in codecs.items()]
         notes = [reason for peer in options.peers if (reason := baselines.why_absent(peer))]
         peers = [baselines.PEERS[p]() for p in options.peers if baselines.is_available(p)]
-        contenders = [*ours, *peers]
+        contenders = [*ours, *whatever_ends(codecs), *peers]
         facts = {
             **machine.facts(),
             **{own.name: f"bundle {bundle_id(own.encode(load(paths[0]), own.settings[0]))}" for own in ours},
@@ -152,9 +176,9 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
             **{peer.name: peer.label for peer in peers},
         }
         options.out.mkdir(parents=True, exist_ok=True)
-        table, rates = tabulate(options.out, paths, contenders, notes)
+        table, rates, equal = tabulate(options.out, paths, contenders, notes)
         title = f"{options.images.resolve().name}, {len(paths)} pictures"
-        print(report(options.out, title, table, rates, contenders, facts, notes), end="")
+        print(report(options.out, title, table, rates, equal, contenders, facts, notes), end="")
     except (CodecError, OSError) as error:
         print(f"rate_distortion: {error}", file=sys.stderr)
         return 1
@@ -164,7 +188,7 @@ def main(argv: Sequence[str] | None = None, codec: baselines.Codec | None = None
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.rate_distortion",
-        description="Measure bytes, PSNR and MS-SSIM of our codec beside classical ones.",
+        description="Measure bytes and quality, also as the eye sees it, of our codec beside classical ones.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -187,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--peers",
         type=parse_peers,
-        default="jpeg,webp,avif",
+        default="jpeg,webp,avif-iq,avif-psnr",
         metavar="NAME,...",
         help="peers to run beside (default: %(default)s; '' for none)",
     )

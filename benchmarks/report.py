@@ -20,7 +20,7 @@ from pathlib import Path
 from PIL import Image
 from tqdm import tqdm
 
-from benchmarks import baselines, graphs, machine, measures, plot, rate_distortion, summary
+from benchmarks import baselines, equal_bytes, graphs, machine, measures, plot, rate_distortion, summary
 from benchmarks.baselines import Contender, Pixels
 from benchmarks.summary import Delta, Mean
 from runtime.bundle import shipped_names
@@ -114,10 +114,11 @@ def report(out: Path, title: str, paths: Sequence[Path], bundles: Sequence[str],
     }
     title = f"{title}, {len(paths)} pictures"
 
-    table, rates = rate_distortion.tabulate(out, paths, [*ours, *peers], notes)
+    table, rates, equal = rate_distortion.tabulate(out, paths, [*ours, *peers], notes)
     plot.draw(table, {each.name: each.label for each in (*ours, *peers)}, title, out / "curves")
     page = [f"# {title}", "## Measured on", _list(facts)]
-    page += ["## Size and quality", "![rate-distortion curves](curves.png)", summary.bd_table(rates)]
+    page += ["## Size and quality", "![rate-distortion curves](curves.png)", summary.bd_tables(rates)]
+    page += ["## At equal bytes in every picture", equal_bytes.markdown(equal)] if equal else []
 
     page += _speed(out, [*ours, *peers], table, rates, paths[: plan.timed_pictures], plan)
     page += _inside(out, codecs, rate_distortion.load(paths[0]), plan, notes)

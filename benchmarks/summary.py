@@ -1,17 +1,37 @@
 """From rows (one a picture, codec and setting) to means, BD-rates and the tables that show them."""
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TextIO
 
+from benchmarks.area import MOST_BPP, area
 from benchmarks.bd_rate import BdRate, bd_rate, curve
-from benchmarks.metrics import ms_ssim_db
+from benchmarks.metrics import butteraugli_db, ms_ssim_db
 
-ANCHORS = ("jpeg", "webp")
-METRICS = {"psnr_db": "PSNR", "ms_ssim_db": "MS-SSIM"}
+ANCHORS = ("jpeg", "webp", "avif-iq")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What BD-rates and curves are by."""
+
+    label: str
+    unit: str
+    within: tuple[float, float] = (-math.inf, math.inf)
+    """The range of quality that its BD-rates are over, where curves cover it."""
+
+
+METRICS = {
+    "psnr_db": Metric("PSNR", "dB"),
+    "ms_ssim_db": Metric("MS-SSIM", "dB"),
+    "ssimulacra2": Metric("SSIMULACRA 2", "", (30, 90)),
+    "butteraugli_db": Metric("Butteraugli", "dB"),
+}
+"""By their fields of Mean."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,16 @@ class Row:
     """PSNR over RGB in dB, inf if lossless."""
     ms_ssim: float | None
     """MS-SSIM over RGB, 0..1, None where it was not measured."""
+    ssimulacra2: float | None
+    """SSIMULACRA 2.1, up to 100, None where it was not measured."""
+    butteraugli: float | None
+    """Butteraugli's 3-norm, 0 if equal, None where it was not measured."""
+    texture_dark: float | None
+    """Kept texture in dark blocks, 1 is all; None where there is too little."""
+    texture_middle: float | None
+    """The same in blocks of middle luma."""
+    texture_bright: float | None
+    """The same in bright blocks."""
     encode_ms: float
     """Wall time from pixels in memory to bytes in memory."""
     decode_ms: float
@@ -52,22 +82,32 @@ class Mean:
     ms_ssim: float | None
     ms_ssim_db: float | None
     """Mean of the decibels of each picture, not the decibels of the mean."""
+    ssimulacra2: float | None
+    butteraugli: float | None
+    butteraugli_db: float | None
+    """Mean of the decibels of each picture."""
+    texture_dark: float | None
+    texture_middle: float | None
+    texture_bright: float | None
     encode_ms: float
     decode_ms: float
 
 
 @dataclass(frozen=True)
 class Delta:
-    """One BD-rate; the columns of bd_rates.tsv."""
+    """One BD-rate, on the mean curves; the columns of bd_rates.tsv."""
 
     codec: str
     anchor: str
     metric: str
-    """psnr_db or ms_ssim_db."""
+    """A key of METRICS."""
     bd_rate_percent: float | None
     """None where the curves share no range."""
-    low_db: float | None
-    high_db: float | None
+    low: float | None
+    """Ends of the range of quality that it is over, in the metric's unit."""
+    high: float | None
+    each_picture_percent: float | None
+    """Mean of the BD-rates on each picture's own curves, where bytes are compared within a picture alone."""
 
 
 def write_header(file: TextIO, record: type) -> None:
@@ -97,7 +137,8 @@ def means(rows: Sequence[Row]) -> list[Mean]:
 
 
 def _mean(codec: str, setting: float, rows: list[Row]) -> Mean:
-    similarities = [row.ms_ssim for row in rows if row.ms_ssim is not None]
+    similarities = _known(row.ms_ssim for row in rows)
+    norms = _known(row.butteraugli for row in rows)
     return Mean(
         codec=codec,
         setting=setting,
@@ -105,18 +146,49 @@ def _mean(codec: str, setting: float, rows: list[Row]) -> Mean:
         bytes=fmean(row.bytes for row in rows),
         bpp=fmean(row.bpp for row in rows),
         psnr_db=fmean(row.psnr_db for row in rows),
-        ms_ssim=fmean(similarities) if similarities else None,
-        ms_ssim_db=fmean(map(ms_ssim_db, similarities)) if similarities else None,
+        ms_ssim=mean_of(similarities),
+        ms_ssim_db=mean_of(map(ms_ssim_db, similarities)),
+        ssimulacra2=mean_of(row.ssimulacra2 for row in rows),
+        butteraugli=mean_of(norms),
+        butteraugli_db=mean_of(map(butteraugli_db, norms)),
+        texture_dark=mean_of(row.texture_dark for row in rows),
+        texture_middle=mean_of(row.texture_middle for row in rows),
+        texture_bright=mean_of(row.texture_bright for row in rows),
         encode_ms=fmean(row.encode_ms for row in rows),
         decode_ms=fmean(row.decode_ms for row in rows),
     )
 
 
-def deltas(table: Sequence[Mean]) -> list[Delta]:
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what was measured, None if nothing was."""
+    known = _known(values)
+    return fmean(known) if known else None
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def deltas(rows: Sequence[Row]) -> list[Delta]:
     """Return the BD-rates of every codec against every anchor, by every metric measured."""
-    codecs = list(dict.fromkeys(mean.codec for mean in table))
+    whole = _rates(means(rows))
+    pictures: dict[str, list[Row]] = {}
+    for row in rows:
+        pictures.setdefault(row.image, []).append(row)
+    each = [_rates(means(own)) for own in pictures.values()]
     found = []
-    for metric in METRICS:
+    for key, rate in whole.items():
+        percents = [own.percent for rates in each if (own := rates.get(key))]
+        percent, low, high = dataclasses.astuple(rate) if rate else (None, None, None)
+        found.append(Delta(*key, percent, low, high, mean_of(percents)))
+    return found
+
+
+def _rates(table: Sequence[Mean]) -> dict[tuple[str, str, str], BdRate | None]:
+    """Return the BD-rates on the curves of a table by codec, anchor and metric."""
+    codecs = list(dict.fromkeys(mean.codec for mean in table))
+    found = {}
+    for metric, about in METRICS.items():
         curves = {
             codec: curve(
                 (mean.bpp, value)
@@ -128,26 +200,29 @@ def deltas(table: Sequence[Mean]) -> list[Delta]:
         for anchor in ANCHORS:
             if curves.get(anchor):
                 for codec in codecs:
-                    rate = bd_rate(curves[anchor], curves[codec])
-                    found.append(Delta(codec, anchor, metric, *_fields(rate)))
+                    found[codec, anchor, metric] = bd_rate(curves[anchor], curves[codec], about.within)
     return found
-
-
-def _fields(rate: BdRate | None) -> tuple[float | None, float | None, float | None]:
-    return dataclasses.astuple(rate) if rate else (None, None, None)
 
 
 def markdown(
     title: str,
     table: Sequence[Mean],
     rates: Sequence[Delta],
+    equal: str,
     facts: dict[str, str],
     notes: Sequence[str],
 ) -> str:
-    """Return the summary as a Markdown page: BD-rates, means, what it was measured on, notes."""
+    """Return the summary as a Markdown page: BD-rates, means, what it was measured on, notes.
+
+    `equal` are the tables of equal_bytes.py, if there are any.
+    """
     blocks = [f"# {title}"]
     if rates:
-        blocks += ["## BD-rate (negative: fewer bytes for the same picture)", bd_table(rates)]
+        blocks += ["## BD-rate (negative: fewer bytes for the same picture)", bd_tables(rates)]
+    if equal:
+        blocks += ["## At equal bytes in every picture", equal]
+    if any(mean.ms_ssim is not None for mean in table):
+        blocks += [f"## MS-SSIM: area under the curve up to {MOST_BPP:g} bits a pixel", area_table(table)]
     blocks += ["## Means", mean_table(table)]
     blocks += ["## Measured on", "\n".join(f"- {name}: {value}" for name, value in facts.items())]
     if notes:
@@ -155,29 +230,45 @@ def markdown(
     return "\n\n".join(blocks) + "\n"
 
 
-def bd_table(rates: Sequence[Delta]) -> str:
-    """Return the BD-rates as a Markdown table."""
-    columns = list(dict.fromkeys((rate.metric, rate.anchor) for rate in rates))
-    found = {(rate.codec, rate.metric, rate.anchor): rate for rate in rates}
-    heads = ["codec", *(f"vs {anchor}, {METRICS[metric]}" for metric, anchor in columns)]
+def bd_tables(rates: Sequence[Delta]) -> str:
+    """Return the BD-rates as Markdown, a table an anchor: on the mean curves and, "each", the mean of the pictures'."""
+    return "\n\n".join(_bd_table(rates, anchor) for anchor in dict.fromkeys(rate.anchor for rate in rates))
+
+
+def _bd_table(rates: Sequence[Delta], anchor: str) -> str:
+    metrics = list(dict.fromkeys(rate.metric for rate in rates if rate.anchor == anchor))
+    found = {(rate.codec, rate.metric): rate for rate in rates if rate.anchor == anchor}
+    heads = [f"against {anchor}", *(head for metric in metrics for head in (f"by {METRICS[metric].label}", "each"))]
     lines = [
-        [codec, *(_percent(found[codec, *column]) for column in columns)]
-        for codec in dict.fromkeys(rate.codec for rate in rates)
+        [codec, *(cell for metric in metrics for cell in _percents(found[codec, metric]))]
+        for codec in dict.fromkeys(codec for codec, _ in found)
     ]
     return pipe_table(heads, lines)
 
 
+def area_table(table: Sequence[Mean]) -> str:
+    """Return the areas under the curves of MS-SSIM as a Markdown table."""
+    lines = []
+    for codec in dict.fromkeys(mean.codec for mean in table):
+        points = [(mean.bpp, mean.ms_ssim) for mean in table if mean.codec == codec and mean.ms_ssim is not None]
+        found = area(points)
+        lines.append([codec, "-" if found is None else f"{found:.4f}"])
+    return pipe_table(["codec", "area"], lines)
+
+
 def mean_table(table: Sequence[Mean]) -> str:
     """Return the means as a Markdown table."""
-    heads = "codec|setting|bpp|PSNR dB|MS-SSIM|MS-SSIM dB|encode ms|decode ms".split("|")
+    heads = "codec|setting|bpp|PSNR dB|MS-SSIM|MS-SSIM dB|SSIMULACRA 2|Butteraugli|encode ms|decode ms".split("|")
     lines = [
         [
             mean.codec,
             f"{mean.setting:g}",
             f"{mean.bpp:.3f}",
             f"{mean.psnr_db:.2f}",
-            "-" if mean.ms_ssim is None else f"{mean.ms_ssim:.4f}",
-            "-" if mean.ms_ssim_db is None else f"{mean.ms_ssim_db:.2f}",
+            fixed(mean.ms_ssim, 4),
+            fixed(mean.ms_ssim_db, 2),
+            fixed(mean.ssimulacra2, 1),
+            fixed(mean.butteraugli, 3),
             f"{mean.encode_ms:.1f}",
             f"{mean.decode_ms:.1f}",
         ]
@@ -199,13 +290,22 @@ def pipe_table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(map(text, (heads, rule, *lines)))
 
 
-def _percent(rate: Delta) -> str:
-    """Return a BD-rate with the range of quality that it holds for."""
-    if rate.bd_rate_percent is None:
-        return "-"
+def fixed(value: float | None, digits: int) -> str:
+    """Return a number with so many digits behind the point, a dash for what was not measured."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _percents(rate: Delta) -> tuple[str, str]:
+    """Return a BD-rate with the range of quality that it holds for, and the mean of those of each picture."""
     # the + 0.0 turns a rounded -0.0 into 0.0
-    percent = round(rate.bd_rate_percent, 1) + 0.0
-    return f"{percent:+.1f} % ({rate.low_db:.0f}-{rate.high_db:.0f} dB)"
+    whole, each = (
+        "-" if percent is None else f"{round(percent, 1) + 0.0:+.1f} %"
+        for percent in (rate.bd_rate_percent, rate.each_picture_percent)
+    )
+    if rate.bd_rate_percent is None:
+        return whole, each
+    reach = f"{rate.low:.0f} to {rate.high:.0f} {METRICS[rate.metric].unit}"
+    return f"{whole} ({reach.strip()})", each
 
 
 def _cell(value: object) -> str:

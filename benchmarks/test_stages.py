@@ -15,9 +15,10 @@ from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
 from runtime import alpha, container
 from runtime.codec import Codec, pack_tile, read_tile
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
 from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
+from runtime.latents import colours
 from runtime.pictures.read import read
 from runtime.pictures.write import write
 
@@ -138,12 +139,12 @@ def test_container_unpack(benchmark: BenchmarkFixture, stage: SimpleNamespace) -
 
 
 def same(found: Sequence[npt.NDArray[Any]], expected: Sequence[npt.NDArray[Any]]) -> bool:
-    """Whether arrays are equal one by one."""
+    """Return whether arrays are equal one by one."""
     return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
 def alike(found: Latents, expected: Latents) -> bool:
-    """Whether symbols, their scale indexes and the values they stand for are equal."""
+    """Return whether symbols, their scale indexes and the values they stand for are equal."""
     parts = ([array for part in each.parts for array in (part.index, part.coded)] for each in (found, expected))
     return same(*parts) and same(found.values, expected.values)
 

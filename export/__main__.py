@@ -4,7 +4,8 @@
 
 The checkpoint says which family it is of: export/FAMILY.py turns its model into graphs and integers. Writes the int8
 graphs, prior.npz and manifest.json to OUT/, and the float twins, which are not shipped, to OUT/float/.
-The pictures fit the entropy tables and the quality scale; they must not be those that results are reported on.
+The pictures fit the quality scale, and the entropy tables where the model has none of its own; they must not be those
+that results are reported on.
 """
 
 import argparse
@@ -60,16 +61,16 @@ def export(source: Path, out: Path, folder: Path, name: str, limit: int, threads
                 bundle.write_prior(place, arrays | fitted)
                 bundle.write_manifest(place, name, name_of(model), family.NETWORKS, facts)
 
-        write(tables.fit())
+        write(tables.fit() if family.FITS_TABLES else {})
         images = [calibrate.middle(image) for image in pictures(folder, smallest_px=64)]
         images = images[:: max(1, len(images) // limit)][:limit]
-        for _ in range(FITTING_ROUNDS):
-            codec = Codec(work, threads=threads)
-            levels = list(range(0, codec.family.top_level + 1, 28))
-            write(tables.fit(calibrate.residual_counts(codec, images, levels)))
         codec = Codec(work, threads=threads)
+        levels = list(range(0, codec.family.top_level + 1, 28))
+        for _ in range(FITTING_ROUNDS if family.FITS_TABLES else 0):
+            write(tables.fit(calibrate.residual_counts(codec, images, levels)))
+            codec = Codec(work, threads=threads)
         few = images[: max(4, limit // 4)]
-        facts["quality_levels"] = calibrate.quality_levels(codec, few)
+        facts["quality_levels"] = calibrate.quality_levels(codec, few, family.LEVELS_APART)
         facts["int8_against_float"] = verify.drift(codec, Codec(work / "float", threads=threads), few[:4], levels[1::3])
         for place in (work / "float", work):
             manifest = bundle.write_manifest(place, name, name_of(model), family.NETWORKS, facts)

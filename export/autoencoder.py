@@ -42,6 +42,10 @@ from runtime.families.autoencoder import spec
 from runtime.families.autoencoder.spec import REACH
 
 NETWORKS = spec.NETWORKS
+LEVELS_APART = 1
+"""Levels of neighbouring qualities are at least so many apart."""
+FITS_TABLES = True
+"""Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS = {
     "decoder": frozenset(
         ("Conv", "Mul", "Add", "Sub", "Round", "Clip", "Max", "Min", "Cast")
@@ -113,16 +117,13 @@ def _per_channel(g: Graph, name: str, values: np.ndarray) -> str:
 
 
 def _beyond_edges(g: Graph, x: str, axis: int, size: int, signs: str | None, name: str) -> str:
-    """Return x with `size` rows or columns mirrored beyond both of its edges, these multiplied by `signs` if given."""
-    far = np.iinfo(np.int64)
-    edges = {"low": (size - 1, far.min, -1), "high": (-1, -size - 1, -1)}
+    """Return x with `size` rows or columns mirrored beyond both of its edges, these multiplied by `signs` if given.
+
+    By Gather: on WebGPU a Slice that runs backwards begins at the last row, whatever its start.
+    """
     mirrored = {}
-    for side, (start, end, step) in edges.items():
-        limits = [
-            g.constant(f"{name}.{side}.{what}", np.array([v]))
-            for what, v in (("from", start), ("to", end), ("axis", axis), ("step", step))
-        ]
-        mirrored[side] = g.node("Slice", [x, *limits], f"{name}.{side}")
+    for side, places in (("low", np.arange(size)[::-1]), ("high", -1 - np.arange(size))):
+        mirrored[side] = g.node("Gather", [x, g.constant(f"{side}_{size}", places)], f"{name}.{side}", axis=axis)
         if signs is not None:
             mirrored[side] = g.node("Mul", [mirrored[side], signs], f"{name}.{side}.signed")
     return g.node("Concat", [mirrored["low"], x, mirrored["high"]], name, axis=axis)

@@ -8,6 +8,7 @@ from tqdm import tqdm
 from export import tables
 from export.verify import bits_and_psnr, coded_whole, psnr
 from runtime.codec import Codec
+from runtime.entropy.residuals import Order
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
 """Qualities at which our scale follows JPEG's PSNR; above, it runs on to the end of the rate scale."""
@@ -30,6 +31,7 @@ def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int])
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
         for _, coded in coded_whole(codec, rgb, levels):
             for order, values in coded.parts:
+                assert isinstance(order, Order)
                 counts = tables.count(values, order.index, counts)
     assert counts is not None
     return counts
@@ -47,10 +49,10 @@ def jpeg_psnr(pictures: list[np.ndarray], quality: int) -> float:
     return float(np.mean(found))
 
 
-def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> list[int]:
+def quality_levels(codec: Codec, pictures: list[np.ndarray], apart: int = 1, step: int = 16) -> list[int]:
     """Return the level byte of each quality 1 .. 100, at which the mean PSNR is JPEG's at that quality.
 
-    Levels strictly increase. Quality 1 is at LEAST_BPP, or lower where this needs it.
+    Levels of neighbours are at least so many `apart`. Quality 1 is at LEAST_BPP, or lower where this needs it.
     """
     top = codec.family.top_level
     levels = list(range(0, top + 1, step))
@@ -62,6 +64,6 @@ def quality_levels(codec: Codec, pictures: list[np.ndarray], step: int = 16) -> 
     first = max(0, min(np.interp(LEAST_BPP, bpp, levels), at[0] - JPEG_QUALITIES[0] + 1))
     scale = np.interp(np.arange(1, 101), [1, *JPEG_QUALITIES, 100], [first, *at, top]).round().astype(int)
     for i in range(1, 100):
-        scale[i] = max(scale[i], scale[i - 1] + 1)
-    scale = np.minimum(scale, top - np.arange(100)[::-1])
+        scale[i] = max(scale[i], scale[i - 1] + apart)
+    scale = np.minimum(scale, top - apart * np.arange(100)[::-1])
     return [int(v) for v in scale]

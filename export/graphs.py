@@ -23,7 +23,7 @@ OPSET = 17
 IR_VERSION = 8
 ALLOWED = {"QLinearConv", "QLinearAdd", "Transpose", "Reshape"}
 """Operators of the int8 graphs; the last two move values about."""
-CHANNELS_LAST = {"state", "new_state"}
+CHANNELS_LAST = {"state", "parent_state", "new_state"}
 """Inputs and outputs that are (1, height, width, channels); all others are (1, channels, height, width)."""
 TO_LAST, TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
 

@@ -70,7 +70,13 @@ def bounds(model: nn.Module, arrays: Arrays, index_more: int = 0) -> dict[str, f
     for name, tensor in (("coefficients", "log2_step"), ("scale_index", "scale_base")):
         if found[name] >= 1:
             raise Refused(f"{tensor}: {name} are up to {found[name]:.2f} times what their integers hold")
-    return found | {"accumulators": max(_accumulator(name, conv) for name, conv in _convolutions(model))}
+    return found | accumulators(model)
+
+
+@torch.no_grad()
+def accumulators(model: nn.Module) -> dict[str, float]:
+    """Return the bound of the sums of every convolution that has a grid; raise Refused as `bounds` does."""
+    return {"accumulators": max(_accumulator(name, conv) for name, conv in _convolutions(model))}
 
 
 def _convolutions(model: nn.Module) -> list[tuple[str, Conv]]:

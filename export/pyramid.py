@@ -14,6 +14,10 @@ from models.pyramid import Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
+LEVELS_APART = 1
+"""Levels of neighbouring qualities are at least so many apart."""
+FITS_TABLES = True
+"""Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS: dict[str, frozenset[str]] = {}
 """Operators of graphs by name that are exact there, though not everywhere: none."""
 LAST = "fine_third"

@@ -20,7 +20,7 @@ from runtime import spec
 from runtime.areas import padded
 from runtime.codec import TILE_PX, Codec, pack_tile, picture, read_tile, tiles_of
 from runtime.container import Header
-from runtime.entropy.costs import Costs
+from runtime.entropy.tile_stream import ideal_bits
 from runtime.families.base import Coded
 
 SIZES = ((1, 1), (1, 3), (4, 2), (7, 9))
@@ -114,9 +114,9 @@ def drift(int8: Codec, float32: Codec, pictures: list[np.ndarray], levels: list[
 
 def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tuple[float, float]]:
     """Return the ideal bits under the tables, and the PSNR in dB, of a picture u8 (H, W, 3) at each level byte."""
-    costs, found = Costs(codec.bundle.tables), []
+    found = []
     for header, coded in coded_whole(codec, rgb, levels):
-        bits = sum(costs.bits(values, order.index) for order, values in coded.parts)
+        bits = ideal_bits(codec.family.tables, coded.parts)
         (tile,) = tiles_of(codec, header)
         decoded = {tile: read_tile(codec, header, tile, b"".join(pack_tile(codec, header, coded)))}
         found.append((bits, psnr(picture(codec, header, decoded.__getitem__), rgb)))

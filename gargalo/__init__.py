@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from runtime import __version__ as __version__
 
 if TYPE_CHECKING:
+    from gargalo import thumbnail
     from runtime.codec import Codec
     from runtime.errors import BundleError, CodecError, InputError, StreamError
     from runtime.files import imread, imwrite
@@ -21,11 +22,23 @@ else:
     def __getattr__(name):
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals()[name] = found = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
-        return found
+        if name == "thumbnail":  # which is a module
+            return import_module("gargalo.thumbnail")
+        globals()[name] = value = getattr(import_module(f"runtime.{_HOMES[name]}"), name)
+        return value
 
 
-__all__ = ["BundleError", "Codec", "CodecError", "InputError", "StreamError", "__version__", "imread", "imwrite"]
+__all__ = [
+    "BundleError",
+    "Codec",
+    "CodecError",
+    "InputError",
+    "StreamError",
+    "__version__",
+    "imread",
+    "imwrite",
+    "thumbnail",
+]
 
 _HOMES = dict.fromkeys(__all__, "errors") | {"Codec": "codec", "imread": "files", "imwrite": "files"}
 

@@ -100,7 +100,7 @@ class Config:
 
 
 def frequencies() -> list[tuple[int, int]]:
-    """Vertical and horizontal frequency of the 64 bands in the order of channels, from low to high."""
+    """Return the vertical and horizontal frequency of the 64 bands in the order of channels, from low to high."""
     return sorted(((u, v) for u in range(BLOCK) for v in range(BLOCK)), key=lambda f: (f[0] ** 2 + f[1] ** 2, f))
 
 
@@ -122,18 +122,18 @@ class Linear(nn.Module):
         return F.conv2d(x, self.weight, groups=COLOURS)
 
     def macs(self) -> int:
-        """Multiplications per position."""
+        """Return multiplications per position."""
         return self.moved.numel()
 
 
 def lapped_weights() -> tuple[np.ndarray, np.ndarray]:
-    """Weights (64, 64, 3, 3) of the linear analysis, from 8 x 8 pixels to bands, and synthesis, the other way."""
+    """Return the weights (64, 64, 3, 3) of the linear analysis, from 8 x 8 pixels to bands, and of its synthesis."""
     analysis, synthesis = lapped.bases()
     margin = BLOCK - lapped.OVERLAP
     bands = np.array(frequencies())
 
     def two_dimensional(basis: np.ndarray) -> np.ndarray:
-        """(band, block row, row, block column, column)."""
+        """Return bases (band, block row, row, block column, column) of both directions."""
         rows = np.pad(basis, ((0, 0), (margin, margin))).reshape(BLOCK, 3, BLOCK)
         return np.einsum("nar,nbc->narbc", rows[bands[:, 0]], rows[bands[:, 1]])
 
@@ -143,13 +143,13 @@ def lapped_weights() -> tuple[np.ndarray, np.ndarray]:
 
 
 def mirrored_pixels(x: Tensor) -> Tensor:
-    """x (B, C, H, W) with a block of its mirror image beyond each edge."""
+    """Return x (B, C, H, W) with a block of its mirror image beyond each edge."""
     x = torch.cat([x[:, :, :BLOCK].flip(2), x, x[:, :, -BLOCK:].flip(2)], 2)
     return torch.cat([x[..., :BLOCK].flip(3), x, x[..., -BLOCK:].flip(3)], 3)
 
 
 def mirrored_latents(y: Tensor) -> Tensor:
-    """Latents (B, 192, h, w) with those of the mirror image beyond each edge: odd frequencies change their sign."""
+    """Return latents (B, 192, h, w) with those of the mirror image beyond each edge; odd frequencies change sign."""
     signs = 1 - 2 * (y.new_tensor(frequencies()) % 2).T.repeat(1, COLOURS)[:, :, None, None]
     y = torch.cat([y[:, :, :1] * signs[0], y, y[:, :, -1:] * signs[0]], 2)
     return torch.cat([y[..., :1] * signs[1], y, y[..., -1:] * signs[1]], 3)
@@ -165,7 +165,7 @@ def split(y: Tensor) -> list[Tensor]:
 
 
 def with_dc(ac: Tensor, dc: Tensor) -> Tensor:
-    """Latents (B, 192, h, w) of AC and DC."""
+    """Return latents (B, 192, h, w) of AC and DC."""
     return torch.cat([dc[:, :, None], ac.unflatten(1, (COLOURS, BANDS - 1))], 2).flatten(1, 2)
 
 
@@ -178,8 +178,8 @@ def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
 
 
 def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
-    """How much chroma there is for luma, by least squares: (B, 2, 1, h, w) of sums of their products (B, 2, h, w), of
-    luma's squares (B, 1, h, w) and of what keeps the slopes small (B, 1, 1, 1).
+    """Return slopes (B, 2, 1, h, w): how much chroma there is for luma, by least squares, from sums of their products
+    (B, 2, h, w), of luma's squares (B, 1, h, w) and of what keeps the slopes small (B, 1, 1, 1).
 
     Chroma from luma (Trudeau, Egge and Barr 2018, arXiv 1711.03951), its slopes told by what is decoded already.
     """
@@ -187,14 +187,14 @@ def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
 
 
 def slopes_of_dc(dc: Tensor, ridge: Tensor) -> Tensor:
-    """Slopes as the DC (B, 3, h, w) varies around each position."""
+    """Return slopes as the DC (B, 3, h, w) varies around each position."""
     luma, mean = dc[:, :1], around(dc) / 9
     covariance = around(luma * dc) - 9 * mean[:, :1] * mean
     return slopes(covariance[:, 1:], covariance[:, :1], ridge)
 
 
 def slopes_of_ac(luma: Tensor, chroma: Tensor, ridge: Tensor) -> Tensor:
-    """Slopes of AC latents around each position: luma (B, n, h, w), chroma (B, 2, n, h, w)."""
+    """Return slopes of AC latents around each position: luma (B, n, h, w), chroma (B, 2, n, h, w)."""
     return slopes(around((luma[:, None] * chroma).sum(2)), around(luma.square().sum(1, keepdim=True)), ridge)
 
 
@@ -204,7 +204,7 @@ def around(x: Tensor) -> Tensor:
 
 
 def halves(like: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks (h, w) of the checkerboard's halves: row + column even, and odd."""
+    """Return masks (h, w) of the checkerboard's halves: row + column even, and odd."""
     rows, columns = (torch.arange(n, device=like.device) for n in like.shape[-2:])
     odd = ((rows[:, None] + columns) % 2).to(like.dtype)
     return 1 - odd, odd
@@ -217,7 +217,7 @@ def fine_parts(like: Tensor) -> list[tuple[slice, tuple[int, int], Tensor | floa
 
 
 def luma_of(parts: list[Tensor]) -> Tensor:
-    """Luma AC values (B, 63, h, w) of the parts at H/8, each half 0 where the other is."""
+    """Return luma AC values (B, 63, h, w) of the parts at H/8, each half 0 where the other is."""
     luma = parts[: 2 * len(LUMA_GROUPS)]
     return torch.cat([a + b for a, b in zip(luma[::2], luma[1::2], strict=True)], 1)
 
@@ -287,11 +287,11 @@ class Codec(nn.Module):
         return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
 
     def log2_plain_step(self) -> Tensor:
-        """log2 of the step of each level anchor, (levels,), at which d(bits)/d(squared error) = lambda / 3."""
+        """Return log2 of the step of each level anchor, (levels,), where d(bits)/d(squared error) = lambda / 3."""
         return (36 / (2 * math.log(2) * self.lambdas())).sqrt().log2()
 
     def hats(self, level: Tensor) -> Tensor:
-        """Interpolation weights (B, levels) of fractional levels (B,)."""
+        """Return interpolation weights (B, levels) of fractional levels (B,)."""
         anchors = torch.arange(self.config.levels, device=level.device)
         return (1 - (level[:, None] - anchors).abs()).clamp_min(0)
 
@@ -308,7 +308,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def _octaves(self) -> Tensor:
-        """log2 of steps (219,) in plain ones, such that errors of all values weigh alike, as log2_scale."""
+        """Return log2 of steps (219,) in plain ones, such that errors of all values weigh alike, as log2_scale."""
         found = []
         for number, count in enumerate(PARTS):
             side = 4 << DC_LEVELS if number else 1 << DC_LEVELS  # at H/8; functions end far from the edges
@@ -331,7 +331,7 @@ class Codec(nn.Module):
     # -- transforms ----------------------------------------------------------------------------------------------------
 
     def analyse(self, x: Tensor, net: bool = True) -> tuple[Tensor, Tensor]:
-        """Colours (B, 3, H, W) and latents (B, 192, H/8, W/8) of pixels (B, 3, H, W) in 0..255."""
+        """Return colours (B, 3, H, W) and latents (B, 192, H/8, W/8) of pixels (B, 3, H, W) in 0..255."""
         colours = wavelet.to_colours(x)
         y = self.linear_analysis(F.pixel_unshuffle(mirrored_pixels(colours), BLOCK))
         if net and self.analysis is not None:
@@ -340,7 +340,7 @@ class Codec(nn.Module):
         return colours, y
 
     def synthesise(self, y: Tensor, hats: Tensor, net: bool = True) -> Tensor:
-        """Colours (B, 3, H, W) of latents, the inverse of analyse."""
+        """Return colours (B, 3, H, W) of latents, the inverse of analyse."""
         pixels = self.linear_synthesis(mirrored_latents(y))
         if net and self.synthesis is not None:
             normalised = y / self.log2_unit.exp2()[:, None, None]
@@ -352,8 +352,8 @@ class Codec(nn.Module):
     # -- coding --------------------------------------------------------------------------------------------------------
 
     def quantise(self, y: Tensor, level: Tensor, off: frozenset[str] = frozenset()) -> tuple[Tensor, Tensor, Tensor]:
-        """Latents (B, 192, h, w) as a decoder would have them, bits per picture (B,), and the squared error per picture
-        (B,), weighed, with a gradient to the means alone.
+        """Return latents (B, 192, h, w) as a decoder would have them, bits per picture (B,), and the weighed squared
+        error per picture (B,), with a gradient to the means alone.
         """
         hats = self.hats(level)
         plain = (hats @ self.log2_plain_step().to(hats))[:, None, None, None]
@@ -372,8 +372,8 @@ class Codec(nn.Module):
         def code(
             target: Tensor, said: Tensor, base: Tensor, mask: Tensor | float = 1.0, guess: Tensor | None = None
         ) -> Tensor:
-            """Values of a part in steps, where the target is in steps too; 0 where the mask is. Where there is a guess
-            as well, the network says how much of it counts.
+            """Return values of a part in steps, where the target is in steps too; 0 where the mask is. Where there is
+            a guess as well, the network says how much of it counts.
             """
             n = target.shape[1]
             mean, log2_sigma = PARAMETER_GAIN * said[:, :n], PARAMETER_GAIN * said[:, n : 2 * n] + base
@@ -430,8 +430,8 @@ class Codec(nn.Module):
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times weighed distortion of each picture: of latents where only the prior learns, else of
-        pixels.
+        """Return rate plus lambda times weighed distortion of each picture: of latents where only the prior learns,
+        else of pixels.
         """
         self.bf16 = torch.is_autocast_enabled(x.device.type)
         with torch.autocast(x.device.type, enabled=False):
@@ -480,7 +480,7 @@ class Codec(nn.Module):
         return [0.0, (self.levels - 1) / 2, self.levels - 1.0]
 
     def kmacs_per_px(self) -> dict[str, float]:
-        """Thousands of multiplications per pixel of each network by formula, padding left out."""
+        """Return thousands of multiplications per pixel of each network by formula, padding left out."""
         parts: dict[str, float] = {"start": self.start.macs() / 64**2}
         parts["first"] = sum(self.first.macs() / side**2 for side in (16, 32))
         for name in ("second", "third"):

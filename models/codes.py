@@ -82,7 +82,7 @@ class Codes(nn.Module):
         return new, nats.sum((1, 2, 3)) / math.log(2)
 
     def placed(self, visit: Visit) -> Tensor:
-        """Where decoders put the coefficients (B, n, h, w) of a visit, in units of the planes."""
+        """Return where decoders put the coefficients (B, n, h, w) of a visit, in units of the planes."""
         k, a, b, table = visit.k, bin_of(visit.a), bin_of(visit.b), int(visit.sparing)
         beyond = torch.where(k.abs() == 1, self.place_one[table, a], self.place_more[b])
         return visit.threshold * torch.where(k == 0, self.place_zero[table, a, b], k.sign() * (k.abs() + beyond))
@@ -104,7 +104,7 @@ class Codes(nn.Module):
 
     @torch.no_grad()
     def error(self, visit: Visit) -> Tensor:
-        """Squared error (B,) of what a visit placed, in units of the planes."""
+        """Return the squared error (B,) of what a visit placed, in units of the planes."""
         return (visit.threshold * visit.u - self.placed(visit)).square().sum((1, 2, 3))
 
 
@@ -119,11 +119,11 @@ def move(table: Tensor, index: Tensor, value: Tensor, where: Tensor, memory: flo
 
 
 def least_worth(a: Tensor) -> Tensor:
-    """|c| in thresholds, 1 or more, from which on becoming significant, at log-odds a, is worth its bits."""
+    """Return |c| in thresholds, at least 1, from which on becoming significant, at log-odds a, is worth its bits."""
     bits = 1 - a / math.log(2)
     return ((bits / BITS_PER_SQUARED_THRESHOLD - SAVED_AT_0) / SAVED).clamp_min(1)
 
 
 def bin_of(log_odds: Tensor) -> Tensor:
-    """Bins (int64) of clamped log-odds."""
+    """Return bins (int64) of clamped log-odds."""
     return (log_odds.detach() * (BINS / (2 * LOGIT_MOST)) + BINS / 2).long().clamp_max(BINS - 1)

@@ -12,7 +12,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".tif", ".tiff", 
 
 
 def pictures(folder: str | Path, smallest_px: int = 0, limit: int | None = None) -> list[np.ndarray]:
-    """Every picture below a folder as uint8 RGB (H, W, 3), sorted by name; those too small are left out.
+    """Return every picture below a folder as uint8 RGB (H, W, 3), sorted by name; those too small are left out.
 
     Raises FileNotFoundError where there is none.
     """
@@ -41,7 +41,7 @@ class Crops:
         self.chance = area / area.sum()
 
     def __next__(self) -> Tensor:
-        """uint8 (B, 3, crop, crop)."""
+        """Return the next crops, uint8 (B, 3, crop, crop)."""
         n, out = self.crop_px, []
         for index in self.random.choice(len(self.images), self.batch, p=self.chance):
             image = self.images[index]

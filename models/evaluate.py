@@ -23,7 +23,7 @@ from models.layers import Conv, set_mode
 
 
 def psnr(mse: float) -> float:
-    """PSNR in dB of a mean squared error in squared 8-bit levels."""
+    """Return the PSNR in dB of a mean squared error in squared 8-bit levels."""
     return float(10 * np.log10(255**2 / max(mse, 1e-10)))
 
 
@@ -31,7 +31,7 @@ def psnr(mse: float) -> float:
 def rate_distortion(
     model: Codec, images: list[np.ndarray], level: float, off: frozenset[str] = frozenset(), device: str = "cpu"
 ) -> tuple[float, float]:
-    """Mean bpp and mean PSNR in dB over pictures uint8 (H, W, 3), pixels rounded to uint8.
+    """Return mean bpp and mean PSNR in dB over pictures uint8 (H, W, 3), pixels rounded to uint8.
 
     `off` names what is left out, of the model's `left_out`.
     """
@@ -49,8 +49,8 @@ def rate_distortion(
 
 @contextmanager
 def watched(model: Codec) -> Iterator[dict[str, Tensor]]:
-    """Which hidden channels (C,) are ever positive in what the model does meanwhile, for each residual block and ReLU
-    convolution by name.
+    """Yield which hidden channels (C,) are ever positive in what the model does meanwhile, for each residual block and
+    ReLU convolution by name.
     """
     alive: dict[str, Tensor] = {}
     hooks = []
@@ -70,8 +70,8 @@ def watched(model: Codec) -> Iterator[dict[str, Tensor]]:
 
 
 def live_share(model: Codec, images: list[np.ndarray], device: str = "cpu") -> dict[str, float]:
-    """Share of hidden channels that are ever positive in the middle of the rate scale, for each residual block and ReLU
-    convolution by name.
+    """Return the share of hidden channels that are ever positive in the middle of the rate scale, for each residual
+    block and ReLU convolution by name.
     """
     levels = model.report_levels()
     with watched(model) as alive:

@@ -23,8 +23,8 @@ def _dct(n: int, half: float) -> np.ndarray:
 
 
 def bases() -> tuple[np.ndarray, np.ndarray]:
-    """Analysis and synthesis functions, (8, 16) each: band k of a block that begins at sample n is the inner product of
-    the first with samples n - 4 to n + 11, and the signal is the sum of bands times the second.
+    """Return analysis and synthesis functions, (8, 16) each: band k of a block that begins at sample n is the inner
+    product of the first with samples n - 4 to n + 11, and the signal is the sum of bands times the second.
     """
     eye = np.eye(OVERLAP)
     flip = eye[::-1]

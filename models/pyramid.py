@@ -127,7 +127,7 @@ class Step(nn.Module):
         return state, self.head(state)
 
     def macs(self) -> int:
-        """Multiplications per position of the state that is said of."""
+        """Return multiplications per position of the state that is said of."""
         before = [self.update, *self.blocks.convolutions()]
         before += self.enlarge.convolutions() if self.enlarge is not None else ()
         share = 1 if self.enlarge is None else 4
@@ -159,7 +159,7 @@ class Start(nn.Module):
         return state, self.head(state)
 
     def macs(self) -> int:
-        """Multiplications per position."""
+        """Return multiplications per position."""
         return sum(m.macs() for m in self.modules() if isinstance(m, Conv))
 
 
@@ -208,12 +208,12 @@ class Codec(nn.Module):
         return c.lambda_low * (c.lambda_high / c.lambda_low) ** torch.linspace(0, 1, c.levels)
 
     def log2_plain_step(self) -> Tensor:
-        """log2 of the step of each level anchor, (levels,), at which d(bits)/d(squared error) = lambda / 3."""
+        """Return log2 of the step of each level anchor, (levels,), where d(bits)/d(squared error) = lambda / 3."""
         return (36 / (2 * math.log(2) * self.lambdas())).sqrt().log2()
 
     def log2_step(self) -> Tensor:
-        """log2 of the quantisation steps of each level anchor, (levels, 57): of the 9 details of wavelet level 1, of
-        level 2, ... level 5, then of z.
+        """Return log2 of the quantisation steps of each level anchor, (levels, 57): of the 9 details of wavelet level
+        1, of 2, ... 5, then of z.
         """
         plain = self.log2_plain_step()
         octaves = [[luma] * 3 + [chroma] * 6 for luma, chroma in self.config.step_octaves[:-1]]
@@ -222,14 +222,14 @@ class Codec(nn.Module):
         return plain[:, None] + torch.tensor(sum(octaves, []), device=plain.device)
 
     def hats(self, level: Tensor) -> Tensor:
-        """Interpolation weights (B, levels) of fractional levels (B,)."""
+        """Return interpolation weights (B, levels) of fractional levels (B,)."""
         anchors = torch.arange(self.config.levels, device=level.device)
         return (1 - (level[:, None] - anchors).abs()).clamp_min(0)
 
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Rate plus lambda times distortion of each picture, or distortion alone where only the synthesis learns."""
+        """Return rate plus lambda times distortion of each picture; where only the synthesis learns, distortion."""
         px = x.shape[-2] * x.shape[-1]
         if phase == "synthesis":
             with torch.no_grad():
@@ -267,7 +267,7 @@ class Codec(nn.Module):
     # -- coding --------------------------------------------------------------------------------------------------------
 
     def networks(self, level: int) -> tuple[Step, Step, Step]:
-        """first, second and third of a wavelet level."""
+        """Return the networks first, second and third of a wavelet level."""
         name = "fine" if level == 1 else "coarse"
         return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))
 
@@ -280,7 +280,7 @@ class Codec(nn.Module):
         return torch.cat(wavelet.split_2d(low), 1), packed
 
     def join(self, z: Tensor, packed: list[Tensor]) -> Tensor:
-        """Pixels (B, 3, H, W), unclamped: the inverse of split."""
+        """Return pixels (B, 3, H, W), unclamped: the inverse of split."""
         low = wavelet.join_2d(z[:, :3], z[:, 3:])
         for details in reversed(packed):
             low = wavelet.join_2d(low, F.pixel_shuffle(details, 2))
@@ -288,7 +288,7 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def masking(self, luma: Tensor, level: int) -> Tensor:
-        """Octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level grow, from the packed luma details
+        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level grow, from the packed luma details
         (B, 12, h, w) of the level before, in pixel levels.
 
         The masking by neighbours of Zeng, Daly and Lei 2000, "Visual optimization tools in JPEG 2000".
@@ -325,7 +325,7 @@ class Codec(nn.Module):
         rates, errors = [], []
 
         def code(target: Tensor, said: Tensor, base: Tensor, octaves: Tensor) -> Tensor:
-            """Values in steps of what is coded, where the target is in steps too."""
+            """Return values in steps of what is coded, where the target is in steps too."""
             mean, log2_sigma = (PARAMETER_GAIN * said).chunk(2, 1)
             log2_sigma, wider = log2_sigma + base - octaves, octaves.exp2()
             residual = (target - mean) / wider
@@ -360,7 +360,7 @@ class Codec(nn.Module):
         return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
-        """Pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""
+        """Return pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""
         if self.synthesis is None:
             return x_hat
         stored = x_hat.detach().clamp(0, 255).round()
@@ -370,7 +370,7 @@ class Codec(nn.Module):
         return x_hat.detach() + CORRECTION_RANGE * F.pixel_shuffle(correction, 4)
 
     def kmacs_per_px(self) -> dict[str, float]:
-        """Thousands of multiplications per pixel of each network by formula, padding left out."""
+        """Return thousands of multiplications per pixel of each network by formula, padding left out."""
         parts = {"start": self.start.macs() / 64**2}
         for part in ("first", "second", "third"):
             levels = range(2, LEVELS + (part != "first"))
@@ -395,7 +395,7 @@ class Codec(nn.Module):
 
 
 def luma_and_chroma(packed: Tensor) -> tuple[Tensor, Tensor]:
-    """Packed details (B, 36, h, w) as luma (B, 3 bands, 4 phases, h, w) and chroma (B, 24, h, w)."""
+    """Return packed details (B, 36, h, w) as luma (B, 3 bands, 4 phases, h, w) and chroma (B, 24, h, w)."""
     return packed[:, :12].unflatten(1, (3, 4)), packed[:, 12:]
 
 
@@ -405,7 +405,7 @@ def half(luma: Tensor, phases: tuple[int, int]) -> Tensor:
 
 
 def join_packed(half_1: Tensor, half_2: Tensor, chroma: Tensor) -> Tensor:
-    """Packed details (B, 36, h, w) from both halves of luma and from chroma."""
+    """Return packed details (B, 36, h, w) from both halves of luma and from chroma."""
     a, b = half_1.unflatten(1, (3, 2)), half_2.unflatten(1, (3, 2))
     luma = torch.stack([a[:, :, 0], b[:, :, 0], b[:, :, 1], a[:, :, 1]], 2)
     return torch.cat([luma.flatten(1, 2), chroma], 1)

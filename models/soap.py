@@ -29,7 +29,7 @@ class Soap(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of all parameters that have a gradient."""
+        """Make one update of all parameters that have a gradient."""
         number = 0
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
@@ -46,7 +46,7 @@ class Soap(torch.optim.Optimizer):
                         for side in sides(grad):
                             covariance = gram(grad, side)
                             state[f"covariance{side}"] = covariance
-                            state[f"basis{side}"] = torch.linalg.eigh(covariance)[1].flip(1).contiguous()
+                            state[f"basis{side}"] = eigenbasis(covariance)
                 state["step"] += 1
                 bases = {side: state[f"basis{side}"] for side in sides(grad) if f"basis{side}" in state}
                 rotated = rotate(grad, bases)
@@ -64,7 +64,7 @@ class Soap(torch.optim.Optimizer):
 
     @staticmethod
     def _turn(state: dict[str, Any], bases: dict[int, Tensor]) -> None:
-        """One step of orthogonal iteration for each basis; the first moment turns along, the second is reordered."""
+        """Do one step of orthogonal iteration for each basis; the first moment turns along, the second is reordered."""
         mean = rotate(state["mean"], bases, back=True)
         for side, basis in bases.items():
             covariance = state[f"covariance{side}"]
@@ -89,6 +89,16 @@ def gram(x: Tensor, side: int) -> Tensor:
     """Return the covariance of a tensor's slices along a side, (n, n)."""
     rows = x.movedim(side, 0).flatten(1)
     return rows @ rows.T
+
+
+def eigenbasis(covariance: Tensor) -> Tensor:
+    """Return the eigenvectors of a covariance (n, n) as columns, that of the largest eigenvalue first.
+
+    In float64 and of trace 1: in float32, LAPACK gives up on some that are tiny or of a low rank.
+    """
+    wide = covariance.double()
+    vectors = torch.linalg.eigh(wide / wide.trace().clamp_min(torch.finfo(wide.dtype).tiny))[1]
+    return vectors.flip(1).to(covariance.dtype).contiguous()
 
 
 def rotate(x: Tensor, bases: dict[int, Tensor], back: bool = False) -> Tensor:

@@ -22,7 +22,7 @@ LEAST_SHARE = 0.8
 
 
 def parts(image: np.ndarray, random: np.random.Generator) -> list[np.ndarray]:
-    """Pictures uint8 (h, w, 3) of random parts of a photograph, area-resampled."""
+    """Return pictures uint8 (h, w, 3) of random parts of a photograph, area-resampled."""
     from PIL import Image
 
     found, whole = [], Image.fromarray(image)

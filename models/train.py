@@ -128,16 +128,7 @@ class Trainer:
         crops = Crops(self.images, phase.crop_px, phase.batch, seed, device=self.device)
         learning = parameters(self.model.parts(name))
         optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
-        if phase.quantised:
-            self.calibrate(name, crops)
-        if going_on:
-            optimiser.load_state_dict(self.start["optimiser"])
-        else:
-            self.norm = torch.zeros_like(self.norm)
-            if not phase.quantised:
-                self.revive(name, crops)
-                self.average.load_state_dict(self.model.state_dict())
-        self.start = {}
+        self.begin(name, crops, optimiser)
         began = saved = evaluated = time.monotonic()
         with tqdm(total=phase.steps, initial=step, desc=name, mininterval=5) as bar:
             while True:
@@ -147,20 +138,14 @@ class Trainer:
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 loss, stats = self.loss(next(crops), name)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                gradient = torch.nn.utils.clip_grad_norm_(learning, 1.0)
-                if not torch.isfinite(gradient):
+                gradient = self.learn(loss, learning, optimiser, step)
+                if not math.isfinite(gradient):
                     bar.write(f"step {step}: gradient is not finite, skipped")
-                    optimiser.zero_grad(set_to_none=True)
-                else:
-                    optimiser.step()
-                    self.update_average(step)
                 step += 1
                 bar.update()
                 if step % 50 == 0 or step == 1:
                     row = {"phase": name, "step": step, "minutes": round(minutes, 2), "rate": rate}
-                    self.log(row | stats | {"loss": loss.item(), "gradient": gradient.item()})
+                    self.log(row | stats | {"loss": loss.item(), "gradient": gradient})
                     bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
                 finished = progress >= 1 or step >= phase.steps
                 now = time.monotonic()
@@ -190,6 +175,32 @@ class Trainer:
         self.done = [*self.done, facts | {"batch": phase.batch, "crop_px": phase.crop_px, "rate": phase.rate}]
         self.model.load_state_dict(self.average.state_dict())
         checkpoint.save_slim(self.out / f"{name}.pt", self.average, {"phases": self.done})
+
+    def begin(self, name: str, crops: Crops, optimiser: torch.optim.Optimizer) -> None:
+        """Prepare model, average and optimiser for a phase, or for what is left of the one that `start` is of."""
+        quantised = self.phases[name].quantised
+        if quantised:
+            self.calibrate(name, crops)
+        if self.start.get("phase") == name:
+            optimiser.load_state_dict(self.start["optimiser"])
+        else:
+            self.norm = torch.zeros_like(self.norm)
+            if not quantised:
+                self.revive(name, crops)
+                self.average.load_state_dict(self.model.state_dict())
+        self.start = {}
+
+    def learn(self, loss: Tensor, learning: list[nn.Parameter], optimiser: torch.optim.Optimizer, step: int) -> float:
+        """Make one update of what learns, unless the gradient is not finite; return the gradient's norm."""
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        gradient = torch.nn.utils.clip_grad_norm_(learning, 1.0).item()
+        if math.isfinite(gradient):
+            optimiser.step()
+            self.update_average(step)
+        else:
+            optimiser.zero_grad(set_to_none=True)
+        return gradient
 
     def calibrate(self, name: str, crops: Crops) -> None:
         """Switch to 8 bits, after fitting the grids that no phase has trained yet."""
@@ -312,7 +323,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--data", required=True, help="folder of training photographs")
     parser.add_argument("--val", help="folder of pictures to judge by (default: the first four of --data)")
-    parser.add_argument("--out", required=True, help="folder for checkpoints, log.csv, log.png, report.txt")
+    parser.add_argument("--out", help="folder for checkpoints, log.csv, log.png, report.txt (default: runs/CONFIG)")
     parser.add_argument("--config", help="TOML file with what differs from the defaults")
     parser.add_argument("--resume", help="checkpoint to go on from, full or slim")
     parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
@@ -326,6 +337,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--eval-minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
+    args.out = args.out or Path("runs") / (Path(args.config).stem if args.config else families.DEFAULT)
     if args.threads:
         torch.set_num_threads(args.threads)
     resumed_family = checkpoint.family_name(args.resume) if args.resume else families.DEFAULT

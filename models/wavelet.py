@@ -30,7 +30,7 @@ def _previous(high: Tensor, axis: int) -> Tensor:
 
 
 def split(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Low and high halves of an even number of samples along an axis."""
+    """Return low and high halves of an even number of samples along an axis."""
     low, high = x.unflatten(axis, (-1, 2)).unbind(axis + 1)
     high = high + ALPHA * (low + _next(low, axis))
     low = low + BETA * (high + _previous(high, axis))
@@ -50,7 +50,7 @@ def join(low: Tensor, high: Tensor, axis: int) -> Tensor:
 
 
 def split_2d(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 3, H, W) to its low band (B, 3, H/2, W/2) and its details (B, 9, H/2, W/2).
+    """Return the low band (B, 3, H/2, W/2) and the details (B, 9, H/2, W/2) of signals (B, 3, H, W).
 
     Details are ordered (colour, band): high across rows, across columns, across both.
     """
@@ -66,7 +66,7 @@ def join_2d(low: Tensor, details: Tensor) -> Tensor:
 
 
 def to_colours(pixels: Tensor) -> Tensor:
-    """RGB (B, 3, H, W) in 0..255 to luma and chroma around 0."""
+    """Return luma and chroma around 0 of RGB (B, 3, H, W) in 0..255."""
     return torch.einsum("oc,bchw->bohw", _matrix(pixels.device), pixels.float() - 128)
 
 

@@ -10,6 +10,7 @@ COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
 }
 
@@ -22,16 +23,28 @@ def main(argv: list[str] | None = None) -> int:
         status: int = _loaded(name).main(words[1:])
         return status
     if name in ("-V", "--version"):
-        print(f"gargalo {import_module('runtime').__version__}")
-        return 0
-    told = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ..., gargalo COMMAND --help", *told])
+        return _tell_version()
+    lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
+    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo COMMAND --help tells its options"])
     if name in ("-h", "--help"):
         print(usage)
         return 0
     error = f"{name} is not a command" if name else "no command given"
     print(f"gargalo: {error}", usage, sep="\n", file=sys.stderr)
     return 2
+
+
+def _tell_version() -> int:
+    from runtime import __version__
+    from runtime.errors import CodecError
+
+    try:
+        from runtime import native
+    except CodecError as error:
+        print(f"gargalo: {error}", file=sys.stderr)
+        return 1
+    print(f"gargalo {__version__}, array functions: {native.name}")
+    return 0
 
 
 def _loaded(name: str) -> Any:

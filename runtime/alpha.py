@@ -44,13 +44,15 @@ def unpack(data: bytes, height: int, width: int) -> Plane:
     StreamError where it is damaged or of another size.
     """
     if len(data) < 2:
-        raise TruncatedError(f"alpha section of {len(data)} bytes, needs 2 at least")
+        raise TruncatedError(
+            f"the alpha section has {len(data)} bytes, at least 2 are needed: the file is cut, get a whole copy"
+        )
     if data[0] == CONSTANT:
         if len(data) > 2:
-            raise StreamError(f"{len(data) - 2} bytes behind the end of the alpha section")
+            raise StreamError(f"{len(data) - 2} bytes after the end of the alpha section: the file is damaged")
         return np.full((height, width), data[1], np.uint8)
     if data[0] != FILTERED:
-        raise StreamError(f"alpha section of mode {data[0]}, must be 0 or 1: the file is damaged")
+        raise StreamError(f"the alpha section has mode {data[0]}, must be 0 or 1: the file is damaged")
     plain = np.frombuffer(_inflate(data[1:], height * (1 + width)), np.uint8)
     return _unfilter(plain[:height], plain[height:].reshape(height, width))
 
@@ -87,11 +89,11 @@ def _inflate(data: bytes, size: int) -> bytes:
         # the spare byte lets zlib reach its checksum
         plain: bytes = inflater.decompress(data, size + 1)
     except zlib.error as error:
-        raise StreamError(f"alpha section cannot be inflated: {error}") from error
+        raise StreamError(f"the alpha section cannot be inflated ({error}): the file is damaged") from error
     if len(plain) > size or (inflater.eof and len(plain) < size):
-        raise StreamError(f"alpha section does not hold the {size} bytes of the picture")
+        raise StreamError(f"the alpha section does not hold the {size} bytes of the picture: the file is damaged")
     if not inflater.eof:
-        raise TruncatedError("alpha section ends early: the file is cut, get a whole copy")
+        raise TruncatedError("the alpha section ends early: the file is cut, get a whole copy")
     if inflater.unused_data:
-        raise StreamError(f"{len(inflater.unused_data)} bytes behind the end of the alpha section")
+        raise StreamError(f"{len(inflater.unused_data)} bytes after the end of the alpha section: the file is damaged")
     return plain

@@ -1,4 +1,4 @@
-"""Parts of a picture: what must be seen to compute one of them, and grids made block by block.
+"""Areas of a picture: what must be seen to compute one of them, and grids made block by block.
 
 Transforms and networks see a window of the picture at a time. What they yield near the edge of a window is wrong, since
 they take it for the edge of the picture; so a window is grown by their reach first, and what is wrong is cut off. The
@@ -17,11 +17,11 @@ from runtime.errors import InputError
 
 Slices = tuple[slice, slice]
 Region = tuple[int, int, int, int]
-"""x, y, width and height of a part of a picture, in pixels from its top left."""
+"""x, y, width and height of an area of a picture, in pixels from its top left."""
 
 
 class Reach(NamedTuple):
-    """How far beyond a part of the picture one must see, in pixels."""
+    """How far beyond an area one must see, in pixels."""
 
     before: int
     """above and to the left"""
@@ -30,7 +30,7 @@ class Reach(NamedTuple):
 
 
 class Area(NamedTuple):
-    """A part of the picture, in pixels."""
+    """A rectangle of the picture, in pixels."""
 
     top: int
     left: int
@@ -61,13 +61,13 @@ class Area(NamedTuple):
         )
 
     def within(self, outer: "Area", stride_px: int) -> Slices:
-        """Return the area as rows and columns of the part of a grid that belongs to an outer area."""
+        """Return the area as rows and columns of a grid that holds an outer area alone."""
         rows, columns = self.on(stride_px)
         top, left = outer.top // stride_px, outer.left // stride_px
         return slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
 
     def of(self, array: NDArray[Any], outer: "Area", stride_px: int) -> NDArray[Any]:
-        """Return the area's part of a grid (channels, rows, columns) of an outer area, as an array of its own."""
+        """Return the area of a grid (channels, rows, columns) that holds an outer area, as an array of its own."""
         if self == outer and array.shape[1:] == self.shape(stride_px):
             return array
         return np.ascontiguousarray(array[:, *self.within(outer, stride_px)])
@@ -103,7 +103,7 @@ def padded(height: int, width: int, stride_px: int) -> Area:
 
 def even_sides(area: Area, side_px: int, stride_px: int) -> tuple[int, int]:
     """Return height and width of windows of about side_px, multiples of the stride, that cut an area into nearly equal
-    parts.
+    ones.
     """
 
     def side(length: int) -> int:
@@ -125,17 +125,13 @@ def cut(whole: Area, sides_px: tuple[int, int], met: Area | None = None) -> Iter
 
 def cropped(rgb: U8, area: Area) -> U8:
     """Return an area of a picture (H, W, 3), which goes on beyond its right and lower edges as it is there."""
-    found = rgb[area.on(1)]
-    below, right = (side - there for side, there in zip(area.shape(1), found.shape[:2], strict=True))
-    if found.size and not below and not right:
-        return found
-    rows = np.arange(area.top, area.bottom).clip(max=rgb.shape[0] - 1)
-    columns = np.arange(area.left, area.right).clip(max=rgb.shape[1] - 1)
-    return rgb[np.ix_(rows, columns)]
+    inside = rgb[area.on(1)]
+    below, right = (side - there for side, there in zip(area.shape(1), inside.shape[:2], strict=True))
+    return np.pad(inside, ((0, below), (0, right), (0, 0)), "edge") if below or right else inside
 
 
 def strips(length: int, across: int, samples: int) -> Iterator[slice]:
-    """Yield parts of a length, each of about so many samples where it is so many samples across."""
+    """Yield slices of a length, each of about so many samples where it is so many samples across."""
     step = max(1, samples // across)
     return (slice(start, start + step) for start in range(0, length, step))
 

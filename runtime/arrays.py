@@ -1,4 +1,6 @@
-"""Array types by the dtype of their items. Shapes are told where an array is used."""
+"""Array types by the dtype of their items, and the order of these in memory. Shapes are told where they are used."""
+
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,3 +16,11 @@ Intp = NDArray[np.intp]
 """What numpy indexes with."""
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+
+Array = TypeVar("Array", bound=NDArray[Any])
+
+
+def contiguous(array: Array) -> Array:
+    """Return an array if its items lie one behind the other in memory, else a copy in which they do."""
+    found: Array = array if array.flags.c_contiguous else array.copy()
+    return found

@@ -27,21 +27,21 @@ def write_whole(path: Path, data: bytes, overwrite: bool = True) -> None:
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
         return
-    place = Path(os.path.realpath(path))
-    draft = place.with_name(f".gargalo-{os.urandom(4).hex()}.part")
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".gargalo-{os.urandom(4).hex()}.part")
     try:
         with draft.open("xb") as file:
             file.write(data)
-            if overwrite and place.exists():
+            if overwrite and target.exists():
                 with suppress(OSError):  # some cards' file systems have no permissions
-                    draft.chmod(stat.S_IMODE(place.stat().st_mode))
+                    draft.chmod(stat.S_IMODE(target.stat().st_mode))
             file.flush()
             _sync(file.fileno())
         if overwrite:
-            draft.replace(place)
+            draft.replace(target)
         else:
-            _name(draft, place)
-        _sync_folder(place.parent)
+            _name(draft, target)
+        _sync_folder(target.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -57,21 +57,21 @@ def make_folder(path: Path) -> None:
         _sync_folder(folder.parent)
 
 
-def _name(draft: Path, place: Path) -> None:
+def _name(draft: Path, target: Path) -> None:
     """Give a draft its name in one step; FileExistsError where that is taken."""
     if os.name == "nt":
-        draft.rename(place)  # which replaces nothing there
+        draft.rename(target)  # which replaces nothing there
         return
     try:
-        os.link(draft, place)
+        os.link(draft, target)
     except FileExistsError:
         raise
     except OSError:  # what file systems without hard links, as on a camera's card, answer to one, differs
-        if not _renamed(draft, place):
-            _claimed(draft, place)
+        if not _renamed(draft, target):
+            _claimed(draft, target)
 
 
-def _renamed(draft: Path, place: Path) -> bool:
+def _renamed(draft: Path, target: Path) -> bool:
     """Rename a draft where the system can do that without replacing anything, and return whether it can."""
     if sys.platform != "linux":
         return False
@@ -80,21 +80,21 @@ def _renamed(draft: Path, place: Path) -> bool:
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False
-    if rename(_AT_FDCWD, os.fsencode(draft), _AT_FDCWD, os.fsencode(place), _RENAME_NOREPLACE) == 0:
+    if rename(_AT_FDCWD, os.fsencode(draft), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE) == 0:
         return True
     if ctypes.get_errno() == errno.EEXIST:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place))
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     return False
 
 
-def _claimed(draft: Path, place: Path) -> None:
+def _claimed(draft: Path, target: Path) -> None:
     """Take the name with an empty file, which is left there for as long as replacing that takes."""
-    place.open("xb").close()
+    target.open("xb").close()
     try:
-        draft.replace(place)
+        draft.replace(target)
     finally:
         if draft.exists():
-            place.unlink()
+            target.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 _MOST_SAVED = 16
 """Pictures whose bytes may be saved up, so that a dark night does not spend the day's budget on one morning."""
 _SPENT = 8
-"""A picture may take this part of what is saved: quality changes slowly."""
+"""A picture may take one part in so many of what is saved: quality changes slowly."""
 _ATTEMPTS = 6
 
 

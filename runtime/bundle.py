@@ -24,11 +24,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 _USABLE: dict[str, Callable[[Any], bool]] = {
-    "id": lambda found: isinstance(found, str) and re.fullmatch("[0-9a-f]{16}", found) is not None,
-    "name": lambda found: isinstance(found, str),
-    "sha256": lambda found: isinstance(found, dict),
-    "quality_levels": lambda found: (
-        isinstance(found, list) and len(found) == 100 and all(isinstance(n, int) and 0 <= n < 256 for n in found)
+    "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None,
+    "name": lambda value: isinstance(value, str),
+    "sha256": lambda value: isinstance(value, dict),
+    "quality_levels": lambda value: (
+        isinstance(value, list) and len(value) == 100 and all(isinstance(n, int) and 0 <= n < 256 for n in value)
     ),
 }
 """What must hold of each entry of a manifest that decoding or encoding needs."""
@@ -77,15 +77,17 @@ class Bundle:
             manifest = json.loads((path / "manifest.json").read_text())
         except FileNotFoundError:
             raise BundleError(
-                f"{given}: no bundle there (no manifest.json); give a bundle folder or a shipped name"
+                f"{given}: no bundle there (no manifest.json); give a folder that has one, or a name that ships: "
+                f"{', '.join(shipped_names())}"
             ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{given}: manifest.json cannot be read ({error}); reinstall the bundle") from error
         if not isinstance(manifest, dict):
-            raise BundleError(f"{given}: manifest.json is no JSON object; reinstall the bundle")
+            raise BundleError(f"{given}: manifest.json is not a JSON object; reinstall the bundle")
         if manifest.get("format") != spec.FORMAT:
             raise BundleError(
-                f"{given}: bundle of format {manifest.get('format')}, this program reads format {spec.FORMAT}"
+                f"{given}: a bundle of format {manifest.get('format')}, this gargalo reads format {spec.FORMAT}; "
+                "export it anew, or get the gargalo that made it"
             )
         for key, usable in _USABLE.items():
             if not usable(manifest.get(key)):
@@ -106,10 +108,10 @@ class Bundle:
 
         for name, expected in self.manifest["sha256"].items():
             try:
-                found = sha256((self.folder / name).read_bytes()).hexdigest()
+                checksum = sha256((self.folder / name).read_bytes()).hexdigest()
             except OSError as error:
                 raise BundleError(f"{self.folder / name}: {error.strerror}; reinstall the bundle") from error
-            if found != expected:
+            if checksum != expected:
                 raise BundleError(
                     f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
                 )
@@ -159,7 +161,7 @@ class Bundle:
         """Return the level byte for a quality 1 .. 100; raises InputError outside."""
         scale = self.manifest["quality_levels"]
         if not isinstance(quality, Real):
-            raise InputError(f"quality {quality!r} is no number; give one from 1 to {len(scale)}")
+            raise InputError(f"quality {quality!r} is not a number; give one from 1 to {len(scale)}")
         if not 1 <= quality <= len(scale):
-            raise InputError(f"quality {quality:g} is outside 1..{len(scale)}")
+            raise InputError(f"quality {quality:g} is out of range; give a number from 1 to {len(scale)}")
         return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))

@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
     add("-f", "--force", action="store_true", help="overwrite pictures that exist")
     add("--threads", metavar="N", help="CPU threads, default: all cores")
-    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
+    add("--bundle", type=Path, metavar="DIR", help="weights: standard (the default), lite, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a picture")
     add("--quiet", action="store_true", help="print nothing but errors and drops")
     args, unknown = arguments.parse_known_args(argv)
@@ -130,23 +130,23 @@ def capture(settings: Settings) -> int:
 
     codec = Codec(settings.bundle, threads=settings.threads)
     taken = written = 0
-    told: set[str] = set()
+    reported: set[str] = set()
     with stopping() as stop, closing(Source(settings.source, stop, settings.warm_up_s)) as source:
         for name, shot in source.frames(settings.every_s):
             output.mkdir(parents=True, exist_ok=True)
             path = output / f"{name}.gar"
             if path.exists() and not settings.force:
                 raise InputError(f"{path} exists; use -f to overwrite it or -o to name another folder")
-            for note in set(shot.notes) - told:
+            for note in set(shot.notes) - reported:
                 complain(f"{name}: {note}; later ones are not reported")
-            told |= set(shot.notes)
+            reported |= set(shot.notes)
             at_level = encoder(codec, shot.pixels, shot.metadata)
             if budget is None:
                 data: bytes | None = at_level(codec.bundle.level(settings.quality))
             else:
                 data = budget.encode(at_level, 0, codec.bundle.level(100))
             if data is None:
-                complain(f"{name}: skipped, as even its smallest stream is above what the budget has left")
+                complain(f"{name}: skipped, as even its smallest stream is larger than what is left of the budget")
             else:
                 write_whole(path, data, settings.force)
                 written += 1
@@ -156,7 +156,7 @@ def capture(settings: Settings) -> int:
             if written == settings.count:
                 break
         if not taken and not stop.is_set():
-            raise InputError(f"source {public(settings.source)} has no picture")
+            raise InputError(f"source {public(settings.source)} gave no picture; is it a video with frames?")
     return 0 if written or not taken else 1
 
 
@@ -164,7 +164,9 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
     """Return what is printed of a picture."""
     bpp = 8 * len(data) / (shape[0] * shape[1])
     if as_json:
-        return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4)})
+        from runtime import native
+
+        return json.dumps({"output": str(path), "bytes_out": len(data), "bpp": round(bpp, 4), "arrays": native.name})
     return f"{shown(path)} {size(len(data))}, {bpp:.2f} bpp"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import LATENTS, MAX_PIXELS, Header
 from runtime.entropy.tile_stream import PartReader, encode_parts
-from runtime.errors import InputError, StreamError
-from runtime.families.base import Analysis, Coded, Stacks
+from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
 
@@ -39,6 +39,14 @@ QUALITY = 75
 """Of pictures for which none is asked."""
 
 Pixels = U8
+
+
+class Encoder(Protocol):
+    """A picture that is ready to be encoded."""
+
+    def __call__(self, level: int, more: float = 0) -> bytes:
+        """Return its stream at a level; `more`, from -1 to 1, is for families whose analyses are Continuous."""
+        ...
 
 
 class Codec:
@@ -61,7 +69,7 @@ class Codec:
     ):
         _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
-        family = families.find(self.bundle.family)
+        family = families.find(self.bundle)
         if tile_px < family.traits.stride_px or tile_px % family.traits.stride_px:
             raise InputError(
                 f"tile_px={tile_px} is not a multiple of {family.traits.stride_px}; use 512 or {WINDOW_PX}"
@@ -107,12 +115,12 @@ class Codec:
 
     def _encoder(
         self, pixels: Pixels, metadata: Mapping[int, bytes] | None = None, subsampling: str = AUTO, **options: Any
-    ) -> Callable[[int], bytes]:
+    ) -> "Encoder":
         """Return a function of the level byte that gives the picture's stream; what no level changes is done once."""
         options = self._options(subsampling, options)
         rgb, opacity = channels.split(pixels)
         analysis, others = self.family.analyse(rgb, options), _sections(opacity, metadata or {})
-        return lambda level: self._stream(analysis, pixels, others, level)
+        return lambda level, more=0: self._stream(analysis, pixels, others, level, more)
 
     def encode_batch(
         self, pictures: Sequence[Pixels], quality: float = 75, subsampling: str = AUTO, **options: Any
@@ -125,7 +133,7 @@ class Codec:
         options, level = self._options(subsampling, options), self.bundle.level(quality)
         planes = [channels.split(pixels) for pixels in pictures]
         if len(shapes := {pixels.shape for pixels in pictures}) > 1:
-            raise InputError(f"pictures of shapes {sorted(shapes)} in a batch: all must have one shape")
+            raise InputError(f"a batch has pictures of shapes {sorted(shapes)}; all must have one shape")
         if not planes:
             return []
         rgb = np.stack([rgb for rgb, _ in planes])
@@ -139,12 +147,26 @@ class Codec:
             for analysis, pixels, (_, opacity) in zip(analyses, pictures, planes, strict=True)
         ]
 
-    def _stream(self, analysis: Analysis, pixels: Pixels, others: list[tuple[int, bytes]], level: int) -> bytes:
-        """Return the stream of a picture at a level, with its other sections."""
+    def _stream(
+        self,
+        analysis: Analysis,
+        pixels: Pixels,
+        others: list[tuple[int, bytes]],
+        level: int,
+        more: float = 0,
+    ) -> bytes:
+        """Return the stream of a picture at a level, with its other sections; `more` is as Continuous has it."""
         height, width = pixels.shape[:2]
         gray, see_through, flag = pixels.ndim == 2, pixels.shape[2:] == (4,), analysis.flag(level)
         header = Header(width, height, level, self.bundle.id, TILE_PX, gray, see_through, flag)
-        tiles = [pack_tile(self, header, analysis.code(level, tile)) for tile in tiles_of(self, header)]
+
+        def code(tile: Area) -> Coded:
+            if not more:
+                return analysis.code(level, tile)
+            assert isinstance(analysis, Continuous)
+            return analysis.code_more(level, tile, more)
+
+        tiles = [pack_tile(self, header, code(tile)) for tile in tiles_of(self, header)]
         return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:
@@ -166,7 +188,9 @@ class Codec:
         opened = [self._opened(data, max_pixels) for data in streams]
         kinds = {replace(header, level=0, flag=False) for _, header, _, _ in opened}
         if len(kinds) != 1:
-            raise InputError(f"{len(streams)} streams of {len(kinds)} sizes, kinds or bundles: a batch must have one")
+            raise InputError(
+                f"a batch of {len(streams)} streams has {len(kinds)} sizes, kinds or bundles; it must have one"
+            )
         codecs, headers, tiles, opacities = zip(*opened, strict=True)
         return pictures(codecs[0], headers, tiles, opacities)
 
@@ -196,10 +220,10 @@ class Codec:
             codec = self._other(header.bundle_id)
         if header.level > codec.family.top_level:
             raise StreamError(
-                f"level {header.level} is above the bundle's {codec.family.top_level}; the header is corrupt"
+                f"level {header.level} is above the bundle's highest, {codec.family.top_level}: the header is corrupt"
             )
         if header.flag and not codec.family.traits.header_flag:
-            raise StreamError(f"a flag is set that means nothing to bundle {codec.bundle.name}; the header is corrupt")
+            raise StreamError(f"a flag is set that means nothing to bundle {codec.bundle.name}: the header is corrupt")
         return codec
 
     def _other(self, bundle_id: bytes) -> "Codec":
@@ -208,7 +232,7 @@ class Codec:
             if folder is None:
                 raise StreamError(
                     f"the stream needs bundle {bundle_id.hex()}, this is {self.bundle.name} {self.bundle.id.hex()}; "
-                    "decode with the bundle it was made with"
+                    "give the bundle it was made with (--bundle)"
                 )
             self._others[bundle_id] = Codec(folder, *self._settings)
         return self._others[bundle_id]
@@ -241,18 +265,41 @@ def tiles_of(codec: Codec, header: Header) -> list[Area]:
 
 def pack_tile(codec: Codec, header: Header, coded: Coded) -> list[bytes]:
     """Return the stream of a tile in layers."""
-    chunks = encode_parts(codec.bundle.tables, coded.parts, coded.flags, coded.side)
+    chunks = encode_parts(codec.family.tables, coded.parts, coded.flags, coded.side)
     return [b"".join(chunks[start:end]) for start, end in pairwise((0, *codec.family.layer_ends(header)))]
 
 
 def read_tile(codec: Codec, header: Header, tile: Area, data: bytes, layers: int | None = None) -> Any:
     """Return what the family reads of a tile's stream, or of its first layers; raises StreamError."""
     ends = codec.family.layer_ends(header)
-    end = ends[-1] if layers is None else ends[layers - 1]
-    reader = PartReader(codec.bundle.tables, data, ends[-1], end, codec.family.traits.tile_flags)
-    found = codec.family.read(header, tile, reader)
+    return read_parts(codec, header, tile, data, ends[-1] if layers is None else ends[layers - 1])
+
+
+def read_parts(codec: Codec, header: Header, tile: Area, data: bytes, end: int) -> Any:
+    """Return what the family reads of the parts of a tile's stream before `end`; raises StreamError."""
+    reader = _reader(codec, header, data, end)
+    decoded = codec.family.read(header, tile, reader)
     reader.close()
-    return found
+    return decoded
+
+
+def parts_in(codec: Codec, header: Header, tile: Area, data: bytes) -> int:
+    """Return how many parts of a tile's stream, which may be cut, are whole; 0 where it is damaged."""
+    reader = None
+    try:
+        reader = _reader(codec, header, data)
+        codec.family.read(header, tile, reader)
+        reader.close()
+    except TruncatedError:
+        pass
+    except StreamError:
+        return 0
+    return reader.parts_read if reader else 0
+
+
+def _reader(codec: Codec, header: Header, data: bytes, end: int | None = None) -> PartReader:
+    parts = codec.family.layer_ends(header)[-1]
+    return PartReader(codec.family.tables, data, parts, end, codec.family.traits.tile_flags)
 
 
 def picture(
@@ -279,9 +326,9 @@ def pictures(
     whole = Area(0, 0, header.height, header.width)
     wanted = whole if region is None else region_in(whole, region)
     stack = np.empty((len(headers), *wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
-    for part, each_rgb in _rendered(codec, headers, tiles, wanted):
+    for area, each_rgb in _rendered(codec, headers, tiles, wanted):
         for pixels, rgb in zip(stack, each_rgb, strict=True):
-            channels.paint(pixels[part.within(wanted, 1)], rgb)
+            channels.paint(pixels[area.within(wanted, 1)], rgb)
     if header.alpha:
         for pixels, opacity in zip(stack, opacities, strict=True):
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
@@ -297,8 +344,8 @@ def _rendered(
         yield from family.render_stack(headers, tiles, wanted, codec.enhance)
         return
     each = [family.render(header, read, wanted, codec.enhance) for header, read in zip(headers, tiles, strict=True)]
-    for parts in zip(*each, strict=True):
-        yield parts[0][0], [rgb for _, rgb in parts]
+    for rendered in zip(*each, strict=True):
+        yield rendered[0][0], [rgb for _, rgb in rendered]
 
 
 def _keep_freed_memory() -> None:
@@ -311,9 +358,6 @@ def _keep_freed_memory() -> None:
 
 
 def _sections(opacity: U8 | None, metadata: Mapping[int, bytes]) -> list[tuple[int, bytes]]:
-    """Return the sections of alpha and of metadata by kind, or InputError for a kind that is none."""
-    possible = {container.EXIF, container.ICC, container.XMP, *range(container.ANCILLARY, 256)}
-    if impossible := set(metadata) - possible:
-        raise InputError(f"metadata of kinds {impossible}; there are EXIF, ICC, XMP and {container.ANCILLARY} to 255")
+    """Return the sections of alpha and of metadata, by kind; raise InputError for what is no metadata."""
     others = [(container.ALPHA, alpha.pack(opacity))] if opacity is not None else []
-    return others + sorted(metadata.items())
+    return others + sorted(container.checked_metadata(metadata).items())

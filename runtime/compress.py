@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     aim = arguments.add_mutually_exclusive_group()
     aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
-    aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345, 40KB, 0.5MB")
-    aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most so many bits a pixel")
-    aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR")
+    aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345 bytes, 40KB, 0.5MB")
+    aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most this many bits a pixel")
+    aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR, in dB")
     arguments.add_argument(
         "--subsampling",
         choices=SUBSAMPLING,
@@ -101,8 +101,8 @@ def compress(settings: Settings) -> int:
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
-        counts = (f"{count} {suffix or 'without a suffix'}" for suffix, count in suffixes.most_common())
-        complain(f"warning: skipped with -r: {', '.join(counts)}")
+        counts = (f"{count} {suffix or 'without one'}" for suffix, count in suffixes.most_common())
+        complain(f"warning: skipped files that do not have a picture's suffix: {', '.join(counts)}")
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
     return status
 

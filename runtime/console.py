@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runtime.errors import CodecError, out_of_memory, told
+from runtime.errors import CodecError, mentions, out_of_memory
 
 STREAM = Path("-")
 """stdin as an input, stdout as an output."""
@@ -43,7 +43,7 @@ def reason(error: BaseException) -> str:
     """Return what went wrong, in one line."""
     if out_of_memory(error):
         return "not enough memory; use fewer -j, a smaller --tile or smaller pictures"
-    if told(error, _NO_THREADS):
+    if mentions(error, _NO_THREADS):
         return "no more threads can be started; use --threads 1 and fewer -j, or raise the limit (ulimit -u, pids.max)"
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"

@@ -12,11 +12,11 @@ told here. Every length is compared with the bytes that are there before anythin
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime import spec
-from runtime.errors import StreamError, TruncatedError
+from runtime.errors import InputError, StreamError, TruncatedError
 
 MAGIC = b"\x89GAR"
 VERSION = spec.FORMAT
@@ -75,6 +75,16 @@ class Header:
         return self.flag
 
 
+def checked_metadata(metadata: object) -> dict[int, bytes]:
+    """Return the payloads of sections that encoders take, by kind; raise InputError for anything else."""
+    possible = {EXIF, ICC, XMP, *range(ANCILLARY, 256)}
+    if not isinstance(metadata, Mapping) or not all(isinstance(body, bytes) for body in metadata.values()):
+        raise InputError("metadata is not a dict of bytes by section kind; give one, as imread returns it")
+    if impossible := set(metadata) - possible:
+        raise InputError(f"metadata has kinds {impossible}; possible are EXIF, ICC, XMP and {ANCILLARY} to 255")
+    return dict(metadata)
+
+
 def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
     """Return the file: header and sections, each followed by its checksum.
 
@@ -105,9 +115,9 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
     reader = _Reader(data)
     header, entries = _unpack_header(reader, max_pixels)
     reader.need(sum(length + CRC_BYTES for _, length in entries))
-    found = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
+    sections = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
     reader.end()
-    return header, {kind: body for kind, body in found if kind in SECTION_NAMES}
+    return header, {kind: body for kind, body in sections if kind in SECTION_NAMES}
 
 
 def unpack_damaged(
@@ -132,19 +142,22 @@ def unpack_damaged(
         if kind in SECTION_NAMES:
             sections[kind] = body
     if reader.at < len(data):
-        faults[FILE] = StreamError(f"{len(data) - reader.at} bytes behind the end: not ours")
+        faults[FILE] = StreamError(f"{len(data) - reader.at} bytes after the end, which are not ours: get another copy")
     return header, sections, faults
 
 
 def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[tuple[int, int]]]:
     """Return the header, checked, and the kind and the length of each section."""
     magic = reader.data[: len(MAGIC)]
+    if not magic:
+        raise TruncatedError("is empty (0 bytes); give a .gar file")
     if magic != MAGIC[: len(magic)]:
-        raise StreamError(f"begins with {magic.hex(' ')}: not a gargalo file")
+        raise StreamError(f"not a .gar file (it begins with {magic.hex(' ')})")
     reader.take(len(MAGIC))
     version = reader.byte()
     if version != VERSION:
-        raise StreamError(f"format version {version}, we read {VERSION}: get a newer gargalo")
+        other = "a newer gargalo" if version > VERSION else "the gargalo that made it"
+        raise StreamError(f"the file has format version {version}, this gargalo reads {VERSION}: get {other}")
     flags = reader.byte()
     bundle_id = reader.take(BUNDLE_ID_BYTES)
     level, tile_bits = reader.byte(), reader.byte()
@@ -163,10 +176,12 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     if not MIN_TILE_BITS <= tile_bits <= MAX_TILE_BITS:
         raise StreamError(f"tile side 2**{tile_bits} px is out of range: must be 2**6 to 2**12")
     if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
-        raise StreamError(f"picture of {width}x{height} pixels, a side must have 1 to {MAX_SIDE_PX}")
+        raise StreamError(
+            f"a picture of {width}x{height} pixels, a side must have 1 to {MAX_SIDE_PX}: the header is corrupt"
+        )
     if width * height > max_pixels:
         raise StreamError(
-            f"picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
+            f"a picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
             "raise it with --max-pixels (max_pixels) if you trust the file"
         )
     gray, alpha, flag = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _FAMILY_FLAG))
@@ -221,6 +236,15 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
     return chunks
 
 
+class CutChunkError(TruncatedError):
+    """A chunk that is not whole."""
+
+    def __init__(self, message: str, left: bytes):
+        super().__init__(message)
+        self.left = left
+        """What there is of it."""
+
+
 def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes | StreamError]]:
     """Return chunks[tile][layer], or what is wrong with a chunk; [[payload]] for one tile, which has no checksums.
 
@@ -245,7 +269,7 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
             length, crc = index[at]
             chunk = payload[reader.at : reader.at + length]
             if len(chunk) < length:
-                chunk = TruncatedError(f"the file ends before layer {layer} of tile {tile} does")
+                chunk = CutChunkError(f"the file ends before layer {layer} of tile {tile} does", chunk)
             elif zlib.crc32(chunk) != crc:
                 chunk = StreamError(f"layer {layer} of tile {tile} does not match its checksum: the file is damaged")
             reader.at = min(reader.at + length, len(payload))
@@ -257,13 +281,15 @@ def _check_kinds(kinds: list[int], alpha: bool) -> None:
     """Raise StreamError unless the sections are ones that we can make a picture from."""
     for kind in kinds:
         if kind not in SECTION_NAMES and kind < ANCILLARY:
-            raise StreamError(f"section kind {kind} is needed and not known: get a newer gargalo")
+            raise StreamError(f"section kind {kind} is needed, and unknown to this gargalo: get a newer one")
         if kind in SECTION_NAMES and kinds.count(kind) > 1:
-            raise StreamError(f"{kinds.count(kind)} {SECTION_NAMES[kind]} sections, at most one is allowed")
+            raise StreamError(
+                f"{kinds.count(kind)} {SECTION_NAMES[kind]} sections, at most one is allowed: the file is damaged"
+            )
     if LATENTS not in kinds:
         raise StreamError("no LATENTS section: there is no picture in this file")
     if alpha != (ALPHA in kinds):
-        raise StreamError("the alpha flag and the ALPHA section must come together")
+        raise StreamError("the alpha flag and the ALPHA section must come together: the file is damaged")
 
 
 def _varint(number: int) -> bytes:
@@ -286,7 +312,7 @@ class _Reader:
     def need(self, count: int) -> None:
         left = len(self.data) - self.at
         if count > left:
-            raise TruncatedError(f"ends early: {count} bytes are needed, {left} are left")
+            raise TruncatedError(f"ends early: {count} more bytes are needed, {left} are left; get a whole copy")
 
     def take(self, count: int) -> bytes:
         self.need(count)
@@ -312,4 +338,4 @@ class _Reader:
 
     def end(self) -> None:
         if self.at != len(self.data):
-            raise StreamError(f"{len(self.data) - self.at} bytes behind the end: not ours")
+            raise StreamError(f"{len(self.data) - self.at} bytes after the end, which are not ours: get another copy")

@@ -3,28 +3,36 @@
 import functools
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
-from runtime.errors import InputError, StreamError
+from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.quantities import whole
 
 if TYPE_CHECKING:
     from runtime.areas import Region
+    from runtime.codec import Codec, Pixels
+    from runtime.incomplete import Saved
 
 _EXAMPLES = """\
 examples:
   python -m runtime.decompress cam.gar                  writes cam.png beside it
   python -m runtime.decompress small/ -r -s jpg -o photos/
   python -m runtime.decompress half.gar --layer 0       a preview of a file that is still being received
+  python -m runtime.decompress cam.gar --follow         cam.png gets better as cam.gar grows
 """
 
 _DEFAULT_SUFFIX = ".png"
+MOST_LAYER = 254
 DAMAGED = 3
 """The exit status when --salvage found damage."""
 
@@ -41,6 +49,8 @@ class Settings:
     layers: int | None
     """How many of the first layers make a preview; None for the whole picture."""
     salvage: bool
+    follow: bool
+    """Whether the picture is written anew each time that there is more of a file, until it is whole."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -54,19 +64,26 @@ def main(argv: list[str] | None = None) -> int:
         "--enhance",
         action="store_true",
         default=None,
-        help="correct pixels with the synthesis net of a bundle that has one; the default with any other --provider",
+        help="correct decoded pixels with the network that bundles may have for it; the default but with the CPU",
     )
-    part = arguments.add_mutually_exclusive_group()
-    part.add_argument(
+    exclusive = arguments.add_mutually_exclusive_group()
+    exclusive.add_argument(
         "--layer",
-        choices=("0", "1", "2"),
-        help="a preview from the beginning of a file, which may be all there is of it yet: 0 with "
-        "details of 4 pixels, 1 of 2 pixels, 2 all; until the file is complete, damage in it may go unnoticed",
+        metavar="N",
+        help="a preview from the beginning of a file, which may be all there is of it yet: 0 with details of 4 pixels, "
+        "1 of 2 pixels, 2 all, and of the progressive bundle one of many; until the file is complete, damage in it may "
+        "go unnoticed",
     )
-    part.add_argument(
+    exclusive.add_argument(
         "--salvage",
         action="store_true",
         help="decode what is intact of a damaged file; says on stderr what is not, and exits with 3 then",
+    )
+    exclusive.add_argument(
+        "--follow",
+        action="store_true",
+        help="of a file that is still being received write the best picture, and write it anew when more has come, "
+        "until the file is complete; Ctrl-C ends it and leaves the last picture",
     )
     args = arguments.parse_args(argv)
     return exit_status(lambda: decompress(read_settings(**vars(args))))
@@ -79,11 +96,15 @@ def read_settings(
     enhance: bool | None,
     layer: str | None,
     salvage: bool,
+    follow: bool,
     **shared: Any,
 ) -> Settings:
     """Return the settings of the command's arguments; raise InputError for those that make no sense."""
-    layers = None if layer is None else int(layer) + 1
-    return Settings(read_batch(**shared), _suffix(suffix), _region(region), enhance, layers, salvage)
+    layers = None if layer is None else whole(layer, "--layer", 0, MOST_LAYER) + 1
+    batch = read_batch(**shared)
+    if follow and "-" in (*batch.inputs, batch.output):
+        raise InputError("--follow reads a file again and again and writes one anew; give names in place of -")
+    return Settings(batch, _suffix(suffix), _region(region), enhance, layers, salvage, follow)
 
 
 def decompress(settings: Settings) -> int:
@@ -93,55 +114,121 @@ def decompress(settings: Settings) -> int:
     return status or (DAMAGED if any(each.damaged for each in done) else 0)
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """What becomes of a stream before it is written."""
+
+    picture: "list[Pixels]"
+    """One, which is taken out when it is written: then it can be freed."""
+    sections: dict[int, bytes]
+    """The payloads of its metadata."""
+    done: Done
+    parts: int
+    """How many parts of a stream that is not whole it shows."""
+
+
 def prepare(settings: Settings) -> Work:
     """Return what decompresses one file."""
-    # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime import container, incomplete
-    from runtime.codec import suited
-    from runtime.pictures import metadata, write
-
     codec = open_codec(settings.batch, settings.enhance)
-    region, max_pixels = settings.region, settings.batch.max_pixels
-    wanted = settings.suffix or _DEFAULT_SUFFIX
 
     def work(job: Job) -> Done:
-        suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
-        if settings.suffix and suffix != wanted:
-            raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
-        data = take(job.source)
-        notes: list[str] = []
-        faults: dict[int, StreamError] = {}
-        try:
-            header, sections, faults = container.unpack_damaged(data, max_pixels)
-            sections = {kind: body for kind, body in sections.items() if kind not in faults}
-            start = time.perf_counter()
-            if settings.salvage:
-                saved = incomplete.salvage(codec, data, region, max_pixels)
-                picture, sections = saved.pixels, saved.metadata
-                notes += saved.damage
-                del saved
-            elif settings.layers is not None:
-                picture = incomplete.preview(codec, data, settings.layers, region, max_pixels)
-            else:
-                picture = codec.decode(data, region, max_pixels)
-            ms = 1e3 * (time.perf_counter() - start)
-            damaged = bool(notes)
-            bundle = suited(codec, header).bundle if codec.enhance else None
-            if bundle and not bundle.has_synthesis:
-                notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
-        except StreamError as error:
-            hint = "; --salvage decodes what is intact" if faults and not settings.salvage else ""
-            raise StreamError(f"{job.source}: {error}{hint}") from error
-        (height, width), given = picture.shape[:2], [picture]
-        del picture
-        if (width, height) != (header.width, header.height):
-            sections = metadata.of_region(sections, notes)
-        made = write.encode(given.pop(), suffix, sections, notes)  # the last reference: encode can free it
-        deliver(job.target, made, job.overwrite)
-        bpp = 8 * len(data) / (header.width * header.height)
-        return Done(len(data), len(made), ms, bpp, (height, width), notes, damaged)
+        _suffix_of(settings, job)
+        if settings.follow:
+            return follow(settings, codec, job)
+        decoded = decode(settings, codec, job.source, take(job.source), settings.salvage)
+        return write_picture(settings, job, decoded, job.overwrite)
 
     return work
+
+
+# The heavy modules load only in the functions below, so that --help and simple mistakes answer at once.
+
+
+def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
+    """Write the picture of a growing file each time that it shows more, until the file is whole."""
+    from runtime import container
+
+    parts, overwrite = 0, job.overwrite
+    for data in growth(job.source):
+        try:
+            container.unpack(data, settings.batch.max_pixels)
+        except TruncatedError:
+            with suppress(TruncatedError):  # there is nothing to be seen yet
+                decoded = decode(settings, codec, job.source, data, salvage=True)
+                if decoded.parts > parts:
+                    write_picture(settings, job, decoded, overwrite)
+                    parts, overwrite = decoded.parts, True
+            continue
+        except StreamError:
+            pass  # which is told below
+        break
+    return write_picture(settings, job, decode(settings, codec, job.source, data, salvage=False), overwrite)
+
+
+def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> Decoded:
+    """Return what becomes of a stream; raise StreamError, which names the source."""
+    from runtime import container
+    from runtime.codec import suited
+    from runtime.pictures import metadata
+
+    faults: dict[int, StreamError] = {}
+    try:
+        header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
+        start = time.perf_counter()
+        saved = _saved(settings, codec, source, data, salvage)
+        ms = 1e3 * (time.perf_counter() - start)
+        bundle = suited(codec, header).bundle if codec.enhance else None
+    except StreamError as error:
+        hint = "; --salvage decodes what is intact" if faults and not salvage else ""
+        kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
+        raise kind(f"{source}: {error}{hint}") from error
+    sections = saved.metadata if salvage else {kind: body for kind, body in sections.items() if kind not in faults}
+    notes, shape = list(saved.damage), saved.pixels.shape[:2]
+    if bundle and not bundle.has_synthesis:
+        notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
+    if shape != (header.height, header.width):
+        sections = metadata.of_region(sections, notes)
+    bpp = 8 * len(data) / (header.width * header.height)
+    done = Done(len(data), 0, ms, bpp, shape, notes, damaged=bool(saved.damage))
+    return Decoded([saved.pixels], sections, done, saved.parts)
+
+
+def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> "Saved":
+    """Return the picture that is asked for."""
+    from runtime import container, incomplete
+    from runtime.codec import suited
+
+    region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
+    if salvage:
+        return incomplete.salvage(codec, data, region, max_pixels)
+    if layers is None:
+        return incomplete.Saved(codec.decode(data, region, max_pixels), {}, [], 0)
+    header, _, _ = container.unpack_damaged(data, max_pixels)
+    most = len(suited(codec, header).family.layer_ends(header))
+    if layers > most:
+        raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")
+    return incomplete.Saved(incomplete.preview(codec, data, layers, region, max_pixels), {}, [], 0)
+
+
+def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: bool) -> Done:
+    """Write a picture and its metadata, and return what the job came to."""
+    from runtime.pictures import write
+
+    suffix = _suffix_of(settings, job)
+    made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
+    deliver(job.target, made, overwrite)
+    return replace(decoded.done, bytes_out=len(made))
+
+
+def _suffix_of(settings: Settings, job: Job) -> str:
+    """Return the suffix of the format to write; raise InputError where -s and the target name two."""
+    from runtime.pictures import write
+
+    wanted = settings.suffix or _DEFAULT_SUFFIX
+    suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+    if settings.suffix and suffix != wanted:
+        raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
+    return suffix
 
 
 def line(job: Job, done: Done) -> str:

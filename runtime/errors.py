@@ -51,10 +51,10 @@ class BundleError(CodecError):
 def out_of_memory(error: BaseException) -> bool:
     """Return whether an error, or one that it came from, says that memory ran out."""
     kinds = (isinstance(one, MemoryError) or getattr(one, "errno", None) == errno.ENOMEM for one in _chain(error))
-    return any(kinds) or told(error, _NO_MEMORY)
+    return any(kinds) or mentions(error, _NO_MEMORY)
 
 
-def told(error: BaseException, phrases: tuple[str, ...]) -> bool:
+def mentions(error: BaseException, phrases: tuple[str, ...]) -> bool:
     """Return whether an error, or one that it came from, has one of the phrases, in small letters.
 
     Ours and the system's do not count, as they speak of files, which may have any name.

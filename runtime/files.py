@@ -59,7 +59,7 @@ def imread(
 
     Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError.
     """
-    data, name = _taken(source)
+    data, name = taken(source)
     if data.startswith(container.MAGIC):
         kept = container.unpack(data)[1] if with_metadata else {}
         pixels, payloads = decode(data, bundle), {kind: kept[kind] for kind in KINDS.values() if kind in kept}
@@ -91,14 +91,16 @@ def imwrite(
 
     Raises InputError, BundleError and OSError; a file that exists then stays as it was.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"imwrite takes a path, not {type(path).__name__}; Codec.encode returns bytes")
     path = Path(path)
-    given = {**(metadata or {}), **payloads(exif, icc_profile, xmp)}
+    given = {**container.checked_metadata(metadata or {}), **payloads(exif, icc_profile, xmp)}
     notes: list[str] = []
     if path.suffix.lower() == SUFFIX:
         pixels, kept = fitted(picture, given, notes)
         data = shared_codec(bundle).encode(pixels, quality, kept, **options)
     elif unknown := [name for name, value in {"quality": quality, "bundle": bundle, **options}.items() if value]:
-        raise InputError(f"{path}: {', '.join(unknown)} can be given for .gar files alone")
+        raise InputError(f"{path}: {', '.join(unknown)} can only be given for .gar files")
     else:
         pixels, kept = fitted(picture, given, notes)
         data = write.encode(pixels, write.suffix_of(path), kept, notes)
@@ -129,16 +131,16 @@ def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict
 
     Raises InputError for what is of a wrong type.
     """
-    found = {
+    by_name = {
         "exif": exif.tobytes() if hasattr(exif, "tobytes") else exif,
         "icc_profile": icc_profile,
         "xmp": xmp.encode() if isinstance(xmp, str) else xmp,
     }
-    for name, payload in found.items():
+    for name, payload in by_name.items():
         if payload and not isinstance(payload, bytes):
             also = {"exif": " or an Image.Exif", "xmp": " or a str"}.get(name, "")
             raise InputError(f"{name} is of type {type(payload).__name__}; give bytes{also}")
-    kept = {KINDS[name]: payload for name, payload in found.items() if payload}
+    kept = {KINDS[name]: payload for name, payload in by_name.items() if payload}
     if container.EXIF in kept:
         kept[container.EXIF] = kept[container.EXIF].removeprefix(EXIF_MARK)
     return {kind: payload for kind, payload in kept.items() if payload}
@@ -146,23 +148,33 @@ def payloads(exif: Any = None, icc_profile: Any = None, xmp: Any = None) -> dict
 
 def fitted(pixels: Pixels, given: Mapping[int, bytes], notes: list[str]) -> tuple[Pixels, dict[int, bytes]]:
     """Return pixels, upright as metadata ask, and what of these fits them; notes tell what is lost."""
+    channels.split(pixels)  # InputError for what is no picture
     if not given:
         return pixels, {}
-    channels.split(pixels)  # InputError for what is no picture
     pixels = np.ascontiguousarray(read.upright(pixels, fits.orientation(given)))
     others = {kind: payload for kind, payload in given.items() if kind not in KINDS.values()}
     return pixels, fits.fitting(given, pixels.ndim == 2, notes, pixels.shape[1::-1]) | others
 
 
-def _taken(source: Source) -> tuple[bytes, str]:
-    """Return the bytes of a source and what to call it in messages."""
+def pixels_of(data: bytes, name: str, max_pixels: int = container.MAX_PIXELS) -> Pixels:
+    """Return the picture in the bytes of a .gar or another picture file, HDR mapped to SDR.
+
+    `name` stands for the file in messages. Raise StreamError, InputError, BundleError.
+    """
+    if data.startswith(container.MAGIC):
+        return shared_codec().decode(data, max_pixels=max_pixels)
+    return read.decode(data, name, max_pixels, sdr=True).pixels
+
+
+def taken(source: Source) -> tuple[bytes, str]:
+    """Return the bytes of a source and what to call it in messages; raise InputError, OSError."""
     if isinstance(source, str | os.PathLike):
         return Path(source).read_bytes(), str(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), "the picture"
     if not hasattr(source, "read"):
-        raise InputError(f"imread takes a path, bytes or a binary file, not {type(source).__name__}")
+        raise InputError(f"give a path, bytes or a binary file, not {type(source).__name__}")
     data = source.read()
     if not isinstance(data, bytes):
-        raise InputError("imread takes binary files; open it with mode 'rb'")
+        raise InputError("the picture's file is open as text; open it with mode 'rb'")
     return data, str(getattr(source, "name", "the picture"))

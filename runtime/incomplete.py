@@ -5,17 +5,20 @@ A stream of several tiles holds layer 0 of all of them, then layer 1, and so on,
 has a checksum over all layers alone, so a preview of a file that is still being received is not checked.
 """
 
-from bisect import bisect_left
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runtime import alpha, container
 from runtime.areas import Area, Region
 from runtime.arrays import U8
-from runtime.codec import Codec, Pixels, picture, read_tile, suited, tiles_of
-from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, Header
+from runtime.codec import Codec, Pixels, parts_in, picture, read_parts, read_tile, suited, tiles_of
+from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, CutChunkError, Header
 from runtime.errors import InputError, StreamError, TruncatedError
+
+_SURE = 16
+"""Damage somewhere in a stream is rarely in so small a share of its beginning."""
 
 Chunks = dict[Area, list[bytes | StreamError]]
 """The layers of each tile, or what is wrong with one."""
@@ -30,6 +33,8 @@ class Saved:
     """The payloads of the other sections that are intact, by kind."""
     damage: list[str]
     """Sentences on what was lost; empty for a stream that is whole."""
+    parts: int
+    """How many parts of all tiles the picture shows."""
 
 
 def preview(
@@ -44,7 +49,7 @@ def preview(
     codec = suited(codec, header)
     most = len(codec.family.layer_ends(header))
     if not 1 <= layers <= most:
-        raise InputError(f"layers={layers}, the stream has 1 to {most}")
+        raise InputError(f"layers={layers} is out of range; the stream has 1 to {most}")
     chunks = _chunks(codec, header, sections)
     for kind in (LATENTS, ALPHA) if len(chunks) == 1 else (ALPHA,):
         if kind in faults and not isinstance(faults[kind], TruncatedError):
@@ -60,37 +65,47 @@ def preview(
 def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Saved:
     """Return the picture as far as it can be had from a damaged or cut stream, and what was lost of it.
 
-    Each tile is decoded from as many of its layers as are intact; one without any is filled from what its neighbours
-    look like. Of a damaged stream of one tile, which has no checksums inside, all is taken where it decodes to its end,
-    else the first layer alone. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
+    Each tile is decoded from as many of its layers as are intact, or of its parts if any of them make a picture; one
+    without any is filled from what its neighbours look like. Of a damaged stream of one tile, which has no checksums
+    inside, all is taken where it decodes to its end, else the first layer alone, or the parts in its
+    first bytes. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
     codec = suited(codec, header)
-    chunks = _chunks(codec, header, sections)
+    chunks, ends = _chunks(codec, header, sections), codec.family.layer_ends(header)
     unchecked = len(chunks) == 1 and LATENTS in faults
     all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)
-    left = {tile: _layers_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
+    left = {tile: _parts_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
     if not any(left.values()):
-        raise StreamError("no tile has its first layer: there is nothing to be saved")
+        kind = TruncatedError if isinstance(faults.get(LATENTS), TruncatedError) else StreamError
+        raise kind("no tile has its first layer: there is nothing to be saved")
     try:
         opacity = None if ALPHA in faults else _opacity(header, sections)
     except StreamError as error:
         opacity, faults[ALPHA] = None, error
-    known = ((tile, _read(codec, header, tile, chunks[tile], 1)) for tile, layers in left.items() if layers)
+    first = ends[0] if not codec.family.traits.any_part else ends[-1]
+    known = (
+        (tile, read_parts(codec, header, tile, _intact(chunks[tile]), min(parts, first)))
+        for tile, parts in left.items()
+        if parts
+    )
     guess = codec.family.guess(header, known) if not all(left.values()) else None
 
     def read(tile: Area) -> Any:
         if left[tile] == 0 and guess is not None:
             return guess(tile)
-        return _read(codec, header, tile, chunks[tile], left[tile])
+        return read_parts(codec, header, tile, _intact(chunks[tile]), left[tile])
 
     metadata = {kind: body for kind, body in sections.items() if kind > ALPHA and kind not in faults}
-    damage = _told(faults, left, len(codec.family.layer_ends(header)), unchecked)
-    return Saved(picture(codec, header, read, opacity, region), metadata, damage)
+    damage = _told(faults, left, ends, unchecked)
+    return Saved(picture(codec, header, read, opacity, region), metadata, damage, sum(left.values()))
 
 
-def _told(faults: Mapping[int, StreamError], left: Mapping[Area, int], layers: int, unchecked: bool) -> list[str]:
-    """Return a sentence on each thing that was lost."""
+def _told(
+    faults: Mapping[int, StreamError], left: Mapping[Area, int], ends: Sequence[int], unchecked: bool
+) -> list[str]:
+    """Return a sentence on each thing that was lost; `left` tells how many parts are left of each tile."""
+    layers = len(ends)
     damage = [str(faults[FILE])] if FILE in faults else []
     others = [kind for kind in faults if ALPHA < kind < container.ANCILLARY]
     damage += [f"section {container.SECTION_NAMES[kind]} is lost" for kind in others]
@@ -99,10 +114,11 @@ def _told(faults: Mapping[int, StreamError], left: Mapping[Area, int], layers: i
         0: "lost, and filled from its neighbours",
         layers: "it may be wrong in places",
     }
-    for number, (tile, intact) in enumerate(left.items()):
-        if intact < layers or unchecked:
+    for number, (tile, parts) in enumerate(left.items()):
+        if parts < ends[-1] or unchecked:
             size = f"{tile.right - tile.left}x{tile.bottom - tile.top} pixels at {tile.left},{tile.top}"
-            damage.append(f"tile {number} of {size}: {words[intact]}")
+            word = words[bisect_right(ends, parts)] if parts in (0, *ends) else f"{parts} of {ends[-1]} parts are left"
+            damage.append(f"tile {number} of {size}: {word}")
     if ALPHA in faults:
         damage.append("the alpha plane is lost: the picture is opaque")
     return damage
@@ -126,6 +142,28 @@ def _read(codec: Codec, header: Header, tile: Area, chunks: list[bytes | StreamE
             raise chunk
         data.append(chunk)
     return read_tile(codec, header, tile, b"".join(data), layers)
+
+
+def _intact(chunks: list[bytes | StreamError]) -> bytes:
+    """Return what there is of a tile's stream before the first fault."""
+    data = []
+    for chunk in chunks:
+        if isinstance(chunk, CutChunkError):
+            data.append(chunk.left)
+        if isinstance(chunk, StreamError):
+            break
+        data.append(chunk)
+    return b"".join(data)
+
+
+def _parts_left(codec: Codec, header: Header, tile: Area, chunks: list[bytes | StreamError], all_or_first: bool) -> int:
+    """Return how many parts of a tile can be decoded, from the first on, so that they make a picture."""
+    if codec.family.traits.any_part:
+        data, most = _intact(chunks), codec.family.layer_ends(header)[-1]
+        parts = parts_in(codec, header, tile, data)
+        return parts if parts == most or not all_or_first else parts_in(codec, header, tile, data[: len(data) // _SURE])
+    layers = _layers_left(codec, header, tile, chunks, all_or_first)
+    return (0, *codec.family.layer_ends(header))[layers]
 
 
 def _layers_left(

@@ -27,18 +27,18 @@ def main(argv: list[str] | None = None) -> int:
 def _show(path: Path) -> int:
     """Print the table of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
     try:
-        told = table(path)
+        text = table(path)
     except Exception as error:
         complain(reason(error), trace(error))
         return 1
     with naming("stdout"):
-        print(told, flush=True)
+        print(text, flush=True)
     return 0
 
 
 def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
-    from runtime.container import SECTION_NAMES, unpack
+    from runtime.container import LATENTS, SECTION_NAMES, unpack
 
     data = take(path)
     try:
@@ -49,16 +49,17 @@ def table(path: Path) -> str:
     colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
     rows = [
         ("picture", f"{header.width} x {header.height} px, {colour}"),
-        ("level", str(header.level)),
-        ("tile", f"{header.tile_px} px"),
-        ("bundle", header.bundle_id.hex()),
+        ("level", f"{header.level}, how finely it is quantised: more is finer"),
+        ("tile", f"{header.tile_px} px, the side of squares that are coded independently"),
+        ("bundle", f"{header.bundle_id.hex()}, the weights that it needs"),
     ]
     for kind, body in sections.items():
-        rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes"))
-    overhead = len(data) - sum(len(body) for body in sections.values())
+        what = ", the picture" if kind == LATENTS else ""
+        rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))
+    head = len(data) - sum(len(body) for body in sections.values())
     bpp = 8 * len(data) / (header.width * header.height)
-    rows.append(("overhead", f"{overhead:,} bytes"))
-    rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bpp"))
+    rows.append(("header", f"{head:,} bytes, with checksums"))
+    rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bits a pixel"))
     return "\n".join([shown(path), *(f"  {name:<10} {value}" for name, value in rows)])
 
 

@@ -119,7 +119,7 @@ def _quality(given: object) -> float | None:
     if given is None:
         return None
     if not isinstance(given, Real) or isinstance(given, bool):
-        raise ValueError(f"quality={given!r} is no number; give 1 to 100")
+        raise ValueError(f"quality={given!r} is not a number; give 1 to 100")
     return float(given)
 
 

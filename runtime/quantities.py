@@ -15,12 +15,13 @@ _DURATION = re.compile(r"(\d{0,9}(?:\.\d{1,9})?)\s*([a-z]*)")
 
 def number(given: float | str, option: str, low: float, high: float) -> float:
     """Return a number, or the one in a text; raise InputError unless it is from low to high."""
+    usable = f"give a number from {low:.15g} to {high:.15g}"
     try:
         value = float(given)
     except (TypeError, ValueError):
-        value = float("nan")
+        raise InputError(f"{option} {given} is not a number; {usable}") from None
     if not low <= value <= high:
-        raise InputError(f"{option} {given} is out of range; give a number from {low:g} to {high:g}")
+        raise InputError(f"{option} {given} is out of range; {usable}")
     return value
 
 
@@ -31,11 +32,11 @@ def whole(text: str, option: str, low: int, high: int) -> int:
 
 def size_bytes(text: str) -> int | None:
     """Return the bytes that a text such as 12345, 40KB or 1.5 GiB says, None where it says none."""
-    parts = _SIZE.fullmatch(text.strip())
-    if parts is None:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         return None
-    factor = _BYTES.get(parts[2].upper().removesuffix("B"), 0)
-    return int(float(parts[1]) * factor) or None
+    factor = _BYTES.get(match[2].upper().removesuffix("B"), 0)
+    return int(float(match[1]) * factor) or None
 
 
 def seconds(text: str, option: str, or_zero: bool = False) -> float:
@@ -43,10 +44,10 @@ def seconds(text: str, option: str, or_zero: bool = False) -> float:
 
     0 is allowed only with or_zero.
     """
-    parts = _DURATION.fullmatch(text.strip().lower())
-    if parts is None or parts[2] not in _SECONDS or text.strip() == "" or float(parts[1] or 1) == 0 and not or_zero:
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or match[2] not in _SECONDS or text.strip() == "" or float(match[1] or 1) == 0 and not or_zero:
         raise InputError(f"{option} {text} is not a length of time; give a number with ms, s, min, h or d")
-    return float(parts[1] or 1) * _SECONDS[parts[2]]
+    return float(match[1] or 1) * _SECONDS[match[2]]
 
 
 def bytes_per_second(text: str, option: str) -> float:

@@ -20,6 +20,8 @@ from runtime.quantities import number, size_bytes
 PSNR_TOLERANCE_DB = 0.1
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
+_HALVINGS, _NEAR_BYTES = 10, 1
+"""So often what is between two levels is halved, unless a stream comes so near before: words have two bytes."""
 _MOST_BPP, _MOST_DB = 64, 100
 
 
@@ -43,11 +45,11 @@ def parse(
     Raises InputError for what is no number of its kind, and where more than one is given, quality among them.
     """
     if sum(option is not None for option in (size, bpp, psnr, quality)) > 1:
-        raise InputError("give one of quality, target size, target bpp and target PSNR")
+        raise InputError("quality, target size, target bpp and target PSNR exclude each other; give one of them")
     if size is not None:
         limit = size_bytes(str(size))
         if limit is None:
-            raise InputError(f"target size {size} is no size; give bytes, or a number with KB, KiB, MB or MiB")
+            raise InputError(f"target size {size} is not a size; give bytes, or a number with KB, KiB, MB or MiB")
         return Target(size_bytes=limit)
     if bpp is not None:
         return Target(bpp=number(bpp, "target bpp", 0.001, _MOST_BPP))
@@ -79,11 +81,19 @@ def encode(
     limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
     smallest = len(at_level(lowest))
     if smallest > limit:
+        kept = sum(map(len, (metadata or {}).values()))
         possible = f"{smallest} bytes, {8 * smallest / (height * width):.3f} bpp"
-        raise InputError(f"it cannot be made as small as {limit} bytes; its smallest stream has {possible}")
+        possible += f", with {kept} bytes of metadata" if kept else ""
+        raise InputError(f"it cannot be made as small as {limit} bytes; the smallest possible is {possible}")
     largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
-    return max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    best = max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
+    if not codec.family.traits.continuous:
+        return best
+    filled = _filled(lambda more: at_level(largest, more), 0, 1, limit)
+    if largest < highest and len(filled) < limit - _NEAR_BYTES:
+        filled = max(filled, _filled(lambda more: at_level(largest + 1, more), -1, 0, limit), key=len)
+    return max(best, filled, key=len)
 
 
 def psnr(original: Pixels, decoded: Pixels) -> float:
@@ -102,11 +112,26 @@ def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
     return low
 
 
+def _filled(at: Callable[[float], bytes], low: float, high: float, limit: int) -> bytes:
+    """Return the largest stream between two bounds that fits, b"" where none does."""
+    best = b""
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        stream = at(middle)
+        if len(stream) <= limit:
+            best, low = max(best, stream, key=len), middle
+        else:
+            high = middle
+        if limit - len(best) <= _NEAR_BYTES:
+            break
+    return best
+
+
 def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:
     """Return the level whose PSNR is nearest to what is wanted, the higher of two."""
     if not psnr_db(lowest) - PSNR_TOLERANCE_DB <= wanted <= psnr_db(highest) + PSNR_TOLERANCE_DB:
         possible = f"{psnr_db(lowest):.2f} to {psnr_db(highest):.2f} dB"
-        raise InputError(f"{wanted:g} dB cannot be reached; its streams have {possible}")
+        raise InputError(f"{wanted:g} dB cannot be reached; give {possible}")
     below = lowest if psnr_db(lowest) > wanted else _last(lambda level: psnr_db(level) <= wanted, lowest, highest)
     nearby = range(max(below - 1, lowest), min(below + _NEIGHBOURS, highest) + 1)
     return min(nearby, key=lambda level: (abs(psnr_db(level) - wanted), -level))

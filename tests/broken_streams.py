@@ -31,18 +31,18 @@ class Parts:
 
     @classmethod
     def of(cls, stream: bytes) -> "Parts":
-        """The fields of a good stream; unknown sections are lost."""
+        """Return the fields of a good stream; unknown sections are lost."""
         header, sections = container.unpack(stream)
         flags = 1 * header.gray | 2 * header.alpha | 4 * header.subsampled
         tile = header.tile_px.bit_length() - 1
         return cls(header.width, header.height, flags, header.bundle_id, header.level, tile, [*sections.items()])
 
     def but(self, **changes: Any) -> bytes:
-        """The file with some fields changed."""
+        """Return the file with some fields changed."""
         return replace(self, **changes).pack()
 
     def pack(self) -> bytes:
-        """The file, all of its checksums right."""
+        """Return the file, all of its checksums right."""
         head = self.magic + bytes([self.version, self.flags]) + self.bundle_id + bytes([self.level, self.tile])
         head += varint(self.width) + varint(self.height) + bytes([len(self.sections)])
         for place, (kind, body) in enumerate(self.sections):
@@ -51,12 +51,12 @@ class Parts:
         return head + b"".join(body + struct.pack("<I", zlib.crc32(body)) for _, body in self.sections)
 
     def with_section(self, kind: int, body: bytes) -> bytes:
-        """The file with another body of a section that it has."""
+        """Return the file with another body of a section that it has."""
         return self.but(sections=[(k, body if k == kind else old) for k, old in self.sections])
 
 
 def varint(number: int | bytes) -> bytes:
-    """A number as FORMAT.md section 1 has it; bytes as they are."""
+    """Return a number as FORMAT.md section 1 has it; bytes as they are."""
     if isinstance(number, bytes):
         return number
     encoded = bytearray()
@@ -67,14 +67,14 @@ def varint(number: int | bytes) -> bytes:
 
 
 def flipped(data: bytes, bit: int) -> bytes:
-    """data with one bit changed, counted from the lowest of the first byte."""
+    """Return data with one bit changed, counted from the lowest of the first byte."""
     changed = bytearray(data)
     changed[bit // 8] ^= 1 << bit % 8
     return bytes(changed)
 
 
 def chunks_of(payload: bytes, tiles: int) -> list[bytes]:
-    """The chunks of a LATENTS section of several tiles, layer by layer (FORMAT.md section 3)."""
+    """Return the chunks of a LATENTS section of several tiles, layer by layer (FORMAT.md section 3)."""
     lengths, at = [], 0
     for _ in range(3 * tiles):
         number, shift = 0, 0
@@ -91,7 +91,7 @@ def chunks_of(payload: bytes, tiles: int) -> list[bytes]:
 
 
 def joined(chunks: Sequence[bytes]) -> bytes:
-    """A LATENTS section of such chunks, its checksums right."""
+    """Return a LATENTS section of such chunks, its checksums right."""
     index = b"".join(varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in chunks)
     return b"".join([index, struct.pack("<I", zlib.crc32(index)), *chunks])
 
@@ -99,7 +99,7 @@ def joined(chunks: Sequence[bytes]) -> bytes:
 def refused(
     small: bytes, wild: bytes, alpha: bytes, tiled: bytes, top_level: int, reason_of: Callable[[bytes], str]
 ) -> dict[str, tuple[str, bytes]]:
-    """What is wrong and the stream, by name, made of four good ones: `wild` has escapes, `tiled` 2 x 2 tiles.
+    """Return what is wrong and the stream, by name, made of four good ones: `wild` has escapes, `tiled` 2 x 2 tiles.
 
     `reason_of` tells why reference_decoder refuses a stream, "" if it does not: three cases are searched with it, and
     left out where no single bit leads to them.
@@ -115,14 +115,14 @@ def refused(
     subsampled = parts.flags & 4 > 0
 
     def first(byte: int, behind: bytes = b"", possible: bool = True) -> bytes | None:
-        """The stream with another first byte of its latents, and more behind it."""
+        """Return the stream with another first byte of its latents, and more behind it."""
         return parts.with_section(container.LATENTS, bytes([byte]) + behind + latents[1:]) if possible else None
 
     def plane(data: bytes, behind: bytes = b"") -> bytes:
         return see_through.with_section(container.ALPHA, b"\1" + zlib.compress(data) + behind)
 
     def searched(reason: str, stream: Parts, body: bytes) -> bytes | None:
-        """The stream with the first flipped bit of its latents, from the end, that is refused for this reason."""
+        """Return the stream with the first flipped bit of its latents, from the end, that this reason refuses."""
         tries = (stream.with_section(container.LATENTS, flipped(body, at)) for at in reversed(range(8 * len(body))))
         return next((data for data in tries if reason in reason_of(data)), None)
 
@@ -206,5 +206,5 @@ def refused(
 
 
 def parts_end(stream: bytes) -> int:
-    """The length of a good stream's header with its check."""
+    """Return the length of a good stream's header with its check."""
     return len(stream) - sum(len(body) + 4 for _, body in Parts.of(stream).sections)

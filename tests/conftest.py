@@ -1,14 +1,21 @@
-"""Pictures and the shipped codec that many tests share."""
+"""Pictures and the shipped codec that many tests share; without the bench extra no test of benchmarks is collected."""
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from runtime import native
 from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
-"""A bundle that training does not change; tests/tiny/make.py made it."""
+TINY_RECURRENT = Path(__file__).parent / "tiny" / "recurrent"
+"""Bundles that training does not change; tests/tiny/make.py made them."""
+
+if any(find_spec(package) is None for package in ("bjontegaard", "matplotlib", "tqdm")):
+    collect_ignore_glob = ["benchmarks/test_*.py"]
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +30,21 @@ def tiny() -> Codec:
     return Codec(TINY, threads=1)
 
 
+@pytest.fixture
+def small_photo() -> np.ndarray:
+    """A smooth colour picture with some texture, uint8 RGB (72, 96, 3)."""
+    y, x = np.mgrid[:72, :96]
+    waves = [np.sin(x / (5 + c) + y / 11) + np.cos(y / (7 + c)) for c in range(3)]
+    texture = np.random.default_rng(7).normal(0, 4, (72, 96, 1))
+    return np.clip(128 + 50 * np.stack(waves, -1) + texture, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def progressive() -> Codec:
+    """The tiny bundle of the recurrent family on one thread."""
+    return Codec(TINY_RECURRENT, threads=1)
+
+
 @pytest.fixture(scope="session")
 def photo() -> np.ndarray:
     """A smooth, seeded picture with edges and texture, uint8 RGB (150, 203, 3): sides no multiple of anything."""
@@ -32,3 +54,12 @@ def photo() -> np.ndarray:
     base[40:90, 60:140] = (200, 60, 40)
     base += random.normal(0, 6, base.shape) + 20 * np.sin(columns / 4)[:, :, None]
     return base.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module", params=["numpy", "compiled"])
+def core(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Has a module's tests run on the numpy twins, and again on the compiled core where there is one."""
+    if request.param == "compiled" and native.core is None:
+        pytest.skip(native.name)
+    with native.using(request.param == "compiled"):
+        yield request.param

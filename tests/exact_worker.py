@@ -18,6 +18,7 @@ import onnxruntime
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
+from runtime import native  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 
 
@@ -39,7 +40,7 @@ class Session:
         return outputs
 
     def keep(self, arrays: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-        """What a program without numpy needs to read the arrays, each of which becomes a file."""
+        """Return what a program without numpy needs to read the arrays, each of which becomes a file."""
         assert self.dump
         told = []
         for name, array in arrays.items():
@@ -51,7 +52,7 @@ class Session:
 
 
 def watch(unoptimised: bool, calls: list[dict[str, Any]], dump: Path | None) -> None:
-    """Makes every session of ONNX Runtime one of ours."""
+    """Make every session of ONNX Runtime one of ours."""
     real = onnxruntime.InferenceSession
 
     def session(path: str, sess_options: Any = None, *rest: Any, **others: Any) -> Session:
@@ -74,7 +75,7 @@ def main() -> int:
     calls: list[dict[str, Any]] = []
     watch(options.unoptimised, calls, options.dump)
     versions = {"python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__}
-    print(json.dumps({"machine": platform.machine(), **versions}), flush=True)
+    print(json.dumps({"machine": platform.machine(), **versions, "arrays": native.name}), flush=True)
     codec = Codec(threads=options.threads)
     for path in options.files:
         calls.clear()

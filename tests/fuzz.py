@@ -60,7 +60,7 @@ Random = random.Random
 
 
 def scramble(dice: Random, data: bytes) -> bytes:
-    """data with one to four changes."""
+    """Return data with one to four changes."""
     changed = bytearray(data)
     for _ in range(dice.choice((1, 1, 2, 4))):
         if not changed:
@@ -90,12 +90,12 @@ def scramble(dice: Random, data: bytes) -> bytes:
 
 
 def of_bytes(dice: Random, stream: bytes) -> bytes:
-    """Changes that the checksums should notice."""
+    """Return changes that the checksums should notice."""
     return scramble(dice, stream)
 
 
 def of_fields(dice: Random, stream: bytes) -> bytes:
-    """Other fields in the header, its check right."""
+    """Return other fields in the header, its check right."""
     parts = Parts.of(stream)
     side = lambda: dice.choice((0, 1, 17, 64, 65, dice.randrange(1, LARGEST_PX), 2**20, 2**32, b"\x81\0"))  # noqa: E731
     kinds = [dice.choice((kind, dice.randrange(256), 129)) for kind, _ in parts.sections]
@@ -114,7 +114,7 @@ def of_fields(dice: Random, stream: bytes) -> bytes:
 
 
 def of_latents(dice: Random, stream: bytes) -> bytes:
-    """Another LATENTS section; with several tiles other chunks, their checksums right."""
+    """Return another LATENTS section; with several tiles other chunks, their checksums right."""
     parts = Parts.of(stream)
     payload = dict(parts.sections)[container.LATENTS]
     side = 1 << parts.tile
@@ -128,7 +128,7 @@ def of_latents(dice: Random, stream: bytes) -> bytes:
 
 
 def of_alpha(dice: Random, stream: bytes) -> bytes:
-    """An ALPHA section that is changed, or whose samples are."""
+    """Return an ALPHA section that is changed, or whose samples are."""
     parts = Parts.of(stream)
     height, width = parts.height, parts.width
     assert isinstance(height, int) and isinstance(width, int)
@@ -141,7 +141,7 @@ def of_alpha(dice: Random, stream: bytes) -> bytes:
 
 
 def of_metadata(dice: Random, stream: bytes) -> bytes:
-    """Changed EXIF, ICC and XMP sections, and unknown ones."""
+    """Return changed EXIF, ICC and XMP sections, and unknown ones."""
     parts = Parts.of(stream)
     sections = [(kind, body) for kind, body in parts.sections if kind not in METADATA]
     sections += [(kind, scramble(dice, body)) for kind, body in METADATA.items()]
@@ -153,13 +153,13 @@ STREAMS = {of_bytes: 10, of_fields: 15, of_latents: 50, of_alpha: 12, of_metadat
 
 
 def stream_mutant(dice: Random, seeds: list[bytes]) -> bytes:
-    """A stream that is damaged in one of these ways."""
+    """Return a stream that is damaged in one of these ways."""
     (change,) = dice.choices([*STREAMS], [*STREAMS.values()])
     return change(dice, dice.choice(seeds))
 
 
 def decode(codec: Codec, data: bytes, dice: Random) -> None:
-    """What the command decompress does with a stream, but for the files."""
+    """Do what the command decompress does with a stream, but for the files."""
     _, sections = container.unpack(data)
     picture = codec.decode(data)
     payloads = {kind: body for kind, body in sections.items() if kind in METADATA}
@@ -172,7 +172,7 @@ def decode(codec: Codec, data: bytes, dice: Random) -> None:
 
 
 def picture_files() -> list[bytes]:
-    """Small files of every format, with metadata where they hold any."""
+    """Return small files of every format, with metadata where they hold any."""
     noise = np.random.default_rng(4).integers(0, 256, (9, 13, 4), dtype=np.uint8)
     files = []
     for suffix in SUFFIXES:
@@ -183,13 +183,13 @@ def picture_files() -> list[bytes]:
 
 
 def picture_mutant(dice: Random, seeds: list[bytes]) -> bytes:
-    """A damaged picture file; half of the PNGs get right checksums again."""
+    """Return a damaged picture file; half of the PNGs get right checksums again."""
     data = scramble(dice, dice.choice(seeds))
     return checked_png(data) if data.startswith(b"\x89PNG") and dice.random() < 0.5 else data
 
 
 def checked_png(data: bytes) -> bytes:
-    """A PNG with the right CRC-32 at each chunk that is whole."""
+    """Return a PNG with the right CRC-32 at each chunk that is whole."""
     fixed, at = bytearray(data), 8
     while at + 12 <= len(fixed):
         end = at + 8 + int.from_bytes(fixed[at : at + 4], "big")
@@ -201,7 +201,7 @@ def checked_png(data: bytes) -> bytes:
 
 
 def read(data: bytes, dice: Random) -> None:
-    """What the command compress does with a picture file, but for the coding."""
+    """Do what the command compress does with a picture file, but for the coding."""
     picture = decode_file(data, "mutant")
     metadata.reduced(picture.metadata, dice.random() < 0.3, dice.random() < 0.5, [])
 
@@ -214,7 +214,7 @@ class TooSlow(Exception):
 
 
 def outcome_of(work: Callable[[], None]) -> tuple[str, bool]:
-    """What work came to, its numbers left out, and whether that is allowed."""
+    """Return what work came to, its numbers left out, and whether that is allowed."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise TooSlow(f"more than {PATIENCE_S} s")
@@ -235,7 +235,7 @@ def outcome_of(work: Callable[[], None]) -> tuple[str, bool]:
 
 
 def batch(seed: int, first: int, count: int, of_pictures: bool, keep: Path) -> Counter[str]:
-    """How often each outcome came in this process; what is not allowed has FAIL before it."""
+    """Return how often each outcome came in this process; what is not allowed has FAIL before it."""
     counts: Counter[str] = Counter()
     codec = None if of_pictures else Codec(threads=1)
     good = [folder / "stream.gar" for folder, facts in run_vectors.cases() if np.prod(facts["shape"]) < SEED_PIXELS]
@@ -255,13 +255,14 @@ def batch(seed: int, first: int, count: int, of_pictures: bool, keep: Path) -> C
 
 
 def batches(options: argparse.Namespace, count: int, of_pictures: bool) -> Counter[str]:
-    """The outcomes of all mutants, each batch of them in a process of its own."""
+    """Return the outcomes of all mutants, each batch of them in a process of its own."""
     counts: Counter[str] = Counter()
     start = time.monotonic()
     for first in range(options.first, options.first + count, BATCH):
         some = min(BATCH, options.first + count - first)
         words = [sys.executable, __file__, "--seed", str(options.seed), "--first", str(first), "--keep", options.keep]
         words += ["--worker", "pictures" if of_pictures else "streams", "--count", str(some)]
+        words += ["--unlimited"] * options.unlimited
         try:
             done = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=BATCH)
             told = f"the process ended with {done.returncode}"
@@ -283,10 +284,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
     parser.add_argument("--keep", default="runs/fuzz", help="folder for what fails")
+    parser.add_argument("--unlimited", action="store_true", help="no limit of memory, as sanitizers need all addresses")
     parser.add_argument("--worker", choices=("streams", "pictures"), help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     if options.worker:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        if not options.unlimited:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         found = batch(options.seed, options.first, options.count, options.worker == "pictures", Path(options.keep))
         print(json.dumps(found))
         return 0

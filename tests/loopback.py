@@ -26,7 +26,7 @@ def clock_ms() -> int:
 
 
 def picture(level: int = 128) -> np.ndarray:
-    """What a camera sees now, (64, 192, 3): the clock, and a gray level below it."""
+    """Return what a camera sees now, (64, 192, 3): the clock, and a gray level below it."""
     made = np.full((HEIGHT, WIDTH, 3), level, np.uint8)
     now = clock_ms()
     for bit in range(_BITS):
@@ -40,12 +40,12 @@ def jpeg(level: int = 128) -> bytes:
 
 
 def level_of(pixels: np.ndarray) -> int:
-    """The gray level that a picture was made with, to one or two."""
+    """Return the gray level that a picture was made with, to one or two."""
     return round(float(pixels[40:56].mean()))
 
 
 def lag_s(name: str, pixels: np.ndarray) -> float:
-    """How much earlier a picture was made than the time in its name, 20260102T030405.678Z."""
+    """Return how much earlier a picture was made than the time in its name, 20260102T030405.678Z."""
     gray = pixels.reshape(HEIGHT, WIDTH, -1).mean(axis=2)
     made = 0
     for bit in range(_BITS):
@@ -78,7 +78,7 @@ class Camera:
 
 @contextmanager
 def serving(answer: Callable[[Handler, Camera], None]) -> Iterator[Camera]:
-    """Yields a server of which each request is answered in a thread of its own."""
+    """Yield a server of which each request is answered in a thread of its own."""
 
     class Answering(Handler):
         def log_message(self, *_: object) -> None:
@@ -110,7 +110,7 @@ def serving(answer: Callable[[Handler, Camera], None]) -> Iterator[Camera]:
 
 
 def send(handler: Handler, data: bytes, kind: str = "image/jpeg", status: int = 200, length: int | None = -1) -> None:
-    """Answers with data; the length that is announced may be another one, or None for none."""
+    """Answer with data; the length that is announced may be another one, or None for none."""
     handler.send_response(status)
     handler.send_header("Content-Type", kind)
     if length is not None:
@@ -120,7 +120,7 @@ def send(handler: Handler, data: bytes, kind: str = "image/jpeg", status: int = 
 
 
 def chunked(handler: Handler, data: bytes, end: bool = True) -> None:
-    """Answers with a picture of unknown length, by halves, as HTTP/1.1 has it; without end it breaks off."""
+    """Answer with a picture of unknown length, by halves, as HTTP/1.1 has it; without end it breaks off."""
     handler.protocol_version = "HTTP/1.1"
     handler.send_response(200)
     handler.send_header("Content-Type", "image/jpeg")
@@ -134,12 +134,12 @@ def chunked(handler: Handler, data: bytes, end: bool = True) -> None:
 
 
 def part(data: bytes) -> bytes:
-    """A picture as a part of multipart/x-mixed-replace."""
+    """Return a picture as a part of multipart/x-mixed-replace."""
     return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data) + data + b"\r\n"
 
 
 def stream(handler: Handler, camera: Camera, levels: Iterable[int], rate: float = 25, begin: bool = True) -> None:
-    """Sends frames as multipart/x-mixed-replace, each made when it is due, until the levels or the camera end.
+    """Send frames as multipart/x-mixed-replace, each made when it is due, until the levels or the camera end.
 
     Without begin it goes on with what another call has begun.
     """
@@ -155,7 +155,7 @@ def stream(handler: Handler, camera: Camera, levels: Iterable[int], rate: float 
 
 
 def admits(handler: Handler, user: str, password: str) -> bool:
-    """Whether the request has the user and password of basic authentication; if not, it is told to give them."""
+    """Return whether the request has the user and password of basic authentication; if not, it is told to give them."""
     expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
     if handler.headers.get("Authorization") == expected:
         return True
@@ -167,7 +167,7 @@ def admits(handler: Handler, user: str, password: str) -> bool:
 
 
 def video(path: Path, levels: Iterable[int], rate: float, fourcc: str = "MJPG") -> bytes:
-    """Writes a video of frames of one gray level each; returns its bytes."""
+    """Write a video of frames of one gray level each; return its bytes."""
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*fourcc), rate, (64, 48))
     assert writer.isOpened()
     for level in levels:

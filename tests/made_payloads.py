@@ -151,7 +151,7 @@ def said(xmp: bytes) -> bytes:
 
 
 def profile(colours: bytes = b"RGB ", length: int = 200) -> bytes:
-    """The header of an ICC profile and nothing that a colour engine could use."""
+    """Return the header of an ICC profile and nothing that a colour engine could use."""
     head = length.to_bytes(4, "big") + bytes(12) + colours + b"XYZ " + bytes(12) + b"acsp"
     return head.ljust(length, b"\x5a")
 

@@ -399,6 +399,8 @@ def find_bundle(weights: Path, bundle_id: bytes) -> Path:
     """1. The folder below `weights` whose files have this id."""
     for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
         paths = [*(folder / f"{name}.onnx" for name in NETWORKS[:-1]), folder / PRIOR]
+        if not all(path.exists() for path in paths):  # of another family
+            continue
         hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
         if hashlib.sha256(hashes).digest()[:8] == bundle_id:
             return folder

@@ -26,19 +26,19 @@ PATIENCE_S = 60
 
 
 def cases() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The folder of each case and what its case.json says."""
+    """Yield the folder of each case and what its case.json says."""
     for path in sorted(VECTORS.glob("*/case.json")):
         yield path.parent, json.loads(path.read_text())
 
 
 def refusals() -> Iterator[tuple[Path, str]]:
-    """The path of each stream that must be refused, and what is wrong with it."""
+    """Yield the path of each stream that must be refused, and what is wrong with it."""
     listed = json.loads((REFUSED / "cases.json").read_text()) if REFUSED.exists() else {"cases": {}}
     yield from ((REFUSED / f"{name}.gar", wrong) for name, wrong in listed["cases"].items())
 
 
 def read_samples(path: Path) -> tuple[list[int], bytes]:
-    """Shape, (H, W) or (H, W, C), and samples of a picture file; ValueError if it is none that we read."""
+    """Return shape, (H, W) or (H, W, C), and samples of a picture file; ValueError if it is none that we read."""
     data = path.read_bytes()
     if match := re.match(rb"P([56])\s+(\d+)\s+(\d+)\s+255\s", data):
         kind, width, height = (int(number) for number in match.groups())
@@ -57,13 +57,13 @@ def read_samples(path: Path) -> tuple[list[int], bytes]:
 
 
 def decode(command: str, stream: Path, out: Path) -> subprocess.CompletedProcess[str]:
-    """How the command ended; OSError if it cannot be run, subprocess.TimeoutExpired if it does not end."""
+    """Return how the command ended; OSError if it cannot be run, subprocess.TimeoutExpired if it does not end."""
     words = [word.replace("{in}", str(stream)).replace("{out}", str(out)) for word in shlex.split(command)]
     return subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def refuse(command: str, stream: Path, out: Path) -> str | None:
-    """None if the command refuses this stream, else what it did."""
+    """Return None if the command refuses this stream, else what it did."""
     try:
         ended = decode(command, stream, out)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -74,7 +74,7 @@ def refuse(command: str, stream: Path, out: Path) -> str | None:
 
 
 def compare(command: str, stream: Path, facts: dict[str, Any], out: Path) -> str | None:
-    """None if the command decodes this stream to the right samples, else what went wrong."""
+    """Return None if the command decodes this stream to the right samples, else what went wrong."""
     try:
         ended = decode(command, stream, out)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -28,7 +28,7 @@ WARM_UP = 0.1
 
 
 def resident_mb() -> float:
-    """The process's memory in MB."""
+    """Return the process's memory in MB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGESIZE") / 1e6
 
@@ -38,7 +38,7 @@ def descriptors() -> int:
 
 
 def picture(random: np.random.Generator, height: int, width: int, shape: str) -> np.ndarray:
-    """A ramp with noise on it."""
+    """Return a ramp with noise on it."""
     rows, columns = np.mgrid[0:height, 0:width]
     ramp = (rows * random.uniform(0, 2) + columns * random.uniform(0, 2)) % 200
     channels = {"gray": 1, "rgb": 3, "rgba": 4}[shape]

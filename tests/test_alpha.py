@@ -96,11 +96,11 @@ def test_every_flipped_bit_raises_stream_error_or_changes_nothing() -> None:
     "data, message",
     [
         (bytes([2, 0]), "mode 2"),
-        (bytes([0, 255, 0]), "1 bytes behind"),
+        (bytes([0, 255, 0]), "1 bytes after"),
         (bytes([1]) + b"nonsense", "inflated"),
         (bytes([1]) + zlib.compress(bytes(11)), "12 bytes of the picture"),
         (bytes([1]) + zlib.compress(bytes(13)), "12 bytes of the picture"),
-        (bytes([1]) + zlib.compress(bytes(12)) + b"x", "1 bytes behind"),
+        (bytes([1]) + zlib.compress(bytes(12)) + b"x", "1 bytes after"),
         (bytes([1]) + zlib.compress(bytes([0, 4, 0, 0, *range(8)])), "filter 4"),
     ],
 )

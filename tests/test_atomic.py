@@ -25,7 +25,7 @@ def names(folder: Path) -> list[str]:
 
 
 def refuse(number: int) -> object:
-    """Stands for a system call that a file system does not have."""
+    """Stand for a system call that a file system does not have."""
 
     def call(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))

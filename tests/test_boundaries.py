@@ -11,17 +11,19 @@ HEAVY = {"torch", "onnx", "matplotlib", "scipy"}
 
 
 def modules(folder: str) -> set[str]:
-    """The modules in a folder of runtime."""
+    """Return the modules in a folder of runtime."""
     return {f"runtime.{folder}.{path.stem}" for path in (PROJECT / "runtime" / folder).glob("*.py")}
 
 
-COMMANDS = {f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info")}
+COMMANDS = {
+    f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info", "thumbnail")
+}
 COMMANDS |= modules("cli") | modules("cameras")
 PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
 
 
 def imports(path: Path) -> set[str]:
-    """The modules that a file imports, and what it takes from them, as MODULE.NAME."""
+    """Return the modules that a file imports, and what it takes from them, as MODULE.NAME."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -55,7 +57,7 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
     "package, doors",
     [
         ("argparse", {"cli/options.py"}),
-        ("cv2", {"cameras/feeds.py", "families/pyramid/colours.py", "latents/wavelet.py", "pictures"}),
+        ("cv2", {"cameras/feeds.py", "latents/colours.py", "latents/wavelet.py", "pictures"}),
         ("onnxruntime", {"networks/sessions.py"}),
         ("PIL", {"pictures", "pillow.py"}),
     ],
@@ -74,7 +76,7 @@ def test_shared_code_knows_families_only_by_the_seam(name: str) -> None:
 
 
 def families_in(found: set[str]) -> set[str]:
-    """The modules of runtime.families among imports."""
+    """Return the modules of runtime.families among imports."""
     return {module.split(".")[2] for module in found if module.startswith("runtime.families.")}
 
 
@@ -101,7 +103,7 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    commands = {"capture.py", "compress.py", "decompress.py", "info.py"}
+    commands = {"capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
     for path in [*files("runtime/cli"), *files("runtime/cameras")]:

@@ -10,7 +10,7 @@ LOWEST, HIGHEST = 0, 480
 
 
 def stream(complexity: float, calls: list[int] | None = None):  # type: ignore[no-untyped-def]
-    """A picture whose size grows with the level as real ones do: threefold every 100 levels."""
+    """Return a picture whose size grows with the level as real ones do: threefold every 100 levels."""
 
     def at_level(level: int) -> bytes:
         assert LOWEST <= level <= HIGHEST

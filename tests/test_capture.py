@@ -34,7 +34,7 @@ _EXIF = b"MM\x00*\x00\x00\x00\x08\x00\x01\x01\x0f\x00\x02\x00\x00\x00\x04cam\x00
 
 
 def frame(colour: tuple[int, int, int]) -> np.ndarray:
-    """A flat picture as OpenCV gives it: (48, 64, 3) BGR."""
+    """Return a flat picture as OpenCV gives it: (48, 64, 3) BGR."""
     return np.full((48, 64, 3), colour[::-1], np.uint8)
 
 
@@ -334,7 +334,7 @@ def test_nor_where_an_argument_is_out_of_place(words: tuple[str, ...], tmp_path:
 
 
 def started(*words: object, script: str = "") -> subprocess.Popen[bytes]:
-    """Capture in a process of its own, after a script that may change it."""
+    """Start capture in a process of its own, after a script that may change it."""
     code = f"import sys\nfrom runtime import capture\n{script}\nsys.exit(capture.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *(str(word) for word in words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

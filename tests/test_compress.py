@@ -33,7 +33,7 @@ def cam(tmp_path: Path) -> Path:
 
 
 def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    """Run main, which must fail with exactly one line on stderr and none on stdout; return it."""
     assert main([str(word) for word in argv]) == 1
     out, err = capfd.readouterr()
     assert out == ""
@@ -150,12 +150,12 @@ def test_a_bad_picture_is_one_line_and_leaves_nothing(name: str, cam: Path, capf
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "notes.txt").write_text("dear diary")
-    assert "is a directory" in failure([tmp_path], capfd)
+    assert "is a folder" in failure([tmp_path], capfd)
 
 
 def test_a_folder_in_the_place_of_the_output_is_refused(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cam.with_suffix(".gar").mkdir()
-    assert "is a directory" in failure([cam], capfd)
+    assert "is a folder" in failure([cam], capfd)
 
 
 def test_the_input_is_never_the_output(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:

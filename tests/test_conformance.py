@@ -23,12 +23,14 @@ MINIMUM_CASES = 16
 REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
 MINIMUM_REFUSED = 40
 
+pytestmark = pytest.mark.usefixtures("core")
+
 each_case = pytest.mark.parametrize("name", CASES)
 each_refused = pytest.mark.parametrize("name", REFUSED)
 
 
 def case(name: str) -> tuple[bytes, dict[str, Any]]:
-    """The stream and case.json of a case, of a shipped bundle."""
+    """Return the stream and case.json of a case, of a shipped bundle."""
     folder, facts = CASES[name]
     shipped = [json.loads(path.read_text())["id"] for path in reference_decoder.WEIGHTS.glob("*/manifest.json")]
     if facts["bundle_id"] not in shipped:

@@ -20,7 +20,7 @@ THREADS = "no more threads can be started; use --threads 1 and fewer -j, or rais
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
-    """The error as it is when it was raised while another was dealt with."""
+    """Return the error as it is when it was raised while another was dealt with."""
     error.__context__ = cause
     return error
 
@@ -100,7 +100,7 @@ def test_a_name_is_one_line_and_no_command_to_the_terminal() -> None:
 
 
 def shell(command: str, *arguments: Path | str) -> subprocess.CompletedProcess[bytes]:
-    """What sh makes of a command, in which $1, $2, ... are the arguments; stdout is not buffered by our own setting."""
+    """Return what sh makes of a command, in which $1, $2, ... are the arguments; stdout is buffered as usual."""
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     given = ["sh", "-c", f"exec {sys.executable} -m runtime {command}", "sh", *map(str, arguments)]
     return subprocess.run(given, capture_output=True, env=environment, timeout=120)

@@ -103,7 +103,7 @@ def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
 @pytest.mark.parametrize(
     "data, message",
     [
-        (b"\xff\xd8\xff\xe0 a JPEG", "not a gargalo file"),
+        (b"\xff\xd8\xff\xe0 a JPEG", "not a .gar file"),
         (by_hand(version=2), "version 2"),
         (by_hand(version=4), "version 4"),
         (by_hand(flags=8), "flags 0x08"),
@@ -121,7 +121,7 @@ def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
         (by_hand(table=b"\x02\x01\x03\x7f\x00"), "kind 127"),
         (by_hand(table=b"\x02\x01\x03\x02\x00"), "alpha flag"),
         (by_hand(flags=2), "alpha flag"),
-        (by_hand() + b"x", "1 bytes behind the end"),
+        (by_hand() + b"x", "1 bytes after the end"),
         (by_hand(table=b"\x01\x01\xff\xff\xff\xff\x7f"), "ends early"),
     ],
 )
@@ -182,7 +182,7 @@ def test_more_tiles_than_bytes_are_refused_at_once() -> None:
 
 
 def test_bytes_behind_the_tiles_are_refused() -> None:
-    with pytest.raises(StreamError, match="behind the end"):
+    with pytest.raises(StreamError, match="after the end"):
         unpack_tiles(pack_tiles([[b"a"], [b"b"]]) + b"c", 2, 1)
 
 

@@ -27,7 +27,7 @@ def cam(tmp_path: Path, codec: Codec) -> Path:
 
 
 def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
-    """Runs main, which must fail with exactly one line on stderr and none on stdout; returns it."""
+    """Run main, which must fail with exactly one line on stderr and none on stdout; return it."""
     assert main([str(word) for word in argv]) == 1
     out, err = capfd.readouterr()
     assert out == ""
@@ -112,7 +112,7 @@ def test_what_is_no_stream_is_one_line(name: str, tmp_path: Path, capfd: pytest.
 
 def test_a_folder_without_streams_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cam.png").write_bytes(b"")
-    assert "is a directory" in failure([tmp_path], capfd)
+    assert "is a folder" in failure([tmp_path], capfd)
 
 
 @pytest.mark.parametrize(("suffix", "start"), [("jpg", b"\xff\xd8\xff"), (".WebP", b"RIFF"), ("tif", b"II*\0")])
@@ -133,6 +133,13 @@ def test_two_formats_at_once_are_refused(cam: Path, capfd: pytest.CaptureFixture
 def test_a_suffix_that_names_no_picture_is_refused(name: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert ".png" in failure([cam, "-o", cam.parent / name], capfd)
     assert list(cam.parent.iterdir()) == [cam]
+
+
+def test_alpha_that_is_opaque_everywhere_is_no_loss_for_jpeg(codec: Codec, tmp_path: Path) -> None:
+    pixels = np.full((20, 30, 4), 255, np.uint8)
+    (tmp_path / "logo.gar").write_bytes(codec.encode(pixels))
+    assert main([str(tmp_path / "logo.gar"), "-o", str(tmp_path / "logo.jpg")]) == 0
+    assert read(tmp_path / "logo.jpg").pixels.shape == (20, 30, 3)
 
 
 def test_alpha_survives_in_png_and_is_refused_for_jpeg(

@@ -90,15 +90,17 @@ def test_targets_and_quality_are_those_of_the_codec(photo: np.ndarray, codec: Co
 @pytest.mark.parametrize(
     "name, options, told",
     [
-        ("cam.gar", {"quality": 50, "target_size": 3000}, "give one of quality"),
+        ("cam.gar", {"quality": 50, "target_size": 3000}, "exclude each other; give one"),
         ("cam.gar", {"target_size": 3}, "as small as 3 bytes"),
         ("cam.gar", {"lossless": True}, "has no option lossless"),
         ("cam.gar", {"bundle": "nowhere"}, "nowhere"),
         ("cam.gar", {"exif": 5}, "exif is of type int; give bytes"),
         ("cam.gar", {"metadata": {EXIF: b"II*\0"}, "exif": [1]}, "exif is of type list"),
-        ("cam.gar", {"metadata": {99: b"x"}}, r"metadata of kinds \{99\}"),
-        ("cam.jpg", {"quality": 40}, "quality can be given for .gar files alone"),
-        ("cam.png", {"target_size": 3000, "bundle": "lite"}, "bundle, target_size can be given for .gar files alone"),
+        ("cam.gar", {"metadata": {99: b"x"}}, r"metadata has kinds \{99\}"),
+        ("cam.gar", {"metadata": [1]}, "metadata is not a dict of bytes by section kind"),
+        ("cam.png", {"metadata": {EXIF: "II"}}, "metadata is not a dict of bytes by section kind"),
+        ("cam.jpg", {"quality": 40}, "quality can only be given for .gar files"),
+        ("cam.png", {"target_size": 3000, "bundle": "lite"}, "bundle, target_size can only be given for .gar files"),
     ],
 )
 def test_what_cannot_be_written_leaves_a_file_as_it_was(
@@ -110,6 +112,11 @@ def test_what_cannot_be_written_leaves_a_file_as_it_was(
     assert (tmp_path / name).read_bytes() == b"before"
 
 
+def test_a_file_that_is_open_is_no_path(photo: np.ndarray) -> None:
+    with pytest.raises(InputError, match="imwrite takes a path, not BytesIO; Codec.encode returns bytes"):
+        files.imwrite(BytesIO(), photo)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("shape", [(5,), (4, 4, 2), (0, 4)])
 def test_what_is_no_picture_is_refused_with_metadata_too(shape: tuple[int, ...], tmp_path: Path) -> None:
     for given in ({}, {EXIF: exif_of(6)}):
@@ -118,7 +125,7 @@ def test_what_is_no_picture_is_refused_with_metadata_too(shape: tuple[int, ...],
 
 
 def exif_of(orientation: int) -> bytes:
-    """EXIF with a maker and an orientation, as Pillow gives it."""
+    """Return EXIF with a maker and an orientation, as Pillow gives it."""
     exif = Image.Exif()
     exif[271], exif[274] = "Gargalo", orientation
     return exif.tobytes().removeprefix(b"Exif\0\0")

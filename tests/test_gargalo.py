@@ -1,6 +1,7 @@
 """The face of the package: few names, nothing heavy before they are used, the same things as in runtime."""
 
 import ast
+import io
 import re
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import TINY_RECURRENT
 
 import gargalo
 import runtime
@@ -19,14 +22,14 @@ PROJECT = Path(__file__).parents[1]
 def test_it_names_what_users_need_and_no_more() -> None:
     assert dir(gargalo) == sorted(gargalo.__all__)
     assert set(gargalo.__all__) == {
-        *("Codec", "imread", "imwrite", "__version__"),
+        *("Codec", "imread", "imwrite", "thumbnail", "__version__"),
         *("CodecError", "InputError", "StreamError", "BundleError"),
     }
 
 
 def test_each_name_is_that_of_runtime() -> None:
     homes = {"Codec": "codec", "imread": "files", "imwrite": "files"}
-    for name in set(gargalo.__all__) - {"__version__"}:
+    for name in set(gargalo.__all__) - {"__version__", "thumbnail"}:
         assert getattr(gargalo, name) is getattr(import_module(f"runtime.{homes.get(name, 'errors')}"), name)
     with pytest.raises(AttributeError, match="module 'gargalo' has no attribute 'decode'"):
         _ = gargalo.decode  # type: ignore[attr-defined]
@@ -72,3 +75,31 @@ def test_python_m_gargalo_is_the_command() -> None:
     words = [sys.executable, "-m", "gargalo", "--version"]
     done = subprocess.run(words, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == f"gargalo {gargalo.__version__}\n"
+
+
+# --- gargalo.thumbnail ------------------------------------------------------------------------------------------------
+
+
+def test_thumbnails_are_a_module_of_two_functions() -> None:
+    assert gargalo.thumbnail is import_module("gargalo.thumbnail")
+    assert gargalo.thumbnail.__all__ == ["decode", "encode"]
+
+
+def test_a_thumbnail_of_pixels_of_a_path_of_bytes_and_of_a_file(photo: np.ndarray, tmp_path: Path) -> None:
+    gargalo.imwrite(path := tmp_path / "cam.png", photo)
+    expected = gargalo.thumbnail.encode(photo, bundle=TINY_RECURRENT)
+    assert 120 < len(expected) <= 128
+    with path.open("rb") as file:
+        for source in (path, str(path), path.read_bytes(), file):
+            assert gargalo.thumbnail.encode(source, bundle=TINY_RECURRENT) == expected
+    pixels = gargalo.thumbnail.decode(expected, TINY_RECURRENT)
+    assert pixels.shape == (32, 32, 3) and pixels.dtype == np.uint8
+    assert len(gargalo.thumbnail.encode(path, bytes=40, bundle=TINY_RECURRENT)) <= 40
+
+
+def test_what_has_no_thumbnail_is_an_input_error() -> None:
+    for wrong in (b"dear diary", np.zeros((4, 4)), io.StringIO("text"), 7):
+        with pytest.raises(gargalo.InputError):
+            gargalo.thumbnail.encode(wrong, bundle=TINY_RECURRENT)  # type: ignore[arg-type]
+    with pytest.raises(gargalo.StreamError):
+        gargalo.thumbnail.decode(b"dear diary")

@@ -22,6 +22,7 @@ from runtime.errors import StreamError, TruncatedError
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE_S = 5
+pytestmark = pytest.mark.usefixtures("core")
 FLIPS_BEHIND_CHECKS = 100
 SLACK_MB = 64
 """What refusing a stream may take: far below the gigabytes that its header asks for."""
@@ -121,7 +122,7 @@ for path in sys.argv[2:]:
 
 
 def liars(streams: dict[str, bytes]) -> dict[str, bytes]:
-    """Small files that ask for much, all of their checksums right."""
+    """Return small files that ask for much, all of their checksums right."""
     small, tiled, alpha = (Parts.of(streams[name]) for name in ("one pixel", "tiles", "alpha"))
     latents, plane = dict(small.sections)[container.LATENTS], dict(alpha.sections)[container.ALPHA]
     lanes = bytes([12]) + b"\xff" * 4 * 4096

@@ -49,7 +49,7 @@ def error(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def shortest(codec: Codec, data: bytes, layers: int) -> int:
-    """How many bytes a preview needs."""
+    """Return how many bytes a preview needs."""
     header, sections = container.unpack(data)
     if header.tile_px == 64:
         tiles = container.unpack_tiles(sections[LATENTS], 6, 3)
@@ -67,7 +67,7 @@ def shortest(codec: Codec, data: bytes, layers: int) -> int:
 
 
 def chunk_at(data: bytes, tile: int, layer: int, tiles: int = 6) -> int:
-    """Where a chunk of a stream of several tiles begins, found by its bytes."""
+    """Return where a chunk of a stream of several tiles begins, found by its bytes."""
     _, sections = container.unpack(data)
     chunk = container.unpack_tiles(sections[LATENTS], tiles, 3)[tile][layer]
     assert data.count(chunk) == 1
@@ -209,7 +209,7 @@ def test_other_sections_are_told_of(codec: Codec, six: bytes, picture: np.ndarra
     saved = incomplete.salvage(codec, flipped(six, len(six) - 5))
     assert saved.damage == ["section XMP is lost"] and saved.metadata == {}
     saved = incomplete.salvage(codec, six + b"more")
-    assert len(saved.damage) == 1 and "4 bytes behind the end" in saved.damage[0]
+    assert len(saved.damage) == 1 and "4 bytes after the end" in saved.damage[0]
     rgba = codec.encode(np.dstack([picture, picture[:, :, 0]]), 50)
     saved = incomplete.salvage(codec, flipped(rgba, len(rgba) - 50))
     assert (saved.pixels[:, :, 3] == 255).all() and "alpha" in saved.damage[0]

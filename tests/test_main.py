@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime import __version__
+from runtime import __version__, native
 from runtime.__main__ import COMMANDS, main
 from runtime.pictures.read import read
 from runtime.pictures.write import write
@@ -54,7 +54,7 @@ def test_what_is_no_command_ends_with_2_and_the_usage(words: list[str], told: st
 
 def test_the_version_is_the_package_s(capfd: Capture) -> None:
     assert main(["--version"]) == 0
-    assert capfd.readouterr().out == f"gargalo {__version__}\n"
+    assert capfd.readouterr().out == f"gargalo {__version__}, array functions: {native.name}\n"
 
 
 def test_python_m_runtime_is_the_same(tmp_path: Path) -> None:
@@ -62,7 +62,17 @@ def test_python_m_runtime_is_the_same(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.startswith(b"gargalo: ") and done.stdout == b""
 
 
-@pytest.mark.parametrize("name", ["compress", "info", "capture"])
+@pytest.mark.parametrize(
+    "module, missing", [("models.train", "torch"), ("export", "onnx"), ("benchmarks.report", "tqdm")]
+)
+def test_a_command_of_a_clone_names_the_packages_that_it_lacks(module: str, missing: str) -> None:
+    words = [sys.executable, "-S", "-m", module]  # -S: without any package that is installed
+    done = subprocess.run(words, capture_output=True, text=True, cwd=PROJECT)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert missing in done.stderr and "pip install -e" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["compress", "info", "capture", "thumbnail"])
 def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     for called, expected in (("/usr/bin/gargalo", f"gargalo {name}"), ("x/runtime/__main__.py", f"runtime.{name}")):
         monkeypatch.setattr(sys, "argv", [called, name])

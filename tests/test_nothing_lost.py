@@ -46,7 +46,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def start(folder: Path, script: str, *words: str, **options: object) -> subprocess.Popen[str]:
-    """A running script in this folder."""
+    """Start a script in this folder."""
     return subprocess.Popen(
         [sys.executable, "-c", LISTEN + script, *words],
         cwd=folder,
@@ -62,12 +62,12 @@ COMMAND = "import sys; from runtime.compress import main; sys.exit(main(sys.argv
 
 
 def compress(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
-    """The command, compressing the folder's picture."""
+    """Start the command that compresses the folder's picture."""
     return start(folder, COMMAND, "cam.png", "-f", "--threads", "1", *words, **options)
 
 
 def deliver(folder: Path, target: Path | str, code: str = "", **options: object) -> subprocess.Popen[str]:
-    """What all commands do in the end, 100,000 bytes to a file, in a process that has run `code` before."""
+    """Start what all commands do in the end: 100,000 bytes go to a file. The process runs `code` before."""
     script = f"""
 import sys
 from pathlib import Path
@@ -84,7 +84,7 @@ def status_of(process: subprocess.Popen[str]) -> int:
 
 
 def line_of(process: subprocess.Popen[str], status: int) -> str:
-    """The one line on stderr of a process that must end with this status."""
+    """Return the one line on stderr of a process that must end with this status."""
     out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == status, err
     assert out == "" and err.startswith("gargalo: ") and err.count("\n") == 1

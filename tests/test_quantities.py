@@ -11,10 +11,16 @@ def test_numbers_in_range(text: str, expected: float) -> None:
     assert number(text, "-q", 1, 100) == expected
 
 
-@pytest.mark.parametrize("text", ["", "x", "nan", "inf", "0.99", "101"])
-def test_what_is_no_number_in_range_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["nan", "inf", "0.99", "101"])
+def test_a_number_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=f"^-q {text} is out of range; give a number from 1 to 100$"):
         number(text, "-q", 1, 100)
+
+
+@pytest.mark.parametrize("text", ["", "x", "7,5"])
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=f"^-q {text} is not a number; give a number from 1 to 1048576$"):
+        number(text, "-q", 1, 1 << 20)
 
 
 def test_a_fraction_is_rounded_down_where_a_whole_number_is_wanted() -> None:

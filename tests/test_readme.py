@@ -34,7 +34,7 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(block: str) -> list[str]:
-    """The commands of a shell block, one a line or joined by &&, without comments."""
+    """Return the commands of a shell block, one a line or joined by &&, without comments."""
     lines = [re.split(r"(?:^|\s)#\s", line)[0] for line in block.replace("\\\n", " ").splitlines()]
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
 

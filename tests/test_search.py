@@ -27,7 +27,7 @@ def cam(small: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sizes(codec: Codec, image: np.ndarray) -> list[int]:
-    """Bytes of the smallest stream, which no quality has, one in the middle and the largest."""
+    """Return bytes of the smallest stream, which no quality has, one in the middle and the largest."""
     at_level = encoder(codec, image)
     return [len(at_level(level)) for level in (0, codec.bundle.level(50), codec.bundle.level(100))]
 
@@ -158,7 +158,7 @@ def test_the_command_takes_targets(cam: Path, capfd: pytest.CaptureFixture[str])
     capfd.readouterr()
     assert main([str(cam), "--target-size", "9", "-f"]) == 1
     err = capfd.readouterr().err
-    assert str(cam) in err and "smallest stream" in err and err.count("\n") == 1
+    assert str(cam) in err and "smallest possible" in err and err.count("\n") == 1
 
 
 def test_one_aim_at_a_time(cam: Path) -> None:

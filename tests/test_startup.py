@@ -9,13 +9,13 @@ import pytest
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules of a fresh process after some code."""
+    """Return the modules of a fresh process after some code."""
     words = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress"])
+@pytest.mark.parametrize("command", ["compress", "decompress", "thumbnail"])
 def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
     found = loaded_by(f"from runtime import {command}")
     assert not found & {"numpy", "cv2", "onnxruntime", "concurrent.futures", "tqdm"}

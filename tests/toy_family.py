@@ -31,7 +31,7 @@ def step(level: int) -> int:
 
 
 def means(samples: np.ndarray, side: int) -> np.ndarray:
-    """Rounded means (n, h, w) of squares of samples (n, h side, w side)."""
+    """Return rounded means (n, h, w) of squares of samples (n, h side, w side)."""
     n, h, w = samples.shape
     sums = samples.reshape(n, h // side, side, w // side, side).sum(axis=(2, 4))
     return (sums + side**2 // 2) // side**2
@@ -42,7 +42,7 @@ def twice(grid: np.ndarray) -> np.ndarray:
 
 
 def order_of(tables: Tables, shape: tuple[int, ...], before: np.ndarray | None) -> Order:
-    """The order of a part (n, h, w), from the differences (n, h/2, w/2) before it."""
+    """Return the order of a part (n, h, w), from the differences (n, h/2, w/2) before it."""
     index = np.full(shape, 20) if before is None else twice(10 + 3 * np.abs(before).clip(max=5))
     return Order(tables, index.astype(np.uint8).ravel())
 
@@ -51,7 +51,11 @@ class Toy(Family):
     traits = Traits((), STRIDE_PX, tile_flags=OFFSET_FLAG, header_flag=True, options=frozenset({"colours"}))
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.tables = bundle.tables
+        self.bundle = bundle
+
+    @property
+    def tables(self) -> Tables:
+        return self.bundle.tables
 
     @property
     def top_level(self) -> int:
@@ -66,7 +70,7 @@ class Toy(Family):
         return ToyAnalysis(self, rgb, options.get("colours", True))
 
     def read(self, header: Header, tile: Area, reader: PartReader) -> np.ndarray:
-        """Samples (3, h, w), or (1, h, w) without colours."""
+        """Return samples (3, h, w), or (1, h, w) without colours."""
         offset = reader.side(1)[0] if reader.flags else 128
         if offset == 255:
             raise StreamError("an offset of 255: the tile stream is damaged")
@@ -86,7 +90,7 @@ class Toy(Family):
         return found.clip(0, 255).astype(np.uint8)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, np.ndarray]]) -> Callable[[Area], np.ndarray]:
-        """The mean colour of the other tiles."""
+        """Return the mean colour of the other tiles."""
         colour = np.mean([samples.mean(axis=(1, 2)) for _, samples in known], axis=0)
         return lambda tile: np.broadcast_to(colour.astype(np.uint8)[:, None, None], (len(colour), *tile.shape(1)))
 

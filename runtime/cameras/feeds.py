@@ -147,7 +147,7 @@ class Live:
         It may when the camera is warm and the frame new: one that comes at once has waited in a buffer, and there are
         newer ones behind it.
         """
-        count, first_s, last_s, new_s, told = 0, 0.0, -math.inf, math.inf, False
+        count, first_s, last_s, new_s, reported = 0, 0.0, -math.inf, math.inf, False
         while True:
             asked_s, worked_s = time.monotonic(), time.thread_time()
             if not self.capture.grab():
@@ -162,8 +162,8 @@ class Live:
             if waited_s >= enough_s:
                 new_s = at_s
             late = at_s - new_s > _CATCHING_UP_S
-            if late and not told:
-                told = True
+            if late and not reported:
+                reported = True
                 complain(f"source {public(self.name)} sends faster than this machine decodes; its pictures are late")
             yield at_s, at, at_s - last_s, at_s >= first_s + self.warm_up_s and (waited_s >= enough_s or late)
             count, last_s = count + 1, at_s
@@ -313,9 +313,11 @@ def _open(name: str) -> Any:
         capture = cv2.VideoCapture(name)
     if not capture.isOpened():
         if "://" in name:
-            raise InputError("it does not answer, or with no video that OpenCV can read")
+            raise InputError("it does not answer, or not with a video that OpenCV can read")
         is_file = Path(name).is_file()
-        raise InputError("it is not a video that OpenCV can read" if is_file else "does it exist, and is it free?")
+        raise InputError(
+            "it is not a video that OpenCV can read" if is_file else "does it exist, and does no other program use it?"
+        )
     return capture
 
 

@@ -81,7 +81,9 @@ class Source:
                 raise InputError(f"source {public(self.name)} does not open: {why or 'it does not answer'}")
             if reader.ends:
                 if why or reader.silent:
-                    raise InputError(f"source {public(self.name)} cannot be read on: {why or 'it does not answer'}")
+                    raise InputError(
+                        f"source {public(self.name)} cannot be read any further: {why or 'it does not answer'}"
+                    )
                 return None
             self._leave(reader, why or ("it hangs" if reader.silent else ""))
             self.reader = self._read(every_s)

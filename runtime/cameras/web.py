@@ -32,8 +32,8 @@ def public(name: str) -> str:
     """Return a source's name as it may be printed: of a URL only scheme, host and port, as all else can be secret."""
     if "://" not in name:
         return name
-    parts = _URL.fullmatch(name)
-    return f"{parts[1]}{parts[2]}{'/...' if parts[3].strip('/') else ''}" if parts else "the URL"
+    match = _URL.fullmatch(name)
+    return f"{match[1]}{match[2]}{'/...' if match[3].strip('/') else ''}" if match else "the URL"
 
 
 def without_secrets(text: str, source: str) -> str:
@@ -82,7 +82,7 @@ def ask(url: str) -> Answer | None:
     except IncompleteRead:
         raise InputError("its answer is cut off") from None
     except (InvalidURL, UnicodeError):
-        raise InputError("its URL is not valid; is a character of user or password not written as %xx?") from None
+        raise InputError("its URL is not valid; write special characters of user and password as %xx") from None
     except HTTPException:
         return None
     except (ValueError, LookupError) as error:  # of urllib, for headers that are not as they should be
@@ -104,18 +104,18 @@ def _reason(error: object) -> str:
 def _request(url: str) -> tuple[request.Request, request.OpenerDirector]:
     """Return a GET, and who sends it with the user and password in the URL where it is asked for them."""
     try:
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        path, query = (quote(text, safe=string.punctuation) for text in (parts.path, parts.query))
-        bare = urlunsplit((parts.scheme, host, path, query, ""))
+        split = urlsplit(url)
+        host = split.netloc.rpartition("@")[2]
+        path, query = (quote(text, safe=string.punctuation) for text in (split.path, split.query))
+        bare = urlunsplit((split.scheme, host, path, query, ""))
         headers = {"User-Agent": f"gargalo/{__version__}", "Cache-Control": "no-cache", "Pragma": "no-cache"}
         wanted = request.Request(bare, headers=headers)
     except ValueError:
         raise InvalidURL from None
     passwords = request.HTTPPasswordMgrWithDefaultRealm()
-    if parts.username is not None:
-        root = f"{parts.scheme}://{host}/"
-        passwords.add_password(None, root, unquote(parts.username), unquote(parts.password or ""))
+    if split.username is not None:
+        root = f"{split.scheme}://{host}/"
+        passwords.add_password(None, root, unquote(split.username), unquote(split.password or ""))
     return wanted, request.build_opener(
         _Refused, request.HTTPBasicAuthHandler(passwords), request.HTTPDigestAuthHandler(passwords)
     )
@@ -130,7 +130,7 @@ class _Refused(request.BaseHandler):
         response.close()
         ways = [text.partition(" ")[0].lower() for text in response.headers.get_all("WWW-Authenticate", [])]
         if ways and not {"basic", "digest"} & set(ways):
-            raise InputError("it asks for a password, but not by the ways that we know, basic and digest")
+            raise InputError("it asks for a password in a way that we do not know; we know basic and digest")
 
 
 def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: float) -> bytes:
@@ -140,7 +140,7 @@ def _whole(response: HTTPResponse, start: bytes, length: int | None, began_s: fl
         data += chunk
         took_s = time.monotonic() - began_s
         if len(data) > _MOST_BYTES or took_s > TIMEOUT_S:
-            raise InputError(f"it sent {len(data)} bytes of a picture in {took_s:.1f} s, and no end")
+            raise InputError(f"it sent {len(data)} bytes in {took_s:.1f} s, and the picture had no end")
     if length is not None and len(data) < length:
         raise InputError(f"its answer ends after {len(data)} of {length} bytes")
     return bytes(data)

@@ -64,6 +64,18 @@ def _output(text: str) -> str:
 
 def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
     """Add the arguments that compress and decompress have in common; `read_batch` reads them."""
+    add_files(to, what, default_output, "standard (the default), lite")
+    add = to.add_argument
+    add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
+    add("--tile", metavar="PX", help="about the side of squares to work on, default 1024: less takes less memory")
+    add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
+
+
+def add_files(to: argparse.ArgumentParser, what: str, default_output: str, bundles: str) -> None:
+    """Add the arguments of all commands that make a file of each that they are given; `read_batch` reads them.
+
+    `bundles` tells those that ship.
+    """
     add = to.add_argument
     add("input", nargs="+", metavar="IN", help=f"{what}, a folder of them, or - for stdin")
     add("-o", "--output", type=_output, metavar="OUT", help=f"file, folder or - for stdout; default: {default_output}")
@@ -72,13 +84,15 @@ def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -
     existing.add_argument(
         "--skip-existing", action="store_true", help="skip inputs whose outputs exist, as after half of a folder"
     )
-    add("-r", "--recursive", action="store_true", help="take folders, with their subfolders; OUT gets the same ones")
+    add(
+        "-r",
+        "--recursive",
+        action="store_true",
+        help="take what is in folders and their subfolders; OUT gets the same ones",
+    )
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
-    add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
-    add("--tile", metavar="PX", help="work on squares of so many pixels, default 1024: smaller ones take less memory")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
-    add("--bundle", type=Path, metavar="DIR", help="weights, default: those that ship with gargalo")
-    add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
+    add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles}, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")
 
@@ -91,15 +105,17 @@ def read_batch(
     skip_existing: bool,
     recursive: bool,
     jobs: str,
-    threads: str | None,
-    tile: str | None,
     max_pixels: str | None,
     bundle: Path | None,
-    provider: str,
     json: bool,
     quiet: bool,
+    threads: str | None = None,
+    tile: str | None = None,
+    provider: str = "auto",
 ) -> Batch:
-    """Return the settings of the arguments that `add_arguments` adds; raise InputError for numbers out of range."""
+    """Return the settings of the arguments that `add_arguments` or `add_files` adds; raise InputError for numbers out
+    of range.
+    """
     at_a_time = whole(jobs, "-j", 1, _MOST_THREADS)
     return Batch(
         inputs=tuple(input),

@@ -32,10 +32,12 @@ def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job
         target = _target(batch.output, source, below, suffix, into_folder)
         try:
             if source.suffix.lower() == suffix:
-                raise InputError(f"{source} is a {suffix} file already")
+                raise InputError(
+                    f"{source} is a {suffix} file already; compress takes pictures, decompress takes .gar files"
+                )
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
-            _check(source, target, into_folder)
+            _check(source, target, into_folder, batch.recursive)
             taker = takers.setdefault(os.path.abspath(target), source)
             if taker != source:
                 raise InputError(f"{source}: its output {target} is also that of {taker}; name another with -o")
@@ -75,9 +77,9 @@ def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
     cannot be read, which _check refuses.
     """
     unread: list[OSError] = []
-    for place, folders, names in os.walk(folder, onerror=unread.append):
+    for parent, folders, names in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, name) for name in sorted(names) if not name.startswith(".")):
+        for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             yield path, path.relative_to(folder) if path.suffix.lower() in accepted else None
     yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
 
@@ -108,17 +110,18 @@ def _renamed(path: Path, suffix: str) -> Path:
     return path.with_suffix(suffix) if path.name else path
 
 
-def _check(source: Path, target: Path, into_folder: bool) -> None:
+def _check(source: Path, target: Path, into_folder: bool, recursive: bool) -> None:
     """Raise InputError or OSError unless source is a file and target can be written."""
     if source != STREAM:
         source.stat()  # raises FileNotFoundError
         if source.is_dir():
             os.scandir(source).close()  # raises PermissionError
-            raise InputError(f"{source} is a directory; -r takes the files below it of formats that we read, if any")
+            hint = "it has no file of a format that we read" if recursive else "give -r to take the files in it"
+            raise InputError(f"{source} is a folder; {hint}")
     if target == STREAM:
         return
     if target.is_dir():
-        raise InputError(f"{target} is a directory; give a file name to -o")
+        raise InputError(f"{target} is a folder; give a file name to -o")
     if target.exists() and source != STREAM and target.samefile(source):
         raise InputError(f"{source} is input and output at once; name another output with -o")
     if not into_folder and not target.parent.is_dir():

@@ -67,6 +67,8 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
 
 def _json(job: Job, outcome: Outcome) -> str:
     """Return a job and its outcome as one line of JSON; what one has not that failed or was skipped is null."""
+    from runtime import native
+
     entry: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
     if isinstance(outcome, Done):
         entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
@@ -75,7 +77,7 @@ def _json(job: Job, outcome: Outcome) -> str:
     else:
         entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
     error = outcome.reason if isinstance(outcome, Failed) else None
-    return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error})
+    return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
@@ -89,12 +89,17 @@ def results(
                 if done is not None:
                     yield done, result
     finally:
-        for worker in workers.values():
-            if worker.task is not None and os.name != "nt":  # where it could take back nothing
-                worker.process.terminate()
-            worker.pipe.close()
-        for worker in workers.values():
-            worker.end()
+        _end(workers.values())
+
+
+def _end(workers: Collection[_Worker]) -> None:
+    """End processes together; those at work take back what is half done."""
+    for worker in workers:
+        if worker.task is not None and os.name != "nt":  # where it could take back nothing
+            worker.process.terminate()
+        worker.pipe.close()
+    for worker in workers:
+        worker.end()
 
 
 def _begin(workers: dict[Any, _Worker], prepare: Callable[[], Callable[[Task], Result]]) -> bool:

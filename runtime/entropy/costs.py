@@ -49,8 +49,8 @@ class Costs:
         """(I * 64, len(shifts)) bits of a magnitude's bin at a scale index that each of the shifts is added to."""
         bits = np.zeros((len(self.shifts), *self.binned_bits.shape))
         indexes = np.arange(1, len(self.binned_bits))
-        for shift, found in zip(self.shifts, bits, strict=True):
-            found[1:] = self.binned_bits[np.clip(indexes + shift, 1, len(indexes))]
+        for shift, shifted in zip(self.shifts, bits, strict=True):
+            shifted[1:] = self.binned_bits[np.clip(indexes + shift, 1, len(indexes))]
         return np.ascontiguousarray(bits.reshape(len(self.shifts), -1).T)
 
     @cached_property

@@ -17,16 +17,17 @@ can walk them, and the words, forwards.
 To be fast in numpy there are L independent states, the lanes. Symbol j belongs to row j // L and
 lane j % L, a row is coded in one go, and the words of a row are stored in lane order. A new call
 begins a new row. With few lanes a plain loop over the symbols is faster than numpy's cost per call:
-the `_each` twins make the same words that way.
+the `_each` twins make the same words that way, and so does the compiled core.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import U16, U32, Intp
+from runtime.arrays import U8, U16, U32, Intp
 from runtime.errors import TruncatedError
+from runtime.native import compiled, twin
 
 PRECISION_BITS = 14
 """Frequencies of a table add up to 2**14, the number of slots."""
@@ -43,6 +44,8 @@ ROW_LANES = 16
 ENTRY_FREQ_SHIFT = 16
 """An entry of a slot is freq * 2**16 + slot - start."""
 
+_NO_ENTRIES: U32 = np.zeros(0, np.uint32)
+_NO_SYMBOLS: U8 = np.zeros(0, np.uint8)
 _EMIT_SHIFT = 2 * WORD_BITS - PRECISION_BITS
 _SLOT_MASK = (1 << PRECISION_BITS) - 1
 _WORD_MASK = (1 << WORD_BITS) - 1
@@ -56,27 +59,71 @@ def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
     """
     states = states.copy()
     words = np.empty(len(freq), np.uint16)  # a symbol emits one word at most
-    coder = _push_rows if len(states) >= ROW_LANES else _push_each
-    first = coder(states, start, freq, words)
+    first = push_symbols(states, start, freq, words)
     return states, words[first:]
 
 
-def pop(states: U32, words: U16, base: U32, entries: U32) -> tuple[U32, Intp, int]:
-    """Return the states after n symbols less, the places (n,) of the symbols, and the words used.
+class Slots(Protocol):
+    """Which symbol each of the 2**14 slots of some tables belongs to; up to 256 symbols a table."""
 
-    states (L,) in [2**16, 2**32); words: more than needed does no harm; entries: freq * 2**16 + slot
-    - start of every slot of every table (`Tables.entries`); base (n,): where the table of each
-    symbol begins there. A place is base + slot. Raises TruncatedError if the words run out.
+    @property
+    def intervals(self) -> tuple[U32, U32]:
+        """Start and freq of symbol s of table t, at t * 256 + s; starts of a table do not fall."""
+        ...
+
+    @property
+    def entries(self) -> U32:
+        """(T * 2**14,) freq * 2**16 + slot - start of each slot of each table."""
+        ...
+
+    @property
+    def symbols(self) -> U8:
+        """(T * 2**14,) the symbol of each slot of each table."""
+        ...
+
+
+def pop(states: U32, words: U16, table: U8 | Intp, slots: Slots) -> tuple[U32, U8, int]:
+    """Return the states after n symbols less, these symbols (n,), and the words used.
+
+    states (L,) in [2**16, 2**32); words: more than needed does no harm; table (n,): that of each symbol.
+    Raises TruncatedError if the words run out.
     """
     states = states.copy()
-    places = np.empty(len(base), np.intp)
-    coder = _pop_rows if len(states) >= ROW_LANES else _pop_each
-    used = coder(states, words, base, entries, places)
-    return states, places, used
+    symbols = np.empty(len(table), np.uint8)
+    looked_up = (_NO_ENTRIES, _NO_SYMBOLS) if compiled(pop_symbols) else (slots.entries, slots.symbols)
+    used = pop_symbols(states, words, table, *slots.intervals, *looked_up, symbols)
+    if used < 0:
+        raise TruncatedError(
+            f"coded symbols end early: {len(words)} words are there, more are needed; "
+            "the stream is cut or damaged, get a whole copy"
+        )
+    return states, symbols, used
+
+
+@twin
+def push_symbols(states: U32, start: U32, freq: U32, words: U16) -> int:
+    """Return where the words begin in `words`, filled from its end; states change in place."""
+    return (_push_rows if len(states) >= ROW_LANES else _push_each)(states, start, freq, words)
+
+
+@twin
+def pop_symbols(
+    states: U32, words: U16, table: U8 | Intp, start: U32, freq: U32, entries: U32, numbers: U8, symbols: U8
+) -> int:
+    """Return the words used, -1 where they run out; states change in place, symbols are filled in.
+
+    The compiled function looks for a symbol among the starts; entries and numbers, which take more memory than its
+    caches have, are numpy's alone.
+    """
+    base, places = table.astype(np.uint32) << np.uint32(PRECISION_BITS), np.empty(len(table), np.intp)
+    used = (_pop_rows if len(states) >= ROW_LANES else _pop_each)(states, words, base, entries, places)
+    if used >= 0:
+        symbols[:] = numbers.take(places)
+    return used
 
 
 def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
-    """Return where the words begin in `words`, filled from its end; states change in place."""
+    """Return what push_symbols returns, a row at a time."""
     limit = (freq << np.uint32(_EMIT_SHIFT)) - np.uint32(1)  # freq 2**14 wraps to the largest: never emits
     gap = np.uint32(1 << PRECISION_BITS) - freq  # (x // f) * 2**14 + x % f = x + (x // f) * (2**14 - f)
     word_bits = np.array(WORD_BITS, np.uint32)  # 0-d arrays: numpy is slower with Python integers
@@ -101,7 +148,7 @@ def _push_rows(states: U32, start: U32, freq: U32, words: U16) -> int:
 
 
 def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
-    """Return the words used; states change in place, places become base + slot."""
+    """Return what pop_symbols returns, a row at a time; places become base + slot."""
     available = words.astype(np.uint32)
     slot_mask, slot_bits = np.array(_SLOT_MASK, np.uint32), np.array(PRECISION_BITS, np.uint32)
     freq_shift, offset_mask = np.array(ENTRY_FREQ_SHIFT, np.uint32), np.array(_WORD_MASK, np.uint32)
@@ -114,11 +161,11 @@ def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
     for x, rows in _rows(states, base, places):
         slot, entry, freq = np.empty((3, len(x)), np.uint32)
         below = np.empty(len(x), np.bool_)
-        for first, place in zip(*rows, strict=True):
+        for first, row in zip(*rows, strict=True):
             bit_and(x, slot_mask, slot)
             add(slot, first, slot)
-            copy(place, slot)  # faster than numpy's cast within an operation
-            take(place, None, entry, "clip")  # clip: numpy buffers the output otherwise
+            copy(row, slot)  # faster than numpy's cast within an operation
+            take(row, None, entry, "clip")  # clip: numpy buffers the output otherwise
             shift(x, slot_bits, x)
             shift(entry, freq_shift, freq)
             multiply(x, freq, x)
@@ -129,7 +176,7 @@ def _pop_rows(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
             if len(empty):
                 more = available[used : used + len(empty)]
                 if len(more) < len(empty):
-                    raise _out_of_words(len(available))
+                    return -1
                 x[empty] = (x.take(empty) << word_bits) | more  # x in [2**16, 2**32)
                 used += len(empty)
     return used
@@ -163,7 +210,7 @@ def _push_each(states: U32, start: U32, freq: U32, words: U16) -> int:
     return at
 
 
-def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) -> int:
+def _pop_each(states: U32, words: U16, base: U32, entries: U32, slots: Intp) -> int:
     """Return the same as _pop_rows, one symbol at a time."""
     x_of: list[int] = states.tolist()
     lane_mask = len(x_of) - 1
@@ -173,23 +220,16 @@ def _pop_each(states: U32, words: U16, base: U32, entries: U32, places: Intp) ->
     taken: list[int] = []
     for lane, first in enumerate(base.tolist()):
         x = x_of[lane & lane_mask]
-        place = first + (x & _SLOT_MASK)
-        entry = entry_of[place]
+        slot = first + (x & _SLOT_MASK)
+        entry = entry_of[slot]
         x = (entry >> ENTRY_FREQ_SHIFT) * (x >> PRECISION_BITS) + (entry & _WORD_MASK)
         if x < LOWEST_STATE:
             if used == len(available):
-                raise _out_of_words(used)
+                return -1
             x = x << WORD_BITS | available[used]
             used += 1
         x_of[lane & lane_mask] = x
-        taken.append(place)
+        taken.append(slot)
     states[:] = x_of
-    places[:] = taken
+    slots[:] = taken
     return used
-
-
-def _out_of_words(available: int) -> TruncatedError:
-    return TruncatedError(
-        f"coded symbols end early: {available} words are there, more are needed; "
-        "the stream is cut or damaged, get a whole copy"
-    )

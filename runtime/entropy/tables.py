@@ -58,6 +58,31 @@ class Grouping(NamedTuple):
     base: int
 
 
+class CodingOrder(NamedTuple):
+    """In which order values are coded, by the ranks of their scale indexes."""
+
+    rank: U8
+    """(I,) rank of each scale index"""
+    indexes: U8
+    """(I,) scale index of each rank"""
+    table: U8
+    """(I,) table of each rank"""
+    bounds: Intp
+    """(6,) 0, then the highest rank of each grouping or of one before it"""
+    shifted_ranks: Intp
+    """(k,) ranks from 1 on whose values have low bits"""
+    shifts: I64
+    """(k,) how many these are"""
+
+    def shifted(self, ends: I64) -> I64:
+        """Return first, end and shift (k, 3) of values with low bits, of where the values of each rank end."""
+        if not len(self.shifts) or ends[self.shifted_ranks[0] - 1] == ends[-1]:
+            return np.empty((0, 3), np.int64)
+        runs = np.empty((len(self.shifts), 3), np.int64)
+        runs[:, 0], runs[:, 1], runs[:, 2] = ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts
+        return runs[runs[:, 0] < runs[:, 1]]
+
+
 BITS = Grouping(8, 2)
 GROUPINGS = (BITS, Grouping(5, 3), Grouping(4, 4), Grouping(3, 6), Grouping(2, 16))
 """From the narrowest scales to the widest; the last takes every table that no other takes."""
@@ -101,9 +126,9 @@ class Tables:
         if not 1 <= indexes <= 256 or len(self.index_shift) != indexes:
             raise _bad(f"{indexes} index_table and {len(self.index_shift)} index_shift entries, needs 1 to 256 of each")
         if self.index_table.max() >= tables:
-            raise _bad(f"index_table names table {self.index_table.max()} of {tables}")
+            raise _bad(f"index_table names table {self.index_table.max()}, the last is {tables - 1}")
         if self.index_shift.max() > MAX_SHIFT:
-            raise _bad(f"index_shift is up to {self.index_shift.max()}, may be {MAX_SHIFT}")
+            raise _bad(f"index_shift is up to {self.index_shift.max()}, at most {MAX_SHIFT} is allowed")
         escape = 2 * self.radius.astype(np.int64) + 1  # (T,) the last symbol of each table
         if self.radius.max() > MAX_RADIUS or escape.max() >= columns:
             raise _bad(f"radius {self.radius.max()} needs more than {columns} columns or is above {MAX_RADIUS}")
@@ -181,30 +206,19 @@ class Tables:
         return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
 
     @cached_property
-    def rank(self) -> U8:
-        """(I,) place of each scale index in the order of coding: by grouping, then as it is; 0 stays 0."""
-        rank = np.empty(len(self.index_table), np.uint8)
-        rank[self.ranked] = np.arange(len(rank))
-        return rank
-
-    @cached_property
-    def ranked(self) -> Intp:
-        """(I,) scale indexes in the order of coding."""
+    def order(self) -> "CodingOrder":
+        """The order of coding: by grouping, then as scale indexes are; 0 stays 0."""
         grouping = self.grouping[self.index_table]
         grouping[0] = -1
-        return np.argsort(grouping, kind="stable")
-
-    @cached_property
-    def last_rank(self) -> list[int]:
-        """Highest rank of each grouping or of one before it."""
-        grouping = self.grouping[self.index_table[self.ranked[1:]]]
-        return grouping.searchsorted(np.arange(len(GROUPINGS)), side="right").tolist()
-
-    @cached_property
-    def shifted_ranks(self) -> list[tuple[int, int]]:
-        """Ranks from 1 on whose values have low bits, and how many."""
-        shifts: list[int] = self.index_shift[self.ranked].tolist()
-        return [(rank, shift) for rank, shift in enumerate(shifts) if rank and shift]
+        ranked = np.argsort(grouping, kind="stable")
+        rank = np.empty(len(ranked), np.uint8)
+        rank[ranked] = np.arange(len(rank))
+        last = grouping[ranked[1:]].searchsorted(np.arange(len(GROUPINGS)), side="right")
+        shift = self.index_shift[ranked]
+        shift[0] = 0
+        bounds, shifted = np.append(0, last), np.flatnonzero(shift)
+        table = self.index_table[ranked].astype(np.uint8)
+        return CodingOrder(rank, ranked.astype(np.uint8), table, bounds, shifted, shift[shifted].astype(np.int64))
 
     def check_index(self, index: U8) -> None:
         """Raise InputError for a scale index that the tables do not have."""

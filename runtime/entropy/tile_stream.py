@@ -13,15 +13,16 @@ Each state begins, in the encoder, at 2**16 plus 16 bits that are free. The firs
 fields and signs of the last part go there, as one u16 a lane padded with zeros, and not into the stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from runtime.arrays import I32, I64, U8, U32, Bool, Intp
+from runtime.arrays import F64, I32, I64, U8, U32, Bool, Intp
 from runtime.entropy import rans
-from runtime.entropy.residuals import Order
-from runtime.entropy.tables import Tables
+from runtime.entropy.residuals import Order, Symbols
 from runtime.errors import StreamError, TruncatedError
+from runtime.native import twin
 
 MAX_LANES = 4096
 """More would not be faster: the cost of a row is then in the data, not in the calls."""
@@ -41,8 +42,30 @@ _FIELD_BITS = 32
 STATE_BYTES = 4
 WORD_BYTES = 2
 
-CodedPart = tuple[Order, I32]
-"""Which values are coded in which order, and these (m,)."""
+
+class Tables(Protocol):
+    """Frequency tables as the coder needs them: of `tables.py`, or of `plain.py`, which say what each is."""
+
+    @property
+    def intervals(self) -> tuple[U32, U32]: ...
+    @property
+    def symbols(self) -> U8: ...
+    @property
+    def entries(self) -> U32: ...
+    @property
+    def cost(self) -> F64: ...
+
+
+class Splits(Protocol):
+    """How the values of a part become symbols."""
+
+    def split(self, value: I32, /) -> Symbols:
+        """Return the symbols of the coded values (m,)."""
+        ...
+
+
+CodedPart = tuple[Splits, I32]
+"""How values are coded, in which order and with which tables, and these (m,)."""
 
 
 def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, side: bytes = b"") -> list[bytes]:
@@ -53,8 +76,7 @@ def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, sid
     """
     split = [order.split(values) for order, values in parts]
     raw = [pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes() for symbols in split]
-    coded_bits = sum(tables.cost.take(codes).sum() for s in split for codes in (s.groups, s.excesses))
-    lanes = _choose_lanes(coded_bits / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
+    lanes = _choose_lanes(_coded_bits(tables, split) / 8 + sum(map(len, raw)), len(raw[-1]) if raw else 0)
     spare = lanes * WORD_BYTES
     states = np.full(lanes, rans.LOWEST_STATE, np.uint32)
     if raw:
@@ -67,6 +89,16 @@ def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, sid
         chunks.append(groups + excesses + raw_bytes)
     head = bytes([flags << _LANES_BITS | lanes.bit_length() - 1]) + side + states.astype("<u4").tobytes()
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
+
+
+def ideal_bits(tables: Tables, parts: Sequence[CodedPart]) -> float:
+    """Return the bits of parts without what the coder's states and whole bytes add."""
+    split = [order.split(values) for order, values in parts]
+    return _coded_bits(tables, split) + sum(int(part.widths.sum()) + len(part.signs) for part in split)
+
+
+def _coded_bits(tables: Tables, parts: Sequence[Symbols]) -> float:
+    return sum(float(tables.cost.take(codes).sum()) for part in parts for codes in (part.groups, part.excesses))
 
 
 class PartReader:
@@ -84,8 +116,8 @@ class PartReader:
     def __init__(self, tables: Tables, data: bytes, parts: int, end: int | None = None, known_flags: int = 0):
         self._tables = tables
         self._data = data
-        self._left = parts
-        """Parts that have not been read."""
+        self._parts = self._left = parts
+        """All parts, and those that have not been read."""
         self._unread = 0 if end is None else parts - end
         """Of these, how many will not be."""
         if len(data) < 1 + STATE_BYTES:
@@ -105,6 +137,11 @@ class PartReader:
         """Whether a part is left that the stream has; of all others the values are 0."""
         return self._left > self._unread
 
+    @property
+    def parts_read(self) -> int:
+        """How many parts have been read."""
+        return self._parts - self._left
+
     def side(self, count: int) -> bytes:
         """Return the next of the family's side bytes, all of which come before the first part."""
         assert self._states is None
@@ -117,23 +154,28 @@ class PartReader:
         """Return the coded values (m,) of the next part, which has such an order."""
         if not self.more:
             self._left -= 1
-            return np.zeros(len(order.places), np.int32)
-        q = order.digits(self._pop(order.groups))
-        tops = order.tops(q)
+            return np.zeros(len(order.index), np.int32)
+        q, tops = order.digits(self._pop(order.groups))
         fields = order.fields(q, tops, self._pop(order.excesses(tops)))
-        self._left -= 1
-        if self._left == 0:
-            assert self._states is not None
-            self._spare = self._states.astype("<u2").tobytes()
-            self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
+        self._end_part()
         raw = unpack_bits(self._take(int(fields.widths.sum())), fields.widths)
         values = order.join(q, fields, raw)
-        some = np.flatnonzero(values != 0)
-        signs = np.unpackbits(np.frombuffer(self._take(len(some)), np.uint8))
-        _check_padding(signs[len(some) :])
-        down = some[signs[: len(some)].view(np.bool_)]
-        values[down] = -values[down]
+        count = int(np.count_nonzero(values))
+        signs = np.frombuffer(self._take(count), np.uint8)
+        if count % 8 and signs[-1] << (count % 8) & 0xFF:
+            raise _behind()
+        give_signs(values, signs)
         return values
+
+    def read_passes(self, first: U8, second: Callable[[U8], U8]) -> tuple[U8, U8]:
+        """Return the symbols of the next part, one of `plain.Passes`: those of tables `first`, and of the tables that
+        `second` tells from them.
+        """
+        assert self.more
+        told = self._pop(first)
+        found = told, self._pop(second(told))
+        self._end_part()
+        return found
 
     def close(self) -> None:
         """Raise StreamError unless all bytes are used and all states are back at 2**16, if all parts have been read."""
@@ -159,15 +201,22 @@ class PartReader:
                 raise StreamError(f"coder state {self._states.min()} is below 65536: damaged stream")
         return self._states
 
+    def _end_part(self) -> None:
+        """Count a part as read, and take the raw bytes of the last one out of the states."""
+        self._left -= 1
+        if self._left == 0:
+            states = self._begun()
+            self._spare = states.astype("<u2").tobytes()
+            self._states = states & ~np.uint32(rans.LOWEST_STATE - 1)
+
     def _pop(self, table: Intp | U8) -> U8:
         """Return the next symbols (s,), of tables (s,)."""
         states = self._begun()
         available = min(len(table), (len(self._data) - self._at) // WORD_BYTES)
         words = np.frombuffer(self._data, "<u2", available, offset=self._at)
-        base = table.astype(np.uint32) << np.uint32(rans.PRECISION_BITS)
-        self._states, places, used = rans.pop(states, words, base, self._tables.entries)
+        self._states, symbols, used = rans.pop(states, words, table, self._tables)
         self._at += used * WORD_BYTES
-        return self._tables.symbols.take(places)
+        return symbols
 
     def _take(self, bits: int) -> bytes:
         """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
@@ -184,18 +233,43 @@ class PartReader:
 
 def pack_bits(fields: I64, width: I64) -> bytes:
     """Return the low width[j] bits, at most 32, of each fields[j] in order, highest first, padded with 0."""
-    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
-    return np.packbits(bits[_low(width)]).tobytes()
+    data = np.empty((int(width.sum()) + 7) // 8, np.uint8)
+    pack_fields(fields, width, data)
+    return data.tobytes()
 
 
 def unpack_bits(data: bytes, width: I64) -> I64:
     """Return the fields that pack_bits packed; data has as many bytes as the widths need."""
-    found = np.unpackbits(np.frombuffer(data, np.uint8))
+    fields = np.empty(len(width), np.int64)
+    if unpack_fields(np.frombuffer(data, np.uint8), width, fields):
+        raise _behind()
+    return fields
+
+
+@twin
+def give_signs(values: I32, signs: U8) -> None:
+    """Negate those of the values (m,) that are not 0 whose bit is 1 in the bytes, the highest first."""
+    some = np.flatnonzero(values != 0)
+    down = some[np.unpackbits(signs, count=len(some)).view(np.bool_)]
+    values[down] = -values[down]
+
+
+@twin
+def pack_fields(fields: I64, width: I64, data: U8) -> None:
+    """Fill data (b,) with what pack_bits returns."""
+    bits = np.unpackbits(fields.astype(">u4").view(np.uint8)).reshape(-1, _FIELD_BITS)
+    data[:] = np.packbits(bits[_low(width)])
+
+
+@twin
+def unpack_fields(data: U8, width: I64, fields: I64) -> int:
+    """Fill in the fields (f,) that pack_fields packed, and return whether bits behind them are not 0."""
+    found = np.unpackbits(data)
     bits, low = np.zeros((len(width), _FIELD_BITS), np.uint8), _low(width)
     total = np.count_nonzero(low)
     bits[low] = found[:total]
-    _check_padding(found[total:])
-    return np.packbits(bits).view(">u4").astype(np.int64)
+    fields[:] = np.packbits(bits).view(">u4")
+    return int(found[total:].any())
 
 
 def _low(width: I64) -> Bool:
@@ -203,9 +277,8 @@ def _low(width: I64) -> Bool:
     return np.arange(_FIELD_BITS, 0, -1) <= width[:, None]
 
 
-def _check_padding(bits: U8) -> None:
-    if bits.any():
-        raise StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
+def _behind() -> StreamError:
+    return StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
 
 
 def _push(tables: Tables, states: U32, codes: Intp) -> tuple[U32, bytes]:

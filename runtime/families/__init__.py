@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING
 from runtime.errors import BundleError
 
 if TYPE_CHECKING:
+    from runtime.bundle import Bundle
     from runtime.families.base import Family
 
-FAMILIES = {"pyramid": "runtime.families.pyramid.family", "autoencoder": "runtime.families.autoencoder.family"}
+FAMILIES = {name: f"runtime.families.{name}.family" for name in ("pyramid", "autoencoder", "recurrent")}
 """The module of each family, which calls its class FAMILY."""
 FIRST = "pyramid"
 """That of bundles whose manifest names none."""
 
 
-def find(name: str | None) -> "type[Family]":
-    """Return a family by its name; raise BundleError where there is none of that name."""
-    module = FAMILIES.get(str(name or FIRST))
+def find(bundle: "Bundle") -> "type[Family]":
+    """Return the family of a bundle; raise BundleError where there is none of the name in its manifest."""
+    module = FAMILIES.get(str(bundle.family or FIRST))
     if module is None:
-        raise BundleError(f"bundle of family {name}, this program knows {', '.join(FAMILIES)}: get a newer gargalo")
+        known = ", ".join(FAMILIES)
+        raise BundleError(
+            f"{bundle.folder}: a bundle of family {bundle.family}, this gargalo knows {known}: get a newer gargalo"
+        )
     family: type[Family] = import_module(module).FAMILY
     return family

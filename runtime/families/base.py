@@ -8,13 +8,13 @@ streams that are not whole are for shared code. On the CPU provider a family dec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from runtime.areas import Area
 from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.tile_stream import CodedPart, PartReader
+from runtime.entropy.tile_stream import CodedPart, PartReader, Tables
 from runtime.networks import Network
 from runtime.networks.sessions import Networks
 
@@ -33,6 +33,10 @@ class Traits:
     """Whether the family's flag of the header has a meaning."""
     options: frozenset[str] = frozenset()
     """The options that its encoder knows."""
+    continuous: bool = False
+    """Whether its analyses are Continuous."""
+    any_part: bool = False
+    """Whether a tile makes a picture that ends behind any part, and not only behind a layer."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,27 @@ class Analysis(Protocol):
         ...
 
 
+@runtime_checkable
+class Continuous(Analysis, Protocol):
+    """An analysis whose streams can have any number of bytes between those of two levels."""
+
+    def code_more(self, level: int, tile: Area, more: float) -> Coded:
+        """Return the coded parts of a tile: at 0 those of `code`, up to 1 with more bits, down to -1 with fewer."""
+        ...
+
+
 class Family(Protocol):
     """The encoder and decoder with the weights of one bundle; threads may share it."""
 
-    traits: ClassVar[Traits]
+    traits: Traits
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         """Open a bundle; `window_px` is about the side of what may be computed at a time, a multiple of the stride."""
+        ...
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
         ...
 
     @property

@@ -17,11 +17,12 @@ from typing import Self
 
 import numpy as np
 
-from runtime.arrays import F32, F64, I64, U8
+from runtime.arrays import F32, F64, I16, I64, U8, contiguous
 from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
 from runtime.errors import StreamError
 from runtime.latents import spec
 from runtime.latents.values import BITS_PER_SQUARED_STEP
+from runtime.native import twin
 
 LEAST_FLAG, SHIFTS_FLAG = 1, 2
 """The flags of a tile's stream: which of the two there are."""
@@ -61,12 +62,22 @@ def corrected(index: U8, least: int, shifts: tuple[int, ...], top: int) -> U8:
     """Return scale indexes (n, h, w) raised to the least, and those from 1 on shifted band by band, to 1 .. top."""
     if not least and not any(shifts):
         return index
+    found = np.empty(index.shape, np.uint8)
+    correct_indexes(contiguous(index), least, np.array(shifts, np.int16), top, found)
+    return found
+
+
+@twin
+def correct_indexes(index: U8, least: int, shifts: I16, top: int, corrected: U8) -> None:
+    """Fill in what `corrected` returns; shifts (bands,)."""
     found = index.reshape(len(shifts), -1).astype(np.int16)
     if least:
         np.clip(found, least, top, out=found)
-    found += np.array(shifts, np.int16)[:, None]
-    raised = np.clip(found, 1, top, out=found).astype(np.uint8).reshape(index.shape)
-    return raised if least else raised * (index != 0).view(np.uint8)
+    found += shifts[:, None]
+    np.clip(found, 1, top, out=found)
+    corrected[:] = found.reshape(index.shape)
+    if not least:
+        corrected *= (index != 0).view(np.uint8)
 
 
 # -- to bytes and back -------------------------------------------------------------------------------------------------
@@ -103,7 +114,9 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     def masked() -> list[int]:
         mask = int.from_bytes(take(-(-len(bands) // 8)), "little")
         if not mask or mask >> parts:
-            raise StreamError(f"corrections of parts {mask:#06x}, there are {parts}: the tile stream is damaged")
+            raise StreamError(
+                f"corrections for the mask of parts {mask:#06x}, there are {parts} parts: the tile stream is damaged"
+            )
         return [part for part in range(parts) if mask >> part & 1]
 
     if flags & LEAST_FLAG:
@@ -115,10 +128,10 @@ def unpack(flags: int, take: Callable[[int], bytes], parts: int, top: int, bands
     if flags & SHIFTS_FLAG:
         corrected = masked()
         count = sum(bands[part] for part in corrected)
-        found = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
-        if any(found[count:]):
+        nibbles = [nibble for byte in take((count + 1) // 2) for nibble in (byte >> _SHIFT_BITS, byte & 15)]
+        if any(nibbles[count:]):
             raise StreamError("bits behind the last shift are not 0: the tile stream is damaged")
-        numbers = iter(found)
+        numbers = iter(nibbles)
         for part in corrected:
             shifts[part] = tuple(next(numbers) + spec.SHIFTS.start for _ in range(bands[part]))
     return Corrections(tuple(least), tuple(shifts))
@@ -135,46 +148,64 @@ def best(exact: F32, index: U8, bands: int, costs: Costs, much: float = 1.5) -> 
     more time.
     """
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
-    counts = rows * _histogram(exact.reshape(index.shape)[:, ::rows], index[:, ::rows], bands, len(costs.binned_bits))
-    least = _best_least(counts, costs.binned_bits, much)
-    if least:
-        counts[:, least] += counts[:, :least].sum(axis=1)
-        counts[:, :least] = 0
-    found = counts.reshape(bands, -1)
-    some = np.flatnonzero(found.any(axis=0))
-    # not as a product of matrices, which would wake up threads
-    some_counts = found.take(some, axis=1).astype(np.float64)
-    bits = np.einsum("bi,is->bs", some_counts, costs.shifted_bits.take(some, axis=0))
-    saved = bits[:, spec.SHIFTS.index(0)] - bits.min(axis=1)
-    pays = saved.sum() > _SHIFT_BITS * bands + _MASK_BITS
-    choice = zip(bits.argmin(axis=1), saved > 0, strict=True)
-    return least, tuple(spec.SHIFTS[number] if pays and any_saved else 0 for number, any_saved in choice)
+    counts = np.empty((bands, len(costs.binned_bits), BINS), np.int64)
+    count_magnitudes(exact.reshape(index.shape), contiguous(index), rows, counts)
+    counts *= rows
+    shifts = np.empty(bands, np.int64)
+    least = choose_corrections(counts, costs.binned_bits, costs.shifted_bits, _BITS_OF_ERRORS, much, shifts)
+    return least, tuple(shifts.tolist())
 
 
-def _histogram(exact: F32, index: U8, bands: int, indexes: int) -> I64:
-    """Return how many residuals there are (bands, indexes, BINS) of each scale index with a magnitude of each bin."""
-    magnitude = np.abs(exact)
+@twin
+def count_magnitudes(exact: F32, index: U8, every: int, counts: I64) -> None:
+    """Fill in how many residuals there are (bands, I, BINS) of each scale index with a magnitude of each bin.
+
+    Residuals and scale indexes are (n, h, w), as many channels in each band; only every so many-th row is counted.
+    """
+    magnitude = np.abs(exact[:, ::every])
     magnitude += np.float32(_ROUNDED_UP)
     np.floor(magnitude, out=magnitude)
     # a number's exponent and the first two bits of its mantissa: four bins an octave
     places = magnitude.view(np.int32) >> 21
     places -= 4 * 127 - 1
     np.clip(places, 0, BINS - 1, out=places)
-    places += index * np.int32(BINS)
-    by_band = places.reshape(bands, -1)
-    by_band += np.arange(0, bands * indexes * BINS, indexes * BINS, dtype=np.int32)[:, None]
-    return np.bincount(by_band.ravel(), minlength=bands * indexes * BINS).reshape(bands, indexes, BINS)
+    places += index[:, ::every] * np.int32(BINS)
+    by_band = places.reshape(len(counts), -1)
+    by_band += np.arange(0, counts.size, counts[0].size, dtype=np.int32)[:, None]
+    counts[:] = np.bincount(by_band.ravel(), minlength=counts.size).reshape(counts.shape)
 
 
-def _best_least(by_band: I64, bits: F64, much: float) -> int:
+@twin
+def choose_corrections(counts: I64, bits: F64, shifted: F64, errors: F64, much: float, shifts: I64) -> int:
+    """Return the least scale index that pays most, and fill in the shifts (bands,) that do then; counts change.
+
+    counts (bands, I, BINS); bits (I, BINS) that they cost, and shifted (I * BINS, 16) by each of spec.SHIFTS; errors
+    (BINS,): bits that the squared error is worth. All are whole 64ths, so that sums are exact in any order.
+    """
+    bands = len(counts)
+    least = _best_least(counts, bits, errors, much)
+    if least:
+        counts[:, least] += counts[:, :least].sum(axis=1)
+        counts[:, :least] = 0
+    found = counts.reshape(bands, -1)
+    some = np.flatnonzero(found.any(axis=0))
+    # not as a product of matrices, which would wake up threads
+    total = np.einsum("bi,is->bs", found.take(some, axis=1).astype(np.float64), shifted.take(some, axis=0))
+    saved = total[:, spec.SHIFTS.index(0)] - total.min(axis=1)
+    pays = saved.sum() > _SHIFT_BITS * bands + _MASK_BITS
+    shifts[:] = np.where(pays & (saved > 0), total.argmin(axis=1) + spec.SHIFTS.start, 0)
+    return least
+
+
+def _best_least(by_band: I64, bits: F64, errors: F64, much: float) -> int:
     """Return the least scale index that pays most, of the counts (bands, I, BINS) of scale indexes and bins of
     magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
-    before, price = float((by_band[:, 0] * _BITS_OF_ERRORS).sum()), _MASK_BITS + 8
+    before, price = float((by_band[:, 0] * errors).sum()), _MASK_BITS + 8
     if before <= price:
         return 0
     counts = by_band.sum(axis=0)
-    costs = np.minimum(bits[1:], bits[1:, :1] + _BITS_OF_ERRORS)  # at each least index from 1 on
+    costs = np.minimum(bits[1:], bits[1:, :1] + errors)  # at each least index from 1 on
     raised = counts[1:].cumsum(axis=0)[:-1]
     harm = (raised * costs[1:]).sum(axis=1) - (counts[1:-1] * bits[1:-1]).sum(axis=1).cumsum()
     after = (costs * counts[0]).sum(axis=1) + np.append(0, harm.clip(0))

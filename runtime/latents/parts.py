@@ -20,29 +20,29 @@ class Part:
     """(n, h, w) scale indexes"""
     order: Order
     """which symbols are coded, those whose scale index is not 0, and in which order"""
-    coded: I32
-    """(m,) these symbols in coding order"""
+    symbols: I32
+    """(n, h, w) all symbols of the part: those that are not coded are 0"""
 
     @property
-    def symbols(self) -> I32:
-        """(n, h, w) all symbols of the part."""
-        return self.order.put(self.coded).reshape(self.index.shape)
+    def coded(self) -> I32:
+        """(m,) the symbols that are coded, in coding order."""
+        return self.order.take(self.symbols.ravel())
 
 
 def quantise_part(costs: Costs, exact: F32, index: U8) -> Part:
     """Return the part of residuals (n h w,) in steps that have scale indexes (n, h, w)."""
-    order = Order(costs.tables, index.ravel())
-    return Part(index, order, quantise(exact.take(order.places), order.index, costs.savings))
+    indexes = index.ravel()
+    symbols = quantise(exact, indexes, costs.savings)
+    return Part(index, Order(costs.tables, indexes), symbols.reshape(index.shape))
 
 
 def read_part(tables: Tables, reader: PartReader, index: U8) -> Part:
     """Return the part that comes next, which has scale indexes (n, h, w); raises StreamError."""
     order = Order(tables, index.ravel())
-    return Part(index, order, reader.read(order))
+    return Part(index, order, order.put(reader.read(order)).reshape(index.shape))
 
 
 def guess_part(tables: Tables, index: U8, symbols: I32 | None = None) -> Part:
     """Return the part of symbols (n, h, w), or of zeros, as far as they are coded with scale indexes (n, h, w)."""
-    order = Order(tables, index.ravel())
-    coded = np.zeros(len(order.places), np.int32) if symbols is None else symbols.ravel().take(order.places)
-    return Part(index, order, coded)
+    guessed = np.zeros(index.shape, np.int32) if symbols is None else symbols * (index != 0)
+    return Part(index, Order(tables, index.ravel()), guessed)

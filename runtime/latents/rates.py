@@ -11,10 +11,13 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import I16, I32, U8
+from runtime.arrays import I16, I32, U8, contiguous
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from runtime.latents import spec
+from runtime.native import twin
+
+_NOTHING: I16 = np.zeros((1, 1), np.int16)
 
 MOST_LOG2_STEP = 1024
 """Steps are below 2**10 pixel levels: then 32 bits hold a value times a step."""
@@ -48,9 +51,12 @@ class Prior:
     def __post_init__(self) -> None:
         anchors, columns = self.log2_step.shape
         if columns != self.columns or self.scale_base.shape != self.log2_step.shape:
-            raise unusable(f"log2_step has shape {self.log2_step.shape}, scale_base {self.scale_base.shape}")
+            raise unusable(
+                f"log2_step has shape {self.log2_step.shape}, scale_base {self.scale_base.shape}; "
+                f"both need {self.columns} columns"
+            )
         if not 1 <= anchors <= spec.LEVEL_PLANES:
-            raise unusable(f"{anchors} anchors of the rate scale, 1 to {spec.LEVEL_PLANES} may be")
+            raise unusable(f"the rate scale has {anchors} anchors, must be 1 to {spec.LEVEL_PLANES}")
         if self.log2_step.min() < 0 or self.log2_step.max() >= MOST_LOG2_STEP:
             raise unusable(
                 f"log2_step from {self.log2_step.min()} to {self.log2_step.max()}, needs 0 to {MOST_LOG2_STEP - 1}"
@@ -84,8 +90,8 @@ class Prior:
         """Return the row of an array (levels, ...) at one level."""
         anchor, fraction = divmod(level, spec.LEVEL_STEPS)
         low, high = (rows[min(row, len(rows) - 1)].astype(np.int32) for row in (anchor, anchor + 1))
-        found: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
-        return found // spec.LEVEL_STEPS
+        weighted: I32 = low * (spec.LEVEL_STEPS - fraction) + high * fraction + spec.LEVEL_STEPS // 2
+        return weighted // spec.LEVEL_STEPS
 
 
 @dataclass(frozen=True)
@@ -111,22 +117,37 @@ class Rates:
         """
         # (base + 32 * scale) >> 6 is half of base / 32 + scale, rounded down; INDEX_UNIT is 32
         halves = (bases >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO
-        index = np.add(said, halves.astype(np.int16)[:, None, None], dtype=np.int16)
-        if less is not None:
-            index -= less
-        index >>= np.int16(1)
-        return np.clip(index, 0, self.prior.top_index, out=index).astype(np.uint8)
+        index = np.empty(said.shape, np.uint8)
+        less = _NOTHING if less is None else less
+        find_indexes(contiguous(said), halves.astype(np.int16), less, self.prior.top_index, index)
+        return index
 
     def see(self, values: I16, channels: int) -> U8:
         """Return what a network sees of values (n, h, w): them, the level planes as far as there is room in so many
         channels, and zero points in spare ones.
         """
-        n, h, w = values.shape
-        seen = np.full((channels, h, w), spec.GRID_ZERO, np.uint8)
-        np.take(self.prior.seen, values.view(np.uint16), out=seen[:n])
-        planes = seen[n : n + spec.LEVEL_PLANES]
-        planes[:] = self.planes[: len(planes), None, None]
+        seen = np.empty((channels, *values.shape[1:]), np.uint8)
+        see_values(contiguous(values), self.prior.seen, self.planes, spec.GRID_ZERO, seen)
         return seen
+
+
+@twin
+def find_indexes(said: U8, halves: I16, less: I16, top: int, index: U8) -> None:
+    """Fill in scale indexes (n, h, w), 0 to top: half of what is said, plus halves (n,), less (h, w) or (1, 1)."""
+    found = np.add(said, halves[:, None, None], dtype=np.int16)
+    found -= less
+    found >>= np.int16(1)
+    index[:] = np.clip(found, 0, top, out=found)
+
+
+@twin
+def see_values(values: I16, table: U8, planes: U8, zero: int, seen: U8) -> None:
+    """Fill in what networks see (channels, h, w): values (n, h, w) by the table (65536,), planes (8,), then zero."""
+    n = len(values)
+    seen[:n] = table.take(values.view(np.uint16))
+    constant = seen[n : n + len(planes)]
+    constant[:] = planes[: len(constant), None, None]
+    seen[n + len(planes) :] = zero
 
 
 def exp2(log2: I32) -> I32:

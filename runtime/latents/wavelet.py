@@ -6,17 +6,17 @@ reflection, sides are even. Lifting is left without the factors that would make 
 account for them.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from runtime.areas import strips
-from runtime.arrays import F32
+from runtime.arrays import F32, contiguous
 from runtime.latents import spec
+from runtime.native import twin
 
-_LIFTING = tuple((number % 2 == 0, np.float32(factor / spec.ONE)) for number, factor in enumerate(spec.LIFTING))
-"""The four steps that split samples: whether high samples change, or low ones, and by how much of their neighbours."""
-_JOINING = tuple((into_high, -factor) for into_high, factor in reversed(_LIFTING))
+_LIFTING: F32 = np.array(spec.LIFTING, np.float32) / np.float32(spec.ONE)
+"""By how much of their neighbours the four steps that split samples change high samples, low, high and low ones."""
+JOINING: F32 = -_LIFTING[::-1]
+"""The same for those that join them, which change low samples first."""
 _STRIP = 1 << 17
 """Samples of either half that are lifted at a time, but a whole plane at least."""
 
@@ -30,29 +30,37 @@ def split(x: F32, colours: int = spec.COLOUR_COUNT) -> tuple[F32, F32]:
     """
     count, height, width = x.shape
     low = np.empty((count, height // 2, width // 2), np.float32)
-    details = np.empty((colours, spec.BANDS, *low.shape[1:]), np.float32)
+    details = np.empty((colours * spec.BANDS, *low.shape[1:]), np.float32)
+    split_level(contiguous(x), _LIFTING, low, details, np.empty((low.shape[1] + 1, low.shape[2]), np.float32))
+    return low, details
+
+
+@twin
+def split_level(x: F32, factors: F32, low: F32, details: F32, scratch: F32) -> None:
+    """Fill in what `split` returns; the compiled function needs some scratch (H/2 + 1, W/2)."""
+    bands = details.reshape(-1, spec.BANDS, *low.shape[1:])
+    colours = len(bands)
     left, right = x[:, :, 0::2].copy(), x[:, :, 1::2].copy()
-    _lift(left, right, 2, _LIFTING)
-    unwanted = np.empty((count - colours, *low.shape[1:]), np.float32)
-    _split_columns(left[:colours], low[:colours], details[:, 0])
-    _split_columns(left[colours:], low[colours:], unwanted)
-    _split_columns(right[:colours], details[:, 1], details[:, 2])
-    return low, details.reshape(-1, *low.shape[1:])
+    _lift(left, right, 2, factors, True)
+    unwanted = np.empty((len(low) - colours, *low.shape[1:]), np.float32)
+    _split_columns(left[:colours], low[:colours], bands[:, 0], factors)
+    _split_columns(left[colours:], low[colours:], unwanted, factors)
+    _split_columns(right[:colours], bands[:, 1], bands[:, 2], factors)
 
 
-def _split_columns(x: F32, low: F32, high: F32) -> None:
+def _split_columns(x: F32, low: F32, high: F32, factors: F32) -> None:
     """Fill the halves (n, h, w) of samples (n, 2 h, w)."""
     low[:], high[:] = x[:, 0::2], x[:, 1::2]
-    _lift(low, high, 1, _LIFTING)
+    _lift(low, high, 1, factors, True)
 
 
-def _lift(low: F32, high: F32, axis: int, steps: Sequence[tuple[bool, np.float32]]) -> None:
-    """Change low and high samples (n, h, w) along an axis step by step, some planes at a time."""
+def _lift(low: F32, high: F32, axis: int, factors: F32, into_high: bool) -> None:
+    """Change high and low samples (n, h, w) in turn along an axis, some planes at a time; high ones first or not."""
     count, height, width = low.shape
     for planes in strips(count, height * width, _STRIP):
-        for into_high, factor in steps:
-            target, source = (high, low) if into_high else (low, high)
-            change = _neighbours(source[planes], axis, into_high)
+        for number, factor in enumerate(factors, start=not into_high):
+            target, source = (low, high) if number % 2 else (high, low)
+            change = _neighbours(source[planes], axis, number % 2 == 0)
             change *= factor
             target[planes] += change
 
@@ -79,23 +87,35 @@ def join(low: F32, details: F32) -> F32:
     those of the others being 0: the inverse of split.
     """
     count, height, width = low.shape
-    bands = details.reshape(-1, spec.BANDS, height, width)
-    colours = len(bands)
-    left, right = np.empty((2, count, 2 * height, width), np.float32)
-    _join_columns(low[:colours], bands[:, 0], left[:colours])
-    _join_columns(low[colours:], None, left[colours:])
-    _join_columns(bands[:, 1], bands[:, 2], right[:colours])
-    right[colours:] = 0
-    _lift(left[:colours], right[:colours], 2, _JOINING)
-    _lift(left[colours:], right[colours:], 2, _JOINING[1:])
-    import cv2  # only to decode: numpy would take twice as long
-
     x = np.empty((count, 2 * height, 2 * width), np.float32)
-    cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
+    join_level(contiguous(low), contiguous(details), JOINING, scratch(low), x)
     return x
 
 
-def _join_columns(low: F32, high: F32 | None, x: F32) -> None:
-    """Fill samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0, and the first step idle."""
+def scratch(low: F32) -> F32:
+    """Return the rows that the compiled functions join a low band (3, h, w) in."""
+    return np.empty((16, low.shape[2]), np.float32)
+
+
+@twin
+def join_level(low: F32, details: F32, factors: F32, scratch: F32, x: F32) -> None:
+    """Fill in what `join` returns; the compiled function needs some scratch (16, W/2)."""
+    count, height, width = low.shape
+    bands = details.reshape(-1, spec.BANDS, height, width)
+    colours = len(bands)
+    left, right = np.empty((2, count, 2 * height, width), np.float32)
+    _join_columns(low[:colours], bands[:, 0], left[:colours], factors)
+    _join_columns(low[colours:], None, left[colours:], factors[1:])  # where high ones are 0 the first step is idle
+    _join_columns(bands[:, 1], bands[:, 2], right[:colours], factors)
+    right[colours:] = 0
+    _lift(left[:colours], right[:colours], 2, factors, False)
+    _lift(left[colours:], right[colours:], 2, factors[1:], True)
+    import cv2  # only to decode: numpy would take twice as long
+
+    cv2.merge([half.reshape(-1, width) for half in (left, right)], x.reshape(-1, width, 2))
+
+
+def _join_columns(low: F32, high: F32 | None, x: F32, factors: F32) -> None:
+    """Fill samples (n, 2 h, w) from their halves (n, h, w); without the high one it is 0."""
     x[:, 0::2], x[:, 1::2] = low, 0 if high is None else high
-    _lift(x[:, 0::2], x[:, 1::2], 1, _JOINING[high is None :])
+    _lift(x[:, 0::2], x[:, 1::2], 1, factors, high is None)

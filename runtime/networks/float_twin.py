@@ -60,13 +60,13 @@ def float_twin(model: bytes) -> bytes:
 
     Raises BundleError where the graph has quantised operators that have no twin.
     """
-    parts = []
+    fields = []
     for number, value in _fields(model):
         if number == _MODEL_GRAPH:
             assert isinstance(value, bytes)
             value = _Twin(value).graph()
-        parts.append(_field(number, value))
-    return b"".join(parts)
+        fields.append(_field(number, value))
+    return b"".join(fields)
 
 
 def reach(model: bytes) -> int | None:
@@ -87,7 +87,7 @@ class _Twin:
     """A graph that is being rewritten, node by node."""
 
     def __init__(self, graph: bytes):
-        self.parts: list[bytes] = []
+        self.fields: list[bytes] = []
         self.constants: dict[str, Array] = {}
         self.originals: list[Node] = []
         self.outputs: list[str] = []
@@ -99,7 +99,7 @@ class _Twin:
                 name, array = _tensor(value)
                 self.constants[name] = array
             elif number in (_GRAPH_NAME, _GRAPH_INPUT, _GRAPH_OUTPUT):
-                self.parts.append(_field(number, value))
+                self.fields.append(_field(number, value))
                 if number == _GRAPH_OUTPUT:
                     self.outputs.append(_texts(value, _VALUE_NAME)[0])
         self.zero: dict[str, int] = {}
@@ -109,39 +109,41 @@ class _Twin:
     def graph(self) -> bytes:
         """Return the rewritten GraphProto."""
         for node in self.originals:
-            if node.kind == "QLinearConv":
-                self.convolution(node)
-            elif node.kind == "QLinearAdd":
-                self.addition(node)
-            elif node.kind == "QuantizeLinear":
-                self.quantisation(node)
-            elif node.kind == "DequantizeLinear":
-                value = self.centred(node.inputs[0], self.whole(node.inputs[2]))
-                self.node("Mul", [value, node.inputs[1]], node.outputs[0])
-            elif node.kind in _MOVES and node.inputs[0] in self.zero:
-                zero = self.zero[node.inputs[0]]
-                moved = self.grid(node.outputs[0], zero)
-                self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
-            elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
-                name = node.inputs[0]
-                self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
-            elif node.kind == "Round":
-                self.floored(node.inputs[0], node.outputs[0])
-            elif any(name in self.zero for name in node.inputs):
-                raise BundleError(
-                    f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu"
-                )
-            else:
-                self.node(node.kind, node.inputs, node.outputs[0], node.attributes)
+            self.rewrite(node)
         for name in self.outputs:
             if name in self.zero:
                 stored = f"{name}.stored"
                 self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], stored)
                 self.node("Cast", [stored], name, [_to(_UINT8)])
         constants = [_field(_GRAPH_CONSTANT, _stored(n, a)) for n, a in self.constants.items() if n in self.used]
-        return b"".join(self.parts + constants)
+        return b"".join(self.fields + constants)
 
     # -- operators -------------------------------------------------------------------------------------------------
+
+    def rewrite(self, node: Node) -> None:
+        """Add what computes a node in float32; raise BundleError where there is nothing that does."""
+        if node.kind == "QLinearConv":
+            self.convolution(node)
+        elif node.kind == "QLinearAdd":
+            self.addition(node)
+        elif node.kind == "QuantizeLinear":
+            self.quantisation(node)
+        elif node.kind == "DequantizeLinear":
+            value = self.centred(node.inputs[0], self.whole(node.inputs[2]))
+            self.node("Mul", [value, node.inputs[1]], node.outputs[0])
+        elif node.kind in _MOVES and node.inputs[0] in self.zero:
+            zero = self.zero[node.inputs[0]]
+            moved = self.grid(node.outputs[0], zero)
+            self.node(node.kind, [f"{node.inputs[0]}.centred", *node.inputs[1:]], moved, node.attributes)
+        elif node.kind == "Cast" and node.inputs[0] in self.zero:  # to float, as nothing else is made of them
+            name = node.inputs[0]
+            self.node("Add", [f"{name}.centred", self.constant(f"{name}.zero", self.zero[name])], node.outputs[0])
+        elif node.kind == "Round":
+            self.floored(node.inputs[0], node.outputs[0])
+        elif any(name in self.zero for name in node.inputs):
+            raise BundleError(f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu")
+        else:
+            self.node(node.kind, node.inputs, node.outputs[0], node.attributes)
 
     def convolution(self, node: Node) -> None:
         x, x_scale, x_zero, weight, weight_scale, _, y_scale, y_zero, *bias = node.inputs
@@ -209,7 +211,7 @@ class _Twin:
         values: list[tuple[int, bytes]] = [(_NODE_INPUT, name.encode()) for name in inputs]
         values += [(_NODE_OUTPUT, output.encode()), (_NODE_NAME, output.encode()), (_NODE_KIND, kind.encode())]
         values += [(_NODE_ATTRIBUTE, attribute) for attribute in attributes or []]
-        self.parts.append(_field(_GRAPH_NODE, b"".join(_field(*value) for value in values)))
+        self.fields.append(_field(_GRAPH_NODE, b"".join(_field(*value) for value in values)))
 
 
 # --- protocol buffers, in pairs ---------------------------------------------------------------------------------------
@@ -274,12 +276,12 @@ def _in_place(node: Node) -> bool:
 
 def _to(kind: int) -> bytes:
     """Return the attribute of a Cast."""
-    parts: list[tuple[int, int | bytes]] = [
+    fields: list[tuple[int, int | bytes]] = [
         (_ATTRIBUTE_NAME, b"to"),
         (_ATTRIBUTE_INT, kind),
         (_ATTRIBUTE_TYPE, _INT_ATTRIBUTE),
     ]
-    return b"".join(_field(number, value) for number, value in parts)
+    return b"".join(_field(number, value) for number, value in fields)
 
 
 def _tensor(message: bytes) -> tuple[str, Array]:

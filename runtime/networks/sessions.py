@@ -6,6 +6,7 @@ What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever 
 
 import threading
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class Networks:
             return f"{self.provider.name} is not used: it only enhances decoded pixels, all else runs on the CPU"
         return (
             f"{', '.join(moved)} on {self.provider.name}, all else on the CPU; "
-            f"decoded pixels may differ by a level from those of --provider cpu{' --enhance' if enhance else ''}"
+            f"decoded pixels may differ by 1 of 255 from those of --provider cpu{' --enhance' if enhance else ''}"
         )
 
     def session(self, name: str) -> "onnxruntime.InferenceSession":
@@ -77,6 +78,8 @@ class Networks:
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
         session = self.session(name)
+        if self.threads == 1:
+            return _run(session, inputs)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
@@ -110,6 +113,8 @@ class Networks:
 
     def _load(self, name: str, provider: Provider) -> "onnxruntime.InferenceSession":
         path = self.folder / f"{name}.onnx"
+        if not path.is_file():
+            raise BundleError(f"{path}: there is no such file; reinstall the bundle")
         try:
             if provider is CPU:
                 return self._on_cpu(path)
@@ -127,7 +132,10 @@ class Networks:
     def _on_cpu(self, path: Path) -> "onnxruntime.InferenceSession":
         import onnxruntime
 
-        return onnxruntime.InferenceSession(str(path), self._options(), providers=[CPU.name], **_STRICT)
+        options = self._options()
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        return onnxruntime.InferenceSession(str(path), options, providers=[CPU.name], **_STRICT)
 
     def _on_other(self, path: Path, provider: Provider) -> "onnxruntime.InferenceSession":
         import onnxruntime
@@ -150,6 +158,21 @@ class Networks:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
         return options
+
+
+@cache
+def _share_arena() -> None:
+    """Give the process an arena for all sessions: one for each would keep all that each has ever needed."""
+    import onnxruntime
+
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_requested, default = 1, -1
+    try:
+        onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, as_requested, default, default))
+    except Exception:  # onnxruntime raises its own, undocumented classes, where other code has made one before
+        return
 
 
 def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -181,17 +204,17 @@ def _devices(option: str, provider: Provider) -> list[Any]:
     if provider.plugin is None:
         raise InputError(f"provider {option}: this onnxruntime has no {provider.name}; {install}")
     if not hasattr(onnxruntime, "register_execution_provider_library"):
-        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} has no plugins; update it")
+        raise InputError(f"provider {option}: onnxruntime {onnxruntime.__version__} cannot load plugins; update it")
     from importlib import import_module
 
     try:
         module = import_module(provider.plugin)
     except ImportError:
-        raise InputError(f"provider {option}: {provider.plugin} is not there; {install}") from None
+        raise InputError(f"provider {option}: {provider.plugin} is not installed; {install}") from None
 
-    def found() -> list[Any]:
-        devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
-        return sorted(devices, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
+    def devices() -> list[Any]:
+        usable = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider.name]
+        return sorted(usable, key=lambda device: device.ep_metadata.get("ov_device", "CPU") != "CPU")
 
     try:
         if option not in _registered:
@@ -199,9 +222,9 @@ def _devices(option: str, provider: Provider) -> list[Any]:
             _registered.add(option)
     except Exception as error:  # onnxruntime raises its own, undocumented classes
         raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use --provider cpu") from error
-    if not found():
+    if not devices():
         raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use --provider cpu")
-    return found()[:1]
+    return devices()[:1]
 
 
 def _check_placement(session: "onnxruntime.InferenceSession", name: str, provider: Provider) -> None:

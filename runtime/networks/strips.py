@@ -7,7 +7,7 @@ the threads of that spin while they wait.
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -66,7 +66,7 @@ def run(
         return kept
 
     strips = together(work, count)
-    return [np.concatenate(parts, axis) for parts, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
+    return [np.concatenate(pieces, axis) for pieces, axis in zip(zip(*strips, strict=True), axes_out, strict=True)]
 
 
 def _rows(axis: int, start: int, end: int) -> tuple[slice, ...]:
@@ -92,13 +92,7 @@ def together(work: Callable[[int], T], count: int) -> list[T]:
 
     started: list[threading.Thread] = []
     try:
-        for number in range(1, count):
-            started.append(threading.Thread(target=note, args=(number,)))
-            try:
-                started[-1].start()
-            except RuntimeError:  # "can't start new thread"
-                started.pop()
-                break
+        _start(note, range(1, count), started)
         for number in (0, *range(1 + len(started), count)):
             note(number)
     except BaseException:
@@ -111,3 +105,14 @@ def together(work: Callable[[int], T], count: int) -> list[T]:
     if errors:
         raise errors[0]
     return [results[number] for number in range(count)]
+
+
+def _start(work: Callable[[int], None], numbers: Iterable[int], started: list[threading.Thread]) -> None:
+    """Add to `started` a thread for the work on each of the numbers, as far as the system gives threads."""
+    for number in numbers:
+        started.append(threading.Thread(target=work, args=(number,)))
+        try:
+            started[-1].start()
+        except RuntimeError:  # "can't start new thread"
+            started.pop()
+            return

@@ -51,7 +51,7 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 
 
 @dataclass(frozen=True)
-class Told:
+class ColourSpace:
     """What a file tells of its colours without a profile."""
 
     primaries: int = _UNTOLD
@@ -71,12 +71,12 @@ class Told:
 # --- profiles ---------------------------------------------------------------------------------------------------------
 
 
-def profile(told: Told, gray: bool) -> bytes:
+def profile(space: ColourSpace, gray: bool) -> bytes:
     """Return an ICC profile of about 500 bytes, for gray or RGB pixels; empty for sRGB and where nothing is told.
 
     Raises InputError for numbers that we do not know.
     """
-    points, curve = chromaticities(told), _curve(told)
+    points, curve = chromaticities(space), _curve(space)
     usual = np.allclose(points, _PRIMARIES[1], atol=2e-3)
     if curve == _CURVES[SRGB] and (usual or gray):
         return b""
@@ -102,23 +102,27 @@ def profile(told: Told, gray: bool) -> bytes:
     return _packed(tags, b"GRAY" if gray else b"RGB ")
 
 
-def chromaticities(told: Told) -> Chromaticities:
-    if told.primaries == _UNTOLD:
-        return told.chromaticities or _PRIMARIES[1]
-    if told.primaries not in _PRIMARIES:
-        raise InputError(f"tells its colours as primaries {told.primaries} of H.273, which we do not know; convert it")
-    return _PRIMARIES[told.primaries]
+def chromaticities(space: ColourSpace) -> Chromaticities:
+    if space.primaries == _UNTOLD:
+        return space.chromaticities or _PRIMARIES[1]
+    if space.primaries not in _PRIMARIES:
+        raise InputError(
+            f"tells its colours as primaries {space.primaries} of H.273, which we do not know; save it as PNG"
+        )
+    return _PRIMARIES[space.primaries]
 
 
-def _curve(told: Told) -> tuple[float, ...]:
+def _curve(space: ColourSpace) -> tuple[float, ...]:
     """Return the parameters from samples to light; sRGB's for an exponent near 2.2, by which PNG files mean it."""
-    if told.transfer == _UNTOLD:
-        exponent = 1 / told.gamma if told.gamma else 2.2
-        usual = abs(exponent - 2.2) < 0.02 and np.allclose(chromaticities(told), _PRIMARIES[1], atol=2e-3)
-        return _CURVES[SRGB] if not told.gamma or usual else (exponent,)
-    if told.transfer not in _CURVES:
-        raise InputError(f"tells its colours as transfer {told.transfer} of H.273, which we do not know; convert it")
-    return _CURVES[told.transfer]
+    if space.transfer == _UNTOLD:
+        exponent = 1 / space.gamma if space.gamma else 2.2
+        usual = abs(exponent - 2.2) < 0.02 and np.allclose(chromaticities(space), _PRIMARIES[1], atol=2e-3)
+        return _CURVES[SRGB] if not space.gamma or usual else (exponent,)
+    if space.transfer not in _CURVES:
+        raise InputError(
+            f"tells its colours as transfer {space.transfer} of H.273, which we do not know; save it as PNG"
+        )
+    return _CURVES[space.transfer]
 
 
 def to_xyz(chromaticities: Chromaticities) -> F64:
@@ -129,22 +133,22 @@ def to_xyz(chromaticities: Chromaticities) -> F64:
             raise ValueError
         white, *primaries = np.column_stack([points, 1 - points.sum(axis=1)]) / points[:, 1:]
         columns = np.stack(primaries, axis=1)
-        found: F64 = columns * np.linalg.solve(columns, white)
+        matrix: F64 = columns * np.linalg.solve(columns, white)
     except (ValueError, np.linalg.LinAlgError):
         raise InputError("tells colours that make no sense; convert it to sRGB") from None
-    return found
+    return matrix
 
 
 def _packed(tags: dict[bytes, bytes], colours: bytes) -> bytes:
     """Return a profile of version 4.3 for a display; equal values are stored once."""
     table_bytes = 128 + 4 + 12 * len(tags)
-    places: dict[bytes, int] = {}
+    offsets: dict[bytes, int] = {}
     values = b""
     for value in tags.values():
-        if value not in places:
-            places[value] = table_bytes + len(values)
+        if value not in offsets:
+            offsets[value] = table_bytes + len(values)
             values += value + bytes(-len(value) % 4)
-    table = b"".join(name + struct.pack(">II", places[value], len(value)) for name, value in tags.items())
+    table = b"".join(name + struct.pack(">II", offsets[value], len(value)) for name, value in tags.items())
     head = struct.pack(">I4sI4s4s4s", table_bytes + len(values), b"", 0x04300000, b"mntr", colours, b"XYZ ")
     date = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
     head = (head + date + b"acsp").ljust(68, b"\0") + _fixed(_D50)
@@ -169,7 +173,7 @@ def _fixed(values: Any) -> bytes:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Callable[[Image.Image], Image.Image]:
-    """Return what converts parts of a CMYK or LAB picture to sRGB: through a profile, relative colorimetric with black
+    """Return what converts strips of a CMYK or LAB picture to sRGB: through a profile, relative colorimetric with black
     point compensation; CMYK without one by (1 - colour)(1 - black).
     """
     from PIL import ImageCms  # a library of its own, which hardly any picture needs
@@ -182,11 +186,11 @@ def to_srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Call
             given = ImageCms.ImageCmsProfile(BytesIO(profile))
         else:
             notes.append("CMYK without a profile: colours are approximate")
-            return lambda part: part.convert("RGB")
+            return lambda strip: strip.convert("RGB")
         srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
         made = ImageCms.buildTransform(given, srgb, image.mode, "RGB", intent, flags)
     except (ImageCms.PyCMSError, OSError) as error:
         notes.append(f"its CMYK profile cannot be used ({error}): colours are approximate")
-        return lambda part: part.convert("RGB")
+        return lambda strip: strip.convert("RGB")
     notes.append(f"{'CIELab' if image.mode == 'LAB' else 'CMYK'} colours become sRGB")
     return made.apply

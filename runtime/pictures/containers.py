@@ -30,13 +30,13 @@ def png_chunks(data: bytes) -> dict[bytes, bytes]:
     Raise InputError unless the file is whole and the checksums of the chunks that it cannot do without are right,
     which Pillow does not look at.
     """
-    found: dict[bytes, bytes] = {}
+    chunks: dict[bytes, bytes] = {}
     for kind, start, stop, right in _chunks(data):
         if kind in _PIXELS and not right:
             raise InputError(f"is damaged (the checksum of a chunk {kind.decode()} is wrong); get another copy of it")
-        if kind != b"IDAT" and right and kind not in found:
-            found[kind] = data[start + 8 : stop - 4]
-    return found
+        if kind != b"IDAT" and right and kind not in chunks:
+            chunks[kind] = data[start + 8 : stop - 4]
+    return chunks
 
 
 def png_with(data: bytes, kinds: Collection[bytes] = _PIXELS) -> bytes:
@@ -78,34 +78,34 @@ def avif_without_exif(data: bytes) -> bytes:
 # --- ISO boxes: u32 length | 4 letters | bytes ------------------------------------------------------------------------
 
 
-def iso_parts(data: bytes) -> dict[bytes, bytes]:
+def iso_boxes(data: bytes) -> dict[bytes, bytes]:
     """Return by their letters the properties of an AVIF's or HEIC's main picture, or the boxes of a JP2's header.
 
     Of colours: nclx, prof and enum, without their heads. Further: meta, with all in it; mpvd where there is a video;
     metadata of JP2 by the 16 bytes of their UUID. Raise InputError where the file is cut off.
     """
-    found: dict[bytes, bytes] = {}
+    boxes: dict[bytes, bytes] = {}
     for kind, body in _boxes(data):
         if kind == b"meta":
-            found[kind] = bytes(body)
-            _add(found, _properties(body[4:]))
+            boxes[kind] = bytes(body)
+            _add(boxes, _properties(body[4:]))
         elif kind == b"jp2h":
-            _add(found, list(_boxes(body)))
+            _add(boxes, list(_boxes(body)))
         elif kind == b"uuid":
-            found[bytes(body[:16])] = bytes(body[16:])
+            boxes[bytes(body[:16])] = bytes(body[16:])
         elif kind == b"mpvd":
-            found[kind] = b""
-    return found
+            boxes[kind] = b""
+    return boxes
 
 
-def _add(found: dict[bytes, bytes], properties: list[tuple[bytes, memoryview]]) -> None:
+def _add(boxes: dict[bytes, bytes], properties: list[tuple[bytes, memoryview]]) -> None:
     for kind, view in properties:
         body = bytes(view)
         if kind == b"colr" and body[:1] <= b"\3":  # of JP2: method, precedence, approximation
             kind, body = b"enum" if body[:1] == b"\1" else b"prof", body[3:]
         elif kind == b"colr":
             kind, body = body[:4].replace(b"rICC", b"prof"), body[4:]
-        found.setdefault(kind, body)
+        boxes.setdefault(kind, body)
 
 
 def _properties(meta: memoryview) -> list[tuple[bytes, memoryview]]:
@@ -118,10 +118,10 @@ def _properties(meta: memoryview) -> list[tuple[bytes, memoryview]]:
     while at < len(bound):
         item, count = int.from_bytes(bound[at : at + item_bytes]), bound[at + item_bytes]
         at += item_bytes + 1
-        places = range(at, at + number_bytes * count, number_bytes)
+        starts = range(at, at + number_bytes * count, number_bytes)
         if item == main:
             mask = (1 << 8 * number_bytes - 1) - 1  # the highest bit tells that it is essential
-            numbers = [int.from_bytes(bound[place : place + number_bytes]) & mask for place in places]
+            numbers = [int.from_bytes(bound[start : start + number_bytes]) & mask for start in starts]
             return [properties[number - 1] for number in numbers if 0 < number <= len(properties)]
         at += number_bytes * count
     return []

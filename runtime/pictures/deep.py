@@ -18,18 +18,18 @@ def colours(data: bytes, coarse: Samples, compared: slice = slice(None)) -> Samp
 
     compared are the channels that count.
     """
-    found = decoded(data, coarse.shape)
-    if not np.array_equal((found >> 8).astype(np.uint8)[..., compared], coarse[..., compared]):
+    fine = decoded(data, coarse.shape)
+    if not np.array_equal((fine >> 8).astype(np.uint8)[..., compared], coarse[..., compared]):
         raise unread()
-    return found
+    return fine
 
 
 def decoded(data: bytes, shape: tuple[int, ...]) -> Samples:
     """Return OpenCV's samples of more than 8 bits, RGB or RGBA; InputError unless they have this shape."""
-    found = _opencv(data) if len(shape) == 3 else None
-    if found is None or found.shape != shape:
+    fine = _opencv(data) if len(shape) == 3 else None
+    if fine is None or fine.shape != shape:
         raise unread()
-    return found
+    return fine
 
 
 def finer(coarse: Samples, kind: str, data: bytes, depth: int) -> Samples:
@@ -40,16 +40,16 @@ def finer(coarse: Samples, kind: str, data: bytes, depth: int) -> Samples:
     if coarse.dtype != np.uint8 or depth <= 8:
         return coarse
     if kind == "AVIF":
-        found, top = _opencv(data), (1 << depth) - 1
+        fine, top = _opencv(data), (1 << depth) - 1
     else:
         from pillow_heif import open_heif
 
         heif = open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-        found, top = np.asarray(heif), 65535
-    if found is None or found.shape != coarse.shape or found.dtype != np.uint16:
+        fine, top = np.asarray(heif), 65535
+    if fine is None or fine.shape != coarse.shape or fine.dtype != np.uint16:
         return coarse
-    found = scaled(found, top, np.uint16)
-    return found if np.abs((found >> 8).astype(np.int16) - coarse).max() <= 2 else coarse
+    fine = scaled(fine, top, np.uint16)
+    return fine if np.abs((fine >> 8).astype(np.int16) - coarse).max() <= 2 else coarse
 
 
 def unread() -> InputError:
@@ -60,7 +60,7 @@ def _opencv(data: bytes) -> Any:
     """Return samples of 16 bits, RGB or RGBA; None for others."""
     import cv2  # only here: other pictures do without
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16 or found.ndim != 3 or found.shape[2] not in (3, 4):
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != np.uint16 or image.ndim != 3 or image.shape[2] not in (3, 4):
         return None
-    return found[:, :, [2, 1, 0, 3][: found.shape[2]]]
+    return image[:, :, [2, 1, 0, 3][: image.shape[2]]]

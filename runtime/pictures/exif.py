@@ -1,10 +1,10 @@
 """EXIF, which is a small TIFF: its directories, and how they are edited in place.
 
-    "II" or "MM" | 42 u16 | place of the first directory u32
-    directory   number of entries u16 | entry: tag u16, kind u16, count u32, values or their place u32 | ... | next u32
+    "II" or "MM" | 42 u16 | offset of the first directory u32
+    directory   number of entries u16 | entry: tag u16, kind u16, count u32, values or their offset u32 | ... | next u32
 
-Values are neither decoded nor moved: maker's notes hold places of their own, and Pillow's `Image.Exif`, which writes
-all anew, makes question marks of letters beyond ASCII. Places and counts are hostile: each is compared with the bytes
+Values are neither decoded nor moved: maker's notes hold offsets of their own, and Pillow's `Image.Exif`, which writes
+all anew, makes question marks of letters beyond ASCII. Offsets and counts are hostile: each is compared with the bytes
 that are there. `metadata.py` decides what is kept; `tags.py` has the EXIF of TIFF files.
 """
 
@@ -69,54 +69,55 @@ class Tiff:
     def __init__(self, data: bytes):
         magic = {b"II*\0": 42, b"MM\0*": 42, b"II+\0": 43, b"MM\0+": 43}.get(data[:4])
         if magic is None or len(data) < (8 if magic == 42 else 16):
-            raise ValueError("no TIFF")
+            raise ValueError("it does not begin as EXIF does")
         self.data, self.big = data, magic == 43
         self.order = "<" if data[:2] == b"II" else ">"
         self.endian: Literal["little", "big"] = "little" if self.order == "<" else "big"
         self.first = int.from_bytes(data[8:16] if self.big else data[4:8], self.endian)
 
     def directory(self, at: int) -> Directory:
-        """Return the directory at a place: those of its entries that the data has."""
+        """Return the directory at an offset: those of its entries that the data has."""
         data, end = self.data, len(self.data)
-        count_bytes, place_bytes, layout = (8, 8, "HHQ8s") if self.big else (2, 4, "HHI4s")
-        layout, entry_bytes = self.order + layout, 4 + 2 * place_bytes
+        count_bytes, offset_bytes, layout = (8, 8, "HHQ8s") if self.big else (2, 4, "HHI4s")
+        layout, entry_bytes = self.order + layout, 4 + 2 * offset_bytes
         table = at + count_bytes
         if table > end:
             return Directory(at, end, (), 0, False)
         count = int.from_bytes(data[at:table], self.endian)
         link = table + count * entry_bytes
-        whole = count <= _MAX_ENTRIES and link + place_bytes <= end
+        whole = count <= _MAX_ENTRIES and link + offset_bytes <= end
         entries = []
         for number in range(min(count, _MAX_ENTRIES, (end - table) // entry_bytes)):
-            place = table + number * entry_bytes
-            tag, kind, values, inline = struct.unpack_from(layout, data, place)
+            offset = table + number * entry_bytes
+            tag, kind, values, inline = struct.unpack_from(layout, data, offset)
             length = values * _BIG_KIND_BYTES.get(kind, 0)
-            start = place + entry_bytes - place_bytes if length <= place_bytes else int.from_bytes(inline, self.endian)
+            inlined = length <= offset_bytes
+            start = offset + entry_bytes - offset_bytes if inlined else int.from_bytes(inline, self.endian)
             if start + length > end:
                 start = length = 0
-            entries.append(Entry(tag, kind, place, start, start + length))
-        following = int.from_bytes(data[link : link + place_bytes], self.endian) if whole else 0
-        return Directory(at, min(link + place_bytes, end), tuple(entries), following, whole)
+            entries.append(Entry(tag, kind, offset, start, start + length))
+        following = int.from_bytes(data[link : link + offset_bytes], self.endian) if whole else 0
+        return Directory(at, min(link + offset_bytes, end), tuple(entries), following, whole)
 
     def walk(self, skipped: Collection[int] = (), chain: bool = True) -> list[Directory]:
         """Return the first directory and those that it leads to by tags that are not skipped, and by chain to the next.
 
         Raise ValueError where there are senselessly many.
         """
-        found: dict[int, Directory] = {}
+        directories: dict[int, Directory] = {}
         todo = [self.first]
         while todo:
             at = todo.pop()
-            if at == 0 or at in found:
+            if at == 0 or at in directories:
                 continue
-            if len(found) == _MAX_DIRECTORIES:
-                raise ValueError("damaged directories")
-            found[at] = self.directory(at)
-            pointers = [e for e in found[at].entries if e.tag in POINTERS and e.tag not in skipped]
-            todo += [place for entry in pointers for place in self.numbers(entry)]
+            if len(directories) == _MAX_DIRECTORIES:
+                raise ValueError("its directories are damaged")
+            directories[at] = self.directory(at)
+            pointers = [e for e in directories[at].entries if e.tag in POINTERS and e.tag not in skipped]
+            todo += [offset for entry in pointers for offset in self.numbers(entry)]
             if chain:
-                todo.append(found[at].next)
-        return list(found.values())
+                todo.append(directories[at].next)
+        return list(directories.values())
 
     def number(self, entry: Entry) -> int:
         """Return the first value of an entry of whole numbers, 0 for other kinds and where there is none."""
@@ -127,8 +128,8 @@ class Tiff:
         if entry.kind not in _WHOLE_NUMBERS:
             return []
         width = _BIG_KIND_BYTES[entry.kind]
-        places = range(entry.start, entry.stop, width)
-        return [int.from_bytes(self.data[place : place + width], self.endian) for place in places]
+        starts = range(entry.start, entry.stop, width)
+        return [int.from_bytes(self.data[start : start + width], self.endian) for start in starts]
 
     def ratio(self, entry: Entry) -> float:
         """Return the value of an entry of one rational number, 0 for others."""
@@ -154,8 +155,8 @@ def orientation(exif: bytes) -> int | None:
         tiff = Tiff(exif)
     except ValueError:
         return None
-    told = (tiff.number(e) for e in tiff.directory(tiff.first).entries if e.tag == ORIENTATION and e.start < e.stop)
-    return next(told, None)
+    numbers = (tiff.number(e) for e in tiff.directory(tiff.first).entries if e.tag == ORIENTATION and e.start < e.stop)
+    return next(numbers, None)
 
 
 def density(exif: bytes) -> tuple[float, float] | None:
@@ -164,10 +165,10 @@ def density(exif: bytes) -> tuple[float, float] | None:
         tiff = Tiff(exif)
     except ValueError:
         return None
-    told = {e.tag: e for e in tiff.directory(tiff.first).entries}
-    unit = tiff.number(told[RESOLUTION_UNIT]) if RESOLUTION_UNIT in told else 2
+    entries = {e.tag: e for e in tiff.directory(tiff.first).entries}
+    unit = tiff.number(entries[RESOLUTION_UNIT]) if RESOLUTION_UNIT in entries else 2
     across, down = (
-        {2: 1, 3: 2.54}.get(unit, 0) * tiff.ratio(told[tag]) if tag in told else 0
+        {2: 1, 3: 2.54}.get(unit, 0) * tiff.ratio(entries[tag]) if tag in entries else 0
         for tag in (X_RESOLUTION, Y_RESOLUTION)
     )
     return (across, down) if all(1 <= each <= _MAX_DENSITY for each in (across, down)) else None
@@ -181,7 +182,7 @@ def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
     tiff, edited = Tiff(exif), bytearray(exif)
     directories = tiff.walk((SUB_IFDS,), chain=False)
     if tiff.big or not directories or not directories[0].entries and not directories[0].whole:
-        raise ValueError("no directory")
+        raise ValueError("it has no directory")
     if not directories[0].entries and not directories[0].next:
         return b""
     for entry in (e for d in directories for e in d.entries if e.tag in numbers):
@@ -196,7 +197,7 @@ def with_numbers(exif: bytes, numbers: Mapping[int, int]) -> bytes:
 def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> bytes:
     """Return EXIF without the dropped tags, and with its thumbnail or without; empty where nothing is left.
 
-    What goes is zeroed, a directory with all that is in it, and cut off where it was last; the rest stays in its place.
+    What goes is zeroed, a directory with all that is in it, and cut off where it was last; the rest stays where it is.
     Raise ValueError for what is no EXIF, and where we cannot be sure that all of it is gone.
     """
     tiff, edited = Tiff(exif), bytearray(exif)
@@ -205,16 +206,16 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
     going = [e for d in kept for e in d.entries if e.tag in dropped]
     led_to = {at for e in going if e.tag in POINTERS for at in tiff.numbers(e)}
     if tiff.big or not kept or not all(d.whole for d in directories) or any(d.at in led_to for d in kept):
-        raise ValueError("damaged directories")
+        raise ValueError("its directories are damaged")
     if not going and not gone:
         return exif
     if all(e in going for e in kept[0].entries):
         return b""
-    for start, stop in [(e.start, e.stop) for e in going] + [place for d in gone for place in _extent(tiff, d)]:
+    for start, stop in [(e.start, e.stop) for e in going] + [extent for d in gone for extent in _extent(tiff, d)]:
         edited[start:stop] = bytes(stop - start)
     for directory in kept:
         if any(edited[e.at : e.at + 8] != exif[e.at : e.at + 8] for e in directory.entries):
-            raise ValueError("directories that overlap")
+            raise ValueError("its directories overlap")
         rows = [exif[e.at : e.at + 12] for e in directory.entries if e not in going]
         link = exif[directory.stop - 4 : directory.stop] if thumbnail else bytes(4)
         table = struct.pack(f"{tiff.order}H", len(rows)) + b"".join(rows) + link
@@ -223,10 +224,10 @@ def without(exif: bytes, dropped: Collection[int], thumbnail: bool = True) -> by
 
 
 def _extent(tiff: Tiff, directory: Directory) -> Iterator[tuple[int, int]]:
-    """Yield the places of a directory, its values and the thumbnail that it leads to."""
+    """Yield start and end of a directory, of its values and of the thumbnail that it leads to."""
     yield directory.at, directory.stop
     yield from ((e.start, e.stop) for e in directory.entries)
-    told = {e.tag: tiff.numbers(e) for e in directory.entries}
-    for places, lengths in ((_THUMBNAIL, _THUMBNAIL_BYTES), (STRIPS, _STRIP_BYTES)):
-        for at, length in zip(told.get(places, []), told.get(lengths, []), strict=False):
+    numbers = {e.tag: tiff.numbers(e) for e in directory.entries}
+    for offsets, lengths in ((_THUMBNAIL, _THUMBNAIL_BYTES), (STRIPS, _STRIP_BYTES)):
+        for at, length in zip(numbers.get(offsets, []), numbers.get(lengths, []), strict=False):
             yield min(at, len(tiff.data)), min(at + length, len(tiff.data))

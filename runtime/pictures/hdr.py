@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.pictures.colour import HLG, SRGB, Told, chromaticities, to_xyz
+from runtime.pictures.colour import HLG, SRGB, ColourSpace, chromaticities, to_xyz
 
 U8 = NDArray[np.uint8]
 F64 = NDArray[np.float64]
@@ -19,7 +19,7 @@ _HLG_PEAK_NITS = 1000
 _ROWS = 64
 
 
-def to_sdr(pixels: NDArray[Any], told: Told) -> U8:
+def to_sdr(pixels: NDArray[Any], space: ColourSpace) -> U8:
     """Return uint8 SDR of samples (H, W[, 3 or 4]) of full range in PQ or HLG: same primaries, the curve of sRGB.
 
     Light is what PQ tells, or HLG on a display of 1000 cd/m2 (BT.2100). The curve of BT.2390 (5.4.1) brings it below
@@ -27,26 +27,26 @@ def to_sdr(pixels: NDArray[Any], told: Told) -> U8:
     on the largest of R, G and B, so that hues stay.
     """
     top = np.iinfo(pixels.dtype).max
-    decode = _hlg_scene if told.transfer == HLG else _from_pq
+    decode = _hlg_scene if space.transfer == HLG else _from_pq
     light = decode(np.arange(top + 1) / top).astype(np.float32)
-    luma = to_xyz(chromaticities(told))[1].astype(np.float32)
+    luma = to_xyz(chromaticities(space))[1].astype(np.float32)
     made = np.empty(pixels.shape, np.uint8)
     gray = pixels.ndim == 2
 
     def nits(rows: slice) -> NDArray[np.float32]:
-        found = light[pixels[rows] if gray else pixels[rows, :, :3]]
-        if told.transfer == HLG:  # the light of a display
-            scene = found if gray else (found @ luma)[..., None]
-            found = _HLG_PEAK_NITS * found * np.maximum(scene, 1e-6) ** np.float32(0.2)
-        return found
+        linear = light[pixels[rows] if gray else pixels[rows, :, :3]]
+        if space.transfer == HLG:  # the light of a display
+            scene = linear if gray else (linear @ luma)[..., None]
+            linear = _HLG_PEAK_NITS * linear * np.maximum(scene, 1e-6) ** np.float32(0.2)
+        return linear
 
     strips = [slice(top, top + _ROWS) for top in range(0, len(pixels), _ROWS)]
     peak = max(float(nits(rows).max()) for rows in strips)
     for rows in strips:
-        found = nits(rows)
-        largest = found if gray else found.max(axis=2, keepdims=True)
-        found = found * (_compressed(largest, peak) / np.maximum(largest, 1e-6)) / _WHITE_NITS
-        samples = np.where(found <= 0.0031308, 12.92 * found, 1.055 * np.maximum(found, 1e-6) ** (1 / 2.4) - 0.055)
+        linear = nits(rows)
+        largest = linear if gray else linear.max(axis=2, keepdims=True)
+        linear = linear * (_compressed(largest, peak) / np.maximum(largest, 1e-6)) / _WHITE_NITS
+        samples = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-6) ** (1 / 2.4) - 0.055)
         samples = np.clip(255 * samples + 0.5, 0, 255).astype(np.uint8)
         if gray:
             made[rows] = samples
@@ -57,9 +57,9 @@ def to_sdr(pixels: NDArray[Any], told: Told) -> U8:
     return made
 
 
-def sdr(told: Told) -> Told:
+def sdr(space: ColourSpace) -> ColourSpace:
     """Return what is told of the colours that to_sdr makes."""
-    return Told(told.primaries, SRGB, told.chromaticities)
+    return ColourSpace(space.primaries, SRGB, space.chromaticities)
 
 
 def _compressed(nits: Any, peak: float) -> Any:

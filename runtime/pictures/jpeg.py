@@ -52,7 +52,7 @@ class Jpeg(JpegImageFile):
         elif frame[:1] in _SEQUENTIAL and len(scans) == 1:
             _, _, start, self._end = scans[0]
             restarts = _RESTART.findall(data, start, self._end)
-            self._lacking = any(found[0] & 7 != number & 7 for number, found in enumerate(restarts))
+            self._lacking = any(restart[0] & 7 != number & 7 for number, restart in enumerate(restarts))
 
     def load_read(self, read_bytes: int) -> bytes:
         assert self.fp is not None
@@ -80,11 +80,11 @@ def _scans(data: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
         if kind in (*_SEQUENTIAL, _PROGRESSIVE):
             frame = kind + body
         elif kind == _SOS:
-            if (found := _MARKER.search(data, at)) is None:
+            if (marker := _MARKER.search(data, at)) is None:
                 return
-            yield frame, body, at, len(data[at : found.start()].rstrip(b"\xff")) + at
-            at = found.start()
-            if found[0].endswith(b"\xd9"):
+            yield frame, body, at, len(data[at : marker.start()].rstrip(b"\xff")) + at
+            at = marker.start()
+            if marker[0].endswith(b"\xd9"):
                 return
 
 

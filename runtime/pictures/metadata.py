@@ -16,7 +16,7 @@ MAX_PAYLOAD_BYTES = 4 << 20
 
 _ICC_HEADER_BYTES = 128
 _MISLAID = (exif.SUBJECT_AREA, exif.SUBJECT_LOCATION)
-"""Tags that tell a place in the picture, in pixels."""
+"""Tags that tell a position in the picture, in pixels."""
 _SHOWING = (*_MISLAID, exif.MAKER_NOTE, exif.SUB_IFDS, exif.PHOTOSHOP)
 """And tags that may hold a preview of the whole picture."""
 
@@ -47,25 +47,25 @@ _WHOLE = (
     "http://ns.acdsee.com/regions/",
     "http://ns.apple.com/faceinfo/",
 )
-"""Begin namespaces of what has the whole picture for its frame: panoramas, depth maps, places of faces."""
-_PLACES = ("Thumbnails", "SubjectArea", "SubjectLocation", "ImageRegion")
+"""Begin namespaces of what has the whole picture for its frame: panoramas, depth maps, positions of faces."""
+_POSITIONED = ("Thumbnails", "SubjectArea", "SubjectLocation", "ImageRegion")
 """And its names in namespaces that hold other things too; the last is IPTC's."""
 _POSITION = re.compile("gps|latitude|longt?itude", re.IGNORECASE)
 
 
 def orientation(payloads: Mapping[int, bytes]) -> int:
     """Return how pixels lie, 1 to 8, as EXIF tells, or XMP where EXIF does not; 1 where neither does."""
-    told = exif.orientation(payloads.get(EXIF, b""))
-    text = str(told) if told is not None else xmp.value(payloads.get(XMP, b""), *_ORIENTATION)
+    number = exif.orientation(payloads.get(EXIF, b""))
+    text = str(number) if number is not None else xmp.value(payloads.get(XMP, b""), *_ORIENTATION)
     return int(text) if re.fullmatch("[1-8]", text) else 1
 
 
 def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: tuple[int, int]) -> dict[int, bytes]:
     """Return the EXIF, ICC and XMP that fit upright pixels, gray or RGB, of a width and height.
 
-    notes tell what is lost. The orientation becomes 1, and what turning made wrong goes: thumbnails, places of faces.
-    XMP no longer speaks of gain maps and videos, which are no pixels. A profile of other colours, CMYK for one, would
-    show ours wrongly.
+    notes tell what is lost. The orientation becomes 1, and what turning made wrong goes: thumbnails, positions of
+    faces. XMP no longer speaks of gain maps and videos, which are no pixels. A profile of other colours, CMYK for one,
+    would show ours wrongly.
     """
     turned = orientation(payloads) != 1
     lost: set[str] = set()
@@ -81,7 +81,7 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
         elif name == "provenance" and "jumbf" in text:
             gone = "content credentials"
         elif turned and _of_whole(space, name):
-            gone = "places in it"
+            gone = "positions in it"
         lost.update([gone] if gone and name else [])
         return "" if gone else None
 
@@ -104,7 +104,7 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
 
 
 def of_region(payloads: Mapping[int, bytes], notes: list[str]) -> dict[int, bytes]:
-    """Return fitting payloads for a part of their picture: without what shows the whole, or tells places in it."""
+    """Return fitting payloads for a region of their picture: without what shows the whole, or tells positions in it."""
 
     def rule(space: str, name: str, _: str) -> str | None:
         return "" if _of_whole(space, name) else None
@@ -140,7 +140,7 @@ def _edited(
         payload = payloads.get(kind, b"")
         try:
             if len(payload) > MAX_PAYLOAD_BYTES:
-                raise ValueError(f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are kept")
+                raise ValueError(f"it has {len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are kept")
             if payload and (edited := edit(payload)):
                 kept[kind] = edited
         except ValueError as reason:
@@ -149,8 +149,8 @@ def _edited(
 
 
 def _of_whole(space: str, name: str) -> bool:
-    """Return whether an XMP property shows or measures the whole picture, or tells a place in it."""
-    return space.startswith(_WHOLE) or name in _PLACES
+    """Return whether an XMP property shows or measures the whole picture, or tells a position in it."""
+    return space.startswith(_WHOLE) or name in _POSITIONED
 
 
 def _without_position(packet: bytes) -> bytes:
@@ -165,9 +165,9 @@ def _profile(profile: bytes, gray: bool) -> bytes:
     """Return an ICC profile without what pads it; ValueError unless it is one for gray or RGB pixels."""
     length = int.from_bytes(profile[:4], "big")
     if not _ICC_HEADER_BYTES <= length <= len(profile) or profile[36:40] != b"acsp":
-        raise ValueError("no profile, or a damaged one")
+        raise ValueError("it is no profile, or a damaged one")
     wanted, colours = b"GRAY" if gray else b"RGB ", profile[16:20]
     if colours != wanted:
         name = re.sub(r"\W", "", colours.decode("ascii", "replace")) or "unknown"
-        raise ValueError(f"a profile for {name} colours, the pixels are {wanted.decode().strip()}")
+        raise ValueError(f"it is for {name} colours, the pixels are {wanted.decode().strip()}")
     return profile[:length]

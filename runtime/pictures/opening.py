@@ -46,18 +46,18 @@ _PLUGINS = {
 
 def kind_of(data: bytes, name: str) -> str:
     """Return the word for a file's format; raise InputError for what is none of ours."""
-    found = next((kind for at, magic, kind in _MAGIC[::-1] if data.startswith(magic, at)), None)
-    if data[4:8] == b"ftyp" and found is None:
+    kind = next((kind for at, magic, kind in _MAGIC[::-1] if data.startswith(magic, at)), None)
+    if data[4:8] == b"ftyp" and kind is None:
         brands = bytes(data[8:12] + data[16 : min(int.from_bytes(data[:4]), 256)])
         if any(brand in brands for brand in (b"avif", b"avis")):
-            found = "AVIF"
+            kind = "AVIF"
         elif any(brand in brands for brand in (b"hei", b"hev", b"mif1", b"msf1")):
-            found = "HEIC"
-    if found == "TIFF" and PurePath(name).suffix.lower() in RAW or found == CAMERA_RAW:
+            kind = "HEIC"
+    if kind == "TIFF" and PurePath(name).suffix.lower() in RAW or kind == CAMERA_RAW:
         raise InputError(f"is {CAMERA_RAW}; develop it to a TIFF or JPEG first")
-    if found is None:
+    if kind is None:
         raise InputError(f"is not a picture that we can read, or it is damaged; give {KINDS}")
-    return found
+    return kind
 
 
 def opened(data: bytes, kind: str) -> ImageFile.ImageFile:

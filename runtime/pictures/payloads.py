@@ -9,9 +9,9 @@ from PIL import ImageFile
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
 from runtime.pictures import exif, tags, tiff
-from runtime.pictures.colour import Told
+from runtime.pictures.colour import ColourSpace
 from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
-from runtime.pictures.samples import PAGES, Parts
+from runtime.pictures.samples import PAGES, Boxes
 
 _EXIF_MARK, _XMP_MARK = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _LONG_XMP_MARK = b"http://ns.adobe.com/xmp/extension/\0"
@@ -39,19 +39,19 @@ _DERIVED = ("date:", "exif:", "icc:", "png:", "tiff:")
 """Texts that ImageMagick makes of the file and its metadata."""
 
 
-def found(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> dict[int, bytes]:
+def read(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes, notes: list[str]) -> dict[int, bytes]:
     """Return the payloads of a loaded picture, unchecked."""
     info = image.info
-    told: dict[int, Any] = {EXIF: info.get("exif"), ICC: info.get("icc_profile"), XMP: info.get("xmp")}
+    bodies: dict[int, Any] = {EXIF: info.get("exif"), ICC: info.get("icc_profile"), XMP: info.get("xmp")}
     if kind == "PNG":
-        told = _raw_profiles(_texts(image), notes) | {key: body for key, body in told.items() if body}
+        bodies = _raw_profiles(_texts(image), notes) | {key: body for key, body in bodies.items() if body}
     elif kind == "TIFF":
-        told[EXIF] = tags.exif_of(data, MAX_PAYLOAD_BYTES, notes)
+        bodies[EXIF] = tags.exif_of(data, MAX_PAYLOAD_BYTES, notes)
     elif kind == "JPEG 2000":
-        told = {ICC: parts.get(b"prof")} | {key: parts.get(uuid) for key, uuid in _UUIDS.items()}
-    elif kind == "JPEG" and (_of(image, "icclist") or "icc_profile" in info and not told[ICC]):
+        bodies = {ICC: boxes.get(b"prof")} | {key: boxes.get(uuid) for key, uuid in _UUIDS.items()}
+    elif kind == "JPEG" and (_of(image, "icclist") or "icc_profile" in info and not bodies[ICC]):
         notes.append("parts of its ICC are missing: it is left out")
-    payloads = {key: body.encode() if isinstance(body, str) else bytes(body) for key, body in told.items() if body}
+    payloads = {key: body.encode() if isinstance(body, str) else bytes(body) for key, body in bodies.items() if body}
     if EXIF in payloads:
         payloads[EXIF] = payloads[EXIF].removeprefix(_EXIF_MARK)
     if kind == "HEIC" and EXIF in payloads:  # libheif has turned the pixels, so that a thumbnail lies otherwise
@@ -79,7 +79,7 @@ def _texts(image: ImageFile.ImageFile) -> dict[str, str]:
 
 def _raw_profiles(texts: dict[str, str], notes: list[str]) -> dict[int, bytes]:
     """Return what ImageMagick and others write into the texts of a PNG: a line each of name and length, then hex."""
-    told: dict[int, bytes] = {}
+    profiles: dict[int, bytes] = {}
     for name, text in texts.items():
         if not name.startswith(_RAW):
             continue
@@ -94,31 +94,31 @@ def _raw_profiles(texts: dict[str, str], notes: list[str]) -> dict[int, bytes]:
         if kind is None or not payload:
             notes.append(f"its {SECTION_NAMES[kind] if kind else name.upper()} is left out")
         else:
-            told.setdefault(kind, payload)
-    return told
+            profiles.setdefault(kind, payload)
+    return profiles
 
 
 # --- what is told of colours ------------------------------------------------------------------------------------------
 
 
-def colours(image: ImageFile.ImageFile, kind: str, parts: Parts) -> Told:
+def colours(image: ImageFile.ImageFile, kind: str, boxes: Boxes) -> ColourSpace:
     """Return what the file tells of its colours but for a profile; of PNG's ways cICP counts before sRGB, then gAMA."""
-    if kind == "PNG" and b"cICP" in parts:
-        primaries, transfer, matrix, full = parts[b"cICP"]
+    if kind == "PNG" and b"cICP" in boxes:
+        primaries, transfer, matrix, full = boxes[b"cICP"]
         if matrix:
-            raise InputError(f"is a PNG of colours by matrix {matrix}, which is none of RGB; convert it")
-        return Told(primaries, transfer, narrow=not full)
-    if kind == "PNG" and b"sRGB" not in parts:
-        return Told(chromaticities=image.info.get("chromaticity", ()), gamma=image.info.get("gamma", 0))
-    if kind in ("AVIF", "HEIC") and (numbers := parts.get(b"nclx", b"")):
-        return Told(int.from_bytes(numbers[:2]), int.from_bytes(numbers[2:4]))
-    return Told()
+            raise InputError(f"is a PNG of colours by matrix {matrix}, which is none of RGB; save it as PNG")
+        return ColourSpace(primaries, transfer, narrow=not full)
+    if kind == "PNG" and b"sRGB" not in boxes:
+        return ColourSpace(chromaticities=image.info.get("chromaticity", ()), gamma=image.info.get("gamma", 0))
+    if kind in ("AVIF", "HEIC") and (code_points := boxes.get(b"nclx", b"")):
+        return ColourSpace(int.from_bytes(code_points[:2]), int.from_bytes(code_points[2:4]))
+    return ColourSpace()
 
 
 # --- what is not carried ----------------------------------------------------------------------------------------------
 
 
-def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> list[str]:
+def lost(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes) -> list[str]:
     """Return a note for each thing in a file, beside its samples, that a .gar file does not hold."""
     notes: list[str] = []
     if kind == "JPEG":
@@ -126,23 +126,23 @@ def lost(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts) -> li
     elif kind == "PNG":
         names = [name for name in _texts(image) if not name.startswith((_RAW, *_DERIVED))]
         notes += [f"its texts are left out: {', '.join(names)}"] * bool(names)
-        notes += [_ANIMATION] * (b"acTL" in parts)
-        notes += [_CREDENTIALS] * (b"caBX" in parts)
+        notes += [_ANIMATION] * (b"acTL" in boxes)
+        notes += [_CREDENTIALS] * (b"caBX" in boxes)
     elif kind == "TIFF":
         tags = _of(image, "tag_v2")
         notes += [PAGES] * (tiff.main_pages(data) > 1)
         notes += ["its IPTC or Photoshop data are left out"] * (_TIFF_IPTC in tags or _TIFF_PHOTOSHOP in tags)
     elif kind in ("AVIF", "HEIC"):
-        meta = parts.get(b"meta", b"")
+        meta = boxes.get(b"meta", b"")
         others = {name for name in _AUXILIARY.findall(meta) if b"alpha" not in name and name not in _ALPHA}
         gain_map = any(mark in meta for mark in _GAIN_MAPS)
         notes += [GAIN_MAP] * gain_map
         notes += ["its depth or other auxiliary pictures are left out"] * any(b"gain" not in name for name in others)
-        notes += [VIDEO] * (b"mpvd" in parts)
+        notes += [VIDEO] * (b"mpvd" in boxes)
     if kind in ("GIF", "WebP", "AVIF", "HEIC") and _animated(image):
         notes.append(PAGES if kind == "HEIC" else _ANIMATION)
-    if kind == "BMP" and (told := _profile_of_bmp(data)):
-        notes.append(told)
+    if kind == "BMP" and (note := _profile_of_bmp(data)):
+        notes.append(note)
     if kind in ("JPEG", "GIF", "JPEG 2000") and image.info.get("comment"):
         notes.append("its comment is left out")
     aspect = image.info.get("aspect") or (image.info.get("jfif_unit") == 0 and image.info.get("jfif_density")) or (1, 1)

@@ -65,7 +65,8 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         if out_of_memory(error):
             raise MemoryError(reason) from error
         if isinstance(error, Image.DecompressionBombError):
-            raise InputError(f"{name} has more pixels than Pillow takes of a {opening.kind_of(data, name)}") from error
+            kind = opening.kind_of(data, name)
+            raise InputError(f"{name} has more pixels than Pillow takes of a {kind}; make it smaller") from error
         if "truncated" in reason.lower() or isinstance(error.__cause__ or error, EOFError | struct.error):
             raise InputError(f"{name} is cut off ({reason}); get a whole copy of it") from error
         if _UNTELLING.search(reason) or not re.search("[a-z] [a-z]", reason):
@@ -75,72 +76,81 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
 
 def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
     notes: list[str] = []
-    parts: samples.Parts = {}
-    if kind == "PNG":
-        parts = containers.png_chunks(data)
-    elif kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
-        parts = containers.iso_parts(data)
-    image, found = _loaded(data, kind, parts, max_pixels, notes)
-    told = payloads.found(image, kind, data, parts, notes)
+    boxes = _boxes(data, kind)
+    image, array = _loaded(data, kind, boxes, max_pixels, notes)
+    bodies = payloads.read(image, kind, data, boxes, notes)
     if image.mode in ("CMYK", "LAB"):
-        told.pop(ICC, None)
-    notes += payloads.lost(image, kind, data, parts)
-    numbers = payloads.colours(image, kind, parts)
+        bodies.pop(ICC, None)
+    notes += payloads.lost(image, kind, data, boxes)
+    space = payloads.colours(image, kind, boxes)
     del image  # its memory, 4 bytes a pixel
 
-    if numbers.hdr:
+    if space.hdr:
         if not sdr:
-            raise InputError("is HDR (PQ or HLG), of which 8 bits would show little; --sdr maps it to SDR")
-        found = deep.finer(found, kind, data, samples.iso_depth(parts))
-    if kind == "AVIF" and b"clap" in parts:
-        found = scaling.cropped(found, parts[b"clap"])
-    if numbers.narrow:
-        found = scaling.widened(found)
-    if numbers.hdr:
-        found, numbers = hdr.to_sdr(found, numbers), hdr.sdr(numbers)
-        told.pop(ICC, None)
+            raise InputError("is HDR (PQ or HLG), for which 8 bits are too few; give --sdr to map it to SDR")
+        array = deep.finer(array, kind, data, samples.iso_depth(boxes))
+    if kind == "AVIF" and b"clap" in boxes:
+        array = scaling.cropped(array, boxes[b"clap"])
+    if space.narrow:
+        array = scaling.widened(array)
+    if space.hdr:
+        array, space = hdr.to_sdr(array, space), hdr.sdr(space)
+        bodies.pop(ICC, None)
         notes.append("HDR is mapped to SDR")
-    pixels = scaling.to_8_bits(found, notes)
-    if ICC not in told and (profile := colour.profile(numbers, pixels.ndim == 2)):
-        told[ICC] = profile
-    upright_already = kind in ("TIFF", "HEIC")  # by their libraries
-    turn = metadata.orientation({EXIF: told.get(EXIF, b"")} if kind == "AVIF" else told)  # Pillow puts its turn there
-    pixels = np.ascontiguousarray(pixels if upright_already else upright(pixels, turn))
+    pixels = scaling.to_8_bits(array, notes)
+    if ICC not in bodies and (profile := colour.profile(space, pixels.ndim == 2)):
+        bodies[ICC] = profile
+    pixels = np.ascontiguousarray(upright(pixels, _turn(kind, bodies)))
     more: list[str] = []
-    kept = metadata.fitting(told, pixels.ndim == 2, more, (pixels.shape[1], pixels.shape[0]))
+    kept = metadata.fitting(bodies, pixels.ndim == 2, more, (pixels.shape[1], pixels.shape[0]))
     if payloads.GAIN_MAP in notes or payloads.VIDEO in notes:  # of which XMP tells too, where it does
         more = [note for note in more if "its XMP says" not in note]
     notes += more
     return Picture(pixels, tuple(dict.fromkeys(notes)), kept)
 
 
-def _loaded(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: list[str]) -> Loaded:
+def _boxes(data: bytes, kind: str) -> samples.Boxes:
+    if kind == "PNG":
+        return containers.png_chunks(data)
+    if kind in ("AVIF", "HEIC") or kind == "JPEG 2000" and data[:1] == b"\0":
+        return containers.iso_boxes(data)
+    return {}
+
+
+def _turn(kind: str, bodies: dict[int, bytes]) -> int:
+    """Return the orientation of loaded pixels, which TIFF's and HEIC's libraries have turned already."""
+    if kind in ("TIFF", "HEIC"):
+        return 1
+    return metadata.orientation({EXIF: bodies.get(EXIF, b"")} if kind == "AVIF" else bodies)  # where Pillow puts it
+
+
+def _loaded(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: list[str]) -> Loaded:
     """Return a loaded picture and its samples: of an animated PNG the picture alone, of a PNG or AVIF whose metadata
     are so damaged that its plugin does not go on, the picture without them.
     """
-    if kind == "PNG" and b"acTL" in parts:
-        data = containers.png_with(data, {*parts, b"IDAT"} - {*_ANIMATION})
+    if kind == "PNG" and b"acTL" in boxes:
+        data = containers.png_with(data, {*boxes, b"IDAT"} - {*_ANIMATION})
     try:
-        return _load(data, kind, parts, max_pixels, notes)
+        return _load(data, kind, boxes, max_pixels, notes)
     except (InputError, MemoryError):
         raise
     except Exception:
         if kind not in ("PNG", "AVIF"):
             raise
     plain = containers.png_with(data, _PNG_WITHOUT_TEXTS) if kind == "PNG" else containers.avif_without_exif(data)
-    found = _load(plain, kind, parts, max_pixels, notes)
+    loaded = _load(plain, kind, boxes, max_pixels, notes)
     notes.append("its texts, profile or EXIF are damaged or too long: they are left out")
-    return found
+    return loaded
 
 
-def _load(data: bytes, kind: str, parts: samples.Parts, max_pixels: int, notes: list[str]) -> Loaded:
+def _load(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: list[str]) -> Loaded:
     width, height = opening.webp_size(data) if kind == "WebP" else (0, 0)
     try:
         _check_size(width, height, max_pixels)
         image = opening.opened(data, kind)
         width, height = image.size
         _check_size(width, height, max_pixels)
-        return image, samples.taken(image, kind, data, parts, notes)
+        return image, samples.taken(image, kind, data, boxes, notes)
     except (RuntimeError, ValueError, OSError):
         if kind in ("WebP", "AVIF", "HEIC"):  # whose libraries do not say when it was memory that they lacked
             np.empty((height, width, 2), np.uint32)

@@ -17,8 +17,8 @@ from runtime.errors import InputError
 from runtime.pictures import colour, containers, deep, scaling, tiff
 from runtime.pictures.scaling import Samples
 
-Parts = dict[bytes, bytes]
-"""Chunks of a PNG or boxes of an AVIF, HEIC or JP2 by their letters, as containers.py tells."""
+Boxes = dict[bytes, bytes]
+"""Boxes of an AVIF, HEIC or JP2, or chunks of a PNG, by their letters, as containers.py tells."""
 
 PAGES = "it has further pages or pictures: only the first one is used"
 
@@ -36,7 +36,7 @@ _SRGB, _GRAY, _SYCC, _CMYK = 16, 17, 18, 12
 """Enumerated colour spaces of JPEG 2000."""
 
 
-def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, notes: list[str]) -> Samples:
+def taken(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes, notes: list[str]) -> Samples:
     """Load a picture and return its samples: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 or uint16.
 
     Raise InputError for samples of which we cannot be sure what they mean, and what Pillow raises for damaged ones.
@@ -52,23 +52,23 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, parts: Parts, note
     if kind == "TIFF":
         return _tiff(image, data, notes)
     if kind == "JPEG 2000":
-        return _jpeg_2000(image, data, parts, notes)
+        return _jpeg_2000(image, data, boxes, notes)
     if kind == "BMP":
         _check_bmp(image, data)
     if kind == "GIF":
         return _gif(image, extents, notes)
-    found = _array(image, notes)
+    samples = _array(image, notes)
     if kind in ("AVIF", "HEIC"):
-        depth = iso_depth(parts)
+        depth = iso_depth(boxes)
         notes += [scaling.rounded_note((1 << depth) - 1)] * (depth > 8)
-        if len(parts.get(b"pixi", b"")) == 6 and found.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
-            found = found[:, :, 0]
-    return found
+        if len(boxes.get(b"pixi", b"")) == 6 and samples.shape[2:] == (3,):  # Pillow makes RGB of gray up to version 12
+            samples = samples[:, :, 0]
+    return samples
 
 
-def iso_depth(parts: Parts) -> int:
+def iso_depth(boxes: Boxes) -> int:
     """Return the bits of a sample of an AVIF or HEIC."""
-    return max(parts.get(b"pixi", bytes(5))[5:], default=8)
+    return max(boxes.get(b"pixi", bytes(5))[5:], default=8)
 
 
 def _array(image: Image.Image, notes: list[str]) -> Samples:
@@ -80,21 +80,21 @@ def _array(image: Image.Image, notes: list[str]) -> Samples:
         convert = colour.to_srgb(image, image.info.get("icc_profile"), notes)
     elif image.mode in ("1", "L", "RGB", "RGBA", *_GRAY_16) and not image.has_transparency_data:
         mode = "L" if image.mode == "1" else image.mode
-        convert = lambda part: part.convert(mode) if part.mode != mode else part  # noqa: E731
+        convert = lambda strip: strip.convert(mode) if strip.mode != mode else strip  # noqa: E731
     elif image.mode in ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"):
         mode = "RGBA" if image.has_transparency_data else "RGB"
-        convert = lambda part: (part.convert("LA") if part.mode == "La" else part).convert(mode)  # noqa: E731
+        convert = lambda strip: (strip.convert("LA") if strip.mode == "La" else strip).convert(mode)  # noqa: E731
     else:
         raise InputError(f"has samples of Pillow's mode {image.mode}; convert it to 8 or 16 bits a sample")
     width, height = image.size
     rows = max(1, _STRIP_PX // width)
-    found = np.empty(0)
+    samples = np.empty(0)
     for top in range(0, height, rows):
-        part = np.asarray(convert(image.crop((0, top, width, min(top + rows, height)))))
+        strip = np.asarray(convert(image.crop((0, top, width, min(top + rows, height)))))
         if top == 0:
-            found = np.empty((height, *part.shape[1:]), part.dtype.newbyteorder("="))
-        found[top : top + rows] = part
-    return found
+            samples = np.empty((height, *strip.shape[1:]), strip.dtype.newbyteorder("="))
+        samples[top : top + rows] = strip
+    return samples
 
 
 # --- GIF and BMP ------------------------------------------------------------------------------------------------------
@@ -102,13 +102,13 @@ def _array(image: Image.Image, notes: list[str]) -> Samples:
 
 def _gif(image: Image.Image, extents: tuple[int, int, int, int] | None, notes: list[str]) -> Samples:
     """Return the first frame, transparent where it leaves parts of the screen empty; Pillow has colour 0 there."""
-    found = _array(image, notes)
-    if extents in (None, (0, 0, *image.size)) or found.shape[2:] == (4,):
-        return found
+    samples = _array(image, notes)
+    if extents in (None, (0, 0, *image.size)) or samples.shape[2:] == (4,):
+        return samples
     left, top, right, bottom = extents
     alpha = np.zeros((image.height, image.width), np.uint8)
     alpha[top:bottom, left:right] = 255
-    return np.dstack([found] * (3 if found.ndim == 2 else 1) + [alpha])
+    return np.dstack([samples] * (3 if samples.ndim == 2 else 1) + [alpha])
 
 
 def _check_bmp(image: Image.Image, data: bytes) -> None:
@@ -130,16 +130,16 @@ def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
     depth, palette = data[24], data[25] == 3
     _check_rows(image, data)
     clear = None if palette else image.info.pop("transparency", None)
-    found = _array(image, notes)
+    samples = _array(image, notes)
     if depth == 16 and image.mode in ("RGB", "RGBA"):
-        found = deep.colours(containers.png_with(data), found)
+        samples = deep.colours(containers.png_with(data), samples)
     if clear is None:
-        return found
+        return samples
     if depth in (2, 4):
         clear *= 255 // (2**depth - 1)
-    alpha = np.where((found == clear).reshape(*found.shape[:2], -1).all(axis=2), 0, np.iinfo(found.dtype).max)
-    colours = (found, found, found) if found.ndim == 2 else (found,)
-    return np.dstack([*colours, alpha.astype(found.dtype)])
+    alpha = np.where((samples == clear).reshape(*samples.shape[:2], -1).all(axis=2), 0, np.iinfo(samples.dtype).max)
+    colours = (samples, samples, samples) if samples.ndim == 2 else (samples,)
+    return np.dstack([*colours, alpha.astype(samples.dtype)])
 
 
 def _check_rows(image: Image.Image, data: bytes) -> None:
@@ -160,29 +160,29 @@ def _check_rows(image: Image.Image, data: bytes) -> None:
 
 
 def _tiff(image: Image.Image, data: bytes, notes: list[str]) -> Samples:
-    told = tiff.tags(data)
-    bits, extra = told.get(tiff.BITS, [1])[0], told.get(tiff.EXTRA, [])
+    tags = tiff.tags(data)
+    bits, extra = tags.get(tiff.BITS, [1])[0], tags.get(tiff.EXTRA, [])
     if extra and extra not in ([tiff.ASSOCIATED], [tiff.UNASSOCIATED]):
         notes.append("an extra channel is left out")
-    if image.mode == "P" and max(told.get(tiff.COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
-        image.putpalette(np.array(told[tiff.COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
+    if image.mode == "P" and max(tags.get(tiff.COLOURS, [0])) < 256:  # some writers forget that they are of 16 bits
+        image.putpalette(np.array(tags[tiff.COLOURS], np.uint8).reshape(3, -1).T.tobytes(), "RGB")
     if image.mode in _GRAY_16:
-        found = _array(image, notes)
-        found = scaling.to_8_bits(found, notes, 4095) if bits == 12 else found
-        inverted = told.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
-        return np.iinfo(found.dtype).max - found if inverted else found
+        samples = _array(image, notes)
+        samples = scaling.to_8_bits(samples, notes, 4095) if bits == 12 else samples
+        inverted = tags.get(tiff.PHOTOMETRIC) == [tiff.WHITE_IS_ZERO]
+        return np.iinfo(samples.dtype).max - samples if inverted else samples
     if bits == 16 and image.mode in ("RGB", "RGBA") and 0 not in extra:
-        if told.get(tiff.COMPRESSION, [1])[0] in tiff.RARE:
+        if tags.get(tiff.COMPRESSION, [1])[0] in tiff.RARE:
             raise InputError("has 16-bit colours in a compression that OpenCV may not have; save it with LZW")
         if extra == [tiff.ASSOCIATED]:
             return _unmultiplied(deep.colours(data, _array(image, []), slice(3, 4)), notes)
         return deep.colours(data, _array(image, []))
     if bits == 16:
-        notes.append("of samples of 16 bits the upper 8 are used")
-    found = _array(image, notes)
-    if extra[:1] == [tiff.ASSOCIATED] and found[..., 3].min() < 255:
+        notes.append("of 16-bit samples only the upper 8 bits are used")
+    samples = _array(image, notes)
+    if extra[:1] == [tiff.ASSOCIATED] and samples[..., 3].min() < 255:
         notes.append(_FAINT)
-    return found
+    return samples
 
 
 def _unmultiplied(samples: Samples, notes: list[str]) -> Samples:
@@ -201,40 +201,43 @@ def _tiff_size(image: Any) -> tuple[int, int]:
 # --- JPEG 2000 --------------------------------------------------------------------------------------------------------
 
 
-def _jpeg_2000(image: Image.Image, data: bytes, parts: Parts, notes: list[str]) -> Samples:
+def _jpeg_2000(image: Image.Image, data: bytes, boxes: Boxes, notes: list[str]) -> Samples:
     depths = _jpeg_2000_depths(data)
-    depth, colours = depths[0], int.from_bytes(parts.get(b"enum", bytes([_SRGB]))[:4])
-    told = [struct.unpack_from(">HHH", parts[b"cdef"], at) for at in range(2, len(parts.get(b"cdef", b"")) - 5, 6)]
-    if any((place, belongs) not in ((place, place + 1), (place, 0)) or kind > 1 for place, kind, belongs in told):
-        raise InputError("has channels in another order, or colours that are multiplied by alpha; convert it")
-    if image.mode in ("LA", "RGBA") and not any(kind == 1 for _, kind, _ in told):
-        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; convert it")
+    depth, colours = depths[0], int.from_bytes(boxes.get(b"enum", bytes([_SRGB]))[:4])
+    starts = range(2, len(boxes.get(b"cdef", b"")) - 5, 6)
+    definitions = [struct.unpack_from(">HHH", boxes[b"cdef"], start) for start in starts]
+    if any(belongs not in (channel + 1, 0) or kind > 1 for channel, kind, belongs in definitions):
+        raise InputError("has channels in another order, or colours that are multiplied by alpha; save it as PNG")
+    if image.mode in ("LA", "RGBA") and not any(kind == 1 for _, kind, _ in definitions):
+        raise InputError(f"has {len(depths)} channels and does not say that the last one is alpha; save it as PNG")
     if set(depths) != {depth} or not 1 <= depth <= 16:
         raise InputError("has signed samples, or such of several depths; convert it to 8 or 16 bits")
     if colours not in (_SRGB, _GRAY, _SYCC, _CMYK) or colours in (_SYCC, _CMYK) and depth != 8:
-        raise InputError(f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; convert it")
+        raise InputError(
+            f"has {depth}-bit samples of colours {colours} of JPEG 2000, which are not read; save it as PNG"
+        )
     top = (1 << depth) - 1
     if depth > 8 and image.mode not in _GRAY_16:
         coarse = _array(image, [])
-        found = scaling.to_8_bits(deep.decoded(data, coarse.shape), notes, top)
-        apart = (found - coarse).astype(np.uint8)  # Pillow's largest ones overflow to 0
+        samples = scaling.to_8_bits(deep.decoded(data, coarse.shape), notes, top)
+        apart = (samples - coarse).astype(np.uint8)  # Pillow's largest ones overflow to 0
         if np.minimum(apart, 256 - apart.astype(np.int16)).max() > 1:
             raise deep.unread()
-        return found
-    found = _array(image, notes)
+        return samples
+    samples = _array(image, notes)
     if depth == 8:
-        return found
+        return samples
     if image.mode in ("P", "PA"):
-        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; convert it")
-    return scaling.to_8_bits(found >> (8 * found.itemsize - depth), notes, top)  # Pillow shifts them up
+        raise InputError(f"has a palette of {depth} bits in JPEG 2000, which is not read; save it as PNG")
+    return scaling.to_8_bits(samples >> (8 * samples.itemsize - depth), notes, top)  # Pillow shifts them up
 
 
 def _jpeg_2000_depths(data: bytes) -> list[int]:
     """Return the bits of each component, -1 for signed ones, from the SIZ segment of the codestream."""
     at = data.index(b"\xff\x4f\xff\x51") + 4
     count = int.from_bytes(data[at + 36 : at + 38])
-    told = data[at + 38 : at + 38 + 3 * count : 3]
-    return [-1 if byte & 0x80 else byte + 1 for byte in told]
+    sizes = data[at + 38 : at + 38 + 3 * count : 3]
+    return [-1 if byte & 0x80 else byte + 1 for byte in sizes]
 
 
 # --- PNM --------------------------------------------------------------------------------------------------------------
@@ -249,8 +252,8 @@ def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
         if image.mode != "I":
             notes += [scaling.rounded_note(top)] * (top > 255)
             return np.array(image)
-        found = (np.asarray(image).astype(np.int64) * top + 32767) // 65535  # Pillow's scaling undone
-        return scaling.to_8_bits(found, notes, top)
+        samples = (np.asarray(image).astype(np.int64) * top + 32767) // 65535  # Pillow's scaling undone
+        return scaling.to_8_bits(samples, notes, top)
     shape = (image.height, image.width, 3)[: 3 if data[:2] == b"P6" else 2]
     dtype = np.dtype(">u2" if top > 255 else np.uint8)
     stop = start + math.prod(shape) * dtype.itemsize
@@ -258,5 +261,5 @@ def _pnm(image: ImageFile.ImageFile, data: bytes, notes: list[str]) -> Samples:
         raise containers.cut_off(data)
     if re.match(rb"\s*P[1-6]\s", data[stop : stop + 8]):
         notes.append(PAGES)
-    found = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
-    return found.copy() if top == 255 else scaling.to_8_bits(found, notes, top)
+    samples = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)
+    return samples.copy() if top == 255 else scaling.to_8_bits(samples, notes, top)

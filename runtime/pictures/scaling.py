@@ -1,4 +1,4 @@
-"""Arithmetic of samples: other ranges to 0 to 255, and parts of a picture."""
+"""Arithmetic of samples: other ranges to 0 to 255, and crops of a picture."""
 
 import struct
 from fractions import Fraction
@@ -44,18 +44,18 @@ def cropped(samples: Samples, box: bytes) -> Samples:
 
 def widened(samples: Samples) -> Samples:
     """Return samples of 0 to all of those that stand for it by 16 to 235, or 256 times as much, of colours alone."""
-    unit, found = (np.iinfo(samples.dtype).max + 1) // 256, samples.copy()
+    unit, wide = (np.iinfo(samples.dtype).max + 1) // 256, samples.copy()
     top = 219 * unit
-    colours = found if found.ndim == 2 else found[:, :, :3]
+    colours = wide if wide.ndim == 2 else wide[:, :, :3]
     colours[:] = scaled(np.maximum(colours, 16 * unit) - 16 * unit, top, samples.dtype.type)
-    return found
+    return wide
 
 
 def scaled(samples: Samples, top: int, dtype: type) -> Samples:
     """Return samples 0 to top as 0 to 255 or 65535, rounded to the nearest; some rows at a time, for the memory."""
     most = np.iinfo(dtype).max
     table: Samples = ((np.arange(top + 1, dtype=np.uint64) * most + top // 2) // top).astype(dtype)
-    found: Samples = np.empty(samples.shape, dtype)
+    rescaled: Samples = np.empty(samples.shape, dtype)
     for start in range(0, len(samples), _ROWS):
-        found[start : start + _ROWS] = np.take(table, samples[start : start + _ROWS], mode="clip")
-    return found
+        rescaled[start : start + _ROWS] = np.take(table, samples[start : start + _ROWS], mode="clip")
+    return rescaled

@@ -25,7 +25,7 @@ _SWAPPED_AS = {3: "H", 8: "H", 4: "I", 5: "I", 9: "I", 10: "I", 11: "I", 13: "I"
 def exif_of(data: bytes, max_bytes: int, notes: list[str]) -> bytes:
     """Return the EXIF that a TIFF file's own tags amount to, bounded by max_bytes; empty when there are none.
 
-    It has all that EXIF must have. A maker's note is left out, as it would no longer be in its place; notes tell.
+    It has all that EXIF must have. A maker's note is left out, as its offsets would be wrong; notes tell.
     Raise ValueError for what is no TIFF.
     """
     tiff, tree = Tiff(data), bytearray()
@@ -64,22 +64,22 @@ def _block(main: list[Field], order: str, tree: bytes = b"") -> bytes:
 def with_metadata(data: bytes, block: bytes, icc: bytes, xmp: bytes) -> bytes:
     """Return a TIFF file, which we have just written, with EXIF (the block), a profile and an XMP packet.
 
-    EXIF becomes the head of the file, so that all in it stays in its place. The file's directory is written anew at the
+    EXIF becomes the head of the file, so that all its offsets stay right. The file's directory is written anew at the
     end: what the first one of EXIF has, and the tags of the samples.
     """
-    tiff, told = Tiff(data), Tiff(block or data[:4] + bytes(4))
+    tiff, given = Tiff(data), Tiff(block or data[:4] + bytes(4))
     shift = len(block) + len(block) % 2 - 8 if block else 0
     (strips,) = (tiff.numbers(e) for e in tiff.directory(tiff.first).entries if e.tag == exif.STRIPS)
     fields = list(tiff.fields(tiff.first, len(data), {exif.STRIPS, *_RESOLUTION}))
-    if tiff.order != told.order:
+    if tiff.order != given.order:
         fields = [_swapped(field) for field in fields]
-    fields.append((exif.STRIPS, exif.LONG, struct.pack(f"{told.order}{len(strips)}I", *(at + shift for at in strips))))
+    fields.append((exif.STRIPS, exif.LONG, struct.pack(f"{given.order}{len(strips)}I", *(at + shift for at in strips))))
     fields += [(exif.ICC, exif.UNDEFINED, icc)] * bool(icc) + [(exif.XMP, exif.BYTE, xmp)] * bool(xmp)
-    fields += _with_resolution(list(told.fields(told.first, len(block), _STORAGE)) if block else [], told.order)
+    fields += _with_resolution(list(given.fields(given.first, len(block), _STORAGE)) if block else [], given.order)
     head = (block or data[:8]).ljust(8 + shift, b"\0")
     at = len(data) + shift + (len(data) + shift) % 2
-    parts = (head[:4], struct.pack(f"{told.order}I", at), head[8:], memoryview(data)[8:])
-    return b"".join((*parts, bytes((len(data) + shift) % 2), _table(fields, told.order, at)))
+    pieces = (head[:4], struct.pack(f"{given.order}I", at), head[8:], memoryview(data)[8:])
+    return b"".join((*pieces, bytes((len(data) + shift) % 2), _table(fields, given.order, at)))
 
 
 def _with_resolution(fields: list[Field], order: str) -> list[Field]:
@@ -108,12 +108,12 @@ def _exif_defaults(order: str, width: int, height: int) -> list[Field]:
 
 def _missing(fields: list[Field], defaults: list[Field]) -> list[Field]:
     """Return those defaults whose tags no field has."""
-    told = {tag for tag, _, _ in fields}
-    return [default for default in defaults if default[0] not in told]
+    present = {tag for tag, _, _ in fields}
+    return [default for default in defaults if default[0] not in present]
 
 
 def _table(fields: list[Field], order: str, at: int) -> bytes:
-    """Return one directory and its values, an even number of bytes, to stand at a place."""
+    """Return one directory and its values, an even number of bytes, to stand at an offset."""
     table, values = bytearray(struct.pack(f"{order}H", len(fields))), bytearray()
     values_at = at + 2 + 12 * len(fields) + 4
     for tag, kind, stored in sorted(fields):

@@ -58,37 +58,37 @@ def check(data: bytes) -> None:
     first = tiff.directory(tiff.first)
     if not first.whole or any(entry.start == entry.stop and entry.kind < 14 for entry in first.entries):
         raise containers.cut_off(data)
-    told = _numbers(tiff, first)
-    if any(len(told.get(tag, [0])) > 1 for tag in _SINGLE):
+    tags = _numbers(tiff, first)
+    if any(len(tags.get(tag, [0])) > 1 for tag in _SINGLE):
         raise InputError("has a damaged directory; get another copy of it")
-    below = [_numbers(tiff, tiff.directory(at)) for at in told.get(SUB_IFDS, [])[:_MOST_PAGES]]
-    kinds = [page.get(PHOTOMETRIC, [0])[0] for page in (told, *below, *_following(tiff))]
+    below = [_numbers(tiff, tiff.directory(at)) for at in tags.get(SUB_IFDS, [])[:_MOST_PAGES]]
+    kinds = [page.get(PHOTOMETRIC, [0])[0] for page in (tags, *below, *_following(tiff))]
     names = {entry.tag for entry in first.entries}
     if DNG_VERSION in names or _SENSOR in kinds or _LINEAR_RAW in kinds:
         raise InputError(f"is {CAMERA_RAW}; develop it to a TIFF or JPEG first")
-    if told.get(SUBFILE_TYPE, [0])[0] & (_REDUCED | _MASK) or told.get(OLD_SUBFILE_TYPE, [1])[0] == _OLD_REDUCED:
+    if tags.get(SUBFILE_TYPE, [0])[0] & (_REDUCED | _MASK) or tags.get(OLD_SUBFILE_TYPE, [1])[0] == _OLD_REDUCED:
         raise InputError("is a TIFF whose first picture is a reduced copy or a mask of another; save that one alone")
-    _check_blocks(told)
-    _check_samples(told, other_ycbcr=COEFFICIENTS in names or BLACK_WHITE in names)
+    _check_blocks(tags)
+    _check_samples(tags, other_ycbcr=COEFFICIENTS in names or BLACK_WHITE in names)
 
 
-def _check_blocks(told: Tags) -> None:
+def _check_blocks(tags: Tags) -> None:
     """Raise InputError where there are too few strips or tiles for the size; Pillow would leave the rest black."""
-    width, height = (told.get(tag, [0])[0] for tag in (WIDTH, HEIGHT))
-    wide, high = (told.get(tag, [0])[0] for tag in (TILE_WIDTH, TILE_HEIGHT))
-    if TILES not in told:
-        wide, high = width, min(told.get(ROWS, [height])[0], height)
+    width, height = (tags.get(tag, [0])[0] for tag in (WIDTH, HEIGHT))
+    wide, high = (tags.get(tag, [0])[0] for tag in (TILE_WIDTH, TILE_HEIGHT))
+    if TILES not in tags:
+        wide, high = width, min(tags.get(ROWS, [height])[0], height)
     if not all((width, height, wide, high)):
         raise InputError("has a damaged directory; get another copy of it")
-    planes = told.get(SAMPLES, [1])[0] if told.get(PLANAR) == [2] else 1
+    planes = tags.get(SAMPLES, [1])[0] if tags.get(PLANAR) == [2] else 1
     blocks = planes * -(-width // wide) * -(-height // high)
-    if len(told.get(TILES, told.get(STRIPS, []))) < blocks and told.get(COMPRESSION) != [_OLD_JPEG]:
+    if len(tags.get(TILES, tags.get(STRIPS, []))) < blocks and tags.get(COMPRESSION) != [_OLD_JPEG]:
         raise InputError("lacks parts of its picture; get another copy of it")
 
 
-def _check_samples(told: Tags, other_ycbcr: bool) -> None:
-    bits, forms, extra = told.get(BITS, [1]), told.get(FORMAT, [1]), told.get(EXTRA, [])
-    photometric, samples = told.get(PHOTOMETRIC, [-1])[0], told.get(SAMPLES, [1])[0]
+def _check_samples(tags: Tags, other_ycbcr: bool) -> None:
+    bits, forms, extra = tags.get(BITS, [1]), tags.get(FORMAT, [1]), tags.get(EXTRA, [])
+    photometric, samples = tags.get(PHOTOMETRIC, [-1])[0], tags.get(SAMPLES, [1])[0]
     if set(forms) != {1}:
         words = {2: "signed", 3: "floating-point"}
         form = next(words.get(form, "odd") for form in forms if form != 1)
@@ -96,19 +96,19 @@ def _check_samples(told: Tags, other_ycbcr: bool) -> None:
     if max(bits) > 16 or len(set(bits)) > 1:
         raise InputError(f"has samples of {', '.join(map(str, sorted(set(bits))))} bits; convert it to 8 or 16")
     if photometric > LAB:
-        raise InputError(f"has colours of photometric interpretation {photometric}, which are not read; convert it")
+        raise InputError(f"has colours of photometric interpretation {photometric}, which are not read; save it as PNG")
     own = {RGB: 3, CMYK: 4, YCBCR: 3, LAB: 3}.get(photometric, 1)
     if own < samples != own + len(extra) or set(extra) - {0, ASSOCIATED, UNASSOCIATED}:
         raise InputError(f"has {samples} samples a pixel and does not say what they are; save it with fewer")
-    planes = told.get(PLANAR, [1])[0] != 1 and samples > 1
+    planes = tags.get(PLANAR, [1])[0] != 1 and samples > 1
     if planes and ((photometric, bits[0]) not in _PLANES or extra not in ([], [UNASSOCIATED])):
         raise InputError("has separate planes of samples other than 8-bit RGB or CMYK; save it with samples together")
-    if (compression := told.get(COMPRESSION, [1])[0]) not in _COMPRESSIONS:
+    if (compression := tags.get(COMPRESSION, [1])[0]) not in _COMPRESSIONS:
         raise InputError(f"is compressed in a way that is not read ({compression}); save it with LZW")
-    if photometric == CMYK and told.get(INKS, [1])[0] != 1:
+    if photometric == CMYK and tags.get(INKS, [1])[0] != 1:
         raise InputError("has inks other than cyan, magenta, yellow and black; convert it to RGB")
-    if photometric == YCBCR and samples > 1 and told.get(COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
-        if told.get(SUBSAMPLING) != [1, 1] or other_ycbcr:
+    if photometric == YCBCR and samples > 1 and tags.get(COMPRESSION, [1])[0] == 1:  # Pillow takes it for JFIF's
+        if tags.get(SUBSAMPLING) != [1, 1] or other_ycbcr:
             raise InputError("has YCbCr samples that are not read; convert it to RGB")
 
 
@@ -119,8 +119,8 @@ def black_is_zero(data: bytes) -> bytes:
     """
     tiff = Tiff(data)
     entries = {entry.tag: entry for entry in tiff.directory(tiff.first).entries}
-    told = {tag: tiff.numbers(entries[tag]) for tag in (BITS, PHOTOMETRIC) if tag in entries}
-    if told != {BITS: [16], PHOTOMETRIC: [WHITE_IS_ZERO]}:
+    tags = {tag: tiff.numbers(entries[tag]) for tag in (BITS, PHOTOMETRIC) if tag in entries}
+    if tags != {BITS: [16], PHOTOMETRIC: [WHITE_IS_ZERO]}:
         return data
     edited = bytearray(data)
     edited[entries[PHOTOMETRIC].start : entries[PHOTOMETRIC].stop] = (1).to_bytes(2, tiff.endian)
@@ -128,16 +128,16 @@ def black_is_zero(data: bytes) -> bytes:
 
 
 def _numbers(tiff: Tiff, directory: Directory) -> Tags:
-    return {entry.tag: found for entry in directory.entries[::-1] if (found := tiff.numbers(entry))}
+    return {entry.tag: numbers for entry in directory.entries[::-1] if (numbers := tiff.numbers(entry))}
 
 
 def _following(tiff: Tiff) -> list[Tags]:
     """Return the tags of the pages behind the first one, as far as they lead on."""
-    places, found = [tiff.first], []
+    offsets, pages = [tiff.first], []
     at = tiff.directory(tiff.first).next
-    while at and at not in places and len(places) < _MOST_PAGES:
-        places.append(at)
+    while at and at not in offsets and len(offsets) < _MOST_PAGES:
+        offsets.append(at)
         directory = tiff.directory(at)
-        found.append(_numbers(tiff, directory))
+        pages.append(_numbers(tiff, directory))
         at = directory.next
-    return found
+    return pages

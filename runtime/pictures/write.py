@@ -50,7 +50,7 @@ _NO_ALPHA = ("Jpeg", "Ppm", "Bmp")
 _GRAY_AS_RGB = ("WebP", "Ppm")
 _NO_METADATA = ("Ppm", "Bmp")
 _EXIF_WITHOUT = {"Tiff": tags.COMPRESSED, "Avif": (exif.ORIENTATION,)}
-"""Tags that have no place in a format; with an orientation Pillow writes all of EXIF anew, to turn it into a box."""
+"""Tags that a format cannot hold; with an orientation Pillow writes all of EXIF anew, to turn it into a box."""
 _LONGEST_SIDE_PX = {"Jpeg": 65_500, "WebP": 16_383, "Png": 1_000_000, "Avif": 32_768}
 """What libjpeg and libwebp can write, and libpng and libavif would read."""
 _EXIF_MARK = b"Exif\0\0"
@@ -86,8 +86,10 @@ def encode(
     """
     notes = [] if notes is None else notes
     form, (height, width) = _FORMATS[suffix], pixels.shape[:2]
-    if form in _NO_ALPHA and pixels.ndim == 3 and pixels.shape[2] == 4:
-        raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
+    if form in _NO_ALPHA and pixels.shape[2:] == (4,):
+        if pixels[:, :, 3].min() < 255:
+            raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
     longest = _LONGEST_SIDE_PX.get(form)
     if longest and max(width, height) > longest:
         raise InputError(f"{width}x{height} pixels are too many for {suffix}, at most {longest} a side; use .tif")
@@ -137,16 +139,16 @@ def _held(payloads: Mapping[int, bytes], form: str, suffix: str, notes: list[str
 
 def _as_options(payloads: Mapping[int, bytes], form: str) -> dict[str, Any]:
     """Return payloads as Pillow's options of save."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if form == "Tiff":
-        return found
+        return options
     if payloads.get(EXIF):
-        found["exif"] = _EXIF_MARK + payloads[EXIF]
+        options["exif"] = _EXIF_MARK + payloads[EXIF]
     if ICC in payloads:
-        found["icc_profile"] = payloads[ICC]
+        options["icc_profile"] = payloads[ICC]
     if XMP in payloads and form == "Png":
-        found["pnginfo"] = PngInfo()
-        found["pnginfo"].add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
+        options["pnginfo"] = PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
     elif XMP in payloads:
-        found["xmp"] = payloads[XMP]
-    return found
+        options["xmp"] = payloads[XMP]
+    return options

@@ -5,7 +5,7 @@ expat tells where each element is, so that prefixes, order, quotes and the wrapp
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 from xml.parsers import expat
@@ -14,6 +14,9 @@ Rule = Callable[[str, str, str], str | None]
 """Takes namespace, name and text of a property: None leaves it alone, "" cuts it out, other text takes its place.
 
 It is also asked of each namespace that is declared, without a name: "" cuts the declaration out."""
+
+_Edit = tuple[int, int, bytes]
+"""Where an edit begins and stops in a packet, and the bytes that take the place of those."""
 
 _TAG = re.compile(rb"""<(?:[^<>"']++|"[^"]*+"|'[^']*+')*+>""")
 _ATTRIBUTE = re.compile(rb"""\s([^\s=<>"']+)\s*=\s*("[^"]*"|'[^']*')""")
@@ -38,7 +41,7 @@ def edit(packet: bytes, rule: Rule) -> bytes:
 
     Raise ValueError unless it is well-formed XML in UTF-8 that declares no document type, and so no entities.
     """
-    edits: list[tuple[int, int, bytes]] = []
+    edits: list[_Edit] = []
     opened: list[_Element] = []
     left = _MAX_ELEMENTS
     parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
@@ -53,12 +56,7 @@ def edit(packet: bytes, rule: Rule) -> bytes:
         if opened:
             opened[-1].simple = False
         opened.append(_Element(at, tag.end(), tag[0].endswith(b"/>")))
-        decided = {_qualified(each): rule(*_named(each), text) for each, text in attributes.items()}
-        for found in _ATTRIBUTE.finditer(packet, at, tag.end()):
-            declared = rule(found[2][1:-1].decode(), "", "") if found[1].startswith(b"xmlns:") else None
-            if (new := decided.get(found[1], declared)) is not None:
-                inside = found.start(2) + 1, found.end(2) - 1
-                edits.append((*inside, new.encode()) if new else (*found.span(), b""))
+        edits.extend(_attribute_edits(packet, at, tag.end(), attributes, rule))
 
     def end(name: str) -> None:
         element, at = opened.pop(), parser.CurrentByteIndex
@@ -74,6 +72,11 @@ def edit(packet: bytes, rule: Rule) -> bytes:
         raise ValueError("it declares a document type")
 
     parser.StartElementHandler, parser.EndElementHandler, parser.StartDoctypeDeclHandler = start, end, refuse
+    _parse(parser, packet)
+    return _applied(packet, edits)
+
+
+def _parse(parser: expat.XMLParserType, packet: bytes) -> None:
     try:
         packet.decode()
         parser.Parse(packet, True)
@@ -81,6 +84,20 @@ def edit(packet: bytes, rule: Rule) -> bytes:
         raise ValueError("it is not UTF-8 text") from None
     except expat.ExpatError as error:
         raise ValueError(f"it is not well-formed: {error}") from error
+
+
+def _attribute_edits(packet: bytes, at: int, stop: int, attributes: dict[str, str], rule: Rule) -> Iterator[_Edit]:
+    """Yield what a rule makes of the attributes of a tag, and of the namespaces that it declares."""
+    decided = {_qualified(name): rule(*_named(name), text) for name, text in attributes.items()}
+    for attribute in _ATTRIBUTE.finditer(packet, at, stop):
+        declared = rule(attribute[2][1:-1].decode(), "", "") if attribute[1].startswith(b"xmlns:") else None
+        if (new := decided.get(attribute[1], declared)) is not None:
+            inside = attribute.start(2) + 1, attribute.end(2) - 1
+            yield (*inside, new.encode()) if new else (*attribute.span(), b"")
+
+
+def _applied(packet: bytes, edits: list[_Edit]) -> bytes:
+    """Return a packet after edits that do not overlap."""
     pieces, kept_to = [], 0
     for at, stop, text in sorted(edits):
         pieces += [packet[kept_to:at], text]
@@ -90,17 +107,17 @@ def edit(packet: bytes, rule: Rule) -> bytes:
 
 def value(packet: bytes, space: str, name: str) -> str:
     """Return the text of a property; empty where there is none, or no XMP."""
-    found: list[str] = []
+    texts: list[str] = []
 
-    def look(*told: str) -> None:
-        if told[:2] == (space, name):
-            found.append(told[2])
+    def look(*named: str) -> None:
+        if named[:2] == (space, name):
+            texts.append(named[2])
 
     try:
         edit(packet, look)
     except ValueError:
         return ""
-    return found[0].strip() if found else ""
+    return texts[0].strip() if texts else ""
 
 
 def _named(name: str) -> tuple[str, str]:

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 
 from benchmarks import baselines, compare
+from benchmarks.metrics import butteraugli, ssimulacra2
 from runtime.codec import Codec
 
-PEERS = [peer for peer in ("jpeg", "webp", "avif") if baselines.is_available(peer)]
+PEERS = [peer for peer in ("jpeg", "webp", "avif-iq") if baselines.is_available(peer)]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,8 @@ def test_every_view_is_what_its_codec_made(made: Path, codec: Codec) -> None:
     assert np.array_equal(pixels(views["original"]), original)
     stream = codec.encode(original, 50)
     assert np.array_equal(pixels(views["gargalo"]), codec.decode(stream))
+    assert views["gargalo"]["ssimulacra2"] == ssimulacra2(original, codec.decode(stream))
+    assert views["gargalo"]["butteraugli"] == butteraugli(original, codec.decode(stream))
     assert views["gargalo"]["bytes"] == len(stream) and codec.bundle.id.hex() in page["made"]
     for peer in PEERS:
         assert views[f"{peer}:bytes"]["bytes"] >= len(stream)

@@ -24,9 +24,9 @@ def test_a_picture_smaller_than_the_crop_is_shown_whole(shape: tuple[int, ...]) 
 
 def test_a_sheet_shows_the_crops_themselves() -> None:
     picture = np.random.default_rng(2).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    version = Version("jpeg", bytes(512), 255 - picture, 21.5)
+    version = Version("jpeg", bytes(512), 255 - picture, 21.5, 64.6, 1.5)
     cells = crops.row(picture, [version], (8, 16), 32, "cam")
-    assert [cell[1:] for cell in cells] == [("cam", "original"), ("JPEG", "1.000 bpp, 21.5 dB")]
+    assert [cell[1:] for cell in cells] == [("cam", "original"), ("JPEG", "1.000 bpp, 21.5 dB, SS2 65")]
     page = np.asarray(crops.sheet([cells, cells], scale=2))
     top, left = crops.GAP_PX + 2 * crops.LINE_PX, 2 * crops.GAP_PX + 64
     assert np.array_equal(page[top : top + 64 : 2, left : left + 64 : 2], (255 - picture)[16:48, 8:40])
@@ -34,10 +34,10 @@ def test_a_sheet_shows_the_crops_themselves() -> None:
 
 
 def test_the_command_makes_one_sheet_or_one_a_picture(
-    photo: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    small_photo: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.png", "b.png"):
-        Image.fromarray(photo).save(tmp_path / name)
+        Image.fromarray(small_photo).save(tmp_path / name)
     common = [str(tmp_path), "--peers", "jpeg,webp", "--side", "48"]
     assert crops.main([*common, "--bpp", "1.5", "-o", str(tmp_path / "sheets" / "one.jpg")]) == 0
     with Image.open(tmp_path / "sheets" / "one.jpg") as page:

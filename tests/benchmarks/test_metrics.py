@@ -1,4 +1,4 @@
-"""PSNR and MS-SSIM against values worked out by hand."""
+"""PSNR, MS-SSIM and decibels against values worked out by hand."""
 
 import math
 
@@ -56,3 +56,32 @@ def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
     faint = np.clip(picture + rng.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
     strong = np.clip(picture + rng.normal(0, 60, picture.shape), 0, 255).astype(np.uint8)
     assert metrics.ms_ssim(picture, strong) < metrics.ms_ssim(picture, faint) < 1
+
+
+@pytest.mark.parametrize(("value", "db"), [(10.0, -20), (1.0, 0), (0.5, 6.0206), (0.0, math.inf)])
+def test_a_butteraugli_norm_in_db_is_minus_20_log(value: float, db: float) -> None:
+    assert metrics.butteraugli_db(value) == pytest.approx(db, abs=1e-4)
+
+
+def test_a_picture_under_8_px_is_not_for_the_eye_and_says_why() -> None:
+    assert "8 px" in str(metrics.why_not_for_the_eye(np.zeros((7, 40, 3), np.uint8)))
+    assert metrics.why_not_for_the_eye(np.zeros((8, 8, 3), np.uint8)) is None
+
+
+def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
+    if reason := metrics.why_no_ssim():
+        pytest.skip(reason)
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    assert metrics.ssim(picture, picture) == pytest.approx(1, abs=1e-6)
+    faint = np.clip(picture + rng.normal(0, 20, picture.shape), 0, 255).astype(np.uint8)
+    assert 0.5 < metrics.ssim(picture, faint) < 1
+    assert metrics.ssim(picture, 255 - picture) < 0
+
+
+def test_ssim_of_two_flat_pictures_is_what_its_constants_say() -> None:
+    """Only means differ: (2 * 100 * 110 + C1) / (100**2 + 110**2 + C1) with C1 = (0.01 * 255)**2."""
+    if reason := metrics.why_no_ssim():
+        pytest.skip(reason)
+    flat = [np.full((16, 16, 3), value, np.uint8) for value in (100, 110)]
+    assert metrics.ssim(*flat) == pytest.approx((22_000 + 2.55**2) / (22_100 + 2.55**2), abs=1e-4)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmarks import baselines, rate_distortion
 from runtime import container
+from runtime.codec import Codec
 from runtime.errors import StreamError
 
 
@@ -32,11 +33,11 @@ class Broken(StandIn):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, small_photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(rate_distortion, "bundle_id", lambda data: "0123456789abcdef")
     images = tmp_path / "set"
     images.mkdir()
-    for name, pixels in (("b.png", photo), ("a.png", photo[::-1]), ("c.png", photo[:, ::-1])):
+    for name, pixels in (("b.png", small_photo), ("a.png", small_photo[::-1]), ("c.png", small_photo[:, ::-1])):
         Image.fromarray(pixels).save(images / name)
     (images / "notes.txt").write_text("not a picture")
     return images
@@ -81,13 +82,15 @@ def test_a_run_writes_rows_means_bd_rates_a_page_and_two_plots(
     assert b"<svg" in (out / "curves.svg").read_bytes()
 
 
-def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(folder: Path, tmp_path: Path, photo: np.ndarray) -> None:
+def test_bytes_bpp_and_psnr_of_a_row_are_those_of_the_file(
+    folder: Path, tmp_path: Path, small_photo: np.ndarray
+) -> None:
     run(folder, tmp_path / "out", "--qualities", "50", "--peers", "")
     row = next(row for row in read(tmp_path / "out" / "images.tsv") if row["image"] == "b.png")
-    data = StandIn().encode(photo, 50)
+    data = StandIn().encode(small_photo, 50)
     assert int(row["bytes"]) == len(data)
     assert float(row["bpp"]) == pytest.approx(8 * len(data) / (72 * 96), rel=1e-5)
-    error = photo.astype(float) - StandIn().decode(data)
+    error = small_photo.astype(float) - StandIn().decode(data)
     expected_db = 20 * np.log10(255 / np.sqrt(np.mean(error**2)))
     assert float(row["psnr_db"]) == pytest.approx(expected_db, rel=1e-5)
 
@@ -139,3 +142,16 @@ def test_bad_options_are_usage_errors(options: list[str], tmp_path: Path) -> Non
     with pytest.raises(SystemExit) as stop:
         run(tmp_path, tmp_path / "out", *options)
     assert stop.value.code == 2
+
+
+def test_a_bundle_whose_files_may_end_anywhere_is_measured_by_their_beginnings(
+    folder: Path, tmp_path: Path, progressive: Codec
+) -> None:
+    argv = ["--images", folder, "--out", tmp_path / "out", "--qualities", "40", "--peers", "", "--limit", 1]
+    argv += ["--bundles", progressive.bundle.folder]
+    assert rate_distortion.main([str(word) for word in argv]) == 0
+    rows = [row for row in read(tmp_path / "out" / "images.tsv") if row["codec"] == "gargalo-prefixes"]
+    qualities = [float(row["psnr_db"]) for row in rows]
+    assert [float(row["setting"]) for row in rows] == list(baselines.SHARES_PERCENT)
+    assert qualities == sorted(qualities) and qualities[-1] > 35
+    assert int(rows[3]["bytes"]) == round(int(rows[-1]["bytes"]) * baselines.SHARES_PERCENT[3] / 100)

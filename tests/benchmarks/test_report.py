@@ -26,11 +26,11 @@ SMALL = report.Plan(
 
 
 @pytest.fixture
-def images(tmp_path: Path, photo: np.ndarray) -> Path:
+def images(tmp_path: Path, small_photo: np.ndarray) -> Path:
     folder = tmp_path / "set"
     folder.mkdir()
-    Image.fromarray(photo).save(folder / "a.png")
-    Image.fromarray(photo[::-1]).save(folder / "b.png")
+    Image.fromarray(small_photo).save(folder / "a.png")
+    Image.fromarray(small_photo[::-1]).save(folder / "b.png")
     return folder
 
 
@@ -48,7 +48,13 @@ def test_a_report_has_every_table_and_plot(
     assert report.main(["--images", str(images), "--out", str(out), "--quick", "--bundles", "standard"]) == 0
     page = (out / "report.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == page
-    for head in ("Size and quality", "Speed at equal quality", "Where the time goes", "Whole processes", "Throughput"):
+    for head in (
+        "Size and quality",
+        "Speed at equal quality",
+        "Where the time goes",
+        "Whole processes",
+        "Throughput",
+    ):
         assert f"## {head}" in page
     assert "128-channel 3x3 QLinearConv" in page and "- gargalo: bundle " in page
     assert all(f"| gargalo {network.name} " in page for network in NETWORKS)
@@ -72,7 +78,7 @@ def test_a_folder_without_pictures_ends_in_one_line(tmp_path: Path, capsys: pyte
 
 def test_peers_are_compared_at_the_setting_nearest_in_psnr_to_ours_at_75() -> None:
     def mean(codec: str, setting: int, psnr_db: float) -> Any:
-        return Mean(codec, setting, 1, 1, 1, psnr_db, None, None, 1, 1)
+        return Mean(codec, setting, 1, 1, 1, psnr_db, None, None, None, None, None, None, None, None, 1, 1)
 
     table = [mean("gargalo", 50, 32), mean("gargalo", 75, 35), mean("webp", 60, 33), mean("webp", 80, 35.4)]
     chosen = measures.equal_settings(table, "gargalo")

@@ -20,12 +20,12 @@ Capture = pytest.CaptureFixture[str]
 
 
 def taken(feed: feeds.Feed) -> list[Shot]:
-    """The shots of a video."""
+    """Return the shots of a video."""
     return [shot for shot in feed.shots(lambda: None) if shot is not None]
 
 
 def time_s(name: str) -> float:
-    """The time that a video's picture is named after."""
+    """Return the time that a video's picture is named after."""
     return int(name[:2]) * 3600 + int(name[3:5]) * 60 + float(name[6:-1])
 
 
@@ -61,7 +61,7 @@ def frames_of(video: Video, every_s: float) -> list[int]:
 
 
 def nearest(times_ms: Sequence[float], every_ms: float, end_ms: float) -> list[int]:
-    """The frames nearest to the multiples of every_ms that are before end_ms, each once; of two the later one."""
+    """Return the frames nearest to the multiples of every_ms before end_ms, each once; of two the later one."""
     due_ms = np.arange(0, end_ms - 0.1, every_ms)
     distance = np.abs(due_ms[:, None] - np.array(times_ms)[::-1]).round(1)
     return np.unique(len(times_ms) - 1 - distance.argmin(axis=1)).tolist()

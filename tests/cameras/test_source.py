@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def shots(name: str, every_s: float, count: int, warm_up_s: float = 0.2, encode_s: float = 0.0) -> list[Shot]:
-    """The first pictures of a source; after each one nothing is asked for a while, as when it is encoded."""
+    """Return the first pictures of a source; after each one nothing is asked for a while, as when it is encoded."""
     taken = []
     opened = Source(name, threading.Event(), warm_up_s)
     try:
@@ -241,10 +241,10 @@ def test_a_snapshot_that_never_ends_is_refused_in_bounded_time_and_memory(monkey
             handler.wfile.write(b"x")
 
     monkeypatch.setattr(web, "_MOST_BYTES", 1 << 20)
-    with serving(endless_picture) as camera, pytest.raises(InputError, match="and no end"):
+    with serving(endless_picture) as camera, pytest.raises(InputError, match="had no end"):
         shots(camera.url("/snapshot.jpg"), 1, 1)
     monkeypatch.setattr(web, "TIMEOUT_S", 0.5)
-    with serving(drips) as camera, pytest.raises(InputError, match="and no end"):
+    with serving(drips) as camera, pytest.raises(InputError, match="had no end"):
         shots(camera.url("/snapshot.jpg"), 1, 1)
 
 

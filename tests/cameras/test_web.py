@@ -25,7 +25,7 @@ def md5(text: str) -> str:
 
 
 def digest(handler: Handler, camera: Camera) -> None:
-    """As most cameras ask: digest, with basic as the second choice."""
+    """Ask as most cameras do: digest, with basic as the second choice."""
     given = dict(re.findall(r'(\w+)="?([^",\s]+)', handler.headers.get("Authorization", "")))
     if given and handler.headers["Authorization"].startswith("Digest "):
         secret, what = md5("admin:camera:p@ss:word"), md5(f"GET:{given['uri']}")
@@ -52,7 +52,7 @@ def test_other_ways_to_ask_for_a_password_are_named_so() -> None:
         handler.send_header("WWW-Authenticate", 'Bearer realm="Geheim"')
         handler.end_headers()
 
-    with serving(bearer) as camera, pytest.raises(InputError, match="not by the ways that we know"):
+    with serving(bearer) as camera, pytest.raises(InputError, match="in a way that we do not know"):
         ask(camera.url("/", "admin:Geheim"))
 
 

@@ -17,7 +17,7 @@ from runtime.console import STREAM
 
 
 def copied(job: Job) -> Done:
-    """Work that is told apart by its process."""
+    """Copy a file; the note tells by which process."""
     data = take(job.source)
     deliver(job.target, data, job.overwrite)
     return Done(len(data), len(data), 0.0, 0.0, (1, 1), [str(os.getpid())])

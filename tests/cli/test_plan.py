@@ -22,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def targets(*inputs: str, output: str | None = None) -> list[str]:
-    """The targets of the jobs, none of which may have an error."""
+    """Return the targets of the jobs, none of which may have an error."""
     jobs, _ = plan(Batch(inputs, output, Existing.SKIP, recursive=True), ".gar", {".png", ".jpg"})
     assert all(job.error is None and job.existing is Existing.SKIP for job in jobs)
     return [job.target.as_posix() for job in jobs]
@@ -74,7 +74,7 @@ def test_arguments_that_do_not_go_together_are_refused(inputs: list[str], output
     "inputs, output, told",
     [
         (["none.png"], None, "No such file"),
-        (["in"], None, "is a directory; -r"),
+        (["in"], None, "is a folder; give -r"),
         (["x.gar"], "y.gar", "is a .gar file already"),
         (["a.png"], "a.png", "is input and output at once"),
         (["a.png"], "new/b", "new is not a folder; create it first"),

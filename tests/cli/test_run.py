@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from runtime import compress as compress_module
+from runtime import native
 from runtime.cli import workers
 from runtime.cli.jobs import Job
 from runtime.codec import Codec
@@ -64,7 +65,7 @@ def test_several_files_are_written_beside_themselves(tree: Path, capfd: Capture)
 def test_a_folder_without_r_is_refused(tree: Path, capfd: Capture) -> None:
     assert run([tree]) == 1
     assert files(tree) == []
-    assert "is a directory; -r" in capfd.readouterr().err
+    assert "is a folder; give -r" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("jobs", ["1", "3"])
@@ -92,7 +93,7 @@ def test_a_folder_that_cannot_be_read_is_told_of(tree: Path, capfd: Capture, mon
     monkeypatch.setattr(os, "scandir", refused)
     assert run([tree, "-r"]) == 1
     assert files(tree) == ["a.gar", "b.gar", "sub/c.gar"]
-    skipped = "gargalo: warning: skipped with -r: 1 .txt\n"
+    skipped = "gargalo: warning: skipped files that do not have a picture's suffix: 1 .txt\n"
     assert capfd.readouterr().err == f"{skipped}gargalo: {tree / 'sub' / 'deep'}: Permission denied\n"
 
 
@@ -101,7 +102,8 @@ def test_r_says_what_it_skips_but_not_its_own_streams(tree: Path, capfd: Capture
     for path in others:
         path.write_text("?")
     assert run([tree, tree, "-r", "--json"]) == 0
-    assert capfd.readouterr().err == "gargalo: warning: skipped with -r: 2 .svg, 1 without a suffix, 1 .txt\n"
+    skipped = "skipped files that do not have a picture's suffix: 2 .svg, 1 without one, 1 .txt"
+    assert capfd.readouterr().err == f"gargalo: warning: {skipped}\n"
     assert run([tree, "-r", "-f", "--quiet"]) == 0
     for path in others:
         path.unlink()
@@ -119,7 +121,7 @@ def test_a_stream_is_not_compressed_again(tree: Path, capfd: Capture) -> None:
     assert run([tree / "a.png"]) == 0
     capfd.readouterr()
     assert run([tree / "a.gar", "-o", tree / "b.gar"]) == 1
-    assert capfd.readouterr().err == f"gargalo: {tree / 'a.gar'} is a .gar file already\n"
+    assert capfd.readouterr().err.startswith(f"gargalo: {tree / 'a.gar'} is a .gar file already; ")
 
 
 def test_a_pipe_that_nobody_reads_ends_it_without_a_word(tree: Path) -> None:
@@ -134,7 +136,7 @@ def test_a_pipe_that_nobody_reads_ends_it_without_a_word(tree: Path) -> None:
 def test_a_folder_without_a_name_is_refused_like_any_other(folder: str, capfd: Capture) -> None:
     for command, more in ((compress, []), (decompress, ["-o", "x"])):
         assert command([folder, *more]) == 1
-        assert "is a directory" in capfd.readouterr().err
+        assert "is a folder" in capfd.readouterr().err
 
 
 def test_one_file_goes_into_a_folder_that_exists_or_ends_with_a_slash(tree: Path) -> None:
@@ -351,7 +353,7 @@ def test_whatever_a_library_raises_is_one_line_that_names_the_file(
 
 
 def odd_work(args: Any, *rest: Any) -> object:
-    """In place of compress.prepare, in other processes: files are done as they say."""
+    """Stand for compress.prepare, in other processes: files are done as they say."""
     work = REAL_PREPARE(args, *rest)
 
     def attempt(job: Job) -> object:
@@ -493,6 +495,7 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
         "ms": 0,
         "skipped": False,
         "error": None,
+        "arrays": native.name,
     }
     assert good.keys() == bad.keys() and "No such file" in bad["error"] and bad["bytes_out"] is None
     assert "missing.png" in err and err.count("\n") == 1

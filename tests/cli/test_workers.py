@@ -27,7 +27,7 @@ def squares() -> Callable[[int], int]:
 
 
 def all_of(prepare: Callable[[], Callable[[int], object]], count: int, processes: int) -> dict[int, object]:
-    """The answers by task; a process that died is a sentence."""
+    """Return the answers by task; a process that died is a sentence."""
     found = list(results(prepare, range(count), processes, str))
     assert len(found) == len(dict(found))
     return dict(found)
@@ -100,7 +100,7 @@ def test_ctrl_c_never_reaches_a_process_not_even_the_first(tmp_path: Path) -> No
 
 
 def twice_asked(folder: Path, number: int) -> int:
-    """A task that is asked to end once more while it clears up."""
+    """Ask to end once more while it clears up."""
     (folder / "draft").touch()
     try:
         signal.raise_signal(signal.SIGHUP)
@@ -121,7 +121,7 @@ def test_a_second_signal_interrupts_no_clearing_up(tmp_path: Path) -> None:
 
 
 def swallow(number: int) -> int:
-    """Like a library that is loaded when the signal comes."""
+    """Turn the signal into an error, like a library that is being loaded when it comes."""
     try:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
@@ -180,7 +180,7 @@ def test_fewer_processes_than_wanted_do_all_tasks(monkeypatch: pytest.MonkeyPatc
 
 
 def marked(folder: Path, number: int) -> int:
-    """A task that another one can see."""
+    """Leave a file that other tasks can see."""
     (folder / str(number)).touch()
     time.sleep(0.05)
     return number
@@ -200,7 +200,7 @@ def test_what_has_not_begun_is_given_up_when_the_caller_leaves(tmp_path: Path) -
 
 
 def slow(folder: Path, number: int) -> int:
-    """A task that takes long, and tells whether it was given the time to take back what it had begun."""
+    """Take long; a file that stays shows that there was no time to take back what was begun."""
     (folder / str(number)).touch()
     try:
         time.sleep(300 if number else 0)

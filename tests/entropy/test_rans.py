@@ -17,13 +17,12 @@ GOLDEN_WORDS = [
 
 
 def draw(seed: int, n: int) -> Any:
-    """Symbols drawn from all tables: base, symbol, start and freq of each."""
+    """Return symbols drawn from all tables: table, symbol, start and freq of each."""
     random = np.random.default_rng(seed)
     table = random.integers(0, len(TABLES.starts), n)
-    base = (table << rans.PRECISION_BITS).astype(np.uint32)
-    symbol = TABLES.symbols[base + random.integers(0, 1 << 14, n)]
+    symbol = TABLES.symbols[(table << rans.PRECISION_BITS) + random.integers(0, 1 << 14, n)]
     code = table * 256 + symbol
-    return base, symbol, START[code], FREQ[code]
+    return table, symbol, START[code], FREQ[code]
 
 
 def fresh(lanes: int) -> Any:
@@ -37,10 +36,10 @@ def uint32(*numbers: Any) -> np.ndarray:
 @pytest.mark.parametrize("lanes", [1, 2, 16, 32, 128, 1024])
 @pytest.mark.parametrize("n", [0, 1, 31, 32, 33, 1000])
 def test_pop_returns_what_push_took(lanes: int, n: int) -> None:
-    base, symbol, start, freq = draw(lanes + n, n)
+    table, symbol, start, freq = draw(lanes + n, n)
     states, words = rans.push(fresh(lanes), start, freq)
-    states, places, used = rans.pop(states, words, base, TABLES.entries)
-    assert np.array_equal(TABLES.symbols[places], symbol)
+    states, symbols, used = rans.pop(states, words, table, TABLES)
+    assert np.array_equal(symbols, symbol)
     assert used == len(words)
     assert np.array_equal(states, fresh(lanes))
 
@@ -50,10 +49,10 @@ def test_what_is_pushed_last_is_popped_first() -> None:
     states, late_words = rans.push(fresh(4), *second[2:])
     states, early_words = rans.push(states, *first[2:])
     words = np.concatenate([early_words, late_words])
-    states, places, used = rans.pop(states, words, first[0], TABLES.entries)
-    assert np.array_equal(TABLES.symbols[places], first[1]) and used == len(early_words)
-    states, places, used = rans.pop(states, words[used:], second[0], TABLES.entries)
-    assert np.array_equal(TABLES.symbols[places], second[1]) and used == len(late_words)
+    states, symbols, used = rans.pop(states, words, first[0], TABLES)
+    assert np.array_equal(symbols, first[1]) and used == len(early_words)
+    states, symbols, used = rans.pop(states, words[used:], second[0], TABLES)
+    assert np.array_equal(symbols, second[1]) and used == len(late_words)
     assert np.array_equal(states, fresh(4))
 
 
@@ -70,7 +69,8 @@ def test_the_loop_and_the_rows_make_the_same_words(lanes: int) -> None:
 
 @pytest.mark.parametrize("lanes", [1, 8, 64])
 def test_the_loop_and_the_rows_read_the_same_symbols(lanes: int) -> None:
-    base, _, start, freq = draw(4, 999)
+    table, _, start, freq = draw(4, 999)
+    base = (table << rans.PRECISION_BITS).astype(np.uint32)
     states, words = rans.push(fresh(lanes), start, freq)
     results = []
     for coder in (rans._pop_rows, rans._pop_each):
@@ -102,11 +102,11 @@ def test_golden_words_do_not_change() -> None:
 
 @pytest.mark.parametrize("lanes", [1, 64])
 def test_missing_words_raise_truncated(lanes: int) -> None:
-    base, _, start, freq = draw(5, 500)
+    table, _, start, freq = draw(5, 500)
     states, words = rans.push(fresh(lanes), start, freq)
     for there in range(len(words)):
         with pytest.raises(TruncatedError, match="end early"):
-            rans.pop(states, words[:there], base, TABLES.entries)
+            rans.pop(states, words[:there], table, TABLES)
 
 
 @pytest.mark.parametrize("lanes", [1, 64])
@@ -114,8 +114,8 @@ def test_random_words_keep_the_states_in_range(lanes: int) -> None:
     random = np.random.default_rng(6)
     states = random.integers(1 << 16, 1 << 32, lanes).astype(np.uint32)
     words = random.integers(0, 1 << 16, 3000).astype(np.uint16)
-    base = (random.integers(0, len(TABLES.starts), 3000) << rans.PRECISION_BITS).astype(np.uint32)
-    states, _, _ = rans.pop(states, words, base, TABLES.entries)
+    table = random.integers(0, len(TABLES.starts), 3000)
+    states, _, _ = rans.pop(states, words, table, TABLES)
     assert states.min() >= 1 << 16
 
 

@@ -27,11 +27,10 @@ def indexes(*numbers: Any) -> np.ndarray:
 
 
 def join(order: Any, symbols: Any) -> Any:
-    """What a reader does, with symbols in the place of the coder's."""
+    """Return the values that a reader makes of symbols."""
     number = len(TABLES.starts) // 2 * SYMBOLS
     assert np.all(symbols.groups < number) and np.all(symbols.excesses >= number)
-    q = order.digits((symbols.groups % SYMBOLS).astype(np.uint8))
-    tops = order.tops(q)
+    q, tops = order.digits((symbols.groups % SYMBOLS).astype(np.uint8))
     assert np.array_equal(order.excesses(tops), symbols.excesses // SYMBOLS)
     fields = order.fields(q, tops, (symbols.excesses % SYMBOLS).astype(np.uint8))
     assert np.array_equal(fields.widths, symbols.widths)
@@ -91,7 +90,7 @@ def test_values_that_cannot_be_coded_are_refused(values: Any, index: Any, messag
 
 def test_an_escape_for_a_small_value_is_refused() -> None:
     order = Order(NARROW, indexes(2))
-    q = order.digits(np.array([0b10000000], np.uint8))
-    fields = order.fields(q, order.tops(q), np.array([1], np.uint8))
+    q, tops = order.digits(np.array([0b10000000], np.uint8))
+    fields = order.fields(q, tops, np.array([1], np.uint8))
     with pytest.raises(StreamError, match="escape"):
         order.join(q, fields, np.array([1]))

@@ -12,7 +12,7 @@ GOLDEN_CRC = 3497255550
 
 
 def small(**changes: np.ndarray) -> Any:
-    """Table 0: -1, 0, 1, ESCAPE. Table 1: 0, ESCAPE. Scale index 3 sends two low bits raw."""
+    """Return tables. Table 0: -1, 0, 1, ESCAPE. Table 1: 0, ESCAPE. Scale index 3 sends two low bits raw."""
     arrays: dict[str, Any] = {
         "frequencies": np.array([[4096, 8192, 2048, 2048], [16000, 384, 0, 0]], np.uint16),
         "radius": np.array([1, 0], np.uint8),
@@ -76,7 +76,7 @@ def test_the_golden_starts_of_the_test_tables_do_not_change() -> None:
         ({"radius": np.array([2, 0], np.uint8)}, "columns"),
         ({"radius": np.array([256, 0], np.uint16)}, "above 255"),
         ({"radius": np.array([1], np.uint8)}, "radii"),
-        ({"index_table": np.array([0, 0, 2, 0], np.uint8)}, "table 2 of 2"),
+        ({"index_table": np.array([0, 0, 2, 0], np.uint8)}, "table 2, the last is 1"),
         ({"index_table": np.array([0], np.uint8)}, "index_shift"),
         ({"index_table": np.zeros(0, np.uint8)}, "index_table"),
         ({"index_shift": np.array([0, 0, 0, 16], np.uint8)}, "up to 16"),

@@ -64,7 +64,7 @@ def run(graph: "onnx.ModelProto", **inputs: np.ndarray) -> np.ndarray:
 
 
 def decoded(model: Codec, latents: "torch.Tensor", rate: "torch.Tensor") -> np.ndarray:
-    """Pixels (1, 3, H, W) in float64, where all that is whole stays exact: what decoder.onnx must compute."""
+    """Return pixels (1, 3, H, W) in float64, where all that is whole stays exact: what decoder.onnx must compute."""
     fixed = export.Fixed(model)
     limits, bits = (torch.from_numpy(v)[:, None, None] for v in (fixed.limits, fixed.latent_bits))
     whole = (latents.double() * bits.exp2()).round()

@@ -24,7 +24,7 @@ from runtime.families.pyramid import spec  # noqa: E402
 
 
 def ends(graph: onnx.ModelProto) -> list[tuple[str, int, list[object]]]:
-    """Names, types and shapes of inputs and outputs."""
+    """Return names, types and shapes of inputs and outputs."""
     found = []
     for info in (*graph.graph.input, *graph.graph.output):
         tensor = info.type.tensor_type

@@ -21,7 +21,7 @@ from runtime.families.pyramid.levels import Prior  # noqa: E402
 
 
 def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:
-    """Coefficients of one picture by column of prior.npz."""
+    """Return coefficients of one picture by column of prior.npz."""
     z, packed = model.split(x)
     found = [values for details in packed for values in details[0].unflatten(0, (spec.DETAILS, spec.PHASES))]
     return [values.double().numpy() for values in (*found, *z[0])]

@@ -22,7 +22,7 @@ LEAST_LIVE = 0.25
 
 
 def hidden_layers(graph: "onnx.ModelProto") -> dict[str, int]:
-    """Outputs of the integer convolutions with a ReLU, those of zero point 0, and which axis their channels are."""
+    """Return outputs of the integer convolutions with a ReLU, those of zero point 0, and their axis of channels."""
     zero = {c.name for c in graph.graph.initializer if not onnx.numpy_helper.to_array(c).any()}
     found = [n for n in graph.graph.node if n.op_type == "QLinearConv" and n.input[7] in zero]
     return {n.output[0]: 3 if any(a.name == "channels_last" for a in n.attribute) else 1 for n in found}
@@ -42,8 +42,9 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
     image = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))
     assert image is not None
     photo = np.asarray(image[:384, :384, ::-1], np.uint8)
+    whole = "4:4:4" if "subsampling" in codec.family.traits.options else "auto"
     for quality in QUALITIES:
-        codec.decode(codec.encode(photo, quality, subsampling="4:4:4"))
+        codec.decode(codec.encode(photo, quality, subsampling=whole))
     assert set(inputs) == {path.stem for path in codec.bundle.folder.glob("*.onnx")}
     shares: dict[str, float] = {}
     for network, calls in inputs.items():

@@ -28,7 +28,7 @@ class Side:
 
 
 def drawn(seed: int, parts: int = 16) -> Corrections:
-    """Corrections of some of so many parts."""
+    """Return corrections of some of so many parts."""
     random = np.random.default_rng(seed)
     least = random.integers(1, TOP + 1, 16) * random.integers(0, 2, 16) * random.integers(0, 2)
     shifts = [random.integers(-8, 8, bands) * random.integers(0, 2) for bands in BANDS]
@@ -119,7 +119,7 @@ def test_bands_are_as_many_as_channels_have_steps_of_their_own() -> None:
 
 
 def sigma(index: np.ndarray) -> np.ndarray:
-    """The scale, in steps, of an index of gaussian_tables."""
+    """Return the scale, in steps, of an index of gaussian_tables."""
     return 0.15 * 1.25 ** (index - 1)
 
 

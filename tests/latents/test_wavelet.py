@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from runtime.areas import Area, Reach
-from runtime.families.pyramid import colours, spec
-from runtime.latents import wavelet
+from runtime.families.pyramid import spec
+from runtime.latents import colours, wavelet
 
 F32 = np.float32
 WHOLE = F32(1 << spec.COEFFICIENT_BITS)
@@ -14,13 +14,13 @@ LARGEST = 4.2e6
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
-    """Pixels that are hard to bear: each sample black or white, or anything."""
+    """Return pixels that are hard to bear: each sample black or white, or anything."""
     random = np.random.default_rng(seed)
     return np.where(random.random(shape) < 0.5, random.integers(0, 2, shape) * 255, random.integers(0, 256, shape))
 
 
 def split(signals: np.ndarray, levels: int) -> tuple[np.ndarray, list[np.ndarray]]:
-    """The low band after some levels and the details of each, the finest first."""
+    """Return the low band after some levels and the details of each, the finest first."""
     details = []
     for _ in range(levels):
         signals, found = wavelet.split(signals)
@@ -35,13 +35,13 @@ def joined(low: np.ndarray, details: list[np.ndarray]) -> np.ndarray:
 
 
 def rounded(x: np.ndarray) -> np.ndarray:
-    """To float32, in float64."""
+    """Return x rounded to float32, in float64."""
     return x.astype(F32).astype(float)
 
 
 def by_the_book(p: np.ndarray, q: np.ndarray, axis: int = -1) -> np.ndarray:
-    """pass of FORMAT.md, section 7, sample by sample: each operation is done in float64 and rounded to float32, which
-    is what float32 does.
+    """Return what the pass of FORMAT.md, section 7, gives sample by sample: each operation is done in float64 and
+    rounded to float32, which is what float32 does.
     """
     p, q = (np.moveaxis(x.astype(float), axis, -1) for x in (p, q))
     for factor in (1817, 3616, -217, -6497):
@@ -130,7 +130,7 @@ def test_the_golden_words_of_a_pass_do_not_change() -> None:
     low, high = np.zeros((2, 3, 1, 6), np.float32)
     low[0, 0, 3], high[1, 0, 3] = 4096, 4096
     low[2, 0, 0], high[2, 0, 5] = 100, -101
-    wavelet._lift(low, high, 2, wavelet._JOINING)
+    wavelet._lift(low, high, 2, wavelet.JOINING, False)
     found = np.stack([low[:, 0], high[:, 0]], axis=-1).reshape(3, -1)
     assert np.rint(10 * found).tolist() == [
         [0, 0, 0, -3039, -1916, 19694, 37129, 19694, -1916, -3039, 0, 0],
@@ -249,7 +249,7 @@ REACH = Reach(28, 28)
 
 
 def windows(seed: int) -> list[Area]:
-    """Parts of the picture with sides that are multiples of 8: small ones, corners, and all of it."""
+    """Return parts of the picture with sides that are multiples of 8: small ones, corners, and all of it."""
     random = np.random.default_rng(seed)
     found = [PICTURE, Area(0, 0, 64, 64), Area(256, 384, 320, 448), Area(0, 384, 8, 448)]
     for _ in range(12):

@@ -1,5 +1,6 @@
 """The autoencoder as a whole: its transform, who sees what, what learns, and what it costs."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,3 +160,11 @@ def test_a_checkpoint_brings_the_same_codec_back(model: Codec, photo: np.ndarray
 
 def test_networks_are_alive_at_the_start(model: Codec, photo: np.ndarray) -> None:
     assert min(live_share(model, [photo]).values()) > 0.4
+
+
+def test_the_example_is_a_small_model_of_few_steps() -> None:
+    _, large, _ = train.read_config(str(CONFIG))
+    family, small, phases = train.read_config(str(CONFIG.with_name("example.toml")))
+    assert family is autoencoder and small.state < large.state and small.nets < large.nets
+    assert phases["prior"].steps + phases["joint"].steps == 1500
+    assert phases["prior"].minutes == phases["joint"].minutes == math.inf

@@ -190,7 +190,7 @@ def test_psnr_of_one_level_of_error() -> None:
 
 
 def changed(model: Codec, part: int) -> Callable[["torch.Tensor"], tuple["torch.Tensor", list["torch.Tensor"]]]:
-    """model.split with other coefficients in one part, by its number in coding order."""
+    """Return model.split with other coefficients in one part, by its number in coding order."""
     split = model.split
 
     def other(x: "torch.Tensor") -> tuple["torch.Tensor", list["torch.Tensor"]]:
@@ -209,7 +209,7 @@ def changed(model: Codec, part: int) -> Callable[["torch.Tensor"], tuple["torch.
 
 
 def rates_with(model: Codec, picture: "torch.Tensor", part: int | None, *off: str) -> list[float]:
-    """Bits of all parts, where the coefficients of one are others."""
+    """Return bits of all parts, where the coefficients of one are others."""
     with torch.no_grad(), pytest.MonkeyPatch.context() as patch:
         if part is not None:
             patch.setattr(model, "split", changed(model, part))

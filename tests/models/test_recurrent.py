@@ -41,7 +41,7 @@ def model(picture: "torch.Tensor") -> Codec:
 
 
 def weight(layer: torch.nn.Module) -> torch.Tensor:
-    """That of a convolution."""
+    """Return the weight of a convolution."""
     assert isinstance(layer, Conv)
     return layer.weight
 

@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 else:
     torch = pytest.importorskip("torch")
 
-from models.soap import Soap, rotate  # noqa: E402
+from models.soap import Soap, eigenbasis, gram, rotate  # noqa: E402
 
 
 def fit(optimiser: str, steps: int) -> float:
-    """The loss of a 1 x 1 convolution fitted to another one on strongly correlated inputs."""
+    """Return the loss of a 1 x 1 convolution fitted to another one on strongly correlated inputs."""
     torch.manual_seed(0)
     mixing = torch.randn(12, 12) * torch.logspace(0, -2, 12)
     target = torch.randn(8, 12, 1, 1)
@@ -56,3 +56,16 @@ def test_bases_stay_orthonormal() -> None:
     for side, n in enumerate((6, 4, 9)):
         basis = state[f"basis{side}"]
         assert torch.allclose(basis.T @ basis, torch.eye(n), atol=1e-4)
+
+
+def test_a_basis_of_any_covariance_is_orthonormal_with_the_largest_first() -> None:
+    """Of a low rank, of numbers near the least that float32 has, and of zeros."""
+    torch.manual_seed(0)
+    low_rank = torch.randn(64, 3) * torch.tensor([1.0, 10, 0.1]) @ torch.randn(3, 64)
+    for scale in (1.0, 1e-18, 0.0):
+        covariance = gram(low_rank * scale, 0)
+        basis = eigenbasis(covariance)
+        assert torch.allclose(basis.T @ basis, torch.eye(64), atol=1e-5)
+        if scale == 1:
+            values = (basis.T @ covariance @ basis).diagonal()
+            assert values[0] == values.max() and values[3:].abs().max() < 1e-4 * values[0]

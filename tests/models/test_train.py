@@ -59,7 +59,7 @@ def weights(folder: Path, phase: str) -> dict[str, "torch.Tensor"]:
 
 
 def configure(folder: Path, old: str, new: str) -> None:
-    """Changes the configuration in its first place that is so."""
+    """Change the configuration in its first place that is so."""
     text = (folder / "tiny.toml").read_text()
     assert old in text
     (folder / "tiny.toml").write_text(text.replace(old, new, 1))
@@ -224,3 +224,13 @@ def test_a_checkpoint_names_its_family(folder: Path) -> None:
 def test_a_folder_without_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no picture"):
         train.main(["--data", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+def test_a_run_is_named_after_its_configuration_unless_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.toml").write_text(CONFIG)
+    with pytest.raises(FileNotFoundError, match="no picture"):
+        train.main(["--data", ".", "--config", "mine.toml"])
+    assert (tmp_path / "runs" / "mine").is_dir()

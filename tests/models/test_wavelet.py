@@ -11,7 +11,8 @@ else:
     torch = pytest.importorskip("torch")
 
 from models import wavelet  # noqa: E402
-from runtime.families.pyramid import colours, spec  # noqa: E402
+from runtime.families.pyramid import spec  # noqa: E402
+from runtime.latents import colours  # noqa: E402
 from runtime.latents import wavelet as plain  # noqa: E402
 
 

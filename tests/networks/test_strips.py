@@ -13,7 +13,7 @@ NAMES = [network.name for network in spec.NETWORKS]
 
 
 def grids(codec: Codec, name: str, rows: int, columns: int) -> list[np.ndarray]:
-    """Noise for the inputs of a network; a number of channels stands before or behind the sides."""
+    """Return noise for the inputs of a network; a number of channels stands before or behind the sides."""
     random = np.random.default_rng(3)
     shapes = [given.shape[1:] for given in codec.networks.session(name).get_inputs()]
     sides = [(rows, columns, s[2]) if isinstance(s[2], int) else (s[0], rows, columns) for s in shapes]

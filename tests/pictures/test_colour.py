@@ -25,7 +25,7 @@ from runtime.container import ICC, unpack
 from runtime.decompress import main as decompress
 from runtime.errors import InputError
 from runtime.pictures import colour, deep, read
-from runtime.pictures.colour import Told
+from runtime.pictures.colour import ColourSpace
 
 P3, BT2020, SRGB, PQ, HLG = 12, 9, 13, 16, 18
 P3_POINTS = (0.3127, 0.3290, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060)
@@ -35,7 +35,7 @@ SRGB_POINTS = (0.3127, 0.3290, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060)
 
 
 def matrix(points: tuple[float, ...]) -> np.ndarray:
-    """Linear RGB to XYZ, as in SMPTE RP 177."""
+    """Return the matrix from linear RGB to XYZ, as in SMPTE RP 177."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in np.array(points).reshape(4, 2)]).T
     return columns[:, 1:] * np.linalg.solve(columns[:, 1:], columns[:, 0])
 
@@ -53,7 +53,7 @@ def srgb_of_light(light: np.ndarray) -> np.ndarray:
 
 
 def seen(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """What littlecms shows of pixels on an sRGB screen."""
+    """Return what littlecms shows of pixels on an sRGB screen."""
     given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     made = ImageCms.profileToProfile(
         Image.fromarray(pixels), given, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB"
@@ -62,7 +62,7 @@ def seen(pixels: np.ndarray, profile: bytes) -> np.ndarray:
 
 
 def shown(points: tuple[float, ...], light: np.ndarray) -> np.ndarray:
-    """What arithmetic says of it."""
+    """Return what should be seen, by arithmetic."""
     srgb = light @ (np.linalg.inv(matrix(SRGB_POINTS)) @ matrix(points)).T
     return (255 * srgb_of_light(srgb.clip(0, 1))).round()
 
@@ -71,43 +71,54 @@ def shown(points: tuple[float, ...], light: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("told", "points", "curve"),
+    ("space", "points", "curve"),
     [
-        (Told(P3, SRGB), P3_POINTS, light_of_srgb),
-        (Told(chromaticities=P3_POINTS, gamma=0.45455), P3_POINTS, lambda v: v**2.2),
-        (Told(gamma=1.0), SRGB_POINTS, lambda v: v),
-        (Told(gamma=0.55556), SRGB_POINTS, lambda v: v**1.8),
-        (Told(1, 8), SRGB_POINTS, lambda v: v),
-        (Told(1, 1), SRGB_POINTS, light_of_bt709),
-        (Told(BT2020, 14), BT2020_POINTS, light_of_bt709),
+        (ColourSpace(P3, SRGB), P3_POINTS, light_of_srgb),
+        (ColourSpace(chromaticities=P3_POINTS, gamma=0.45455), P3_POINTS, lambda v: v**2.2),
+        (ColourSpace(gamma=1.0), SRGB_POINTS, lambda v: v),
+        (ColourSpace(gamma=0.55556), SRGB_POINTS, lambda v: v**1.8),
+        (ColourSpace(1, 8), SRGB_POINTS, lambda v: v),
+        (ColourSpace(1, 1), SRGB_POINTS, light_of_bt709),
+        (ColourSpace(BT2020, 14), BT2020_POINTS, light_of_bt709),
     ],
 )
-def test_a_colour_engine_sees_the_colours_that_were_told(told: Told, points: tuple[float, ...], curve: Curve) -> None:
-    profile = colour.profile(told, gray=False)
+def test_a_colour_engine_sees_the_colours_that_were_told(
+    space: ColourSpace, points: tuple[float, ...], curve: Curve
+) -> None:
+    profile = colour.profile(space, gray=False)
     assert 300 < len(profile) < 700
     pixels = np.random.default_rng(3).integers(0, 256, (16, 16, 3)).astype(np.uint8)
     assert np.abs(seen(pixels, profile) - shown(points, curve(pixels / 255))).max() <= 2
 
 
 def test_gray_has_a_profile_of_gray() -> None:
-    profile = colour.profile(Told(gamma=0.55556), gray=True)
+    profile = colour.profile(ColourSpace(gamma=0.55556), gray=True)
     ramp = np.arange(256, dtype=np.uint8)[None]
     assert profile[16:20] == b"GRAY" and len(profile) < 400
     assert np.abs(seen(ramp, profile)[0, :, 0] - (255 * srgb_of_light((ramp[0] / 255) ** 1.8))).max() <= 2
-    assert colour.profile(Told(P3, SRGB), gray=True) == b""
+    assert colour.profile(ColourSpace(P3, SRGB), gray=True) == b""
 
 
 @pytest.mark.parametrize(
-    "told", [Told(), Told(1, SRGB), Told(2, 2), Told(gamma=0.45455), Told(chromaticities=SRGB_POINTS)]
+    "space",
+    [
+        ColourSpace(),
+        ColourSpace(1, SRGB),
+        ColourSpace(2, 2),
+        ColourSpace(gamma=0.45455),
+        ColourSpace(chromaticities=SRGB_POINTS),
+    ],
 )
-def test_srgb_needs_no_profile(told: Told) -> None:
-    assert colour.profile(told, gray=False) == b""
+def test_srgb_needs_no_profile(space: ColourSpace) -> None:
+    assert colour.profile(space, gray=False) == b""
 
 
-@pytest.mark.parametrize("told", [Told(10, SRGB), Told(1, 9), Told(250, 1), Told(chromaticities=(0.3, 0) * 4)])
-def test_numbers_that_say_nothing_to_us_are_refused(told: Told) -> None:
+@pytest.mark.parametrize(
+    "space", [ColourSpace(10, SRGB), ColourSpace(1, 9), ColourSpace(250, 1), ColourSpace(chromaticities=(0.3, 0) * 4)]
+)
+def test_numbers_that_say_nothing_to_us_are_refused(space: ColourSpace) -> None:
     with pytest.raises(InputError, match="which we do not know|make no sense"):
-        colour.profile(told, gray=False)
+        colour.profile(space, gray=False)
 
 
 def png_told(*chunks: bytes, depth: int = 8, kind: int = 2) -> bytes:
@@ -150,7 +161,7 @@ def test_wide_gamut_looks_the_same_after_the_round_trip(data: bytes, curve: Curv
 
 def test_srgb_in_a_png_counts_before_gamma_and_a_profile_before_numbers() -> None:
     assert read.decode(png_told(chunk(b"sRGB", b"\0"), GAMA, CHRM), "x").metadata == {}
-    own = colour.profile(Told(BT2020, SRGB), False)
+    own = colour.profile(ColourSpace(BT2020, SRGB), False)
     both = png_told(chunk(b"iCCP", b"x\0\0" + zlib.compress(own)), GAMA, CHRM)
     assert read.decode(both, "x").metadata == {ICC: own}
 
@@ -200,7 +211,7 @@ def test_cielab_becomes_srgb() -> None:
 
 
 def pq(nits: float | np.ndarray) -> Any:
-    """SMPTE ST 2084, with its own words for the constants."""
+    """Return samples by SMPTE ST 2084, with its own words for the constants."""
     y = (np.asarray(nits, float) / 10_000) ** (1305 / 8192)
     return ((107 / 128 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
 
@@ -260,7 +271,7 @@ def test_hues_stay_and_the_profile_tells_the_primaries() -> None:
     picture = read.decode(pq_png(nits), "x", sdr=True)
     light = light_of_srgb(picture.pixels[0, 0] / 255)
     assert np.abs(light / light[0] - (1, 0.5, 0.25)).max() < 0.02
-    assert picture.metadata[ICC] == colour.profile(Told(BT2020, SRGB), gray=False)
+    assert picture.metadata[ICC] == colour.profile(ColourSpace(BT2020, SRGB), gray=False)
     assert "HDR is mapped to SDR" in picture.notes
 
 

@@ -12,7 +12,7 @@ from pictures.files.jp2 import jp2
 from pictures.files.png import chunk, png
 
 from runtime.errors import InputError
-from runtime.pictures.containers import avif_without_exif, iso_parts, png_chunks, png_with
+from runtime.pictures.containers import avif_without_exif, iso_boxes, png_chunks, png_with
 
 SRGB = 16
 
@@ -20,8 +20,8 @@ SRGB = 16
 def test_chunks_are_found_once_and_only_whole_ones() -> None:
     told = chunk(b"cICP", bytes([12, 13, 0, 1])) + chunk(b"cICP", bytes([9, 16, 0, 1])) + chunk(b"acTL", bytes(8))
     data = png(gray(), 0, 8, told)
-    found = png_chunks(data)
-    assert found[b"cICP"] == bytes([12, 13, 0, 1]) and b"acTL" in found and b"IDAT" not in found
+    chunks = png_chunks(data)
+    assert chunks[b"cICP"] == bytes([12, 13, 0, 1]) and b"acTL" in chunks and b"IDAT" not in chunks
     broken = data.replace(chunk(b"acTL", bytes(8)), chunk(b"acTL", bytes(8))[:-1] + b"?")
     assert b"acTL" not in png_chunks(broken)
     assert png_with(data) == png(gray(), 0, 8)
@@ -38,9 +38,9 @@ def test_a_wrong_checksum_of_samples_is_damage(kind: bytes) -> None:
 
 def test_properties_are_those_of_the_main_picture() -> None:
     """The alpha picture has a depth of its own, in the same table."""
-    parts = iso_parts(avif(rgb(), nclx(12, 13, BT601), turns=(turn(1),), opacity=gray(), opacity_bits=8))
-    assert struct.unpack(">HHH", parts[b"nclx"][:6]) == (12, 13, BT601)
-    assert parts[b"irot"] == b"\1" and parts[b"pixi"][4:] == b"\3\x08\x08\x08"
+    boxes = iso_boxes(avif(rgb(), nclx(12, 13, BT601), turns=(turn(1),), opacity=gray(), opacity_bits=8))
+    assert struct.unpack(">HHH", boxes[b"nclx"][:6]) == (12, 13, BT601)
+    assert boxes[b"irot"] == b"\1" and boxes[b"pixi"][4:] == b"\3\x08\x08\x08"
 
 
 @pytest.mark.parametrize(("version", "flags", "item"), [(0, 0, ">HBB"), (0, 1, ">HBH"), (1, 0, ">IBB"), (1, 1, ">IBH")])
@@ -50,11 +50,11 @@ def test_numbers_of_properties_come_in_four_widths(version: int, flags: int, ite
     properties = box(b"ipco", box(b"irot", b"\1"), box(b"irot", b"\3"))
     ipma = full(b"ipma", version << 24 | flags, struct.pack(">I", 2) + bound)
     meta = full(b"meta", 0, full(b"pitm", 0, struct.pack(">H", 8)), box(b"iprp", properties, ipma))
-    assert iso_parts(box(b"ftyp", b"avif\0\0\0\0") + meta)[b"irot"] == b"\3"
+    assert iso_boxes(box(b"ftyp", b"avif\0\0\0\0") + meta)[b"irot"] == b"\3"
 
 
 def test_what_a_jp2_tells_of_its_colours() -> None:
-    assert iso_parts(jp2(rgb(), SRGB))[b"enum"] == struct.pack(">I", SRGB)
+    assert iso_boxes(jp2(rgb(), SRGB))[b"enum"] == struct.pack(">I", SRGB)
 
 
 def test_an_avif_loses_its_exif_in_place() -> None:
@@ -69,7 +69,7 @@ WHOLE = avif(gray(), nclx(12, 13, BT601))
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_edit_of_boxes_or_chunks_ends_in_anything_but_input_error(data: st.DataObject) -> None:
-    walk, whole = data.draw(st.sampled_from([(iso_parts, WHOLE), (png_chunks, png(gray(), 0, 8))]))
+    walk, whole = data.draw(st.sampled_from([(iso_boxes, WHOLE), (png_chunks, png(gray(), 0, 8))]))
     changed = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4)) if changed else 0):
         changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.sampled_from([0, 1, 2, 127, 128, 254, 255]))

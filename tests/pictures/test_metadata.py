@@ -16,7 +16,7 @@ def fitting(
 
 
 def told(block: bytes, tag: int) -> object:
-    """What Pillow reads of a tag in the first or the Exif directory."""
+    """Return what Pillow reads of a tag in the first or the Exif directory."""
     seen = Image.Exif()
     seen.load(block)
     return seen.get(tag, seen.get_ifd(exif.EXIF_IFD).get(tag))
@@ -76,7 +76,7 @@ def test_places_of_faces_stay_true_or_go_with_a_note() -> None:
     assert kept[XMP] == packet("", FACES) and notes == []
     kept, notes = fitting({XMP: packet('tiff:Orientation="3"', FACES)})
     assert said(kept[XMP]) == said(packet('tiff:Orientation="1"'))
-    assert len(notes) == 1 and "places" in notes[0]
+    assert len(notes) == 1 and "positions" in notes[0]
 
 
 # --- what else was in the file ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ THUMBNAIL = page(rgb(), RGB)
 
 
 def with_raw_below(photometric: int, more: dict[int, tuple[int, list[int]]]) -> bytes:
-    """A TIFF whose first directory is a picture, and which has another in a directory of its own (SubIFDs)."""
+    """Return a TIFF whose first directory is a picture, and which has another in a directory of its own (SubIFDs)."""
     data = bytearray(tiff(THUMBNAIL | {330: (4, [0])} | more))
     at = data.index(struct.pack("<HHI", 330, 4, 1)) + 8
     sensor = [(256, 4, 1024), (257, 4, 768), (258, 3, 16), (259, 3, 1), (262, 3, photometric), (277, 3, 1)]

@@ -57,7 +57,7 @@ def test_exif_in_several_segments_is_put_together() -> None:
 
 
 def multi_picture(kind: int) -> bytes:
-    """The segment of a JPEG with a second picture of a kind (CIPA DC-007)."""
+    """Return the segment of a JPEG with a second picture of a kind (CIPA DC-007)."""
     entries = struct.pack(">IIIHH", 0x030000, 0, 0, 0, 0) + struct.pack(">IIIHH", kind, 900, 9000, 0, 0)
     index = b"MM\0*\0\0\0\x08" + struct.pack(">H", 3) + struct.pack(">HHI4s", 0xB000, 7, 4, b"0100")
     index += struct.pack(">HHII", 0xB001, 4, 1, 2) + struct.pack(">HHII", 0xB002, 7, 32, 50) + bytes(4)
@@ -119,7 +119,7 @@ def test_damaged_metadata_of_a_jpeg_is_left_out_with_a_note_and_no_warning() -> 
 
 
 def raw_profile(name: bytes, payload: bytes, deflated: bool) -> bytes:
-    """A text chunk as ImageMagick, exiv2 and digiKam write it."""
+    """Return a text chunk as ImageMagick, exiv2 and digiKam write it."""
     digits = payload.hex()
     lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72)).encode()
     text = b"\n%s\n%8d\n%s\n" % (name, len(payload), lines)

@@ -26,7 +26,7 @@ ROUNDED = "16-bit samples are rounded to 8 bits"
 
 
 def nearest(values: np.ndarray, top: int) -> np.ndarray:
-    """The arithmetic of the test: exact fractions, rounded half up."""
+    """Return samples by exact fractions, rounded half up."""
     table = [int(Fraction(255 * value, top) + Fraction(1, 2)) for value in range(top + 1)]
     return np.array(table, np.uint8)[values]
 

@@ -15,7 +15,7 @@ from runtime.pictures.metadata import MAX_PAYLOAD_BYTES
 
 
 def plain() -> bytes:
-    """A TIFF file with two strips and nothing said."""
+    """Return a TIFF file with two strips and nothing said."""
     file = BytesIO()
     Image.new("RGB", (64, 48), (1, 2, 3)).save(file, "TIFF", compression="tiff_lzw", strip_size=64 * 3 * 24)
     return file.getvalue()

@@ -141,7 +141,7 @@ def jpeg(image: Image.Image) -> bytes:
 
 
 def index(first: int, second: int, at: int) -> bytes:
-    """A multi-picture index of two pictures: their lengths, and where the second is."""
+    """Return a multi-picture index of two pictures: their lengths, and where the second is."""
     fields = struct.pack("<HHI4s", 0xB000, 7, 4, b"0100") + struct.pack("<HHII", 0xB001, 4, 1, 2)
     fields += struct.pack("<HHII", 0xB002, 7, 32, 50)
     entries = struct.pack("<IIIHH", 0x030000, first, 0, 0, 0) + struct.pack("<IIIHH", 0, second, at, 0, 0)

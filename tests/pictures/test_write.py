@@ -39,7 +39,7 @@ def payloads(order: str = "<") -> dict[int, bytes]:
 
 
 def encoded(pixels: np.ndarray, suffix: str, given: dict[int, bytes] | None = None) -> bytes:
-    """A file about which there is nothing to tell."""
+    """Return a file about which there is nothing to tell."""
     notes: list[str] = []
     data = write.encode(pixels, suffix, given, notes)
     assert notes == []
@@ -150,7 +150,7 @@ assert "cv2" not in sys.modules
 
 
 def found(data: bytes) -> dict[int, bytes]:
-    """The payloads that Pillow finds in a file; of a TIFF its profile and packet alone."""
+    """Return the payloads that Pillow finds in a file; of a TIFF its profile and packet alone."""
     with Image.open(BytesIO(data)) as seen:
         info = dict(seen.info)
         if isinstance(seen, TiffImageFile):

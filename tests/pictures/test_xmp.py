@@ -15,14 +15,14 @@ FOOT = b'\n </rdf:RDF>\n</x:xmpmeta>\n  \n<?xpacket end="w"?>'
 
 
 def packet(attributes: str, properties: str = "") -> bytes:
-    """A packet with a description of attributes and properties, of TIFF with the prefixes tiff and t."""
+    """Return a packet with a description of attributes and properties, of TIFF with the prefixes tiff and t."""
     spaces = f'rdf:about="" xmlns:tiff="{TIFF}" xmlns:t="{TIFF}" xmlns:other="urn:other"'
     description = f"<rdf:Description {spaces}{attributes}>{properties}</rdf:Description>"
     return HEAD + description.encode() + FOOT
 
 
 def one(text: str) -> xmp.Rule:
-    """The rule by which the orientation becomes a text."""
+    """Return the rule by which the orientation becomes a text."""
     return lambda space, name, _: text if (space, name) == (TIFF, "Orientation") else None
 
 

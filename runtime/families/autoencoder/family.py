@@ -18,12 +18,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
+from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
 from runtime.families.autoencoder.spec import (
@@ -85,14 +87,14 @@ class Level(Rates):
     ridge: np.float32
     """what keeps slopes of chroma small, in squared pixel levels"""
 
-    def dequantise(self, found: I16, grid: int) -> F32:
+    def dequantise(self, grid_values: I16, grid: int) -> F32:
         """Return the latents (n, h, w), in pixel levels, of the values of one of GRIDS."""
         first = FIRST_COLUMN[grid]
-        return values.dequantise(found, self.steps[first : first + GRIDS[grid][0]])
+        return values.dequantise(grid_values, self.steps[first : first + GRIDS[grid][0]])
 
     def dc(self, grids: Sequence[I16]) -> F32:
         """Return the DC (3, h, w), in pixel levels, of the values of z and of the DC's details."""
-        low, *details = (self.dequantise(found, grid) for grid, found in enumerate(grids))
+        low, *details = (self.dequantise(grid_values, grid) for grid, grid_values in enumerate(grids))
         for detail in details:
             low = wavelet.join(low, detail)
         return low
@@ -133,12 +135,19 @@ class Autoencoder(Family, Stacks):
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+        self.bundle, self.networks = bundle, networks
+        # half a side, as encoder and decoder take several times the room of other transforms
+        self.window_px = max(STRIDE_PX, window_px // 2 // STRIDE_PX * STRIDE_PX)
 
     @cached_property
     def prior(self) -> Prior:
         """The integers that turn symbols into latents, and what networks say into scale indexes."""
         return Prior.of(self.bundle)
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return self.bundle.tables
 
     @cached_property
     def costs(self) -> Costs:
@@ -166,19 +175,24 @@ class Autoencoder(Family, Stacks):
         each = zip(rgb, self.transform(rgb), strict=True)
         return [AutoencoderAnalysis(self, picture, latents) for picture, latents in each]
 
-    def transform(self, rgb: U8) -> list[list[F32]]:
-        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS."""
+    def transform(self, rgb: U8) -> list[list[NDArray[Any]]]:
+        """Return the latents of each picture (N, H, W, 3), in 1/16 pixel level: z, the DC's details, AC, as GRIDS.
+
+        The AC is rounded to int16, to take half the room.
+        """
         whole = padded(rgb.shape[1], rgb.shape[2], STRIDE_PX)
-        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.float32)
+        ac = np.empty((len(rgb), spec.COLOUR_COUNT, BANDS - 1, *whole.shape(BLOCK_PX)), np.int16)
         low = np.empty((len(rgb), spec.COLOUR_COUNT, *whole.shape(BLOCK_PX)), np.float32)
-        for part in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
-            seen = part.grown(REACH, BLOCK_PX, whole)
+        for window in cut(whole, even_sides(whole, self.window_px, STRIDE_PX)):
+            seen = window.grown(REACH, BLOCK_PX, whole)
             pixels = np.stack([cropped(picture, seen) for picture in rgb]).transpose(0, 3, 1, 2)
             latents = self.encoded(pixels)
             blocks = latents.reshape(len(rgb), spec.COLOUR_COUNT, BANDS, *latents.shape[2:])
-            blocks = blocks[..., *part.within(seen, BLOCK_PX)]
-            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *part.on(BLOCK_PX)])
-            np.multiply(blocks[:, :, 1:], 1 << spec.COEFFICIENT_BITS, out=ac[..., *part.on(BLOCK_PX)])
+            blocks = blocks[..., *window.within(seen, BLOCK_PX)]
+            np.multiply(blocks[:, :, 0], 1 << spec.COEFFICIENT_BITS, out=low[..., *window.on(BLOCK_PX)])
+            fine = blocks[:, :, 1:] * np.float32(1 << spec.COEFFICIENT_BITS)
+            np.clip(np.rint(fine, out=fine), -spec.LARGEST_VALUE, spec.LARGEST_VALUE, out=fine)
+            ac[..., *window.on(BLOCK_PX)] = fine
         return [_grids(*each) for each in zip(low, ac, strict=True)]
 
     def encoded(self, pixels: U8) -> F32:
@@ -190,19 +204,22 @@ class Autoencoder(Family, Stacks):
             (strip,) = inputs
             return self.networks.run_stack("encoder", strip.reshape(n, spec.COLOUR_COUNT, -1, width))
 
-        return self._in_strips(run, rows)
+        return self._in_strips(run, rows, width)
 
-    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any) -> Any:
+    def _in_strips(self, run: Callable[[Sequence[Any]], list[Any]], grid: Any, width_px: int) -> Any:
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], grid.shape[-1])
+            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
-    def quantise(self, latents: list[F32], level: Level, tile: Area, raising: bool = True) -> Latents:
+    def quantise(
+        self, latents: list[NDArray[Any]], level: Level, tile: Area, picture: Area, raising: bool = True
+    ) -> Latents:
         """Return the coded latents of a tile, from a picture's latents as `transform` returns them.
 
-        `raising` says whether parts may get a least scale index.
+        What lies more than a position beyond the picture is not coded: no pixel shows it. `raising` says whether parts
+        may get a least scale index.
         """
         much = 1.5 if raising else math.inf
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
@@ -210,16 +227,20 @@ class Autoencoder(Family, Stacks):
         def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
-            found = latents[part.grid][part.channels, rows, columns]
-            exact = values.residuals(found, level.steps.take(part.columns), mean, values.GAIN)
+            selected = latents[part.grid][part.channels, rows, columns]
+            exact = values.residuals(selected, level.steps.take(part.columns), mean, values.GAIN)
+            shown = exact.reshape(mean.shape)
+            last_row, last_column = (count + 1 for count in picture.shape(GRIDS[part.grid][1]))
+            shown[:, max(0, last_row - rows.start) :] = 0
+            shown[:, :, max(0, last_column - columns.start) :] = 0
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
             least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
             index = corrections.corrected(index, least[number], shifts[number], self.prior.top_index)
             return quantise_part(self.costs, exact, index * where)
 
-        found = self.predict(level, tile.shape(STRIDE_PX), code)
-        return replace(found, corrections=Corrections(tuple(least), tuple(shifts)))
+        tile_latents = self.predict(level, tile.shape(STRIDE_PX), code)
+        return replace(tile_latents, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
 
@@ -231,8 +252,8 @@ class Autoencoder(Family, Stacks):
         def code(number: int, mean: U8 | I16, index: U8, where: Bool) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
 
-        found = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
-        return replace(found, corrections=corrected)
+        latents = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
+        return replace(latents, corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""
@@ -252,8 +273,8 @@ class Autoencoder(Family, Stacks):
         self, header: Header, tiles: Callable[[Area], Latents], wanted: Area, enhance: bool
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
-        for part, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
-            yield part, rgb
+        for area, (rgb,) in self.render_stack([header], [tiles], wanted, enhance):
+            yield area, rgb
 
     def render_stack(
         self, headers: Sequence[Header], tiles: Sequence[Callable[[Area], Latents]], wanted: Area, enhance: bool
@@ -272,16 +293,19 @@ class Autoencoder(Family, Stacks):
         for strip in cut(wanted, (height, wanted.right)):
             for blocks in stack:
                 blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
-            for part in cut(strip, (height, width)):
-                seen = part.grown(REACH, BLOCK_PX, whole)
+            for window in cut(strip, (height, width)):
+                seen = window.grown(REACH, BLOCK_PX, whole)
                 latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
                 pixels = self.decoded(np.stack(latents), rates)
-                yield part, pixels[..., *part.within(seen, 1)].transpose(0, 2, 3, 1)
+                yield window, pixels[..., *window.within(seen, 1)].transpose(0, 2, 3, 1)
 
     def decoded(self, latents: F32, rates: U8) -> U8:
         """Return the output of decoder.onnx for latents (N, 192, h, w) at rates (N, 16, 1, 1): RGB (N, 3, 8 h, 8 w)."""
-        pixels: U8 = self._in_strips(lambda inputs: self.networks.run_stack("decoder", *inputs, rates), latents)
-        return pixels
+
+        def run(inputs: Sequence[F32]) -> list[U8]:
+            return self.networks.run_stack("decoder", *inputs, rates)
+
+        return self._in_strips(run, latents, BLOCK_PX * latents.shape[-1])
 
     def latents(self, level: Level, blocks: Blocks, seen: Area, whole: Area) -> F32:
         """Return the latents (192, h, w) in pixel levels of an area of the whole."""
@@ -301,25 +325,25 @@ class Autoencoder(Family, Stacks):
         sides = ((channels, *(side * STRIDE_PX // side_px for side in shape)) for channels, side_px in GRIDS)
         grids = [np.zeros(side, np.int16) for side in sides]
         state: list[U8] = []
-        found: I16 = grids[0]
+        last: I16 = grids[0]
         dc = np.zeros(0, np.float32)
         mean: U8 | I16
         for number, part in enumerate(CODING_ORDER):
             bases, n = level.bases.take(part.columns), len(part.channels)
             if number:
-                *state, said = self.networks.run(part.network, *state, level.see(found, part.seen))
+                *state, said = self.networks.run(part.network, *state, level.see(last, part.seen))
                 mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
                 if len(said) > 2 * n:
                     mean = with_guess(level, number, said, grids[part.grid], dc)
             else:
-                mean, index = np.full(found.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
+                mean, index = np.full(last.shape, spec.GRID_ZERO, np.uint8), level.index_unsaid(bases, shape)
             where = part.positions(mean.shape[1:])
             mean = np.where(where, mean, mean.dtype.type(spec.GRID_ZERO))
             parts.append(code(number, mean, index, where))
-            found = values.values(mean, parts[-1].order.places, parts[-1].coded, values.GAIN)
-            grids[part.grid][part.channels, :, :] += found
+            last = values.values(mean, parts[-1].symbols, values.GAIN)
+            grids[part.grid][part.channels, :, :] += last
             if number == 0:
-                dc = level.dequantise(found, 0)
+                dc = level.dequantise(last, 0)
             elif part.luma and part.grid <= DC_LEVELS:
                 dc = wavelet.join(dc, level.dequantise(grids[part.grid], part.grid))
         return Latents(tuple(parts), tuple(grids))
@@ -348,7 +372,7 @@ def with_guess(level: Level, number: int, said: U8, grid: I16, dc: F32) -> I16:
 class AutoencoderAnalysis:
     """A picture (H, W, 3) and its latents."""
 
-    def __init__(self, family: Autoencoder, rgb: U8, latents: list[F32]):
+    def __init__(self, family: Autoencoder, rgb: U8, latents: list[NDArray[Any]]):
         self._family, self._rgb, self._latents = family, rgb, latents
 
     def flag(self, level: int) -> bool:
@@ -357,10 +381,10 @@ class AutoencoderAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        at_level = self._family.prior.at_level(level)
-        latents = self._family.quantise(self._latents, at_level, tile)
+        at_level, picture = self._family.prior.at_level(level), Area(0, 0, *self._rgb.shape[:2])
+        latents = self._family.quantise(self._latents, at_level, tile, picture)
         if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
-            plain = self._family.quantise(self._latents, at_level, tile, raising=False)
+            plain = self._family.quantise(self._latents, at_level, tile, picture, raising=False)
             latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
         return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
 
@@ -370,15 +394,15 @@ class AutoencoderAnalysis:
         height, width = shown.shape[:2]
         header = Header(width, height, level, family.bundle.id, 1 << 20, False, False)
         squares = 0
-        for part, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
-            squares += int(np.square(rgb - shown[part.on(1)]).sum(dtype=np.int64))
+        for area, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
+            squares += int(np.square(rgb - shown[area.on(1)]).sum(dtype=np.int64))
         price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
         return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
 
 
-def _grids(low: F32, ac: F32) -> list[F32]:
+def _grids(low: F32, ac: I16) -> list[NDArray[Any]]:
     """Return z, the DC's details and the AC, from the DC (3, h, w) and the AC (3, 63, h, w) of a picture."""
-    grids = [ac.reshape(-1, *ac.shape[2:])]
+    grids: list[NDArray[Any]] = [ac.reshape(-1, *ac.shape[2:])]
     for _ in range(DC_LEVELS):
         low, details = wavelet.split(low)
         grids.insert(0, details)

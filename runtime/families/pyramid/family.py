@@ -20,12 +20,13 @@ from runtime.arrays import F32, I16, I32, U8
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
+from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import colours, spec
+from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
-from runtime.latents import corrections, values
+from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
@@ -48,8 +49,8 @@ class Latents:
     parts: tuple[Part, ...]
     """in coding order, z first"""
     values: tuple[I16, ...]
-    """values (12, hz, wz) of z, then (36, h, w) of packed details of levels 5, 4, ... 1, of level 1 the first 12 alone
-    where chroma is subsampled"""
+    """values (12, hz, wz) of z, then (36, h, w) of packed details of wavelet levels 5, 4, ... 1, of 1 the first 12
+    alone where chroma is subsampled"""
     corrections: Corrections = NO_CORRECTIONS
     """what is corrected of the scale indexes that networks tell"""
 
@@ -85,6 +86,11 @@ class Pyramid(Family):
     def prior(self) -> Prior:
         """The integers that turn symbols into coefficients, and what networks say into scale indexes."""
         return Prior.of(self.bundle)
+
+    @property
+    def tables(self) -> Tables:
+        """The entropy coder's tables."""
+        return self.bundle.tables
 
     @cached_property
     def costs(self) -> Costs:
@@ -124,12 +130,12 @@ class Pyramid(Family):
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             wavelet_level, part = CODING_ORDER[number]
             if wavelet_level == 0:
-                found, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+                selected, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
             else:
                 rows, columns = tile.on(packed_stride(wavelet_level))
-                found = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
+                selected = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
                 steps = level.part_step(wavelet_level, part)
-            exact = values.residuals(found, steps, mean, gain)
+            exact = values.residuals(selected, steps, mean, gain)
             if wavelet_level:
                 last_row, last_column = coefficients.needed(wavelet_level)
                 beyond = exact.reshape(mean.shape)
@@ -172,12 +178,12 @@ class Pyramid(Family):
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
         level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
-        parts = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
-        for part, seen, signals in parts:
-            yield part, self.synthesise(level, signals, enhance)[part.within(seen, 1)]
+        windows = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
+        for area, seen, signals in windows:
+            yield area, self.synthesise(level, signals, enhance)[area.within(seen, 1)]
 
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
-        """Return RGB (H, W, 3) of luma and chroma (3, H, W) in levels, enhanced if there is a net for that."""
+        """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels, enhanced if there is a net for that."""
         pixels = colours.to_pixels(signals)
         if not (enhance and self.bundle.has_synthesis):
             return pixels
@@ -196,8 +202,8 @@ class Pyramid(Family):
         subsampled = len(latents.values[-1]) < spec.PACKED
         header = Header(shape[1], shape[0], level_byte, self.bundle.id, 1 << 20, False, False, subsampled)
         pixels = np.empty((*shape, spec.COLOUR_COUNT), np.uint8)
-        for part, rgb in self.render(header, lambda _: latents, Area(0, 0, *shape), enhance):
-            pixels[part.on(1)] = rgb
+        for area, rgb in self.render(header, lambda _: latents, Area(0, 0, *shape), enhance):
+            pixels[area.on(1)] = rgb
         return pixels
 
     # -- both sides ------------------------------------------------------------------------------------------------
@@ -210,28 +216,28 @@ class Pyramid(Family):
 
         def values_of(mean: U8, index: U8) -> I16:
             parts.append(code(len(parts), mean, gain, index))
-            return values.values(mean, parts[-1].order.places, parts[-1].coded, gain)
+            return values.values(mean, parts[-1].symbols, gain)
 
-        found = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
-        grids = [found]
-        state, said = self.networks.run("start", level.see(found, spec.SEEN_START))
+        last = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
+        grids = [last]
+        state, said = self.networks.run("start", level.see(last, spec.SEEN_START))
         for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
             where = "fine" if wavelet_level == 1 else "coarse"
             if part == 0:
                 if wavelet_level < spec.LEVELS:
-                    seen = level.see(found, spec.SEEN_FIRST)
+                    seen = level.see(last, spec.SEEN_FIRST)
                     state, said = self.networks.run(f"{where}_first", state, seen)
                     masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], wavelet_level)
                     gain = gain_of(masking)
                 count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
                 grids.append(np.empty((count, *said.shape[1:]), np.int16))
             else:
-                seen = level.see(found, spec.SEEN_OTHER)
+                seen = level.see(last, spec.SEEN_OTHER)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
             mean, scale = said.reshape(2, -1, *said.shape[1:])
-            found = values_of(mean, level.index(scale, wavelet_level, part, masking))
-            grids[-1][ROWS[part]] = found
+            last = values_of(mean, level.index(scale, wavelet_level, part, masking))
+            grids[-1][ROWS[part]] = last
         return Latents(tuple(parts), tuple(grids))
 
 
@@ -243,7 +249,7 @@ class PyramidAnalysis:
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
-        self._chroma = colours.chroma_detail(rgb) if subsampling is None else 0.0
+        self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
         self._transformed: Coefficients | None = None
 
     def flag(self, level: int) -> bool:
@@ -259,10 +265,10 @@ class PyramidAnalysis:
 
     def _coefficients(self, subsampled: bool) -> Coefficients:
         """Return the picture's coefficients; those of 4:4:4 serve for both."""
-        found = self._transformed
-        if found is None or (found.subsampled and not subsampled):
-            found = self._transformed = self._family.transform(self._rgb, subsampled)
-        return found.with_subsampling() if subsampled else found
+        coefficients = self._transformed
+        if coefficients is None or (coefficients.subsampled and not subsampled):
+            coefficients = self._transformed = self._family.transform(self._rgb, subsampled)
+        return coefficients.with_subsampling() if subsampled else coefficients
 
 
 def coded(latents: Latents) -> Coded:

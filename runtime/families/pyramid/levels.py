@@ -1,17 +1,19 @@
-"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the detail of the coarser level.
+"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the next coarser detail.
 
 Busy areas hide errors, so their steps are wider. `runtime/latents/rates.py` tells what else a level of the rate scale
 is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from runtime.arrays import I16, I32, U8
+from runtime.arrays import I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
 from runtime.latents.rates import Rates, falls, unusable
+from runtime.native import twin
 
 UNSEEN_SQUARED_STEPS = 0.02
 """Chosen on validation pictures."""
@@ -29,7 +31,7 @@ class Prior(rates.Prior):
     columns = spec.LEVELS * spec.DETAILS + spec.Z
 
     masking: I32
-    """(4, 8) what the detail before levels 1 to 4 must reach for each eighth of an octave that steps grow"""
+    """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,7 +42,14 @@ class Prior(rates.Prior):
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""
-        return Level(self, *self.rates(level), subsampled)
+        if (level, subsampled) not in self._levels:
+            self._levels[level, subsampled] = Level(self, *self.rates(level), subsampled)
+        return self._levels[level, subsampled]
+
+    @cached_property
+    def _levels(self) -> "dict[tuple[int, bool], Level]":
+        """Those that were asked for: a stream asks for one several times."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -53,39 +62,54 @@ class Level(Rates):
 
     @property
     def chroma_unseen(self) -> float:
-        """The mean square of the finest chroma details, in squared levels, up to which they are better not coded."""
+        """The mean square of the finest chroma details below which it pays to skip them, in squared pixel levels."""
         step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
         return UNSEEN_SQUARED_STEPS * step_px**2
 
-    def step(self, level: int) -> I32:
+    def step(self, wavelet_level: int) -> I32:
         """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
-        return _columns(self.steps, level)
+        return _columns(self.steps, wavelet_level)
 
     def index_z(self, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (12, hz, wz) of z."""
         return self.index_unsaid(_columns(self.bases, 0), shape)
 
-    def masking(self, luma: I16, level: int) -> I16:
+    def masking(self, luma: I16, wavelet_level: int) -> I16:
         """Return the masking (2 h, 2 w) of a wavelet level: the eighths of an octave by which its steps grow.
 
-        It follows from the values (12, h, w) of the luma details of the level before.
+        It follows from the values (12, h, w) of the luma details of the wavelet level before.
         """
-        size = np.abs(luma.astype(np.int32)).clip(max=spec.MASKING_LARGEST)
-        size *= np.repeat(self.step(level + 1)[: spec.BANDS], spec.PHASES)[:, None, None]
-        size = size.sum(axis=0, dtype=np.int32) >> _COEFFICIENT_SHIFT
-        masking = np.searchsorted(self.prior.masking[level - 1], size, side="right") - spec.MASKING_MOST
-        return masking.astype(np.int16).repeat(2, axis=0).repeat(2, axis=1)
+        steps = self.step(wavelet_level + 1)[: spec.BANDS].repeat(spec.PHASES)
+        _, h, w = luma.shape
+        masking = np.empty((2 * h, 2 * w), np.int16)
+        limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, -spec.MASKING_MOST
+        thresholds = self.prior.masking[wavelet_level - 1].astype(np.int32)
+        find_masking(contiguous(luma), steps, thresholds, *limits, masking)
+        return masking
 
-    def index(self, said: U8, level: int, part: int, masking: I16) -> U8:
+    def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:
         """Return the scale indexes (n, h, w) of a part of a wavelet level.
 
         They follow from what the network says of its scales, and from masking (h, w).
         """
-        return self.index_said(_part(_columns(self.bases, level), part), said, masking)
+        return self.index_said(_part(_columns(self.bases, wavelet_level), part), said, masking)
 
-    def part_step(self, level: int, part: int) -> I32:
+    def part_step(self, wavelet_level: int, part: int) -> I32:
         """Return the steps (n,) of the channels of a part of a wavelet level."""
-        return _part(self.step(level), part)
+        return _part(self.step(wavelet_level), part)
+
+
+@twin
+def find_masking(luma: I16, steps: I32, thresholds: I32, largest: int, shift: int, least: int, masking: I16) -> None:
+    """Fill in the masking (2 h, 2 w): the least, plus how many thresholds the detail at each position reaches.
+
+    It is the sum of the sizes of luma (n, h, w), up to the largest, times steps (n,), without the lowest bits.
+    """
+    size = np.abs(luma.astype(np.int32)).clip(max=largest)
+    size *= steps[:, None, None]
+    size = size.sum(axis=0, dtype=np.int32) >> np.int32(shift)
+    found = np.searchsorted(thresholds, size, side="right") + least
+    masking[:] = found.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def gain_of(masking: I16) -> I32:
@@ -93,10 +117,10 @@ def gain_of(masking: I16) -> I32:
     return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
 
 
-def _columns(table: I32, level: int) -> I32:
+def _columns(table: I32, wavelet_level: int) -> I32:
     """Return the columns of a wavelet level's details; for level 0 those of z."""
-    start = spec.DETAILS * ((level or spec.LEVELS + 1) - 1)
-    return table[start : start + (spec.DETAILS if level else spec.Z)]
+    start = spec.DETAILS * ((wavelet_level or spec.LEVELS + 1) - 1)
+    return table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
 
 
 def _part(details: I32, part: int) -> I32:

@@ -29,7 +29,7 @@ from runtime.spec import FORMAT as FORMAT
 LEVELS = 5
 """Wavelet levels that the networks predict; one more makes z."""
 PARTS = ("first", "second", "third")
-"""What is coded of a level, in this order: the two halves of its luma details, and its chroma details."""
+"""What is coded of a wavelet level, in this order: the two halves of its luma details, and its chroma details."""
 NETWORKS = (
     Network("start", "both"),
     *(Network(f"{where}_{part}", "both") for where in ("coarse", "fine") for part in PARTS),
@@ -59,7 +59,7 @@ SYNTHESIS_PX, SYNTHESIS_SEEN = 4, 64
 MASKING_LARGEST = 2047
 """Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
 MASKING_MOST = 4
-"""Steps follow the detail of the level before by at most so many eighths of an octave."""
+"""Steps follow the detail of the wavelet level before by at most so many eighths of an octave."""
 GAINS = tuple(
     round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
 )

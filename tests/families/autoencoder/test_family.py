@@ -20,14 +20,17 @@ from models.layers import set_mode  # noqa: E402
 from models.wavelet import NORM  # noqa: E402
 from runtime import codec as shared  # noqa: E402
 from runtime import container, incomplete, search  # noqa: E402
-from runtime.areas import Area, Reach  # noqa: E402
+from runtime.areas import Area, Reach, padded  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
-from runtime.container import LATENTS  # noqa: E402
+from runtime.container import LATENTS, Header  # noqa: E402
+from runtime.entropy.residuals import Order  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families.autoencoder import family  # noqa: E402
 from runtime.families.autoencoder.family import Autoencoder, Latents  # noqa: E402
 from runtime.families.autoencoder.spec import CODING_ORDER, GRIDS, LAYER_ENDS, STRIDE_PX  # noqa: E402
+from runtime.families.base import Coded  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
+from runtime.latents.parts import Part  # noqa: E402
 from runtime.networks.float_twin import float_twin  # noqa: E402
 from runtime.networks.providers import CPU  # noqa: E402
 from runtime.search import Target  # noqa: E402
@@ -61,7 +64,7 @@ def flipped(data: bytes, at: int) -> bytes:
 
 
 def chunk_at(data: bytes, tile: int, layer: int) -> int:
-    """Where a chunk of the six tiles begins."""
+    """Return where a chunk of the six tiles begins."""
     chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], 6, 3)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)
@@ -77,10 +80,11 @@ def autoencoder_of(codec: Codec) -> Autoencoder:
 
 
 def quantised(tiny: Codec, picture: np.ndarray) -> Latents:
-    """What is coded of a picture as one tile."""
+    """Return what is coded of a picture as one tile."""
     autoencoder = autoencoder_of(tiny)
     (latents,) = autoencoder.transform(picture[None])
-    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), Area(0, 0, *picture.shape[:2]))
+    whole = Area(0, 0, *picture.shape[:2])
+    return autoencoder.quantise(latents, autoencoder.prior.at_level(LEVEL), whole, whole)
 
 
 # -- the order of coding -----------------------------------------------------------------------------------------------
@@ -152,7 +156,7 @@ def test_rate_and_distortion_are_those_of_the_model(
     shown, bits = model.code(tensor(picture), level / 32)
     set_mode(model, "float")
     expected = shown[0].clamp(0, 255).round().permute(1, 2, 0).numpy()
-    assert found_bits == pytest.approx(bits.item(), rel=0.08)
+    assert found_bits == pytest.approx(bits.item(), rel=0.15)  # symbols cost less in groups
     assert found_db == pytest.approx(verify.psnr(expected, picture), abs=0.2)
 
 
@@ -180,6 +184,19 @@ def test_a_size_and_a_psnr_can_be_asked_for(tiny: Codec, picture: np.ndarray) ->
     assert limit * 0.95 < len(search.encode(tiny, picture, Target(size_bytes=limit))) <= limit
     decoded = tiny.decode(search.encode(tiny, picture, Target(psnr_db=36)))
     assert abs(search.psnr(picture, decoded) - 36) < 0.5
+
+
+@pytest.mark.parametrize("height, width", [(66, 64), (64, 140), (72, 130)])
+def test_nothing_is_coded_that_no_pixel_shows(tiny: Codec, photo: np.ndarray, height: int, width: int) -> None:
+    """Beyond the last blocks of a picture and one more symbols are 0, but for z."""
+    shown = photo[:height, :width]
+    autoencoder, whole = autoencoder_of(tiny), padded(height, width, STRIDE_PX)
+    (latents,) = autoencoder.transform(shown[None])
+    coded = autoencoder.quantise(latents, autoencoder.prior.at_level(200), whole, Area(0, 0, height, width))
+    for part, spec in zip(coded.parts[1:], CODING_ORDER[1:], strict=True):
+        rows, columns = (count + 1 for count in Area(0, 0, height, width).shape(GRIDS[spec.grid][1]))
+        assert not part.symbols[:, rows:].any() and not part.symbols[:, :, columns:].any()
+        assert part.symbols.any()
 
 
 def test_pictures_unlike_photographs_keep_their_details(tiny: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +278,51 @@ def test_scale_indexes_are_not_raised_where_pixels_gain_nothing(
 # -- tiles and windows -------------------------------------------------------------------------------------------------
 
 
+def test_a_tile_is_coded_as_if_it_were_all(tiny: Codec, six: bytes, picture: np.ndarray) -> None:
+    """Its chunks are those of its own latents alone, and give its symbols back without any other tile."""
+    header, sections = container.unpack(six)
+    autoencoder, tiles = autoencoder_of(tiny), shared.tiles_of(tiny, header)
+    (latents,) = autoencoder.transform(picture[None])
+    for tile, chunks in zip(tiles, container.unpack_tiles(sections[LATENTS], 6, 3), strict=True):
+        own = [grid[:, *tile.on(side_px)] for grid, (_, side_px) in zip(latents, GRIDS, strict=True)]
+        alone = family.AutoencoderAnalysis(autoencoder, picture[tile.on(1)], own)
+        coded = alone.code(header.level, Area(0, 0, 64, 64))
+        assert shared.pack_tile(tiny, header, coded) == chunks
+        found = shared.read_tile(tiny, header, tile, b"".join(chunks))
+        assert all(np.array_equal(part.coded, c) for part, (_, c) in zip(found.parts, coded.parts, strict=True))
+
+
+def as_coded(latents: Latents) -> Coded:
+    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+
+
+@pytest.mark.parametrize("tile_px", [64, 128])
+def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(tiny: Codec, folder: Path, tile_px: int) -> None:
+    """Each symbol up to the largest that a stream can hold: latents at their limits, edges as hard as can be."""
+    header = Header(320, 190, 200, tiny.bundle.id, tile_px, False, False)
+    tiles = shared.tiles_of(tiny, header)
+    drawn = [hostile(tiny, tile.shape(STRIDE_PX), seed) for seed, tile in enumerate(tiles)]
+    chunks = [shared.pack_tile(tiny, header, as_coded(latents)) for latents in drawn]
+    data = container.pack(header, [(LATENTS, container.pack_tiles(chunks))])
+    decoded, small = tiny.decode(data), Codec(folder, threads=1, tile_px=64)
+    assert decoded.std() > 50
+    assert np.array_equal(small.decode(data), decoded)
+    assert np.array_equal(small.decode(data, (70, 100, 61, 3)), decoded[100:103, 70:131])
+
+
+def hostile(tiny: Codec, shape: tuple[int, int], seed: int) -> Latents:
+    """Symbols of a tile, a share of those that are coded drawn from all that a stream can hold."""
+    random, autoencoder = np.random.default_rng(seed), autoencoder_of(tiny)
+
+    def code(number: int, mean: np.ndarray, index: np.ndarray, where: np.ndarray) -> Part:
+        order = Order(tiny.bundle.tables, (index * where).ravel())
+        found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
+        found[random.random(found.shape) < 0.7] = 0
+        return Part(index * where, order, found)
+
+    return autoencoder.predict(autoencoder.prior.at_level(200), shape, code)
+
+
 def test_pixels_do_not_follow_the_windows_they_are_computed_in(tiny: Codec, folder: Path, photo: np.ndarray) -> None:
     """A picture that is several times as large as what is seen beyond a window, so that windows are cut from it."""
     rows, columns = np.mgrid[0:320, 0:1152]
@@ -316,8 +378,18 @@ def test_each_layer_makes_a_better_picture(tiny: Codec, six: bytes, picture: np.
         errors = [error(preview, picture) for preview in previews]
         assert errors == sorted(errors, reverse=True) and len({*errors}) == 3 and errors[0] < 400
         assert np.array_equal(previews[2], tiny.decode(data))
-    half = six[: chunk_at(six, 0, 2)]
-    assert np.array_equal(incomplete.preview(tiny, half, 2), incomplete.preview(tiny, six, 2))
+    half, second = six[: chunk_at(six, 0, 2)], incomplete.preview(tiny, six, 2)
+    assert np.array_equal(incomplete.preview(tiny, half, 2), second)
+    assert np.array_equal(incomplete.preview(tiny, half, 2, (40, 30, 99, 51)), second[30:81, 40:139])
+
+
+def test_every_cut_is_saved_as_far_as_it_goes(tiny: Codec, six: bytes, picture: np.ndarray) -> None:
+    errors = []
+    for share in (0.3, 0.6, 0.95):
+        saved = incomplete.salvage(tiny, six[: int(share * len(six))])
+        assert saved.damage and saved.pixels.shape == picture.shape
+        errors.append(error(saved.pixels, picture))
+    assert errors == sorted(errors, reverse=True) and len({*errors}) == 3
 
 
 def test_damage_stays_near_its_tile_and_a_lost_one_looks_like_what_is_around_it(
@@ -355,12 +427,12 @@ def test_bits_flipped_behind_the_checks_give_a_picture_or_a_reason(tiny: Codec, 
 def test_flags_that_mean_nothing_are_refused(tiny: Codec, picture: np.ndarray) -> None:
     parts = Parts.of(tiny.encode(picture, 50))
     body = dict(parts.sections)[LATENTS]
-    with pytest.raises(StreamError, match="level 225 is above the bundle's 224"):
+    with pytest.raises(StreamError, match="level 225 is above the bundle's highest, 224"):
         tiny.decode(parts.but(level=225))
     with pytest.raises(StreamError, match="means nothing to bundle tiny"):
         tiny.decode(parts.but(flags=4))
     with pytest.raises(StreamError, match="flags 0x4"):
         tiny.decode(parts.with_section(LATENTS, bytes([body[0] & 15 | 0x40]) + body[1:]))
-    with pytest.raises(StreamError, match="corrections of parts 0x40000, there are 18"):
+    with pytest.raises(StreamError, match="corrections for the mask of parts 0x40000, there are 18"):
         tiny.decode(parts.with_section(LATENTS, bytes([body[0] & 15 | 0x10, 0, 0, 4]) + body[1:]))
     assert tiny.family.traits.stride_px == STRIDE_PX

@@ -133,9 +133,9 @@ def conv(x: np.ndarray, weight: np.ndarray, group: int = 1, **_: Any) -> np.ndar
 
 
 def sliced(x: np.ndarray, start: np.ndarray, end: np.ndarray, *axis_and_step: np.ndarray) -> np.ndarray:
-    """Slice along one axis; an end far below 0 is that of going backwards."""
-    axis, step = [each.item() for each in axis_and_step] + [0, 1][len(axis_and_step) :]
-    return x[(slice(None),) * axis + (slice(start.item(), None if end < -(1 << 40) else end.item(), step),)]
+    """Slice along one axis, the first if none is given."""
+    axis = axis_and_step[0].item() if axis_and_step else 0
+    return x[(slice(None),) * axis + (slice(start.item(), end.item()),)]
 
 
 DECODER: dict[str, Callable[..., np.ndarray]] = {

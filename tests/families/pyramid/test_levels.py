@@ -16,7 +16,7 @@ COLUMNS = spec.DETAILS * spec.LEVELS + spec.Z
 
 
 def prior_of(*anchors: tuple[int, int]) -> Prior:
-    """A prior whose columns are alike, of (log2_step, scale_base) at each anchor; column c has c more of either."""
+    """Return a prior of (log2_step, scale_base) at each anchor; column c has c more of either."""
     columns = np.arange(COLUMNS)
     steps, bases = (np.array([row[part] + columns for row in anchors], np.int16) for part in (0, 1))
     thresholds = [math.ceil(8 * (math.exp((k - 0.5) / 16) - 1)) for k in range(1, 128)]

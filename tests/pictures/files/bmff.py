@@ -29,17 +29,17 @@ def nclx(primaries: int = 1, transfer: int = 13, matrix: int = BT601, full_range
 
 
 def turn(quarters: int) -> bytes:
-    """By so many quarters to the left (HEIF 6.5.10)."""
+    """Return a turn by so many quarters to the left (HEIF 6.5.10)."""
     return box(b"irot", bytes([quarters]))
 
 
 def mirror(axis: int) -> bytes:
-    """0: top and bottom change places; 1: left and right (HEIF 6.5.12)."""
+    """Return a mirror: 0: top and bottom change places; 1: left and right (HEIF 6.5.12)."""
     return box(b"imir", bytes([axis]))
 
 
 def crop(size: tuple[int, int], top: int, left: int, height: int, width: int) -> bytes:
-    """A clean aperture: what is left of a picture of (height, width) (ISO/IEC 14496-12, 12.1.4)."""
+    """Return a clean aperture: what is left of a picture of (height, width) (ISO/IEC 14496-12, 12.1.4)."""
     middles = (2 * left + width - size[1], 2, 2 * top + height - size[0], 2)
     return box(b"clap", struct.pack(">IIIIiIiI", width, 1, height, 1, *middles))
 

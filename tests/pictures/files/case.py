@@ -68,7 +68,7 @@ def made(encode: Callable[..., bytes | bytearray], *given: Any, **options: Any) 
 
 
 def rgb(height: int = 27, width: int = 38) -> NDArray[np.int64]:
-    """Gradients, a fine texture, hard edges, and a colour of its own in each corner."""
+    """Return gradients, a fine texture, hard edges, and a colour of its own in each corner."""
     y, x = np.mgrid[0:height, 0:width]
     picture = np.stack([x * 255 // (width - 1), y * 255 // (height - 1), (x * 71 + y * 29) % 256], -1)
     picture[:5, :7], picture[:4, -6:] = (255, 0, 0), (0, 255, 0)
@@ -85,7 +85,7 @@ def gray(height: int = 27, width: int = 38) -> NDArray[np.int64]:
 
 
 def alpha(height: int = 27, width: int = 38) -> NDArray[np.int64]:
-    """Clear at the left, opaque at the right, all steps between."""
+    """Return alpha: clear at the left, opaque at the right, all steps between."""
     y, x = np.mgrid[0:height, 0:width]
     return np.clip(x * 9 + y * 2 - 20, 0, 255)
 
@@ -95,7 +95,7 @@ def rgba(height: int = 27, width: int = 38) -> NDArray[np.int64]:
 
 
 def smooth(height: int = 45, width: int = 61) -> NDArray[np.int64]:
-    """RGB without what lossy coding rounds off, yet with four different corners."""
+    """Return RGB without what lossy coding rounds off, yet with four different corners."""
     y, x = np.mgrid[0:height, 0:width] / [[[height - 1]], [[width - 1]]]
     picture = np.stack([40 + 170 * x, 60 + 150 * y * x, 210 - 60 * x - 110 * y], -1)
     return picture.round().astype(np.int64)

@@ -12,7 +12,7 @@ NETSCAPE = b"\x21\xff\x0bNETSCAPE2.0\x03\1\0\0\0"
 
 
 def control(clear: int | None = None, disposal: int = 0) -> bytes:
-    """A graphic control extension (section 23)."""
+    """Return a graphic control extension (section 23)."""
     return b"\x21\xf9\x04" + struct.pack("<BHBB", disposal << 2 | (clear is not None), 5, clear or 0, 0)
 
 

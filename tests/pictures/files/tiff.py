@@ -172,7 +172,7 @@ def one(values: Array, photometric: int, bits: int = 8, order: str = "<", big: b
 
 
 def color_map(colours: Array) -> Page:
-    """All reds, then greens, then blues, of 16 bits (section 5)."""
+    """Return all reds, then greens, then blues, of 16 bits (section 5)."""
     return {320: (SHORT, [int(value) * 257 for value in colours.T.ravel()])}
 
 

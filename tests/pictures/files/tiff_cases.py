@@ -79,7 +79,7 @@ UNREAD = "TIFF|bits|samples|read|float|sign"
 
 
 def _unsigned_cases() -> Iterator[Case]:
-    """Gray, inverse gray, palettes and RGB of each depth, in both byte orders."""
+    """Yield gray, inverse gray, palettes and RGB of each depth, in both byte orders."""
     for bits in (1, 2, 4, 8, 12, 16, 32):
         top = (1 << bits) - 1
         reason = None if bits in (1, 8, 16) else UNREAD
@@ -124,7 +124,7 @@ def _unsigned_cases() -> Iterator[Case]:
 
 
 def _layout_cases() -> Iterator[Case]:
-    """Compressions and predictors, in strips and tiles, one plane or three; BigTIFF."""
+    """Yield compressions and predictors, in strips and tiles, one plane or three; BigTIFF."""
     lossless = {"none": NONE, "lzw": LZW, "deflate": ADOBE_DEFLATE, "old-deflate": DEFLATE, "packbits": PACKBITS}
     options: dict[str, Any]
     rare = {"zstd": ZSTD, "lzma": LZMA, "webp": WEBP, "jpeg2000": JPEG2000, "lerc": LERC}
@@ -285,7 +285,7 @@ def _alpha_cases() -> Iterator[Case]:
 
 
 def _plane_cases() -> Iterator[Case]:
-    """Rare models, in one plane and in several, compressed and not, in strips and tiles."""
+    """Yield rare models, in one plane and in several, compressed and not, in strips and tiles."""
     colours, inks, lab = palette(256), colour.inks(), colour.lab()
     opacity = 255 * (inks[..., 3] < 90)
     light = np.concatenate([lab[..., :1] * 255 / 100, lab[..., 1:] & 255], -1).round().astype(np.int64)
@@ -399,7 +399,7 @@ def _page_cases() -> Iterator[Case]:
 
 
 def _raw_cases() -> Iterator[Case]:
-    """Camera raw in a TIFF's form: refused by name, whatever the first directory shows."""
+    """Yield camera raw in a TIFF's form: refused by name, whatever the first directory shows."""
     mosaic = page(levels(gray(54, 76), 4095), CFA, 16, more={33421: (SHORT, [2, 2]), 33422: (BYTE, [0, 1, 1, 2])})
     thumbnail = page(rgb(), RGB) | {254: (LONG, [1])}
     dng: Page = {50706: (BYTE, [1, 4, 0, 0]), 50708: (ASCII, b"Camera X\0")}

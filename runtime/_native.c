@@ -1,0 +1,1523 @@
+/* The compiled core: plain functions of arrays, each the double of a numpy function of the same name and arguments.
+ *
+ * The numpy twin, in the module that owns the contract, is the specification; what comes out here is the same to the
+ * last bit: float32 operations one by one in the same order (built with -ffp-contract=off). `native.py` puts these
+ * functions in the place of their twins.
+ *
+ * A function is a kernel, a line FUNCTION with the kinds of its arguments, and a line in METHODS. Kernels run without
+ * the GIL, allocate nothing and call no Python. They check all that memory safety needs, since arrays may hold anything:
+ * sizes before they start, places and symbols as they come.
+ */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "words are little-endian: the numpy twins serve this machine"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "float32 operations are not rounded one by one: the numpy twins serve this machine"
+#endif
+
+/* Loops are compiled for AVX2 too, and the loader picks, where the C library can. */
+#if !defined(WIDE) && defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#endif
+#endif
+#ifndef WIDE
+#define WIDE
+#endif
+
+/* -- arguments ---------------------------------------------------------------------------------------------------- */
+
+enum { MOST_ARGUMENTS = 12, MOST_DIMENSIONS = 4, CHUNK = 256 };
+
+typedef struct {
+    void *data;
+    int64_t size;                   /* items of an array */
+    int64_t shape[MOST_DIMENSIONS]; /* 1 beyond its dimensions */
+    char kind;                      /* of its items */
+    int64_t number;                 /* in the place of an array */
+    double real;
+} Argument;
+
+typedef int64_t Kernel(const Argument *arguments, const char **refusal);
+
+static const struct {
+    char kind, found;    /* 'x', 'v' and 't' are two kinds */
+    const char *letters; /* which of them stands for it differs from system to system */
+    Py_ssize_t size;
+} KINDS[] = {
+    {'B', 'B', "B?", 1}, {'H', 'H', "H", 2}, {'I', 'I', "IL", 4}, {'h', 'h', "h", 2},    {'i', 'i', "il", 4},
+    {'q', 'q', "qln", 8}, {'p', 'p', "ilqn", sizeof(Py_ssize_t)}, {'f', 'f', "f", 4},    {'d', 'd', "d", 8},
+    {'x', 'h', "h", 2},  {'x', 'f', "f", 4}, {'v', 'B', "B", 1},  {'v', 'h', "h", 2},
+    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)},
+};
+
+/* Return the kind of a buffer's items, 0 where it is not the wanted one. */
+static char kind_of(const Py_buffer *view, char wanted)
+{
+    const char *format = view->format == NULL ? "B" : view->format;
+
+    if (*format != '\0' && strchr("@=<", *format) != NULL)
+        format++;
+    if (*format == '\0' || format[1] != '\0')
+        return 0;
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
+        if (KINDS[i].kind == wanted && view->itemsize == KINDS[i].size && strchr(KINDS[i].letters, *format) != NULL)
+            return KINDS[i].found;
+    return 0;
+}
+
+/* Call a kernel with Python's arguments: `kinds` has a letter for each, 'n' for a whole number, 'r' for a real one,
+ * and for an array that of KINDS, behind '+' where it is written to. */
+static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObject *const *given, Py_ssize_t count)
+{
+    Py_buffer views[MOST_ARGUMENTS];
+    Argument arguments[MOST_ARGUMENTS];
+    int opened[MOST_ARGUMENTS] = {0};
+    const char *refusal = NULL;
+    int64_t result = 0;
+    Py_ssize_t at = 0;
+
+    for (const char *kind = kinds; *kind != '\0'; kind++, at++) {
+        int written = *kind == '+';
+        kind += written;
+        if (at == count || at == MOST_ARGUMENTS) {
+            PyErr_Format(PyExc_ValueError, "%s: only %zd arguments", name, count);
+            goto done;
+        }
+        if (*kind == 'n') {
+            arguments[at].number = PyLong_AsLongLong(given[at]);
+            if (arguments[at].number == -1 && PyErr_Occurred())
+                goto done;
+            continue;
+        }
+        if (*kind == 'r') {
+            arguments[at].real = PyFloat_AsDouble(given[at]);
+            if (arguments[at].real == -1 && PyErr_Occurred())
+                goto done;
+            continue;
+        }
+        Py_buffer *view = &views[at];
+        if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (written ? PyBUF_WRITABLE : 0))) {
+            PyErr_Clear();
+            PyErr_Format(PyExc_ValueError, "%s: argument %zd must be a%s contiguous array", name, at,
+                         written ? " writable" : "");
+            goto done;
+        }
+        opened[at] = 1;
+        arguments[at].kind = kind_of(view, *kind);
+        if (arguments[at].kind == 0 || view->ndim > MOST_DIMENSIONS) {
+            PyErr_Format(PyExc_ValueError, "%s: argument %zd must have items of kind %c, and 4 dimensions at most", name,
+                         at, *kind);
+            goto done;
+        }
+        arguments[at].data = view->buf;
+        arguments[at].size = view->len / view->itemsize;
+        for (int axis = 0; axis < MOST_DIMENSIONS; axis++)
+            arguments[at].shape[axis] = axis < view->ndim ? view->shape[axis] : 1;
+    }
+    if (at != count) {
+        PyErr_Format(PyExc_ValueError, "%s: %zd arguments, %zd wanted", name, count, at);
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    result = kernel(arguments, &refusal);
+    Py_END_ALLOW_THREADS
+    if (refusal != NULL)
+        PyErr_Format(PyExc_ValueError, "%s: %s", name, refusal);
+done:
+    for (Py_ssize_t i = 0; i < MOST_ARGUMENTS; i++)
+        if (opened[i])
+            PyBuffer_Release(&views[i]);
+    return PyErr_Occurred() ? NULL : PyLong_FromLongLong(result);
+}
+
+#define FUNCTION(name, kinds)                                                                                             \
+    static PyObject *py_##name(PyObject *module, PyObject *const *given, Py_ssize_t count)                                \
+    {                                                                                                                     \
+        (void)module;                                                                                                     \
+        return call(#name, kinds, name, given, count);                                                                    \
+    }
+
+/* Refuse the arguments unless a condition holds. */
+#define NEED(condition, text)                                                                                             \
+    do {                                                                                                                  \
+        if (!(condition)) {                                                                                               \
+            *refusal = text;                                                                                              \
+            return 0;                                                                                                     \
+        }                                                                                                                 \
+    } while (0)
+
+/* -- runtime/entropy/rans.py -------------------------------------------------------------------------------------- */
+
+enum { PRECISION_BITS = 14, WORD_BITS = 16, SLOTS = 1 << PRECISION_BITS, SYMBOLS = 256 };
+static const uint32_t LOWEST_STATE = 1 << WORD_BITS;
+
+static int64_t push_symbols(const Argument *a, const char **refusal)
+{
+    uint32_t *states = a[0].data;
+    const uint32_t *start = a[1].data, *freq = a[2].data;
+    uint16_t *words = a[3].data;
+    const int64_t n = a[2].size, lanes = a[0].size;
+    int64_t at = n;
+
+    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(a[1].size == n && a[3].size == n, "start, freq and words must be alike");
+    for (int64_t j = n - 1; j >= 0; j--) {
+        const uint32_t f = freq[j];
+        uint32_t x = states[j & (lanes - 1)];
+        NEED(f - 1 < SLOTS, "freq must be 1 to 2**14");
+        const uint32_t full = x > (f << (2 * WORD_BITS - PRECISION_BITS)) - 1; /* 2**14 wraps to the largest: never */
+        words[at - 1] = (uint16_t)x;                                           /* at > j: one word a symbol at most */
+        at -= full;
+        x >>= WORD_BITS * full;
+        states[j & (lanes - 1)] = x + x / f * (SLOTS - f) + start[j];
+    }
+    return at;
+}
+FUNCTION(push_symbols, "+III+H")
+
+static int64_t pop_symbols(const Argument *a, const char **refusal)
+{
+    uint32_t *states = a[0].data;
+    const char *words = a[1].data; /* at any address */
+    const uint8_t *narrow = a[2].kind == 'B' ? a[2].data : NULL;
+    const Py_ssize_t *wide = a[2].data;
+    const uint32_t *start = a[3].data, *freq = a[4].data;
+    uint8_t *symbols = a[7].data;
+    const int64_t n = a[2].size, lanes = a[0].size, available = a[1].size, tables = a[3].size / SYMBOLS;
+    int64_t used = 0;
+
+    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(a[3].size == a[4].size && a[7].size == n, "start and freq, and table and symbols must be alike");
+    for (int64_t j = 0; j < n; j++) {
+        uint32_t x = states[j & (lanes - 1)];
+        const uint32_t slot = x & (SLOTS - 1);
+        const int64_t table = narrow != NULL ? narrow[j] : wide[j];
+        NEED(table >= 0 && table < tables, "table beyond the intervals");
+        const uint32_t *first = start + table * SYMBOLS;
+        int64_t symbol = 0; /* the last one that does not start behind the slot */
+        for (int64_t step = SYMBOLS / 2; step > 0; step /= 2)
+            symbol += step & -(int64_t)(first[symbol + step] <= slot);
+        x = freq[table * SYMBOLS + symbol] * (x >> PRECISION_BITS) + slot - first[symbol];
+        const uint32_t low = x < LOWEST_STATE; /* as a number: no branch, which nothing could foresee */
+        if (used < available) {
+            uint16_t word;
+            memcpy(&word, words + 2 * used, sizeof word);
+            x = x << (WORD_BITS * low) | (word & (0 - low));
+            used += low;
+        } else if (low) {
+            return -1;
+        }
+        states[j & (lanes - 1)] = x;
+        symbols[j] = (uint8_t)symbol;
+    }
+    return used;
+}
+FUNCTION(pop_symbols, "+IHtIIIB+B")
+
+/* -- runtime/entropy/residuals.py --------------------------------------------------------------------------------- */
+
+enum { INDEXES = 256, GROUPINGS = 5, MOST_DIGITS = 8, ESCAPE_BITS = 16, LARGEST_ESCAPE = 0xFFFF };
+
+static const struct { int values, base, symbols; } GROUPING[GROUPINGS] = {
+    {8, 2, 256}, {5, 3, 243}, {4, 4, 256}, {3, 6, 216}, {2, 16, 256},
+};
+static uint8_t DIGITS[GROUPINGS][SYMBOLS][MOST_DIGITS]; /* of each symbol, filled once when the module is made */
+
+static void fill_digits(void)
+{
+    for (int g = 0; g < GROUPINGS; g++)
+        for (int symbol = 0; symbol < GROUPING[g].symbols; symbol++)
+            for (int place = GROUPING[g].values - 1, rest = symbol; place >= 0; place--, rest /= GROUPING[g].base)
+                DIGITS[g][symbol][place] = (uint8_t)(rest % GROUPING[g].base);
+}
+
+/* Whether the next 8 indexes are all 0, as most are. */
+static inline int all_zero(const uint8_t *index)
+{
+    uint64_t eight;
+    memcpy(&eight, index, sizeof eight);
+    return eight == 0;
+}
+
+static void count_indexes(const uint8_t *index, int64_t n, int64_t counts[INDEXES])
+{
+    uint32_t found[4][INDEXES] = {{0}}; /* four, since neighbours are often equal */
+    int64_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        if (all_zero(index + i)) {
+            found[0][0] += 8;
+            continue;
+        }
+        for (int k = 0; k < 8; k++)
+            found[k % 4][index[i + k]]++;
+    }
+    for (; i < n; i++)
+        found[0][index[i]]++;
+    for (int k = 0; k < INDEXES; k++)
+        counts[k] = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
+}
+
+static int64_t count_ranks(const Argument *a, const char **refusal)
+{
+    const uint8_t *rank = a[1].data;
+    int64_t *ends = a[2].data, counts[INDEXES], by_rank[INDEXES] = {0}, total = 0;
+    const int64_t indexes = a[1].size;
+
+    NEED(a[0].size <= UINT32_MAX, "too many indexes");
+    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
+    count_indexes(a[0].data, a[0].size, counts);
+    for (int64_t k = indexes; k < INDEXES; k++)
+        if (counts[k])
+            return -1;
+    for (int64_t k = 0; k < indexes; k++) {
+        NEED(rank[k] < indexes, "rank beyond the indexes");
+        by_rank[rank[k]] = k ? counts[k] : 0;
+    }
+    for (int64_t r = 0; r < indexes; r++)
+        ends[r] = total += by_rank[r];
+    return 0;
+}
+FUNCTION(count_ranks, "BB+q")
+
+static int64_t fill_runs(const Argument *a, const char **refusal)
+{
+    const uint8_t *ranked = a[0].data, *ranked_table = a[1].data;
+    const int64_t *ends = a[2].data, *bounds = a[3].data, ranks = a[2].size, m = a[4].size;
+    uint8_t *indexes = a[4].data, *tables = a[5].data, *groups = a[6].data;
+    int64_t s = 0;
+
+    NEED(a[0].size == ranks && a[1].size == ranks && a[5].size == m, "arrays must be alike");
+    NEED(ranks > 0 && ends[ranks - 1] == m, "wrong ends");
+    for (int64_t r = 0, begin = 0; r < ranks; begin = ends[r++]) {
+        NEED(ends[r] >= begin && ends[r] <= m, "ends must not fall");
+        memset(indexes + begin, ranked[r], (size_t)(ends[r] - begin));
+        memset(tables + begin, ranked_table[r], (size_t)(ends[r] - begin));
+    }
+    NEED(a[3].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
+    for (int g = 0; g < GROUPINGS; g++) {
+        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
+        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += GROUPING[g].values) {
+            NEED(s < a[6].size, "too little room for groups");
+            groups[s++] = tables[i];
+        }
+    }
+    NEED(s == a[6].size, "too much room for groups");
+    return 0;
+}
+FUNCTION(fill_runs, "BBqq+B+B+B")
+
+/* Fill in where the first coded value of each scale index is, and refuse what does not fit. */
+static int64_t find_begins(const Argument *a, int64_t m, int64_t next[INDEXES], const char **refusal)
+{
+    const uint8_t *rank = a[1].data;
+    const int64_t *ends = a[2].data, indexes = a[1].size;
+
+    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
+    for (int64_t k = 0; k < INDEXES; k++) {
+        NEED(k >= indexes || rank[k] < indexes, "rank beyond the indexes");
+        next[k] = k >= indexes ? m : k && rank[k] ? ends[rank[k] - 1] : 0;
+        NEED(next[k] >= 0, "ends must be places");
+    }
+    return 0;
+}
+
+/* Fill in which of the next indexes, 256 at most, are not 0, and return how many: without a branch in each step, which
+ * nothing could foresee. */
+static int64_t find_coded(const uint8_t *index, int64_t n, uint8_t *some)
+{
+    int64_t count = 0;
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin))
+            continue;
+        for (int64_t i = begin; i < end; i++) {
+            some[count] = (uint8_t)i;
+            count += index[i] != 0;
+        }
+    }
+    return count;
+}
+
+/* Return what is not 0 of values whose index is 0: 0 where there is none. */
+WIDE static int32_t not_coded(const uint8_t *index, const int32_t *values, int64_t n)
+{
+    int32_t others = 0;
+    for (int64_t i = 0; i < n; i++)
+        others |= values[i] & -(int32_t)(index[i] == 0);
+    return others;
+}
+
+static int64_t take_coded(const Argument *a, const char **refusal)
+{
+    const uint8_t *index = a[0].data;
+    const int32_t *values = a[4].data;
+    int32_t *coded = a[5].data, others = 0;
+    const int64_t n = a[0].size, m = a[5].size;
+    int64_t next[INDEXES];
+
+    NEED(a[4].size == n, "values and indexes must be alike");
+    find_begins(a, m, next, refusal);
+    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
+        const int64_t size = n - begin < CHUNK ? n - begin : CHUNK;
+        uint8_t some[CHUNK];
+        const int64_t count = find_coded(index + begin, size, some);
+        others |= not_coded(index + begin, values + begin, size);
+        for (int64_t i = 0; i < count; i++) {
+            const int k = index[begin + some[i]];
+            NEED(next[k] < m, "more indexes than places");
+            coded[next[k]++] = values[begin + some[i]];
+        }
+    }
+    return others ? -1 : 0;
+}
+FUNCTION(take_coded, "BBqpi+i")
+
+static int64_t put_coded(const Argument *a, const char **refusal)
+{
+    const uint8_t *index = a[0].data;
+    const int32_t *coded = a[4].data;
+    int32_t *values = a[5].data;
+    const int64_t n = a[0].size, m = a[4].size;
+    int64_t next[INDEXES];
+
+    NEED(a[5].size == n, "values and indexes must be alike");
+    find_begins(a, m, next, refusal);
+    memset(values, 0, (size_t)n * sizeof *values);
+    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_coded(index + begin, n - begin < CHUNK ? n - begin : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            const int k = index[begin + some[i]];
+            NEED(next[k] < m, "more indexes than places");
+            values[begin + some[i]] = coded[next[k]++];
+        }
+    }
+    return 0;
+}
+FUNCTION(put_coded, "BBqpi+i")
+
+enum { WHOLE_GROUPS = 240 }; /* values: a multiple of all sizes of groups */
+
+static inline uint32_t size_of(int32_t value)
+{
+    return value < 0 ? 0u - (uint32_t)value : (uint32_t)value;
+}
+
+/* Fill in digits, and return whether a value is beyond an escape. */
+WIDE static int find_digits(const int32_t *values, int shift, uint32_t largest, uint8_t *restrict digits, int64_t n)
+{
+    uint32_t beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t q = size_of(values[i]) >> shift;
+        beyond |= q >> ESCAPE_BITS;
+        digits[i] = (uint8_t)(q < largest ? q : largest);
+    }
+    return beyond != 0;
+}
+
+static int64_t split_values(const Argument *a, const char **refusal)
+{
+    const int32_t *values = a[0].data, *top_digit = a[4].data, *escape = a[5].data;
+    const uint8_t *table = a[1].data;
+    const int64_t *bounds = a[2].data, *shifted = a[3].data, runs = a[3].size / 3;
+    Py_ssize_t *groups = a[6].data, *excesses = a[7].data;
+    int64_t *fields = a[8].data, *widths = a[9].data, *counts = a[11].data;
+    uint8_t *signs = a[10].data;
+    const int64_t m = a[0].size, tables = a[4].size;
+    int64_t s = 0, e = 0, f = 0, z = 0, run = 0;
+
+    NEED(a[1].size == m && a[2].size == GROUPINGS + 1 && a[5].size == tables, "wrong sizes");
+    NEED(a[7].size >= m && a[8].size >= m && a[9].size >= m && a[10].size >= m && a[11].size == 3, "too little room");
+    NEED(bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the values");
+    for (int64_t k = 0; k < runs; k++) {
+        const int64_t *from = shifted + 3 * k;
+        NEED(from[0] >= (k ? from[-2] : 0) && from[1] >= from[0] && from[1] <= m, "low bits must not overlap");
+        NEED(from[2] >= 0 && from[2] < ESCAPE_BITS, "too many low bits");
+    }
+    for (int g = 0; g < GROUPINGS; g++) {
+        const int size = GROUPING[g].values, base = GROUPING[g].base;
+        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
+        for (int64_t begin = bounds[g]; begin < bounds[g + 1]; begin += WHOLE_GROUPS) {
+            const int64_t end = begin + WHOLE_GROUPS < bounds[g + 1] ? begin + WHOLE_GROUPS : bounds[g + 1];
+            uint8_t digits[WHOLE_GROUPS + MOST_DIGITS] = {0};
+            NEED(s + (end - begin + size - 1) / size <= a[6].size, "too little room for groups");
+            for (int64_t i = begin, stop; i < end; i = stop) { /* as far as the number of low bits is the same */
+                int shift = 0;
+                while (run < runs && shifted[3 * run + 1] <= i)
+                    run++;
+                stop = end;
+                if (run < runs && shifted[3 * run] <= i)
+                    shift = (int)shifted[3 * run + 2], stop = shifted[3 * run + 1];
+                else if (run < runs)
+                    stop = shifted[3 * run];
+                stop = stop < end ? stop : end;
+                if (find_digits(values + i, shift, (uint32_t)base - 1, digits + (i - begin), stop - i))
+                    return -1;
+                for (int64_t j = i; j < stop; j++) {
+                    int width = shift;
+                    if (shift == 0) { /* to the next one that has an excess */
+                        const uint8_t *top = memchr(digits + (j - begin), base - 1, (size_t)(stop - j));
+                        if (top == NULL)
+                            break;
+                        j = begin + (top - digits);
+                    }
+                    if (digits[j - begin] == base - 1) {
+                        const int t = table[j];
+                        NEED(t < tables, "table beyond the tables");
+                        const int64_t beyond = (int64_t)(size_of(values[j]) >> shift) - top_digit[t], most = escape[t];
+                        excesses[e++] = (Py_ssize_t)((tables + t) * SYMBOLS + (beyond < most ? beyond : most));
+                        width += beyond >= most ? ESCAPE_BITS : 0;
+                    }
+                    if (width) {
+                        fields[f] = size_of(values[j]) & ((UINT32_C(1) << width) - 1);
+                        widths[f++] = width;
+                    }
+                }
+            }
+            for (int64_t j = begin; j < end; j++) {
+                signs[z] = values[j] < 0; /* z <= j */
+                z += values[j] != 0;
+            }
+            for (int64_t i = begin; i < end; i += size) {
+                int number = 0;
+                if (size == 8) {
+                    uint64_t eight; /* of one bit each: byte k to bit 7 - k */
+                    memcpy(&eight, digits + (i - begin), sizeof eight);
+                    number = (int)(eight * UINT64_C(0x8040201008040201) >> 56);
+                } else {
+                    for (int k = 0; k < size; k++)
+                        number = number * base + digits[i - begin + k];
+                }
+                groups[s++] = (Py_ssize_t)table[i] * SYMBOLS + number;
+            }
+        }
+    }
+    NEED(s == a[6].size, "too much room for groups");
+    counts[0] = e, counts[1] = f, counts[2] = z;
+    return 0;
+}
+FUNCTION(split_values, "iBqqii+p+p+q+q+B+q")
+
+static int64_t join_digits(const Argument *a, const char **refusal)
+{
+    const uint8_t *symbols = a[0].data;
+    const int64_t *bounds = a[1].data, count = a[0].size, m = a[2].size;
+    int32_t *q = a[2].data;
+    Py_ssize_t *tops = a[3].data;
+    int64_t s = 0, e = 0;
+
+    NEED(a[1].size == GROUPINGS + 1 && a[3].size == m, "wrong sizes");
+    NEED(bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the digits");
+    for (int g = 0; g < GROUPINGS; g++) {
+        const int size = GROUPING[g].values, largest = GROUPING[g].base - 1;
+        const int64_t end = bounds[g + 1];
+        int64_t i = bounds[g];
+        NEED(i <= end && end <= m, "groupings must not fall");
+        for (; i < end; i += size) {
+            NEED(s < count && symbols[s] < GROUPING[g].symbols, "no such symbol");
+            const uint8_t *digits = DIGITS[g][symbols[s++]];
+            const int here = end - i < size ? (int)(end - i) : size;
+            for (int k = 0; k < here; k++)
+                q[i + k] = digits[k];
+        }
+        for (i = bounds[g]; i < end; i++) {
+            tops[e] = (Py_ssize_t)i; /* e <= i */
+            e += q[i] >= largest;
+        }
+    }
+    NEED(s == count, "more symbols than groups");
+    return e;
+}
+FUNCTION(join_digits, "Bq+i+p")
+
+static int64_t add_excesses(const Argument *a, const char **refusal)
+{
+    int32_t *q = a[0].data;
+    const Py_ssize_t *tops = a[1].data;
+    const uint8_t *table = a[2].data, *excess = a[4].data;
+    const int32_t *escape = a[3].data;
+    const int64_t *shifted = a[5].data, runs = a[5].size / 3, m = a[0].size, count = a[1].size, room = a[6].size;
+    Py_ssize_t *places = a[6].data;
+    int64_t *widths = a[7].data, escapes = 0, fields = 0;
+
+    NEED(a[2].size == m && a[4].size == count && a[7].size == room && room >= count, "arrays must be alike");
+    for (int64_t e = 0; e < count; e++) {
+        const int64_t place = tops[e];
+        NEED(place >= 0 && place < m && table[place] < a[3].size, "place or table out of range");
+        q[place] = (int32_t)((uint32_t)q[place] + excess[e]);
+        places[escapes] = (Py_ssize_t)place;
+        widths[escapes] = ESCAPE_BITS;
+        escapes += excess[e] == escape[table[place]];
+    }
+    fields = escapes;
+    for (int64_t k = 0, e = 0; k < runs; k++) {
+        const int64_t *run = shifted + 3 * k;
+        NEED(run[0] >= (k ? run[-2] : 0) && run[1] >= run[0] && run[1] <= m, "low bits must not overlap");
+        NEED(run[2] >= 0 && run[2] < ESCAPE_BITS, "too many low bits");
+        fields += run[1] - run[0];
+        for (; e < escapes && places[e] < run[1]; e++)
+            fields -= places[e] >= run[0];
+    }
+    NEED(fields <= room, "too little room for fields");
+    for (int64_t k = runs - 1, e = escapes - 1, at = fields - 1; k >= 0; k--) { /* from the end on, so in place */
+        const int64_t *run = shifted + 3 * k;
+        for (; e >= 0 && places[e] >= run[1]; e--, at--) {
+            NEED(at >= e, "places must rise");
+            places[at] = places[e], widths[at] = ESCAPE_BITS;
+        }
+        for (int64_t j = run[1] - 1; j >= run[0]; j--, at--) {
+            const int escaped = e >= 0 && places[e] == j;
+            e -= escaped;
+            NEED(at > e, "places must rise");
+            places[at] = (Py_ssize_t)j, widths[at] = run[2] + escaped * ESCAPE_BITS;
+        }
+    }
+    return fields;
+}
+FUNCTION(add_excesses, "+ipBiBq+p+q")
+
+static int64_t join_fields(const Argument *a, const char **refusal)
+{
+    int32_t *q = a[0].data;
+    const int64_t *shifted = a[1].data, runs = a[1].size / 3, m = a[0].size, count = a[2].size;
+    const Py_ssize_t *places = a[2].data;
+    const int64_t *widths = a[3].data, *raw = a[4].data;
+
+    NEED(a[3].size == count && a[4].size == count, "arrays must be alike");
+    for (int64_t k = 0; k < runs; k++) {
+        const int64_t first = shifted[3 * k], end = shifted[3 * k + 1], shift = shifted[3 * k + 2];
+        NEED(first <= end && first >= 0 && end <= m && shift >= 0 && shift < ESCAPE_BITS, "wrong runs of low bits");
+        for (int64_t j = first; j < end; j++)
+            q[j] = (int32_t)((uint32_t)q[j] << shift);
+    }
+    for (int64_t f = 0; f < count; f++) {
+        const int64_t place = places[f];
+        NEED(place >= 0 && place < m, "place beyond the values");
+        if (widths[f] >= ESCAPE_BITS) { /* what comes raw takes the place of the least magnitude that may be escaped */
+            if (raw[f] < q[place])
+                return -1;
+            q[place] = 0;
+        }
+        q[place] |= (int32_t)(uint32_t)raw[f];
+    }
+    return 0;
+}
+FUNCTION(join_fields, "+iqpqq")
+
+/* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
+
+/* Fill in which of the values are not 0, and return how many: without a branch, which nothing could foresee. */
+static inline int64_t find_some(const int32_t *values, int64_t n, uint8_t *some)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        some[count] = (uint8_t)i;
+        count += values[i] != 0;
+    }
+    return count;
+}
+
+static int64_t give_signs(const Argument *a, const char **refusal)
+{
+    int32_t *values = a[0].data;
+    const uint8_t *signs = a[1].data;
+    const int64_t m = a[0].size, bits = 8 * a[1].size;
+    int64_t at = 0;
+
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(values + j, m - j < CHUNK ? m - j : CHUNK, some);
+        NEED(count <= bits - at, "fewer signs than values");
+        for (int64_t i = 0; i < count; i++, at++) {
+            const uint32_t down = signs[at >> 3] >> (7 - (at & 7)) & 1;
+            int32_t *value = values + j + some[i];
+            *value = (int32_t)(((uint32_t)*value ^ (0 - down)) + down);
+        }
+    }
+    return 0;
+}
+FUNCTION(give_signs, "+iB")
+
+static int64_t pack_fields(const Argument *a, const char **refusal)
+{
+    const int64_t *fields = a[0].data, *widths = a[1].data, count = a[0].size, room = a[2].size;
+    uint8_t *data = a[2].data;
+    uint64_t held = 0;
+    int bits = 0;
+    int64_t at = 0;
+
+    NEED(a[1].size == count, "fields and widths must be alike");
+    for (int64_t i = 0; i < count; i++) {
+        NEED(widths[i] >= 0 && widths[i] <= 32, "widths must be 0 to 32");
+        held = held << widths[i] | ((uint64_t)fields[i] & ((UINT64_C(1) << widths[i]) - 1));
+        for (bits += (int)widths[i]; bits >= 8; bits -= 8) {
+            NEED(at < room, "too little room");
+            data[at++] = (uint8_t)(held >> (bits - 8));
+        }
+    }
+    if (bits) {
+        NEED(at < room, "too little room");
+        data[at++] = (uint8_t)(held << (8 - bits));
+    }
+    NEED(at == room, "too much room");
+    return 0;
+}
+FUNCTION(pack_fields, "qq+B")
+
+static int64_t unpack_fields(const Argument *a, const char **refusal)
+{
+    const uint8_t *data = a[0].data;
+    const int64_t *widths = a[1].data, count = a[1].size, size = a[0].size;
+    int64_t *fields = a[2].data;
+    uint64_t held = 0;
+    int bits = 0;
+    int64_t at = 0;
+
+    NEED(a[2].size == count, "fields and widths must be alike");
+    for (int64_t i = 0; i < count; i++) {
+        NEED(widths[i] >= 0 && widths[i] <= 32, "widths must be 0 to 32");
+        for (; bits < widths[i]; bits += 8) {
+            NEED(at < size, "too little data");
+            held = held << 8 | data[at++];
+        }
+        bits -= (int)widths[i];
+        fields[i] = (int64_t)(held >> bits & ((UINT64_C(1) << widths[i]) - 1));
+    }
+    int64_t padding = (int64_t)(held & ((UINT64_C(1) << bits) - 1));
+    for (; at < size; at++)
+        padding |= data[at];
+    return padding != 0;
+}
+FUNCTION(unpack_fields, "Bq+q")
+
+/* -- runtime/latents/values.py ------------------------------------------------------------------------------------ */
+
+static const float ROUNDING = 12582912.0f; /* 1.5 * 2**23: what is added to it becomes whole, halves even */
+
+static inline float between(float x, float least, float most)
+{
+    return x > least ? x < most ? x : most : least; /* nan: least */
+}
+
+/* Fill in rounded values, 0 for those below the least, and return whether any is beyond 1. */
+WIDE static int round_values(const float *exact, const float *least, float most, int32_t *restrict found, int64_t n)
+{
+    int32_t beyond = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const float size = exact[i] < 0 ? -exact[i] : exact[i];
+        float magnitude = (size < most ? size : most) + ROUNDING;
+        magnitude = size >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
+        beyond |= magnitude > 1;
+        found[i] = (int32_t)(exact[i] < 0 ? -magnitude : magnitude);
+    }
+    return beyond;
+}
+
+enum { BLOCK = 64 };
+
+static int64_t quantise_values(const Argument *a, const char **refusal)
+{
+    const float *exact = a[0].data, *dead = a[2].data, *savings = a[3].data, most = (float)a[5].number;
+    const uint8_t *index = a[1].data;
+    int32_t *symbols = a[4].data;
+    const int64_t m = a[0].size, indexes = a[2].size, columns = a[3].shape[1];
+
+    NEED(a[1].size == m && a[4].size == m, "values, indexes and symbols must be alike");
+    NEED(indexes > 0 && a[3].shape[0] == indexes && a[3].size == indexes * columns && columns > 0, "savings must have a row an index");
+    NEED(a[5].number > 0 && a[5].number < 1 << 22, "symbols must be below 2**22");
+    for (int64_t begin = 0; begin < m; begin += BLOCK) {
+        const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
+        float least[BLOCK];
+        int32_t *found = symbols + begin;
+        uint8_t any = 0;
+        for (int64_t i = 0; i < count; i++)
+            any |= index[begin + i];
+        if (any == 0 && dead[0] == INFINITY) {
+            memset(found, 0, (size_t)count * sizeof *found);
+            continue;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            NEED(index[begin + i] < indexes, "index beyond the savings");
+            least[i] = dead[index[begin + i]];
+        }
+        if (!round_values(exact + begin, least, most, found, count))
+            continue;
+        for (int64_t i = 0; i < count; i++) {
+            const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
+            if (magnitude < 2)
+                continue;
+            float added = fabsf(exact[begin + i]) - (float)magnitude;
+            added *= 20;
+            added += 10;
+            if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
+                found[i] -= found[i] < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+FUNCTION(quantise_values, "fBff+in")
+
+/* Steps, means and gains of a channel; only one gain: the same everywhere. */
+#define RESIDUALS_OF(name, Coefficient, Mean)                                                                             \
+    WIDE static void name(const Coefficient *coefficients, float factor, const Mean *mean, float zero,                    \
+                          const float *inverse, int64_t inverses, float *restrict exact, int64_t n)                       \
+    {                                                                                                                     \
+        if (inverses == 1) {                                                                                              \
+            const float same = *inverse;                                                                                  \
+            for (int64_t i = 0; i < n; i++)                                                                               \
+                exact[i] = ((float)coefficients[i] * factor - (float)mean[i] + zero) * same;                              \
+        } else {                                                                                                          \
+            for (int64_t i = 0; i < n; i++)                                                                               \
+                exact[i] = ((float)coefficients[i] * factor - (float)mean[i] + zero) * inverse[i];                        \
+        }                                                                                                                 \
+    }
+RESIDUALS_OF(residuals_fB, float, uint8_t)
+RESIDUALS_OF(residuals_fh, float, int16_t)
+RESIDUALS_OF(residuals_hB, int16_t, uint8_t)
+RESIDUALS_OF(residuals_hh, int16_t, int16_t)
+
+static int64_t find_residuals(const Argument *a, const char **refusal)
+{
+    const float *factor = a[1].data, *inverse = a[3].data, zero = (float)a[4].number;
+    const char *coefficients = a[0].data, *mean = a[2].data;
+    float *exact = a[5].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], inverses = a[3].size;
+    const int whole = a[0].kind == 'h', wide = a[2].kind == 'h';
+
+    NEED(a[0].size == channels * n && a[2].size == a[0].size && a[5].size == a[0].size, "arrays must be alike");
+    NEED(a[1].size == channels && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
+    for (int64_t c = 0; c < channels; c++, coefficients += n * (whole ? 2 : 4), mean += n * (wide ? 2 : 1), exact += n) {
+        if (whole && wide)
+            residuals_hh((const int16_t *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+        else if (whole)
+            residuals_hB((const int16_t *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+        else if (wide)
+            residuals_fh((const float *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+        else
+            residuals_fB((const float *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+    }
+    return 0;
+}
+FUNCTION(find_residuals, "xfvfn+f")
+
+/* The values of a channel; only one gain: the same everywhere. */
+#define VALUES_OF(name, Mean)                                                                                             \
+    WIDE static void name(const Mean *mean, int16_t zero, const int32_t *symbols, const int32_t *gain, int64_t gains,     \
+                          int16_t *restrict found, int64_t n)                                                             \
+    {                                                                                                                     \
+        for (int64_t i = 0; i < n; i++) {                                                                                 \
+            const int32_t high = symbols[i] < 32767 ? symbols[i] : 32767, symbol = high > -32767 ? high : -32767;         \
+            const uint32_t times = (uint32_t)(gains == 1 ? gain[0] : gain[i]);                                            \
+            const int32_t whole = (int32_t)((uint32_t)symbol * times + 8) >> 4;                                           \
+            const int32_t total = (int32_t)((uint32_t)whole + (uint32_t)(int16_t)(mean[i] - zero));                       \
+            const int32_t low = total > -32768 ? total : -32768;                                                          \
+            found[i] = (int16_t)(low < 32767 ? low : 32767);                                                              \
+        }                                                                                                                 \
+    }
+VALUES_OF(values_B, uint8_t)
+VALUES_OF(values_h, int16_t)
+
+static int64_t find_values(const Argument *a, const char **refusal)
+{
+    const int32_t *symbols = a[1].data, *gain = a[2].data;
+    int16_t *found = a[4].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], gains = a[2].size;
+    const int16_t zero = (int16_t)a[3].number;
+
+    NEED(a[0].size == channels * n && a[1].size == a[0].size && a[4].size == a[0].size, "arrays must be alike");
+    NEED(gains == 1 || gains == n, "a gain each or one");
+    for (int64_t c = 0; c < channels; c++) {
+        if (a[0].kind == 'B')
+            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+        else
+            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+    }
+    return 0;
+}
+FUNCTION(find_values, "viin+h")
+
+WIDE static void scaled(const int16_t *values, float unit, float *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        found[i] = (float)values[i] * unit;
+}
+
+static int64_t scale_values(const Argument *a, const char **refusal)
+{
+    const float *units = a[1].data;
+    const int64_t channels = a[1].size, n = channels ? a[0].size / channels : 0;
+
+    NEED(a[0].size == channels * n && a[2].size == a[0].size, "a unit a channel, and coefficients like values");
+    for (int64_t c = 0; c < channels; c++)
+        scaled((const int16_t *)a[0].data + c * n, units[c], (float *)a[2].data + c * n, n);
+    return 0;
+}
+FUNCTION(scale_values, "hf+f")
+
+/* -- runtime/latents/rates.py ------------------------------------------------------------------------------------- */
+
+WIDE static void index_channel(const uint8_t *said, int16_t half, const int16_t *less, int64_t lesses, int16_t top,
+                               uint8_t *restrict index, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int16_t found = (int16_t)(said[i] + half);
+        if (lesses > 1)
+            found = (int16_t)(found - less[i]);
+        found >>= 1;
+        found = found < 0 ? 0 : found;
+        index[i] = (uint8_t)(found < top ? found : top);
+    }
+}
+
+static int64_t find_indexes(const Argument *a, const char **refusal)
+{
+    const uint8_t *said = a[0].data;
+    const int16_t *half = a[1].data, *less = a[2].data;
+    uint8_t *index = a[4].data;
+    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], lesses = a[2].size, top = a[3].number;
+
+    NEED(a[0].size == channels * n && a[4].size == a[0].size && a[1].size == channels, "arrays must be alike");
+    NEED((lesses == n || lesses == 1) && top >= 0 && top < INDEXES, "wrong top, or wrong size of what is less");
+    for (int64_t c = 0; c < channels; c++) {
+        const int16_t whole = (int16_t)(lesses == 1 ? half[c] - less[0] : half[c]);
+        index_channel(said + c * n, whole, less, lesses, (int16_t)top, index + c * n, n);
+    }
+    return 0;
+}
+FUNCTION(find_indexes, "Bhhn+B")
+
+static int64_t see_values(const Argument *a, const char **refusal)
+{
+    const uint16_t *values = a[0].data;
+    const uint8_t *table = a[1].data, *planes = a[2].data;
+    uint8_t *seen = a[4].data;
+    const int64_t n = a[0].size, channels = a[0].shape[0], place = a[0].shape[1] * a[0].shape[2];
+    const int64_t all = a[4].shape[0], spare = all - channels;
+
+    NEED(a[1].size == 1 << 16 && n == channels * place && spare >= 0 && a[4].size == all * place, "wrong sizes");
+    for (int64_t i = 0; i < n; i++)
+        seen[i] = table[values[i]];
+    for (int64_t c = 0; c < spare; c++)
+        memset(seen + n + c * place, c < a[2].size ? planes[c] : (int)(uint8_t)a[3].number, (size_t)place);
+    return 0;
+}
+FUNCTION(see_values, "hBBn+B")
+
+/* -- runtime/latents/corrections.py ------------------------------------------------------------------------------- */
+
+enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4 };
+
+WIDE static void correct_band(const uint8_t *index, int16_t least, int16_t shift, int16_t top, uint8_t *restrict found,
+                              int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int16_t moved = index[i];
+        moved = moved < least ? least : moved;
+        moved = moved < top || !least ? moved : top;
+        moved = (int16_t)(moved + shift);
+        moved = moved < 1 ? 1 : moved;
+        moved = moved < top ? moved : top;
+        found[i] = (uint8_t)(least || index[i] ? moved : 0);
+    }
+}
+
+static int64_t correct_indexes(const Argument *a, const char **refusal)
+{
+    const int64_t least = a[1].number, top = a[3].number, bands = a[2].size, n = bands ? a[0].size / bands : 0;
+    const int16_t *shifts = a[2].data;
+
+    NEED(a[0].size == bands * n && a[4].size == a[0].size, "indexes must be alike, as many in each band");
+    NEED(least >= 0 && least < INDEXES && top >= 1 && top < INDEXES, "least and top must be scale indexes");
+    for (int64_t b = 0; b < bands; b++)
+        correct_band((const uint8_t *)a[0].data + b * n, (int16_t)least, shifts[b], (int16_t)top,
+                     (uint8_t *)a[4].data + b * n, n);
+    return 0;
+}
+FUNCTION(correct_indexes, "Bnhn+B")
+
+WIDE static void find_bins(const float *exact, int32_t *restrict bins, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float size = fabsf(exact[i]) + 0.33f;
+        const int32_t floored = (int32_t)(size < 8388608.0f ? size : 8388608.0f); /* beyond, it is the last bin */
+        union { float number; int32_t bits; } whole = {(float)floored};
+        const int32_t bin = (whole.bits >> 21) - (4 * 127 - 1); /* the exponent and two bits of the mantissa */
+        const int32_t most = bin < BINS - 1 ? bin : BINS - 1;
+        bins[i] = most > 0 ? most : 0;
+    }
+}
+
+static int64_t count_magnitudes(const Argument *a, const char **refusal)
+{
+    const float *exact = a[0].data;
+    const uint8_t *index = a[1].data;
+    int64_t *counts = a[3].data;
+    const int64_t channels = a[1].shape[0], height = a[1].shape[1], width = a[1].shape[2], every = a[2].number;
+    const int64_t bands = a[3].shape[0], indexes = a[3].shape[1];
+
+    NEED(a[1].size == channels * height * width && a[0].size == a[1].size, "values and indexes must be alike");
+    NEED(a[3].size == bands * indexes * BINS && a[3].shape[2] == BINS && bands > 0, "counts must have 64 bins");
+    NEED(channels % bands == 0 && every > 0, "as many channels in each band, and rows from 1 on");
+    memset(counts, 0, (size_t)a[3].size * sizeof *counts);
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t *band = counts + c / (channels / bands) * indexes * BINS;
+        for (int64_t y = 0; y < height; y += every) {
+            const int64_t row = (c * height + y) * width;
+            for (int64_t x = 0; x < width; x += CHUNK) {
+                int32_t bins[CHUNK];
+                const int64_t count = width - x < CHUNK ? width - x : CHUNK;
+                find_bins(exact + row + x, bins, count);
+                for (int64_t i = 0; i < count; i++) {
+                    const int k = index[row + x + i];
+                    NEED(k < indexes, "index beyond the counts");
+                    band[k * BINS + bins[i]]++;
+                }
+            }
+        }
+    }
+    return 0;
+}
+FUNCTION(count_magnitudes, "fBn+q")
+
+/* Bits and counts are whole numbers of 64ths: sums are exact in any order. */
+static int64_t best_least(const int64_t *counts, int64_t bands, const double *bits, const double *errors, int64_t indexes,
+                          double much)
+{
+    const double price = MASK_BITS + 8;
+    double before = 0, least_after = 0, coded = 0;
+    double zeros[BINS] = {0}, raised[BINS] = {0};
+    int64_t best = 0;
+
+    for (int64_t b = 0; b < bands; b++)
+        for (int m = 0; m < BINS; m++)
+            zeros[m] += (double)counts[b * indexes * BINS + m];
+    for (int m = 0; m < BINS; m++)
+        before += zeros[m] * errors[m];
+    if (before <= price)
+        return 0;
+    for (int64_t i = 1; i < indexes; i++) {
+        double after = 0, harm = -coded;
+        for (int m = 0; m < BINS; m++) {
+            const double zeroed = bits[i * BINS] + errors[m], plain = bits[i * BINS + m];
+            const double cost = plain < zeroed ? plain : zeroed;
+            after += cost * zeros[m];
+            harm += cost * raised[m];
+        }
+        after += harm > 0 ? harm : 0;
+        if (best == 0 || after < least_after)
+            best = i, least_after = after;
+        for (int64_t b = 0; b < bands; b++)
+            for (int m = 0; m < BINS; m++) {
+                const int64_t count = counts[(b * indexes + i) * BINS + m];
+                if (count) {
+                    raised[m] += (double)count;
+                    coded += (double)count * bits[i * BINS + m];
+                }
+            }
+    }
+    return best && before > much * least_after + price ? best : 0;
+}
+
+static int64_t choose_corrections(const Argument *a, const char **refusal)
+{
+    int64_t *counts = a[0].data, *shifts = a[5].data;
+    const double *bits = a[1].data, *shifted = a[2].data, *errors = a[3].data, much = a[4].real;
+    const int64_t bands = a[0].shape[0], indexes = a[0].shape[1];
+    const int none = SHIFTS / 2;
+    double saved = 0;
+
+    NEED(a[0].size == bands * indexes * BINS && a[0].shape[2] == BINS, "counts must have 64 bins");
+    NEED(a[1].size == indexes * BINS && a[2].size == a[1].size * SHIFTS && a[3].size == BINS, "bits must suit counts");
+    NEED(a[5].size == bands, "a shift a band");
+    const int64_t least = best_least(counts, bands, bits, errors, indexes, much);
+    for (int64_t b = 0; b < bands; b++) {
+        int64_t *band = counts + b * indexes * BINS;
+        double total[SHIFTS] = {0};
+        int best = 0;
+        for (int64_t i = 0; i < least; i++)
+            for (int m = 0; m < BINS; m++) {
+                band[least * BINS + m] += band[i * BINS + m];
+                band[i * BINS + m] = 0;
+            }
+        for (int64_t k = 0; k < indexes * BINS; k++)
+            if (band[k] != 0)
+                for (int s = 0; s < SHIFTS; s++)
+                    total[s] += (double)band[k] * shifted[k * SHIFTS + s];
+        for (int s = 1; s < SHIFTS; s++)
+            best = total[s] < total[best] ? s : best;
+        saved += total[none] - total[best];
+        shifts[b] = total[best] < total[none] ? best - none : 0;
+    }
+    if (!(saved > SHIFT_BITS * bands + MASK_BITS))
+        memset(shifts, 0, (size_t)bands * sizeof *shifts);
+    return least;
+}
+FUNCTION(choose_corrections, "+qdddr+q")
+
+/* -- runtime/latents/wavelet.py ----------------------------------------------------------------------------------- */
+
+enum { LIFTS = 4, RING = 4 };
+
+WIDE static void lift_row(float *restrict target, const float *one, const float *other, float factor, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        target[i] += factor * (one[i] + other[i]);
+}
+
+WIDE static void lift_by_following(float *restrict target, const float *restrict source, float factor, int64_t n)
+{
+    for (int64_t i = 0; i < n - 1; i++)
+        target[i] += factor * (source[i] + source[i + 1]);
+    target[n - 1] += factor * (source[n - 1] + source[n - 1]);
+}
+
+WIDE static void lift_by_preceding(float *restrict target, const float *restrict source, float factor, int64_t n)
+{
+    target[0] += factor * (source[0] + source[0]);
+    for (int64_t i = 1; i < n; i++)
+        target[i] += factor * (source[i - 1] + source[i]);
+}
+
+WIDE static void split_row(const float *row, const float *factor, float *restrict left, float *restrict right, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        left[i] = row[2 * i];
+        right[i] = row[2 * i + 1];
+    }
+    lift_by_following(right, left, factor[0], w);
+    lift_by_preceding(left, right, factor[1], w);
+    lift_by_following(right, left, factor[2], w);
+    lift_by_preceding(left, right, factor[3], w);
+}
+
+/* Two of the four lifting steps of columns, on row t, which is there as low and as high. */
+static void split_columns(float *low, float *high, const float *factor, int64_t t, int64_t h, int64_t w)
+{
+    const int64_t before = t > 0 ? t - 1 : 0, after = t + 1 < h ? t + 1 : t;
+    lift_row(high + t * w, low + t * w, low + after * w, factor[0], w);
+    lift_row(low + t * w, high + before * w, high + t * w, factor[1], w);
+}
+
+static int64_t split_level(const Argument *a, const char **refusal)
+{
+    const float *x = a[0].data, *factor = a[1].data;
+    float *low = a[2].data, *details = a[3].data, *spare = a[4].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, n = h * w;
+    const int64_t colours = n ? a[3].size / (3 * n) : 0;
+
+    NEED(a[0].size == 4 * planes * n && n > 0 && a[1].size == LIFTS, "sides must be even, and four factors given");
+    NEED(a[2].size == planes * n && a[3].size == 3 * colours * n && colours <= planes, "wrong sizes of bands");
+    NEED(a[4].size == n + w, "wrong size of scratch");
+    for (int64_t plane = 0; plane < planes; plane++, x += 4 * n, low += n, details += 3 * n) {
+        const int wanted = plane < colours;
+        float *high = wanted ? details : spare, *right_low = wanted ? details + n : spare + n;
+        float *right_high = wanted ? details + 2 * n : spare + n;
+        const int64_t step = wanted ? w : 0; /* the right half of an unwanted row is forgotten at once */
+        split_row(x, factor, low, right_low, w);
+        for (int64_t t = 0; t <= h; t++) {
+            if (t < h) {
+                split_row(x + (2 * t + 1) * 2 * w, factor, high + t * w, right_high + t * step, w);
+                if (t + 1 < h)
+                    split_row(x + (2 * t + 2) * 2 * w, factor, low + (t + 1) * w, right_low + (t + 1) * step, w);
+                split_columns(low, high, factor, t, h, w);
+                if (wanted)
+                    split_columns(right_low, right_high, factor, t, h, w);
+            }
+            if (t > 0) { /* one row behind */
+                split_columns(low, high, factor + 2, t - 1, h, w);
+                if (wanted)
+                    split_columns(right_low, right_high, factor + 2, t - 1, h, w);
+            }
+        }
+    }
+    return 0;
+}
+FUNCTION(split_level, "ff+f+f+f")
+
+WIDE static void join_row(float *restrict left, float *restrict right, const float *factor, int detailed,
+                          float *restrict row, int64_t w)
+{
+    if (detailed)
+        lift_by_preceding(left, right, factor[0], w);
+    lift_by_following(right, left, factor[1], w);
+    lift_by_preceding(left, right, factor[2], w);
+    lift_by_following(right, left, factor[3], w);
+    for (int64_t i = 0; i < w; i++) {
+        row[2 * i] = left[i];
+        row[2 * i + 1] = right[i];
+    }
+}
+
+/* A band (h, w) as floats, or as whole numbers packed by 2 x 2 into four channels, in a unit. */
+typedef struct {
+    const float *plain;
+    const int16_t *packed;
+    float unit;
+} Band;
+
+WIDE static void unpack_row(const int16_t *even, const int16_t *odd, float unit, float *restrict row, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        row[2 * i] = (float)even[i] * unit;
+        row[2 * i + 1] = (float)odd[i] * unit;
+    }
+}
+
+static void load_row(const Band *band, float *row, int64_t y, int64_t h, int64_t w)
+{
+    if (band->plain != NULL) {
+        memcpy(row, band->plain + y * w, (size_t)w * sizeof *row);
+    } else if (band->packed != NULL) {
+        const int64_t channel = h / 2 * (w / 2);
+        const int16_t *even = band->packed + 2 * (y % 2) * channel + y / 2 * (w / 2);
+        unpack_row(even, even + channel, band->unit, row, w / 2);
+    } else {
+        memset(row, 0, (size_t)w * sizeof *row);
+    }
+}
+
+/* Rings of the rows that lifting of columns needs at a time: row t is at t mod 4. */
+typedef struct {
+    float *low, *high;
+} Ring;
+
+static float *ring_row(float *rows, int64_t t, int64_t w)
+{
+    return rows + (t % RING) * w;
+}
+
+/* Lifting of columns as far as row t allows: low rows are done up to t - 1, high ones up to t - 2. */
+static void join_columns(const Ring *ring, const Band *low, const Band *high, int detailed, const float *factor, int64_t t,
+                         int64_t h, int64_t w)
+{
+    float *const lows = ring->low, *const highs = ring->high;
+
+    if (t < h) {
+        load_row(low, ring_row(lows, t, w), t, h, w);
+        load_row(high, ring_row(highs, t, w), t, h, w);
+        if (detailed)
+            lift_row(ring_row(lows, t, w), ring_row(highs, t ? t - 1 : 0, w), ring_row(highs, t, w), factor[0], w);
+    }
+    if (t >= 1 && t - 1 < h) {
+        const int64_t u = t - 1, after = u + 1 < h ? u + 1 : u;
+        lift_row(ring_row(highs, u, w), ring_row(lows, u, w), ring_row(lows, after, w), factor[1], w);
+        lift_row(ring_row(lows, u, w), ring_row(highs, u ? u - 1 : 0, w), ring_row(highs, u, w), factor[2], w);
+    }
+    if (t >= 2) {
+        const int64_t v = t - 2, after = v + 1 < h ? v + 1 : v;
+        lift_row(ring_row(highs, v, w), ring_row(lows, v, w), ring_row(lows, after, w), factor[3], w);
+    }
+}
+
+/* Join a plane (2 h, 2 w) from its low band and three others, or from the low band alone. */
+static void join_plane(const Band *low, const Band *details, const float *factor, float *scratch, float *x, int64_t h,
+                       int64_t w)
+{
+    static const Band nothing = {NULL, NULL, 0};
+    const Ring left = {scratch, scratch + RING * w}, right = {scratch + 2 * RING * w, scratch + 3 * RING * w};
+    const int detailed = details != NULL;
+
+    for (int64_t t = 0; t < h + 2; t++) {
+        join_columns(&left, low, detailed ? &details[0] : &nothing, detailed, factor, t, h, w);
+        if (detailed)
+            join_columns(&right, &details[1], &details[2], detailed, factor, t, h, w);
+        if (t < 2)
+            continue;
+        for (int odd = 0; odd < 2; odd++) {
+            float *half = ring_row(odd ? left.high : left.low, t - 2, w);
+            float *other = ring_row(odd ? right.high : right.low, t - 2, w);
+            if (!detailed)
+                memset(other, 0, (size_t)w * sizeof *other);
+            join_row(half, other, factor, detailed, x + (2 * (t - 2) + odd) * 2 * w, w);
+        }
+    }
+}
+
+static int64_t join_level(const Argument *a, const char **refusal)
+{
+    const float *low = a[0].data, *details = a[1].data, *factor = a[2].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], n = h * w;
+    const int64_t colours = n ? a[1].size / (3 * n) : 0;
+
+    NEED(a[0].size == planes * n && n > 0 && a[2].size == LIFTS, "bands must have rows, and four factors given");
+    NEED(a[1].size == 3 * colours * n && colours <= planes && a[4].size == 4 * planes * n, "wrong sizes of bands");
+    NEED(a[3].size == 4 * RING * w, "wrong size of scratch");
+    for (int64_t plane = 0; plane < planes; plane++, low += n) {
+        const Band lowest = {low, NULL, 1};
+        Band bands[3] = {{NULL, NULL, 1}};
+        for (int k = 0; k < 3 && plane < colours; k++)
+            bands[k] = (Band){details + (3 * plane + k) * n, NULL, 1};
+        join_plane(&lowest, plane < colours ? bands : NULL, factor, a[3].data, (float *)a[4].data + 4 * n * plane, h, w);
+    }
+    return 0;
+}
+FUNCTION(join_level, "fff+f+f")
+
+/* -- runtime/families/pyramid/transform.py ------------------------------------------------------------------------ */
+
+static int64_t join_packed(const Argument *a, const char **refusal)
+{
+    const float *low = a[0].data, *units = a[2].data, *factor = a[3].data;
+    const int16_t *packed = a[1].data;
+    const int64_t planes = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], n = h * w, colours = a[2].size / 3;
+
+    NEED(a[0].size == planes * n && n > 0 && a[3].size == LIFTS, "bands must have rows, and four factors given");
+    NEED(h % 2 == 0 && w % 2 == 0 && a[1].size == 3 * colours * n, "sides must be even, and four channels a band");
+    NEED(a[2].size == 3 * colours && colours <= planes && a[5].size == 4 * planes * n, "wrong sizes of bands");
+    NEED(a[4].size == 4 * RING * w, "wrong size of scratch");
+    for (int64_t plane = 0; plane < planes; plane++, low += n) {
+        const Band lowest = {low, NULL, 1};
+        Band bands[3] = {{NULL, NULL, 0}};
+        for (int k = 0; k < 3 && plane < colours; k++)
+            bands[k] = (Band){NULL, packed + (3 * plane + k) * n, units[3 * plane + k]};
+        join_plane(&lowest, plane < colours ? bands : NULL, factor, a[4].data, (float *)a[5].data + 4 * n * plane, h, w);
+    }
+    return 0;
+}
+FUNCTION(join_packed, "fhff+f+f")
+
+/* -- runtime/latents/colours.py ----------------------------------------------------------------------------------- */
+
+enum { MIDDLE = 128 };
+
+WIDE static void colours_of(const uint8_t *pixels, const float *factor, float *restrict luma, float *restrict first,
+                            float *restrict second, int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1], f2 = factor[2];
+    for (int64_t i = 0; i < n; i++) {
+        const int red = pixels[3 * i], green = pixels[3 * i + 1], blue = pixels[3 * i + 2], outer = red + blue;
+        luma[i] = (float)(outer + green - 3 * MIDDLE) * f0;
+        first[i] = (float)(red - blue) * f1;
+        second[i] = (float)(outer - 2 * green) * f2;
+    }
+}
+
+static int64_t split_colours(const Argument *a, const char **refusal)
+{
+    float *found = a[2].data;
+    const int64_t n = a[0].size / 3;
+
+    NEED(a[0].size == 3 * n && a[1].size == 3 && a[2].size == 3 * n, "three colours of pixels, factors and signals");
+    colours_of(a[0].data, a[1].data, found, found + n, found + 2 * n, n);
+    return 0;
+}
+FUNCTION(split_colours, "Bf+f")
+
+WIDE static void samples_of(const float *luma, const float *first, const float *second, const float *factor,
+                            float samples[3][CHUNK], int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1], f2 = factor[2];
+    for (int64_t i = 0; i < n; i++) {
+        const float green = second[i] * f2, red_blue = first[i] * f1;
+        const float middle = luma[i] * f0 + (MIDDLE + 0.5f); /* half a level, since what follows rounds down */
+        const float outer = middle + green;
+        samples[0][i] = outer + red_blue;
+        samples[1][i] = middle - green - green;
+        samples[2][i] = outer - red_blue;
+    }
+}
+
+WIDE static void change_samples(float *restrict samples, const int16_t *change, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        samples[i] += (float)change[i] * 0.25f;
+}
+
+WIDE static void pixels_of(const float samples[3][CHUNK], uint8_t *restrict pixels, int64_t n)
+{
+    int32_t whole[3][CHUNK];
+    for (int k = 0; k < 3; k++)
+        for (int64_t i = 0; i < CHUNK; i++)
+            whole[k][i] = (int32_t)between(samples[k][i], 0, 255);
+    for (int64_t i = 0; i < n; i++) {
+        pixels[3 * i] = (uint8_t)whole[0][i];
+        pixels[3 * i + 1] = (uint8_t)whole[1][i];
+        pixels[3 * i + 2] = (uint8_t)whole[2][i];
+    }
+}
+
+static int64_t join_colours(const Argument *a, const char **refusal)
+{
+    const float *signals = a[0].data;
+    const int16_t *change = a[2].size ? a[2].data : NULL;
+    uint8_t *pixels = a[3].data;
+    const int64_t n = a[0].size / 3;
+
+    NEED(a[0].size == 3 * n && a[1].size == 3 && a[3].size == 3 * n, "three signals, factors and colours of pixels");
+    NEED(a[2].size == 0 || a[2].size == 3 * n, "corrections must be like signals");
+    for (int64_t at = 0; at < n; at += CHUNK) {
+        float samples[3][CHUNK] = {{0}};
+        const int64_t count = n - at < CHUNK ? n - at : CHUNK;
+        samples_of(signals + at, signals + n + at, signals + 2 * n + at, a[1].data, samples, count);
+        for (int k = 0; k < 3 && change != NULL; k++)
+            change_samples(samples[k], change + k * n + at, count);
+        pixels_of(samples, pixels + 3 * at, count);
+    }
+    return 0;
+}
+FUNCTION(join_colours, "ffh+B")
+
+WIDE static void pack_row(const float *row, float most, int16_t *restrict even, int16_t *restrict odd, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        const float one = between(row[2 * i], -most, most) + ROUNDING, other = between(row[2 * i + 1], -most, most) + ROUNDING;
+        even[i] = (int16_t)(int32_t)(one - ROUNDING);
+        odd[i] = (int16_t)(int32_t)(other - ROUNDING);
+    }
+}
+
+static int64_t pack_rounded(const Argument *a, const char **refusal)
+{
+    const float *details = a[0].data;
+    int16_t *packed = a[2].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+
+    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
+    for (int64_t c = 0; c < channels; c++)
+        for (int64_t y = 0; y < 2 * h; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
+            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        }
+    return 0;
+}
+FUNCTION(pack_rounded, "fn+h")
+
+/* -- runtime/families/pyramid/chroma.py --------------------------------------------------------------------------- */
+
+static int64_t sum_chroma(const Argument *a, const char **refusal)
+{
+    const uint8_t *pixels = a[0].data;
+    const int64_t *seen = a[1].data;
+    int64_t *squares = a[4].data;
+    const int64_t height = a[0].shape[0], width = a[0].shape[1], across = a[2].number, side = a[3].number;
+    const int64_t rows = a[4].shape[0], columns = a[4].shape[1];
+
+    NEED(a[0].size == 3 * height * width && width > 0 && a[4].size == rows * columns, "pixels must have three colours");
+    NEED(across > 0 && side > 0 && side <= CHUNK, "wrong sides of squares");
+    NEED((a[1].size + across - 1) / across == rows && (width + side - 1) / side == columns, "wrong number of squares");
+    memset(squares, 0, (size_t)a[4].size * sizeof *squares);
+    for (int64_t k = 0; k < a[1].size; k++) {
+        const int64_t y = seen[k], row = k / across;
+        NEED(y >= 0 && y < height, "row beyond the pixels");
+        const uint8_t *upper = pixels + 3 * y * width, *lower = y + 1 < height ? upper + 3 * width : upper;
+        for (int64_t left = 0, column = 0; left < width; left += side, column++) {
+            int32_t found[2][2][CHUNK + 1]; /* of both signals at each column and the next: sums, sums of squares */
+            const int64_t count = width - left < side ? width - left : side;
+            int64_t total = 0;
+            for (int64_t i = 0; i <= count; i++) {
+                const int64_t x = 3 * (left + i < width ? left + i : width - 1);
+                const int32_t red = upper[x], green = upper[x + 1], blue = upper[x + 2];
+                const int32_t red_below = lower[x], green_below = lower[x + 1], blue_below = lower[x + 2];
+                const int32_t first = red - blue, first_below = red_below - blue_below;
+                const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
+                found[0][0][i] = first + first_below;
+                found[0][1][i] = first * first + first_below * first_below;
+                found[1][0][i] = second + second_below;
+                found[1][1][i] = second * second + second_below * second_below;
+            }
+            for (int s = 0; s < 2; s++)
+                for (int64_t i = 0; i < count; i++) {
+                    const int32_t sum = found[s][0][i] + found[s][0][i + 1];
+                    total += (s ? 1 : 3) * (4 * (found[s][1][i] + found[s][1][i + 1]) - sum * sum);
+                }
+            squares[row * columns + column] += total;
+        }
+    }
+    return 0;
+}
+FUNCTION(sum_chroma, "Bqnn+q")
+
+/* -- runtime/families/pyramid/levels.py --------------------------------------------------------------------------- */
+
+WIDE static void add_sizes(const int16_t *luma, uint32_t step, int32_t most, uint32_t *restrict sums, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t value = luma[i], size = value < 0 ? -value : value;
+        sums[i] += (uint32_t)(size < most ? size : most) * step;
+    }
+}
+
+static int64_t find_masking(const Argument *a, const char **refusal)
+{
+    const int16_t *luma = a[0].data;
+    const int32_t *steps = a[1].data, *thresholds = a[2].data;
+    int16_t *masking = a[6].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[5].number;
+
+    NEED(a[0].size == channels * h * w && a[1].size == channels && a[6].size == 4 * h * w, "wrong sizes");
+    NEED(a[3].number >= 0 && a[3].number <= INT16_MAX + 1 && a[4].number >= 0 && a[4].number < 32, "wrong limits");
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t left = 0; left < w; left += CHUNK) {
+            uint32_t sums[CHUNK] = {0};
+            const int64_t count = w - left < CHUNK ? w - left : CHUNK;
+            for (int64_t c = 0; c < channels; c++)
+                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[3].number, sums, count);
+            for (int64_t i = 0; i < count; i++) {
+                const int32_t size = (int32_t)sums[i] >> a[4].number;
+                int16_t found = (int16_t)least;
+                for (int64_t k = 0; k < a[2].size; k++)
+                    found = (int16_t)(found + (thresholds[k] <= size));
+                int16_t *place = masking + 4 * y * w + 2 * (left + i);
+                place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
+            }
+        }
+    return 0;
+}
+FUNCTION(find_masking, "hiinnn+h")
+
+/* -- the module --------------------------------------------------------------------------------------------------- */
+
+#define METHOD(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
+
+static PyMethodDef METHODS[] = {
+    METHOD(push_symbols), METHOD(pop_symbols),
+    METHOD(count_ranks), METHOD(fill_runs), METHOD(take_coded), METHOD(put_coded), METHOD(split_values), METHOD(join_digits), METHOD(add_excesses),
+    METHOD(join_fields),
+    METHOD(give_signs), METHOD(pack_fields), METHOD(unpack_fields),
+    METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
+    METHOD(find_indexes), METHOD(see_values),
+    METHOD(correct_indexes), METHOD(count_magnitudes), METHOD(choose_corrections),
+    METHOD(split_level), METHOD(join_level),
+    METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
+    METHOD(join_packed),
+    METHOD(find_masking),
+    {NULL, NULL, 0, NULL},
+};
+
+static int made(PyObject *module)
+{
+    fill_digits();
+#ifdef SOURCE_CRC32
+    return PyModule_AddObject(module, "SOURCE_CRC32", PyLong_FromUnsignedLong(SOURCE_CRC32));
+#else
+    return PyModule_AddIntConstant(module, "SOURCE_CRC32", 0);
+#endif
+}
+
+static PyModuleDef_Slot SLOTS_OF_MODULE[] = {
+    {Py_mod_exec, (void *)made},
+#ifdef Py_mod_gil
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef MODULE = {
+    PyModuleDef_HEAD_INIT, "_native", "Array functions in the place of their numpy twins.", 0, METHODS, SLOTS_OF_MODULE,
+    NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__native(void)
+{
+    return PyModuleDef_Init(&MODULE);
+}

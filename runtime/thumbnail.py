@@ -1,0 +1,133 @@
+"""python -m runtime.thumbnail cam.jpg: pictures to thumbnails in a hundred bytes, and thumbnails to pictures.
+
+The bytes of an input say which of the two it is. What those of a .gat file mean is told in `gat.py`.
+"""
+
+import functools
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runtime.cli.jobs import Done, Job, Work
+from runtime.cli.options import Batch, add_files, parser, read_batch
+from runtime.cli.plan import plan
+from runtime.cli.process import deliver, exit_status, take
+from runtime.cli.run import run
+from runtime.console import STREAM, shown, size
+from runtime.errors import InputError, StreamError
+from runtime.quantities import whole
+
+_EXAMPLES = """\
+examples:
+  python -m runtime.thumbnail cam.jpg                   writes cam.gat beside it
+  python -m runtime.thumbnail cam.gat -o cam.png
+  python -m runtime.thumbnail cam.jpg --bytes 64 --base64
+"""
+
+_SUFFIX, _PICTURE_SUFFIX = ".gat", ".png"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked for."""
+
+    batch: Batch
+    most_bytes: int
+    """Of a .gat file."""
+    base64: bool
+    """Text is printed, and no file made."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+    arguments = parser("thumbnail", "Make thumbnails in a hundred bytes, and pictures of them.", _EXAMPLES)
+    add_files(
+        arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png", "thumbnail"
+    )
+    arguments.add_argument("--bytes", default="128", metavar="N", help="at most so many, 16 to 2048, default 128")
+    arguments.add_argument("--base64", action="store_true", help="print a line of Base64 for each, and make no file")
+    args = arguments.parse_args(argv)
+    return exit_status(lambda: make(read_settings(**vars(args))))
+
+
+def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
+    """Return the settings of the command's arguments; raise InputError for those that make no sense."""
+    batch = read_batch(**shared)
+    if base64 and batch.output:
+        raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
+    return Settings(batch, whole(bytes, "--bytes", 16, 2048), base64)
+
+
+def make(settings: Settings) -> int:
+    """Make thumbnails or pictures of them, and return the exit status."""
+    from runtime.pictures.suffixes import READABLE
+
+    def jobs_of(batch: Batch) -> list[Job]:
+        back = Path(batch.inputs[0]).suffix.lower() == _SUFFIX
+        return plan(batch, _PICTURE_SUFFIX if back else _SUFFIX, (_SUFFIX,) if back else READABLE)[0]
+
+    batch = settings.batch
+    if settings.base64:
+        each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
+        jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
+        batch = replace(batch, at_a_time=1, quiet=True, json=False)
+    else:
+        jobs = jobs_of(batch)
+    status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
+    return status
+
+
+def prepare(settings: Settings) -> Work:
+    """Return what makes one file of another."""
+    # The heavy modules load only now, so that --help and simple mistakes answer at once.
+    from base64 import b64encode
+
+    from runtime import gat
+    from runtime.files import pixels_of
+    from runtime.pictures import write
+    from runtime.pictures.square import shrunk
+
+    batch = settings.batch
+
+    def work(job: Job) -> Done:
+        given = take(job.source)
+        name = "stdin" if job.source == STREAM else str(job.source)
+        back = gat.is_thumbnail(given) or job.source.suffix.lower() == _SUFFIX
+        start = time.perf_counter()
+        try:
+            if back:
+                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
+                thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
+            else:
+                _check_target(job.target)
+                square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
+                thumbnail = made = gat.encode(square, settings.most_bytes, batch.bundle)
+        except StreamError as error:
+            raise StreamError(f"{name}: {error}") from error
+        ms = 1e3 * (time.perf_counter() - start)
+        deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite)
+        bpp = 8 * len(thumbnail) / gat.SIDE_PX**2
+        return Done(len(given), len(made), ms, bpp, (gat.SIDE_PX, gat.SIDE_PX))
+
+    return work
+
+
+def _check_target(target: Path) -> None:
+    """Raise InputError for a thumbnail's bytes under a picture's name, which nothing that goes by it could open."""
+    from runtime.pictures.suffixes import READABLE
+
+    if target.suffix.lower() in READABLE:
+        better = target.with_suffix(_SUFFIX)
+        raise InputError(f"{target} would be a .gat file under the name of a {target.suffix} file; give -o {better}")
+
+
+def line(job: Job, done: Done) -> str:
+    """Return what is printed of a file."""
+    before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
+    return f"{before} -> {after}, {done.ms:.0f} ms"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
