@@ -95,37 +95,37 @@ def uint32(*numbers: int) -> Any:
 
 
 def slots(table: Any, symbols: int) -> Any:
-    """Arguments of pop_symbols with one table."""
+    """Return arguments of pop_symbols with one table."""
     intervals = np.zeros(256, np.uint32), np.ones(256, np.uint32)
     return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
 
 
 def filling(ends: Sequence[int] = (0, 1), groups: int = 1) -> Any:
-    """Arguments of fill_runs for one value of scale index 1 of 2."""
+    """Return arguments of fill_runs for one value of scale index 1 of 2."""
     bounds = np.array([0, 1, 1, 1, 1, 1])
     return bytes_of(2), bytes_of(2), np.array(ends), bounds, bytes_of(1), bytes_of(1), bytes_of(groups)
 
 
 def ordering(*index: int, rank: int = 1, first: int = 0) -> Any:
-    """Arguments of take_coded and put_coded for one value of scale index 1 of 2."""
+    """Return arguments of take_coded and put_coded for one value of scale index 1 of 2."""
     ranks, values = np.array([0, rank], np.uint8), np.zeros(len(index), np.int32)
     return np.array(index, np.uint8), ranks, np.array([first, 1]), np.zeros(0, np.intp), values, np.zeros(1, np.int32)
 
 
 def adding(tops: Sequence[int], *shifted: tuple[int, int, int]) -> Any:
-    """Arguments of add_excesses for 5 values of one table."""
+    """Return arguments of add_excesses for 5 values of one table."""
     runs, room = np.array(shifted, np.int64).reshape(-1, 3), (np.zeros(5, np.intp), np.zeros(5, np.int64))
     return np.zeros(5, np.int32), np.array(tops), bytes_of(5), np.zeros(1, np.int32), bytes_of(len(tops)), runs, *room
 
 
 def joining(place: int, *shifted: tuple[int, int, int]) -> Any:
-    """Arguments of join_fields for 5 values and one field."""
+    """Return arguments of join_fields for 5 values and one field."""
     runs = np.array(shifted, np.int64).reshape(-1, 3)
     return np.zeros(5, np.int32), runs, np.array([place]), np.array([3]), np.array([1])
 
 
 def digits(symbols: Any, *bounds: int) -> Any:
-    """Arguments of join_digits for 5 values."""
+    """Return arguments of join_digits for 5 values."""
     return symbols, np.array(bounds), np.zeros(5, np.int32), np.zeros(5, np.intp)
 
 

@@ -248,7 +248,7 @@ def unpack_bits(data: bytes, width: I64) -> I64:
 
 @twin
 def give_signs(values: I32, signs: U8) -> None:
-    """Negate those of the values (m,) that are not 0 whose bit is 1 in the bytes, the highest first."""
+    """Turn those of the values (m,) that are not 0 negative whose bit is 1 in the bytes, the highest first."""
     some = np.flatnonzero(values != 0)
     down = some[np.unpackbits(signs, count=len(some)).view(np.bool_)]
     values[down] = -values[down]

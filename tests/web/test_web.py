@@ -1,8 +1,10 @@
 """The decoder in web/, by its own tests: Node.js runs them, what of them needs Chromium skips itself."""
 
 import re
+from pathlib import Path
 
 import javascript
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.skipif(bool(javascript.missing()), reason=str(javascript.missing()))
@@ -25,3 +27,8 @@ def test_node_passes(name: str) -> None:
     skipped = re.findall(r"# SKIP (.*)", done.stdout)
     if "# pass 0" in done.stdout:
         pytest.skip(skipped[0])
+
+
+@pytest.mark.parametrize("name", ["bundle", "recurrent"])
+def test_bundles_that_do_not_ship_give_the_pixels_of_the_codec(name: str, photo: np.ndarray, tmp_path: Path) -> None:
+    javascript.check_same_pixels(Path(__file__).parents[1] / "tiny" / name, javascript.pictures(photo), tmp_path)

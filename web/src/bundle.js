@@ -1,7 +1,6 @@
 // The weights that a stream names: fetched once, checked against their id and kept.
 import { GarError, must } from "./errors.js";
 import { families } from "./families/index.js";
-import { readTables } from "./entropy/tables.js";
 import { openNetworks } from "./networks.js";
 import { readNpz } from "./npz.js";
 import { load } from "#weights";
@@ -10,9 +9,9 @@ import { load } from "#weights";
  * @typedef {object} Bundle
  * @property {string} id
  * @property {import("./families/index.js").Family} family
- * @property {Record<string, import("./npz.js").IntegerArray>} prior
- * @property {import("./entropy/tables.js").Tables} tables
+ * @property {Record<string, import("./npz.js").NumericArray>} prior
  * @property {import("./networks.js").Run} run
+ * @property {import("./networks.js").InputShapes} inputShapes
  */
 
 /** @type {Map<string, Promise<Bundle>>} */
@@ -50,7 +49,7 @@ async function open(id, folder) {
   await Promise.all([manifest, ...loaded].map((file) => file.keep()));
   const prior = await readNpz(files[files.length - 1]);
   const graphs = Object.fromEntries(family.networks.map((network, i) => [network, files[i]]));
-  return { id, family, prior, tables: readTables(prior), run: openNetworks(graphs) };
+  return { id, family, prior, ...openNetworks(graphs) };
 }
 
 /** @param {Uint8Array} manifest @param {string} folder @returns {string} */

@@ -2,9 +2,8 @@
 import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
 import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
-import { TileStream } from "./entropy/tile_stream.js";
 import { GarError, must } from "./errors.js";
-import { LAYERS, readChunks, tileAreas } from "./latents.js";
+import { readChunks, tileAreas } from "./latents.js";
 import { Source } from "./source.js";
 
 /** @typedef {import("./families/index.js").Picture} Picture */
@@ -69,35 +68,32 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   if (source.ended) checkSections(source.bytes, header);
 
   const bundle = await openBundle(header.bundleId, weights);
-  const { family, tables } = bundle;
+  const { family } = bundle;
   /** @type {import("./networks.js").Run} */
   const run = (name, inputs) => {
     signal?.throwIfAborted();
     return bundle.run(name, inputs);
   };
   const coding = family.open({ ...bundle, run }, header);
-  const areas = tileAreas(header);
+  const layers = family.layers(coding);
+  const areas = tileAreas(header, family.grain(coding));
   const latents = /** @type {import("./container.js").Section} */ (
     header.sections.find(({ kind }) => kind === LATENTS)
   );
-  const chunks = await readChunks(source, latents, areas.length);
-  const streams = chunks.map((more) => new TileStream(tables, family.bands(coding), more));
-  const decoders = streams.map((stream, tile) => family.tile(coding, areas[tile], stream));
+  const chunks = await readChunks(source, latents, areas.length, layers);
+  const decoders = chunks.map((more, tile) => family.tile(coding, areas[tile], more));
   const tiles = areas.map((area) => ({ area, values: /** @type {any} */ (null) }));
-  for (let layer = 0; layer < LAYERS; layer++) {
-    for (const [i, tile] of tiles.entries()) {
-      if (layer === 0) await streams[i].open(family.maskBytes);
-      tile.values = (await decoders[i].next()).value;
-    }
-    if (onPreview && layer < LAYERS - 1) {
-      onPreview({ ...(await family.render(coding, tiles, layer + 1)), fullWidth: width, fullHeight: height });
+  for (let layer = 1; layer <= layers; layer++) {
+    for (const [i, tile] of tiles.entries()) tile.values = (await decoders[i].next()).value;
+    if (onPreview && layer < layers) {
+      onPreview({ ...(await family.render(coding, tiles, layer)), fullWidth: width, fullHeight: height });
     }
   }
   if (!source.ended) {
     await source.all();
     checkSections(source.bytes, header);
   }
-  const { data } = await family.render(coding, tiles, LAYERS);
+  const { data } = await family.render(coding, tiles, layers);
   const alpha = section(source.bytes, header, ALPHA);
   if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
   const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));

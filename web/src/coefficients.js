@@ -2,8 +2,8 @@ const f32 = Math.fround;
 
 /**
  * @typedef {object} Channel
- * @property {Int16Array} values  row by row, and maybe more
- * @property {number} step
+ * @property {Int16Array | Int32Array} values  row by row, and maybe more
+ * @property {number} step  of a value, in 1/512 pixel level
  * @property {number} down  its first row in the plane
  * @property {number} right  its first column
  */
@@ -31,7 +31,7 @@ export function place(plane, columns, stride, area, side, channels) {
  * @param {Float32Array} plane
  * @param {number} to
  * @param {number} stride
- * @param {Int16Array} values
+ * @param {Int16Array | Int32Array} values
  * @param {number} at
  * @param {number} count
  * @param {number} step

@@ -9,18 +9,17 @@ import { must, Truncated } from "./errors.js";
  * @typedef {(rest: Uint8Array) => Promise<Uint8Array | null>} More  gives the rest and what came since, null if nothing did
  */
 
-export const LAYERS = 3;
-const GRAIN_PX = 64; // coded sides are multiples of it
 const GROWTH = 1.25; // wait for so much more before a part is tried again
 
 /**
  * Return the areas of the tiles of a picture, row by row.
  * @param {import("./container.js").Header} header
+ * @param {number} grain  coded sides are multiples of so many pixels
  * @returns {Area[]}
  */
-export function tileAreas({ width, height, tile }) {
+export function tileAreas({ width, height, tile }, grain) {
   const areas = [];
-  const [codedHeight, codedWidth] = [height, width].map((side) => GRAIN_PX * Math.ceil(side / GRAIN_PX));
+  const [codedHeight, codedWidth] = [height, width].map((side) => grain * Math.ceil(side / grain));
   for (let top = 0; top < codedHeight; top += tile) {
     for (let left = 0; left < codedWidth; left += tile) {
       areas.push({ top, left, height: Math.min(tile, codedHeight - top), width: Math.min(tile, codedWidth - left) });
@@ -34,15 +33,16 @@ export function tileAreas({ width, height, tile }) {
  * @param {Source} source
  * @param {import("./container.js").Section} section
  * @param {number} tiles
+ * @param {number} layers
  * @returns {Promise<More[]>}
  */
-export async function readChunks(source, { start, end }, tiles) {
+export async function readChunks(source, { start, end }, tiles, layers) {
   if (tiles === 1) return [onlyChunk(source, start, end)];
-  const index = await readIndex(source, start, end, tiles);
+  const index = await readIndex(source, start, end, layers * tiles);
   return Array.from({ length: tiles }, (_, tile) =>
     chunksOf(
       source,
-      Array.from({ length: LAYERS }, (_, layer) => index[layer * tiles + tile]),
+      Array.from({ length: layers }, (_, layer) => index[layer * tiles + tile]),
     ),
   );
 }
@@ -76,14 +76,14 @@ function onlyChunk(source, start, end) {
   };
 }
 
-/** @param {Source} source @param {number} start @param {number} end @param {number} tiles */
-async function readIndex(source, start, end, tiles) {
+/** @param {Source} source @param {number} start @param {number} end @param {number} chunks */
+async function readIndex(source, start, end, chunks) {
   for (;;) {
     const cursor = new Cursor(source.bytes.subarray(start, end));
     try {
       /** @type {{ start: number, end: number, crc: number }[]} */
       const index = [];
-      for (let i = 0; i < LAYERS * tiles; i++) {
+      for (let i = 0; i < chunks; i++) {
         const length = cursor.varint();
         index.push({ start: 0, end: length, crc: cursor.u32() });
       }

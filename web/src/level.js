@@ -1,7 +1,7 @@
 // FORMAT.md, sections 5 and 6: what families share of steps, scale indexes and what networks see.
 import { must } from "./errors.js";
 
-/** @typedef {import("./npz.js").IntegerArray} IntegerArray */
+/** @typedef {import("./npz.js").NumericArray} NumericArray */
 
 const STEPS_AN_ANCHOR = 32;
 export const LEVEL_PLANES = 8;
@@ -13,7 +13,7 @@ const STEP_OF_OCTAVE = Float64Array.from({ length: 64 }, (_, i) => Math.round(2 
 
 /**
  * Return the row of an array (anchors, columns) at a level.
- * @param {IntegerArray} array
+ * @param {NumericArray} array
  * @param {number} level
  */
 export function interpolate({ data, shape: [anchors, columns = 1] }, level) {

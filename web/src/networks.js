@@ -6,8 +6,12 @@ import * as ort from "onnxruntime-web/wasm";
  * @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order
  */
 
+/** @typedef {(name: string) => Promise<number[][]>} InputShapes  NaN where a side may be any */
+
 ort.env.logLevel = "error";
 ort.env.wasm.numThreads = 1;
+/** @type {import("onnxruntime-web/wasm").InferenceSession.SessionOptions} */
+const OPTIONS = { executionProviders: ["wasm"], logSeverityLevel: 3 }; // errors alone
 
 /** @type {Promise<unknown>} */
 let queue = Promise.resolve();
@@ -21,19 +25,25 @@ let queue = Promise.resolve();
 export const tensor = (type, data, shape) => new ort.Tensor(type, data, shape);
 
 /**
- * Return what runs networks, whose sessions are made when they are first used.
+ * Return what runs networks, whose sessions are made when they are first used, and what tells the shapes of their inputs.
  * @param {Record<string, Uint8Array>} graphs  ONNX files
- * @returns {Run}
+ * @returns {{ run: Run, inputShapes: InputShapes }}
  */
 export function openNetworks(graphs) {
   /** @type {Record<string, Promise<import("onnxruntime-web/wasm").InferenceSession>>} */
   const sessions = {};
-  return async (name, inputs) => {
-    sessions[name] ??= oneByOne(() => ort.InferenceSession.create(graphs[name], { executionProviders: ["wasm"] }));
-    const session = await sessions[name];
-    const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, inputs[i]]));
-    const outputs = await oneByOne(() => session.run(feeds));
-    return session.outputNames.map((output) => /** @type {Tensor} */ (outputs[output]));
+  const open = (/** @type {string} */ name) =>
+    (sessions[name] ??= oneByOne(() => ort.InferenceSession.create(graphs[name], OPTIONS)));
+  return {
+    async run(name, inputs) {
+      const session = await open(name);
+      const feeds = Object.fromEntries(session.inputNames.map((input, i) => [input, inputs[i]]));
+      const outputs = await oneByOne(() => session.run(feeds));
+      return session.outputNames.map((output) => /** @type {Tensor} */ (outputs[output]));
+    },
+    async inputShapes(name) {
+      return (await open(name)).inputMetadata.map((input) => (input.isTensor ? input.shape.map(Number) : []));
+    },
   };
 }
 

@@ -90,7 +90,7 @@ export async function mutant(stream, random) {
   if (random(10) === 0) return changed(stream, random);
   const header = await readHeader(new Source(stream));
   const sections = header.sections.map(({ kind, start, end }) => ({ kind, bytes: stream.slice(start, end) }));
-  const tiles = tileAreas(header).length;
+  const tiles = tileAreas(header, 64).length;
   let fields = stream.slice(0, 16);
   let sizes = [...varint(header.width), ...varint(header.height)];
   const chosen = sections[random(sections.length)];

@@ -311,14 +311,14 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(tiny: Codec, f
 
 
 def hostile(tiny: Codec, shape: tuple[int, int], seed: int) -> Latents:
-    """Symbols of a tile, a share of those that are coded drawn from all that a stream can hold."""
+    """Return symbols of a tile, a share of those that are coded drawn from all that a stream can hold."""
     random, autoencoder = np.random.default_rng(seed), autoencoder_of(tiny)
 
     def code(number: int, mean: np.ndarray, index: np.ndarray, where: np.ndarray) -> Part:
-        order = Order(tiny.bundle.tables, (index * where).ravel())
-        found = random.integers(-65535, 65536, order.places.shape).astype(np.int32)
-        found[random.random(found.shape) < 0.7] = 0
-        return Part(index * where, order, found)
+        index = index * where
+        found = random.integers(-65535, 65536, index.shape).astype(np.int32)
+        found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
+        return Part(index, Order(tiny.bundle.tables, index.ravel()), found)
 
     return autoencoder.predict(autoencoder.prior.at_level(200), shape, code)
 

@@ -1,7 +1,7 @@
 // FORMAT.md, section 4: tables.
 import { must } from "../errors.js";
 
-/** @typedef {import("../npz.js").IntegerArray} IntegerArray */
+/** @typedef {import("../npz.js").NumericArray} NumericArray */
 /**
  * @typedef {{ starts: Uint16Array, codes: Uint8Array }} Slots  start of each code and one more; the code of each slot
  */
@@ -33,7 +33,7 @@ const LARGEST_TAIL = 1024;
 
 /**
  * Return the tables of a bundle; slots are made when they are first used.
- * @param {Record<string, IntegerArray>} prior
+ * @param {Record<string, NumericArray>} prior
  * @returns {Tables}
  */
 export function readTables({ frequencies, radius, index_table, index_shift }) {

@@ -1,24 +1,22 @@
-// FORMAT.md, section 4: coding order, coder, corrections.
-import { Cursor } from "../container.js";
-import { must, Truncated } from "../errors.js";
-import { DIGITS, GROUPINGS, SLOTS } from "./tables.js";
+// FORMAT.md, section 4: coding order, corrections.
+import { must } from "../errors.js";
+import { Coder, pop } from "./coder.js";
+import { DIGITS, GROUPINGS } from "./tables.js";
 
+/** @typedef {import("../container.js").Cursor} Cursor */
 /** @typedef {import("./tables.js").Tables} Tables */
 /** @typedef {{ least: number[], shifts: number[][] }} Corrections  of each part; of each band of each part */
 
-const LEAST_STATE = 2 ** 16;
-const MOST_LANES = 12;
+export const MOST_LANES = 12;
 const FIELD_BITS = 16;
 
 /** Reads the parts of a tile, one after the other, from bytes that are there or still come. */
 export class TileStream {
   /** @type {Corrections} */
   corrections = { least: [], shifts: [] };
-  #cursor = new Cursor(new Uint8Array(0));
-  #states = new Uint32Array(0);
+  #coder;
   #tables;
   #bands;
-  #more;
   #part = 0;
 
   /**
@@ -27,9 +25,9 @@ export class TileStream {
    * @param {import("../latents.js").More} more
    */
   constructor(tables, bands, more) {
+    this.#coder = new Coder(more);
     this.#tables = tables;
     this.#bands = bands;
-    this.#more = more;
   }
 
   /**
@@ -37,22 +35,13 @@ export class TileStream {
    * @param {number} maskBytes  of a mask of parts
    */
   async open(maskBytes) {
-    await this.#retry(() => {
-      const first = this.#cursor.u8();
+    const coder = this.#coder;
+    await coder.retry(() => {
+      const first = coder.cursor.u8();
       must((first & 15) <= MOST_LANES && first < 64, "a tile has too many lanes or unknown corrections");
-      this.corrections = readCorrections(
-        this.#cursor,
-        (first & 16) > 0,
-        (first & 32) > 0,
-        maskBytes,
-        this.#bands,
-        this.#tables.count,
-      );
-      this.#states = Uint32Array.from({ length: 1 << (first & 15) }, () => this.#cursor.u32());
-      must(
-        this.#states.every((state) => state >= LEAST_STATE),
-        "a tile begins with an illegal state",
-      );
+      const [least, shifts] = [(first & 16) > 0, (first & 32) > 0];
+      this.corrections = readCorrections(coder.cursor, least, shifts, maskBytes, this.#bands, this.#tables.count);
+      coder.start(1 << (first & 15));
     });
   }
 
@@ -63,30 +52,9 @@ export class TileStream {
   async part(indexes) {
     const last = ++this.#part === this.#bands.length;
     const order = sorted(indexes, this.#tables);
-    const symbols = await this.#retry(() => readPart(this.#cursor, this.#states, this.#tables, indexes, order, last));
-    if (last) {
-      let rest = this.#cursor.bytes.subarray(this.#cursor.position);
-      for (let more; rest.length === 0 && (more = await this.#more(rest));) rest = more;
-      must(rest.length === 0, "bytes follow the end of a tile");
-    }
+    const symbols = await this.#coder.retry(() => readPart(this.#coder, this.#tables, indexes, order, last));
+    if (last) await this.#coder.end();
     return symbols;
-  }
-
-  /** @template T @param {() => T} read @returns {Promise<T>} */
-  async #retry(read) {
-    const states = this.#states.slice();
-    for (;;) {
-      const start = this.#cursor.position;
-      try {
-        return read();
-      } catch (error) {
-        if (!(error instanceof Truncated)) throw error;
-        const bytes = await this.#more(this.#cursor.bytes.subarray(start));
-        if (!bytes) throw error;
-        this.#cursor = new Cursor(bytes);
-        this.#states.set(states);
-      }
-    }
   }
 }
 
@@ -149,17 +117,17 @@ function sorted(indexes, tables) {
 }
 
 /**
- * @param {Cursor} cursor
- * @param {Uint32Array} states
+ * @param {Coder} coder
  * @param {Tables} tables
  * @param {Uint8Array} indexes
  * @param {Uint32Array} order
  * @param {boolean} last
  */
-function readPart(cursor, states, tables, indexes, order, last) {
+function readPart(coder, tables, indexes, order, last) {
+  const { cursor, states } = coder;
   const magnitudes = new Int32Array(order.length); // in coding order
-  readGroups(cursor, states, tables, indexes, order, magnitudes);
-  const escaped = readExcesses(cursor, states, tables, indexes, order, magnitudes);
+  readGroups(coder, tables, indexes, order, magnitudes);
+  const escaped = readExcesses(coder, tables, indexes, order, magnitudes);
   let kept = new Uint8Array(0);
   if (last) {
     kept = new Uint8Array(2 * states.length);
@@ -193,15 +161,14 @@ function readPart(cursor, states, tables, indexes, order, last) {
 }
 
 /**
- * @param {Cursor} cursor
- * @param {Uint32Array} states
+ * @param {Coder} coder
  * @param {Tables} tables
  * @param {Uint8Array} indexes
  * @param {Uint32Array} order
  * @param {Int32Array} magnitudes
  */
-function readGroups(cursor, states, tables, indexes, order, magnitudes) {
-  const last = states.length - 1;
+function readGroups(coder, tables, indexes, order, magnitudes) {
+  const last = coder.states.length - 1;
   let lane = 0;
   for (let j = 0; j < order.length;) {
     const index = indexes[order[j]];
@@ -211,7 +178,7 @@ function readGroups(cursor, states, tables, indexes, order, magnitudes) {
     const slots = tables.groups(index);
     // groups whose first symbol has this index: up to the next index, or to the end of the grouping
     while (j < order.length && indexes[order[j]] === index) {
-      const code = pop(cursor, states, lane, slots);
+      const code = pop(coder, lane, slots);
       lane = lane === last ? 0 : lane + 1;
       let i = 0;
       while (i < size && j < order.length && tables.groupings[indexes[order[j]]] === place) {
@@ -223,15 +190,14 @@ function readGroups(cursor, states, tables, indexes, order, magnitudes) {
 
 /**
  * Add the excesses to the digits; return the places, in coding order, of the symbols that are escaped.
- * @param {Cursor} cursor
- * @param {Uint32Array} states
+ * @param {Coder} coder
  * @param {Tables} tables
  * @param {Uint8Array} indexes
  * @param {Uint32Array} order
  * @param {Int32Array} magnitudes
  */
-function readExcesses(cursor, states, tables, indexes, order, magnitudes) {
-  const last = states.length - 1;
+function readExcesses(coder, tables, indexes, order, magnitudes) {
+  const last = coder.states.length - 1;
   /** @type {number[]} */
   const escaped = [];
   let lane = 0;
@@ -240,36 +206,12 @@ function readExcesses(cursor, states, tables, indexes, order, magnitudes) {
     const largest = GROUPINGS[tables.groupings[index]][1] - 1;
     if (magnitudes[j] !== largest) continue;
     const slots = tables.excesses(index);
-    const code = pop(cursor, states, lane, slots);
+    const code = pop(coder, lane, slots);
     lane = lane === last ? 0 : lane + 1;
     if (code === slots.starts.length - 2) escaped.push(j);
     else magnitudes[j] += code;
   }
   return escaped;
-}
-
-/**
- * Return the next code of a lane.
- * @param {Cursor} cursor
- * @param {Uint32Array} states
- * @param {number} lane
- * @param {import("./tables.js").Slots} slots
- */
-function pop(cursor, states, lane, { starts, codes }) {
-  const state = states[lane];
-  const slot = state & (SLOTS - 1);
-  const code = codes[slot];
-  const start = starts[code];
-  // state in [2**16, 2**32), so the product is below 2**32
-  let next = (Math.imul(starts[code + 1] - start, state >>> 14) + slot - start) >>> 0;
-  if (next < LEAST_STATE) {
-    const { bytes, position } = cursor;
-    if (position + 2 > bytes.length) throw new Truncated("the stream ends too early");
-    cursor.position = position + 2;
-    next = ((next << 16) | bytes[position] | (bytes[position + 1] << 8)) >>> 0;
-  }
-  states[lane] = next;
-  return code;
 }
 
 /** Takes raw bits, highest first, of bytes kept in states and then of a stream. */

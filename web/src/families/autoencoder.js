@@ -1,5 +1,7 @@
 // docs/format/autoencoder.md: the family autoencoder.
 import { place } from "../coefficients.js";
+import { readTables } from "../entropy/tables.js";
+import { TileStream } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
@@ -22,6 +24,9 @@ import { join, spread } from "../wavelet.js";
  */
 
 const f32 = Math.fround;
+const MASK_BYTES = 3; // of a mask of parts
+const grain = () => 64;
+const layers = () => 3;
 const AC = 63; // frequencies of a colour
 const FIRST_LEVEL = 3;
 const LARGEST_SYMBOL = 2 ** 15;
@@ -59,14 +64,15 @@ const LAYER_ENDS = [9, 13, LAST];
 const COLUMNS = [0, 207, 198, 189, 216];
 const NETWORKS = ["start", "second", "third", "first", ...range(0, 7).map((i) => `fine_${i}`), "decoder"];
 
-export const autoencoder = { networks: NETWORKS, maskBytes: 3, open, bands, tile, render };
+export const autoencoder = { networks: NETWORKS, grain, layers, open, tile, render };
 
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
  * @param {import("../container.js").Header} header
  */
-function open({ prior, tables, run }, header) {
+function open({ prior, run }, header) {
+  const tables = readTables(prior);
   must(!header.subsampled, "flag bit 2 is set, which this bundle does not know");
   const plain = f32(stepsOf(interpolate(prior.log2_plain_step, header.level))[0] / 64);
   return {
@@ -77,12 +83,13 @@ function open({ prior, tables, run }, header) {
     ridge: f32(3 * f32(plain * plain)),
     seen: seenValues(prior.thresholds.data),
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
+    tables,
     lastIndex: tables.count - 1,
   };
 }
 
-/** How many bands each part has. */
-function bands() {
+/** How many bands each part has. @param {Coding} _coding */
+function bands(_coding) {
   return PARTS.map((part) => part.bands);
 }
 
@@ -90,9 +97,11 @@ function bands() {
  * Decode a tile: yields its values at the end of each layer.
  * @param {Coding} coding
  * @param {Area} area
- * @param {import("../entropy/tile_stream.js").TileStream} stream
+ * @param {import("../latents.js").More} more
  */
-async function* tile(coding, area, stream) {
+async function* tile(coding, area, more) {
+  const stream = new TileStream(coding.tables, bands(coding), more);
+  await stream.open(MASK_BYTES);
   /** @type {import("../networks.js").Tensor | undefined} */
   let state;
   /** @type {import("../networks.js").Tensor | undefined} */

@@ -1,19 +1,20 @@
 // What a bundle makes of a picture: one module a family, named by the bundle's manifest.
 import { autoencoder } from "./autoencoder.js";
 import { pyramid } from "./pyramid.js";
+import { recurrent } from "./recurrent.js";
 
 /** @typedef {{ area: import("../latents.js").Area, values: any }} Tile  what a family's tile() yielded last */
 /** @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture  RGBA, row by row */
 /**
  * @typedef {object} Family
  * @property {string[]} networks  in the order of the bundle's id
- * @property {number} maskBytes  of a mask of parts
- * @property {(bundle: import("../bundle.js").Bundle, header: import("../container.js").Header) => any} open  makes what the others take
- * @property {(coding: any) => number[]} bands  of each part
- * @property {(coding: any, area: import("../latents.js").Area, stream: import("../entropy/tile_stream.js").TileStream) => AsyncGenerator<any>} tile
+ * @property {(bundle: import("../bundle.js").Bundle, header: import("../container.js").Header) => any} open  makes the coding
+ * @property {(coding: any) => number} grain  coded sides are multiples of so many pixels
+ * @property {(coding: any) => number} layers
+ * @property {(coding: any, area: import("../latents.js").Area, more: import("../latents.js").More) => AsyncGenerator<any>} tile
  *   yields the tile's values at the end of each layer
  * @property {(coding: any, tiles: Tile[], layers: number) => Promise<Picture>} render
  */
 
 /** @type {Record<string, Family>} */
-export const families = { pyramid, autoencoder };
+export const families = { pyramid, autoencoder, recurrent };

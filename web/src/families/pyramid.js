@@ -1,5 +1,8 @@
 // FORMAT.md, sections 2 and 5 to 7: the family pyramid.
 import { place } from "../coefficients.js";
+import { pixels } from "../colours.js";
+import { readTables } from "../entropy/tables.js";
+import { TileStream } from "../entropy/tile_stream.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
@@ -11,7 +14,9 @@ import { join, PASS_GAIN, spread } from "../wavelet.js";
  * @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns)
  */
 
-const f32 = Math.fround;
+const MASK_BYTES = 2; // of a mask of parts
+const grain = () => 64;
+const layers = () => 3;
 const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
 const FIRST = [0, 3, 4, 7, 8, 11];
 const SECOND = [1, 2, 5, 6, 9, 10];
@@ -25,14 +30,15 @@ const LARGEST_SYMBOL = 2 ** 15;
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
 
-export const pyramid = { networks: NETWORKS, maskBytes: 2, open, bands, tile, render };
+export const pyramid = { networks: NETWORKS, grain, layers, open, tile, render };
 
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
  * @param {import("../container.js").Header} header
  */
-function open({ prior, tables, run }, header) {
+function open({ prior, run }, header) {
+  const tables = readTables(prior);
   return {
     header,
     run,
@@ -41,6 +47,7 @@ function open({ prior, tables, run }, header) {
     seen: seenValues(prior.thresholds.data),
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
     masking: prior.masking,
+    tables,
     lastIndex: tables.count - 1,
   };
 }
@@ -55,9 +62,11 @@ function bands({ header }) {
  * Decode a tile: yields its values at the end of each layer.
  * @param {Coding} coding
  * @param {Area} area
- * @param {import("../entropy/tile_stream.js").TileStream} stream
+ * @param {import("../latents.js").More} more
  */
-async function* tile(coding, area, stream) {
+async function* tile(coding, area, more) {
+  const stream = new TileStream(coding.tables, bands(coding), more);
+  await stream.open(MASK_BYTES);
   const { run } = coding;
   /** @type {Values} */
   const values = { 0: new Int16Array((12 * area.height * area.width) / 64 ** 2) };
@@ -254,32 +263,3 @@ function details(plane, columns, level, { area, values }, colour, steps) {
   });
   place(plane, columns, coarsest ? 2 : 4, area, coarsest ? 64 : 2 ** (level + 1), channels);
 }
-
-/**
- * @param {Float32Array[]} planes  y, u, v
- * @param {number} columns  of the planes
- * @param {{ width: number, height: number }} size
- * @param {number} gain
- * @param {boolean} gray
- */
-function pixels([ys, us, vs], columns, { width, height }, gain, gray) {
-  const data = new Uint8Array(4 * width * height).fill(255);
-  const [ky, ku, kv] = [2365, 2896, -1672].map((factor) => f32((factor / 4096) * gain));
-  for (let row = 0, to = 0; row < height; row++) {
-    for (let x = 0, at = row * columns; x < width; x++, at++, to += 4) {
-      const y = f32(f32(ky * ys[at]) + 128.5);
-      const u = f32(ku * us[at]);
-      const v = f32(kv * vs[at]);
-      data[to] = whole(f32(f32(y + v) + u));
-      data[to + 1] = whole(f32(f32(y - v) - v));
-      data[to + 2] = whole(f32(f32(y + v) - u));
-    }
-  }
-  for (let to = 0; gray && to < data.length; to += 4) {
-    data.fill(((data[to] + data[to + 1] + data[to + 2] + 1) / 3) | 0, to, to + 3);
-  }
-  return new Uint8ClampedArray(data.buffer);
-}
-
-/** @param {number} colour */
-const whole = (colour) => (colour <= 0 ? 0 : colour >= 255 ? 255 : colour | 0);
