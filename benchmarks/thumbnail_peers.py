@@ -107,7 +107,7 @@ def thumbhash() -> list[Contender]:
     import thash
 
     def encode(pixels: Pixels, setting: float) -> bytes:
-        return bytes(thash.encode(pixels, resize=False))
+        return bytes(thash.encode(Image.fromarray(pixels), resize=False))
 
     def decode(data: bytes) -> Pixels:
         width, height, rgba = thash.thumb_hash_to_rgba(list(data))

@@ -61,9 +61,13 @@ class Graph:
             self.constant(f"zero_{scale.zero_point}", np.uint8(scale.zero_point)),
         ]
 
-    def input(self, name: str, scale: Scale, channels: int) -> str:
-        """Add a u8 input and return it in the graph's own layout, dequantised in a float twin."""
-        self.inputs.append(_u8(name, channels, "height", "width"))
+    def input(self, name: str, scale: Scale, channels: int, of: str = "") -> str:
+        """Add a u8 input and return it in the graph's own layout, dequantised in a float twin.
+
+        Inputs of other sides than most take another suffix `of` their names: ONNX Runtime believes that equal names
+        mean equal sides.
+        """
+        self.inputs.append(_u8(name, channels, f"height{of}", f"width{of}"))
         x = self.turned(name, f"{name}.turned", name in CHANNELS_LAST, self.last)
         return x if self.quantised else self.node("DequantizeLinear", [x, *self.grid(scale)], f"{name}.float")
 

@@ -55,7 +55,7 @@ def build(model: Codec, quantised: bool) -> dict[str, onnx.ModelProto]:
     g = Graph("iteration", quantised, last=quantised)
     x = g.input("state", net.grid, states)
     seen = g.input("seen", net.grid, SEEN)
-    above = [g.input("parent_state", net.grid, states), g.input("parent_seen", net.grid, SEEN)]
+    above = [g.input("parent_state", net.grid, states, "_above"), g.input("parent_seen", net.grid, SEEN, "_above")]
     parent = g.chain(g.node("Concat", above, "parent.both", axis=3 if g.last else 1), net.parent, "parent")
     rows = 1 if g.last else 2
     sides = [g.constant(name, np.array(v)) for name, v in (("first", [rows]), ("end", [rows + 2]), ("along", [0]))]
