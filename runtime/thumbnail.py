@@ -65,8 +65,11 @@ def make(settings: Settings) -> int:
     from runtime.pictures.suffixes import READABLE
 
     def jobs_of(batch: Batch) -> list[Job]:
-        back = Path(batch.inputs[0]).suffix.lower() == _SUFFIX
-        return plan(batch, _PICTURE_SUFFIX if back else _SUFFIX, (_SUFFIX,) if back else READABLE)[0]
+        first, *others = [Path(text).suffix.lower() == _SUFFIX for text in batch.inputs]
+        jobs, _ = plan(batch, *((_PICTURE_SUFFIX, (_SUFFIX,)) if first else (_SUFFIX, READABLE)))
+        if (not first) in others:
+            raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
+        return jobs
 
     batch = settings.batch
     if settings.base64:

@@ -165,6 +165,13 @@ def test_what_cannot_be_is_one_line(
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("names", [["cam.png", "x.gat"], ["x.gat", "cam.png"]])
+def test_both_ways_at_once_are_refused(names: list[str], folder: Path, capfd: Capture) -> None:
+    (folder / "x.gat").write_bytes(b"any")
+    assert run(*(folder / name for name in names), "-o", folder / "out") == 1
+    assert "give .gat files to a call of their own" in capfd.readouterr().err and not (folder / "out").exists()
+
+
 def test_files_made_with_weights_that_do_not_ship_say_so(folder: Path, capfd: Capture) -> None:
     assert run(folder / "cam.png") == 0
     assert main([str(folder / "cam.gat"), "-f"]) == 1
