@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-BARE = ("-c", "import numpy, cv2, onnxruntime")
+BARE = ("-c", "import numpy, onnxruntime")
 """What no process of ours can do without: its time is the unit of a cold start."""
 PROJECT = Path(__file__).parents[1]
 

@@ -1,8 +1,9 @@
 """Decodes streams and encodes pictures in one process, a JSON line for each; scripts/exactness runs it on other CPUs.
 
-    python tests/exact_worker.py vectors/gray/stream.gar picture.npy --out made/
+    python tests/exact_worker.py vectors/gray/stream.gar lite/picture.npy --out made/
 
-A .gar file is decoded, an .npy file of pixels encoded to OUT and decoded. Needs what the runtime needs.
+A .gar file is decoded, an .npy file of pixels encoded to OUT, with the bundle that its folder is named after, and
+decoded. Needs what the runtime needs.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import hashlib
 import json
 import platform
 import sys
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,14 +78,14 @@ def main() -> int:
     watch(options.unoptimised, calls, options.dump)
     versions = {"python": platform.python_version(), "numpy": np.__version__, "onnxruntime": onnxruntime.__version__}
     print(json.dumps({"machine": platform.machine(), **versions, "arrays": native.name}), flush=True)
-    codec = Codec(threads=options.threads)
+    codec = cache(partial(Codec, threads=options.threads))
     for path in options.files:
         calls.clear()
         if path.suffix == ".npy":
-            stream = codec.encode(np.load(path))
+            stream = codec(path.parent.name).encode(np.load(path))
             path = options.out / f"{path.stem}.gar"
             path.write_bytes(stream)
-        pixels = codec.decode(path.read_bytes())
+        pixels = codec(None).decode(path.read_bytes())
         told = {"file": str(path), "pixels_sha256": hashlib.sha256(pixels.tobytes()).hexdigest()}
         print(json.dumps(told | ({"calls": calls} if options.dump else {})), flush=True)
     return 0

@@ -35,7 +35,7 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def pictures(photo: np.ndarray) -> dict[str, tuple[np.ndarray, float, int]]:
-    """Pictures, the quality and tile size in pixels to encode them with."""
+    """Return pictures, the quality and tile size in pixels to encode them with."""
     alpha = np.dstack([photo[:70, :90], np.indices((70, 90)).sum(0).astype(np.uint8)])
     noise = np.random.default_rng(1).integers(0, 256, (66, 130, 3), dtype=np.uint8)
     return {

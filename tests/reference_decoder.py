@@ -27,6 +27,10 @@ def need(condition: object, reason: str) -> None:
         raise ValueError(reason)
 
 
+class TruncatedError(ValueError):
+    """More bytes are needed than there are."""
+
+
 class Cursor:
     """Bytes read from front to back; `log` keeps (offset, bytes, field) of all that is taken."""
 
@@ -34,7 +38,8 @@ class Cursor:
         self.data, self.log, self.base, self.at = data, [] if log is None else log, base, 0
 
     def take(self, count: int, field: str) -> bytes:
-        need(self.at + count <= len(self.data), f"truncated in {field}")
+        if self.at + count > len(self.data):
+            raise TruncatedError(f"truncated in {field}")
         self.log.append((self.base + self.at, self.data[self.at : self.at + count], field))
         self.at += count
         return self.log[-1][1]
@@ -74,11 +79,11 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     return head, bundle_id, sections
 
 
-def read_tiles(cursor: Cursor, tiles: int) -> list[Cursor]:
+def read_tiles(cursor: Cursor, tiles: int, layers: int = 3) -> list[Cursor]:
     """3. One cursor for the stream of each tile."""
     if tiles == 1:
         return [cursor]
-    index = [(cursor.varint("chunk length"), cursor.number(4, "chunk CRC-32")) for _ in range(3 * tiles)]
+    index = [(cursor.varint("chunk length"), cursor.number(4, "chunk CRC-32")) for _ in range(layers * tiles)]
     need(zlib.crc32(cursor.data[: cursor.at]) == cursor.number(4, "index CRC-32"), "damaged index of chunks")
     chunks = [cursor.take(length, "chunk") for length, _ in index]
     need([zlib.crc32(chunk) for chunk in chunks] == [crc for _, crc in index], "damaged chunk")
@@ -277,7 +282,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {  # arguments in the order of the no
 }
 
 
-def execute(path: Path, *inputs: np.ndarray) -> list[np.ndarray]:
+def execute(path: Path, *inputs: np.ndarray, operators: dict[str, Callable[..., Any]] = OPERATORS) -> list[np.ndarray]:
     """7. The outputs of a graph, node by node; grids are (channels, rows, columns), a state has channels last."""
     import onnx  # here, so that all the rest can be imported without it
 
@@ -285,9 +290,9 @@ def execute(path: Path, *inputs: np.ndarray) -> list[np.ndarray]:
     values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     values |= {entry.name: array[None] for entry, array in zip(graph.input, inputs, strict=True)}
     for node in graph.node:
-        need(node.op_type in OPERATORS, f"operator {node.op_type} is not in section 7")
+        need(node.op_type in operators, f"operator {node.op_type} is not on the page")
         attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-        values[node.output[0]] = OPERATORS[node.op_type](*(values[name] for name in node.input), **attributes)
+        values[node.output[0]] = operators[node.op_type](*(values[name] for name in node.input), **attributes)
     return [values[entry.name][0].astype(np.int64) for entry in graph.output]
 
 
@@ -395,16 +400,29 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
     return np.array(alpha, np.uint8)[1:, 1:]
 
 
-def find_bundle(weights: Path, bundle_id: bytes) -> Path:
-    """1. The folder below `weights` whose files have this id."""
+def id_of(folder: Path, networks: list[str]) -> bytes:
+    """1. The id of a bundle, made of the files of these networks and prior.npz."""
+    paths = [*(folder / f"{name}.onnx" for name in networks), folder / PRIOR]
+    if not all(path.exists() for path in paths):  # of another family
+        return b""
+    hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
+    return hashlib.sha256(hashes).digest()[:8]
+
+
+def find_bundle(weights: Path, bundle_id: bytes, networks: list[str] = NETWORKS[:-1]) -> Path:
+    """1. The folder below `weights` with this id."""
     for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
-        paths = [*(folder / f"{name}.onnx" for name in NETWORKS[:-1]), folder / PRIOR]
-        if not all(path.exists() for path in paths):  # of another family
-            continue
-        hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
-        if hashlib.sha256(hashes).digest()[:8] == bundle_id:
+        if id_of(folder, networks) == bundle_id:
             return folder
     raise ValueError(f"this stream needs bundle {bundle_id.hex()}")
+
+
+def finish(rgb: np.ndarray, head: dict[str, int], sections: dict[int, tuple[int, bytes]]) -> np.ndarray:
+    """7. and 8. The picture that is the top left of (3, H, W)."""
+    height, width = head["height"], head["width"]
+    picture = rgb[:, :height, :width].transpose(1, 2, 0)
+    picture = ((picture.sum(2) + 1) // 3 if head["flags"] & 1 else picture).astype(np.uint8)
+    return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] & 2 else picture
 
 
 def decode(
@@ -447,6 +465,4 @@ def decode(
         squares = space_to_depth(to_pixels(picture), 4)
         (correction,) = execute(path, with_level(squares, 64, level, anchors))
         picture = picture + (depth_to_space(correction, 4) - 128).astype(np.float32) * np.float32(0.25)
-    picture = to_pixels(picture)[:, :height, :width].transpose(1, 2, 0)
-    picture = ((picture.sum(2) + 1) // 3 if head["flags"] & 1 else picture).astype(np.uint8)
-    return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] & 2 else picture
+    return finish(to_pixels(picture), head, sections)

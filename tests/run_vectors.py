@@ -5,6 +5,7 @@
 
 {in} is the stream, {out} a file that does not exist yet: PNG, or a binary PGM, PPM or PAM, which need no
 other package. The hash in case.json is SHA-256 over the samples as they lie in memory: row by row, channels together.
+Where it has cut_bytes, cut_pixels_sha256 is that of all that the first so many bytes show, which is not tried here.
 A stream of vectors/refused must make the command end within a minute, with an exit status that is not 0 and no picture.
 """
 

@@ -5,23 +5,30 @@ import json
 import re
 import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import reference_decoder
+import reference_thumbnail
+import references
 import run_vectors
 
+from runtime import gat
 from runtime.codec import Codec
 from runtime.errors import StreamError
+from runtime.incomplete import salvage
 
 PROJECT = Path(__file__).parents[1]
 CASES = dict((folder.name, (folder, facts)) for folder, facts in run_vectors.cases())
-MINIMUM_CASES = 16
+MINIMUM_CASES = 8  # of a family
 
 REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
 MINIMUM_REFUSED = 40
+
+THUMBNAILS = {path.stem: path for path in (run_vectors.VECTORS / "thumbnails").glob(f"*{gat.SUFFIX}")}
 
 pytestmark = pytest.mark.usefixtures("core")
 
@@ -32,7 +39,7 @@ each_refused = pytest.mark.parametrize("name", REFUSED)
 def case(name: str) -> tuple[bytes, dict[str, Any]]:
     """Return the stream and case.json of a case, of a shipped bundle."""
     folder, facts = CASES[name]
-    shipped = [json.loads(path.read_text())["id"] for path in reference_decoder.WEIGHTS.glob("*/manifest.json")]
+    shipped = [*references.families()]
     if facts["bundle_id"] not in shipped:
         pytest.fail(
             f"the vectors are of bundle {facts['bundle_id']}, shipped are {shipped}: run scripts/vectors --force"
@@ -52,7 +59,9 @@ def codec(request: pytest.FixtureRequest) -> Codec:
 
 
 def test_there_are_enough_cases_and_they_are_small() -> None:
-    assert len(CASES) >= MINIMUM_CASES
+    families = references.families()
+    cases = Counter(families.get(facts["bundle_id"]) for _, facts in CASES.values())
+    assert all(cases[family] >= MINIMUM_CASES for family in families.values()), cases
     assert len(REFUSED) >= MINIMUM_REFUSED
     assert sorted(REFUSED) == sorted(path.stem for path in run_vectors.REFUSED.glob("*.gar"))
     assert sum(path.stat().st_size for path in run_vectors.VECTORS.rglob("*") if path.is_file()) < 150_000
@@ -77,9 +86,28 @@ def test_reference_decoder_decodes_the_same_symbols_and_pixels(name: str) -> Non
     pytest.importorskip("onnx")
     stream, facts = case(name)
     symbols: list[np.ndarray] = []
-    check(reference_decoder.decode(stream, symbols=symbols), facts)
+    check(references.decode(stream, symbols=symbols), facts)
     grids = b"".join(grid.astype("<i4").tobytes() for grid in symbols)
     assert hashlib.sha256(grids).hexdigest() == facts["symbols_sha256"]
+
+
+@pytest.mark.parametrize("name", [name for name, (_, facts) in CASES.items() if "cut_bytes" in facts])
+def test_the_beginning_of_a_stream_shows_all_of_its_whole_iterations(name: str, codec: Codec) -> None:
+    pytest.importorskip("onnx")
+    stream, facts = case(name)
+    end = facts["cut_bytes"]
+    shown = facts | {"pixels_sha256": facts["cut_pixels_sha256"]}
+    check(salvage(codec, stream[:end]).pixels, shown)
+    check(references.decode(stream, end=end), shown)
+
+
+@pytest.mark.parametrize("name", THUMBNAILS)
+def test_thumbnail_decodes_to_the_same_pixels(name: str) -> None:
+    pytest.importorskip("onnx")
+    facts = json.loads((run_vectors.VECTORS / "thumbnails" / "cases.json").read_text())
+    digest, data = facts["pixels_sha256"][name], THUMBNAILS[name].read_bytes()
+    shown = gat.decode(data), reference_thumbnail.decode(data, reference_decoder.WEIGHTS / gat.MODELS[0])
+    assert [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in shown] == [digest] * 2
 
 
 @pytest.mark.parametrize("name", ["chroma-444", "tiles-2x2"])
@@ -109,18 +137,19 @@ def test_reference_decoder_refuses(name: str) -> None:
     assert ("needs bundle" in str(caught.value)) == (name == "bundle-id")
 
 
-@pytest.mark.parametrize("name", ["gray-one-pixel", "metadata"])
+@pytest.mark.parametrize("name", ["gray-one-pixel", "metadata", "autoencoder-one-pixel", "progressive-one-pixel"])
 def test_reference_decoder_refuses_each_changed_byte(name: str) -> None:
     """But for unknown sections, every byte is under a check: 16 bits for the header, 32 for the rest."""
-    stream, _ = case(name)
+    stream, facts = case(name)
+    decode = references.DECODERS[references.families()[facts["bundle_id"]]]
     for at in range(len(stream)):
         damaged = bytearray(stream)
         damaged[at] ^= 0x10
         with pytest.raises(ValueError):
-            reference_decoder.decode(bytes(damaged))
+            decode(bytes(damaged))
     for length in range(len(stream)):
         with pytest.raises(ValueError):
-            reference_decoder.decode(stream[:length])
+            decode(stream[:length])
 
 
 def test_example_in_format_md_decodes() -> None:

@@ -12,7 +12,8 @@ VERBS = set(
     pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
     stand start store switch take tell time turn update wait warn write yield""".split()
 )
-OTHERS = ("models/recurrent.py", "reference_decoder.py", "test_reference.py")
+REFERENCES = ("reference_decoder.py", "reference_autoencoder.py", "reference_recurrent.py", "reference_thumbnail.py")
+OTHERS = ("models/recurrent.py", *REFERENCES)
 """The first is still to be done; the others begin with the number of a section of the format."""
 
 

@@ -31,13 +31,18 @@ def hidden_layers(graph: "onnx.ModelProto") -> dict[str, int]:
 @pytest.mark.parametrize("name", shipped_names())
 def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs: dict[str, list[tuple[np.ndarray, ...]]] = {}
-    run = Networks.run
+    run, run_stack = Networks.run, Networks.run_stack
 
     def watched(self: Networks, network: str, *arrays: np.ndarray) -> list[np.ndarray]:
-        inputs.setdefault(network, []).append(arrays)
+        inputs.setdefault(network, []).append(tuple(x[None] for x in arrays))
         return run(self, network, *arrays)
 
+    def watched_stack(self: Networks, network: str, *arrays: np.ndarray) -> list[np.ndarray]:
+        inputs.setdefault(network, []).append(arrays)
+        return run_stack(self, network, *arrays)
+
     monkeypatch.setattr(Networks, "run", watched)
+    monkeypatch.setattr(Networks, "run_stack", watched_stack)
     codec = Codec(name, enhance=True)
     image = cv2.imread(str(PROJECT / "docs" / "cam.jpg"))
     assert image is not None
@@ -57,7 +62,7 @@ def test_no_hidden_layer_of_a_shipped_bundle_is_dead(name: str, monkeypatch: pyt
         names = [i.name for i in session.get_inputs()]
         live: list[np.ndarray] = [np.zeros(1, bool)] * len(layers)
         for arrays in calls:
-            found = session.run([*layers], {n: x[None] for n, x in zip(names, arrays, strict=True)})
+            found = session.run([*layers], dict(zip(names, arrays, strict=True)))
             peaks = [np.moveaxis(x, axis, 0).max((1, 2, 3)) for x, axis in zip(found, layers.values(), strict=True)]
             live = [alive | (peak > 0) for alive, peak in zip(live, peaks, strict=True)]
         shares |= {f"{name}.{network}.{layer}": float(alive.mean()) for layer, alive in zip(layers, live, strict=True)}

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decode, decodeStream, GarError } from "gargalo";
-import { cases, dribble, facts, refused, stream } from "./vectors.js";
+import { allCases, cases, dribble, facts, refused, stream } from "./vectors.js";
 
 test("all vectors give the pixels that were written down", async (t) => {
-  for (const { name, stream, shape, sha256 } of cases()) {
-    await t.test(name, async () => assert.deepEqual(facts(await decode(stream)), { shape, sha256 }));
+  for (const { name, stream, shape, sha256, skip } of allCases()) {
+    await t.test(name, { skip }, async () => assert.deepEqual(facts(await decode(stream)), { shape, sha256 }));
   }
 });
 

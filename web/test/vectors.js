@@ -2,18 +2,35 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { families } from "../src/families/index.js";
 
 export const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 export const VECTORS = fileURLToPath(new URL("../../tests/vectors/", import.meta.url));
 
-/** @typedef {{ name: string, stream: Uint8Array, shape: number[], sha256: string }} Case */
+const WEIGHTS = fileURLToPath(new URL("../../runtime/weights/", import.meta.url));
 
-/** @returns {Case[]} */
-export function cases() {
+/** @typedef {{ name: string, stream: Uint8Array, shape: number[], sha256: string, skip: string | false }} Case */
+
+/** Return what a JSON file holds. @param {string} path */
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+
+/** Return the shipped bundles' families by their ids. @returns {Record<string, string>} */
+function shipped() {
+  const manifests = readdirSync(WEIGHTS).map((name) => read(`${WEIGHTS}${name}/manifest.json`));
+  return Object.fromEntries(manifests.map(({ id, family = "pyramid" }) => [id, family]));
+}
+
+/** Return the cases of families that this decoder knows. */
+export const cases = () => allCases().filter(({ skip }) => !skip);
+
+/** Return all cases; `skip` says of those that cannot be decoded why. @returns {Case[]} */
+export function allCases() {
+  const family = shipped();
   const names = readdirSync(VECTORS).filter((name) => existsSync(`${VECTORS}${name}/case.json`));
   return names.map((name) => {
-    const { shape, pixels_sha256: sha256 } = JSON.parse(readFileSync(`${VECTORS}${name}/case.json`, "utf8"));
-    return { name, stream: new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`)), shape, sha256 };
+    const { shape, pixels_sha256: sha256, bundle_id: id } = read(`${VECTORS}${name}/case.json`);
+    const skip = !Object.hasOwn(families, family[id]) && `the family ${family[id]} is not known here`;
+    return { name, stream: stream(name), shape, sha256, skip };
   });
 }
 
@@ -22,7 +39,7 @@ export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/s
 
 /** @returns {{ name: string, stream: Uint8Array }[]} */
 export function refused() {
-  const names = Object.keys(JSON.parse(readFileSync(`${VECTORS}refused/cases.json`, "utf8")).cases);
+  const names = Object.keys(read(`${VECTORS}refused/cases.json`).cases);
   return names.map((name) => ({ name, stream: new Uint8Array(readFileSync(`${VECTORS}refused/${name}.gar`)) }));
 }
 
