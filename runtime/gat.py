@@ -15,7 +15,7 @@ import numpy as np
 from runtime.arrays import U8
 from runtime.bundle import shipped_folder
 from runtime.codec import Codec
-from runtime.container import MAGIC
+from runtime.container import MAGIC, THUMBNAIL_MARKS
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
@@ -29,7 +29,7 @@ HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 
 MODELS = ("thumbnail",)
 """The shipped bundles by their numbers, which stay theirs."""
-FIRST_MODEL, OWN_MODEL = 0xA0, 0xBF
+FIRST_MODEL, OWN_MODEL = THUMBNAIL_MARKS[0], THUMBNAIL_MARKS[-1]
 """Model bytes: of number 0, and of all bundles that do not ship."""
 
 
@@ -72,7 +72,7 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
 
 def is_thumbnail(data: bytes) -> bool:
     """Return whether a file's bytes begin like those of a thumbnail, as no text and no picture does."""
-    return bool(data) and FIRST_MODEL <= data[0] <= OWN_MODEL
+    return bool(data) and data[0] in THUMBNAIL_MARKS
 
 
 def _shipped(model: int) -> Path:
