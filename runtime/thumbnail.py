@@ -57,6 +57,8 @@ def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
     batch = read_batch(**shared)
     if base64 and batch.output:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
+    if base64 and batch.json:
+        raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
     return Settings(batch, whole(bytes, "--bytes", 16, 2048), base64)
 
 
@@ -75,7 +77,7 @@ def make(settings: Settings) -> int:
     if settings.base64:
         each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
         jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
-        batch = replace(batch, at_a_time=1, quiet=True, json=False)
+        batch = replace(batch, at_a_time=1, quiet=True)
     else:
         jobs = jobs_of(batch)
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)

@@ -143,6 +143,7 @@ def test_what_exists_is_kept_without_f(folder: Path, capfd: Capture) -> None:
         ("cam.png", None, ["--bytes", "many"], "--bytes many is not a number"),
         ("cam.png", None, ["-o", "y.png"], "y.png would be a .gat file under the name of a .png file; give -o y.gat"),
         ("cam.png", None, ["--base64", "-o", "y.gat"], "--base64 prints and makes no file; leave out -o y.gat"),
+        ("cam.png", None, ["--base64", "--json"], "leave out --json, or --base64"),
         ("nothere.png", None, [], "nothere.png: No such file or directory"),
     ],
 )
