@@ -40,6 +40,11 @@ def shipped_names() -> list[str]:
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
+def shipped_folder(name: str) -> Path:
+    """Return the folder of a bundle that ships, whatever the working folder has of that name."""
+    return WEIGHTS / name
+
+
 def deciding(networks: Iterable[Network]) -> list[str]:
     """Return the names of the files that decide what a stream means, in the order of the bundle's id."""
     return [*(f"{network.name}.onnx" for network in networks if network.decides), ARRAYS]
@@ -64,14 +69,15 @@ class Bundle:
 
     @classmethod
     def open(cls, folder: str | Path | None = None) -> "Bundle":
-        """Open the bundle in a folder, or a shipped one by name (default: standard).
+        """Open the bundle in a folder, or a shipped one by name. The default is the shipped one standard, whatever
+        folders are at hand.
 
         Raises BundleError where it is missing, of another format, or its manifest is damaged; of a folder of one's own
         also where a file differs from its checksum.
         """
         given = str(folder or DEFAULT)
         path = Path(given)
-        if not (path / "manifest.json").is_file():
+        if not folder or not (path / "manifest.json").is_file():
             path = WEIGHTS / given
         try:
             manifest = json.loads((path / "manifest.json").read_text())
@@ -93,14 +99,16 @@ class Bundle:
             if not usable(manifest.get(key)):
                 raise BundleError(f"{given}: manifest.json has no usable {key}; reinstall the bundle or export it anew")
         bundle = cls(path, manifest)
-        if path.parent != WEIGHTS:
+        if not bundle.ships:
             bundle.verify()
         return bundle
 
     @staticmethod
     def shipped(bundle_id: bytes) -> Path | None:
         """Return the folder of the shipped bundle with an id, or None."""
-        return next((WEIGHTS / name for name in shipped_names() if Bundle.open(name).id == bundle_id), None)
+        return next(
+            (folder for folder in map(shipped_folder, shipped_names()) if Bundle.open(folder).id == bundle_id), None
+        )
 
     def verify(self) -> None:
         """Compare every file with its checksum; raise BundleError naming the first that differs."""
@@ -123,6 +131,11 @@ class Bundle:
     @property
     def name(self) -> str:
         return str(self.manifest["name"])
+
+    @property
+    def ships(self) -> bool:
+        """Whether it is one of those that ship."""
+        return self.folder.parent == WEIGHTS
 
     @property
     def family(self) -> str | None:

@@ -19,6 +19,8 @@ from runtime import spec
 from runtime.errors import InputError, StreamError, TruncatedError
 
 MAGIC = b"\x89GAR"
+THUMBNAIL_MARKS = range(0xA0, 0xC0)
+"""The first byte of a .gat file, which is another format (`gat.py`)."""
 VERSION = spec.FORMAT
 
 FILE = 0
@@ -152,7 +154,8 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     if not magic:
         raise TruncatedError("is empty (0 bytes); give a .gar file")
     if magic != MAGIC[: len(magic)]:
-        raise StreamError(f"not a .gar file (it begins with {magic.hex(' ')})")
+        hint = "; if it is a .gat file, gargalo thumbnail reads it" if magic[0] in THUMBNAIL_MARKS else ""
+        raise StreamError(f"not a .gar file (it begins with {magic.hex(' ')}){hint}")
     reader.take(len(MAGIC))
     version = reader.byte()
     if version != VERSION:

@@ -148,8 +148,11 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
     """Write the picture of a growing file each time that it shows more, until the file is whole."""
     from runtime import container
 
-    parts, overwrite = 0, job.overwrite
+    parts, shown, overwrite = 0, b"", job.overwrite
     for data in growth(job.source):
+        both = min(len(data), len(shown))
+        if data[:both] != shown[:both]:  # another file has taken its place
+            parts = 0
         try:
             container.unpack(data, settings.batch.max_pixels)
         except TruncatedError:
@@ -157,7 +160,7 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
                 decoded = decode(settings, codec, job.source, data, salvage=True)
                 if decoded.parts > parts:
                     write_picture(settings, job, decoded, overwrite)
-                    parts, overwrite = decoded.parts, True
+                    parts, shown, overwrite = decoded.parts, data, True
             continue
         except StreamError:
             pass  # which is told below

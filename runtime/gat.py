@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from runtime.arrays import U8
+from runtime.bundle import shipped_folder
 from runtime.codec import Codec
-from runtime.container import MAGIC
+from runtime.container import MAGIC, THUMBNAIL_MARKS
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
@@ -28,7 +29,7 @@ HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 
 MODELS = ("thumbnail",)
 """The shipped bundles by their numbers, which stay theirs."""
-FIRST_MODEL, OWN_MODEL = 0xA0, 0xBF
+FIRST_MODEL, OWN_MODEL = THUMBNAIL_MARKS[0], THUMBNAIL_MARKS[-1]
 """Model bytes: of number 0, and of all bundles that do not ship."""
 
 
@@ -40,9 +41,9 @@ def encode(pixels: U8, most_bytes: int = USUAL_BYTES, bundle: str | Path | None 
     most_bytes = int(number(most_bytes, "bytes", LEAST_BYTES, MOST_BYTES))
     if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
         raise InputError(f"a thumbnail of {pixels.dtype} {pixels.shape} must be uint8 ({SIDE_PX}, {SIDE_PX}, 3)")
-    given = str(bundle or MODELS[0])
-    model = bytes([FIRST_MODEL + MODELS.index(given) if given in MODELS else OWN_MODEL])
-    family = _family(given)
+    family = _family(bundle or shipped_folder(MODELS[0]))
+    name, shipped = family.bundle.folder.name, family.bundle.ships
+    model = bytes([FIRST_MODEL + MODELS.index(name) if shipped and name in MODELS else OWN_MODEL])
     message = thumbnail.encode(family, pixels, most_bytes - HEADER_BYTES)
     return model + _check(family, model, message) + message
 
@@ -63,9 +64,7 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
     if len(data) > MOST_BYTES:
         raise StreamError(f"of {len(data)} bytes, a thumbnail has at most {MOST_BYTES}")
     model, check, message = data[:1], data[1:HEADER_BYTES], data[HEADER_BYTES:]
-    if bundle is None:
-        bundle = _shipped(data[0])
-    family = _family(str(bundle))
+    family = _family(bundle or _shipped(data[0]))
     if check != _check(family, model, message):
         raise StreamError("does not match its check: it is cut or damaged, or was made with other weights")
     return thumbnail.decode(family, message)
@@ -73,16 +72,16 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
 
 def is_thumbnail(data: bytes) -> bool:
     """Return whether a file's bytes begin like those of a thumbnail, as no text and no picture does."""
-    return bool(data) and FIRST_MODEL <= data[0] <= OWN_MODEL
+    return bool(data) and data[0] in THUMBNAIL_MARKS
 
 
-def _shipped(model: int) -> str:
-    """Return the name of the shipped bundle of a model byte; raise StreamError where there is none."""
+def _shipped(model: int) -> Path:
+    """Return the folder of the shipped bundle of a model byte; raise StreamError where there is none."""
     if model == OWN_MODEL:
         raise StreamError("made with weights that do not ship; give their --bundle")
     if model - FIRST_MODEL >= len(MODELS):
         raise StreamError(f"made with thumbnail model {model - FIRST_MODEL}, which is not here: get a newer gargalo")
-    return MODELS[model - FIRST_MODEL]
+    return shipped_folder(MODELS[model - FIRST_MODEL])
 
 
 def _check(family: Recurrent, model: bytes, message: bytes) -> bytes:
@@ -91,7 +90,7 @@ def _check(family: Recurrent, model: bytes, message: bytes) -> bytes:
 
 
 @cache
-def _family(bundle: str) -> Recurrent:
+def _family(bundle: str | Path) -> Recurrent:
     """Return the codec's family for a bundle of thumbnails; raise BundleError for any other."""
     family = Codec(bundle, threads=1).family
     if not isinstance(family, Recurrent) or SIDE_PX % family.traits.stride_px:

@@ -97,12 +97,12 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
         return read_parts(codec, header, tile, _intact(chunks[tile]), left[tile])
 
     metadata = {kind: body for kind, body in sections.items() if kind > ALPHA and kind not in faults}
-    damage = _told(faults, left, ends, unchecked)
+    damage = _told(header, faults, left, ends, unchecked)
     return Saved(picture(codec, header, read, opacity, region), metadata, damage, sum(left.values()))
 
 
 def _told(
-    faults: Mapping[int, StreamError], left: Mapping[Area, int], ends: Sequence[int], unchecked: bool
+    header: Header, faults: Mapping[int, StreamError], left: Mapping[Area, int], ends: Sequence[int], unchecked: bool
 ) -> list[str]:
     """Return a sentence on each thing that was lost; `left` tells how many parts are left of each tile."""
     layers = len(ends)
@@ -116,7 +116,8 @@ def _told(
     }
     for number, (tile, parts) in enumerate(left.items()):
         if parts < ends[-1] or unchecked:
-            size = f"{tile.right - tile.left}x{tile.bottom - tile.top} pixels at {tile.left},{tile.top}"
+            right, bottom = min(tile.right, header.width), min(tile.bottom, header.height)
+            size = f"{right - tile.left}x{bottom - tile.top} pixels at {tile.left},{tile.top}"
             word = words[bisect_right(ends, parts)] if parts in (0, *ends) else f"{parts} of {ends[-1]} parts are left"
             damage.append(f"tile {number} of {size}: {word}")
     if ALPHA in faults:

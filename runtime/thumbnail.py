@@ -57,6 +57,8 @@ def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
     batch = read_batch(**shared)
     if base64 and batch.output:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
+    if base64 and batch.json:
+        raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
     return Settings(batch, whole(bytes, "--bytes", 16, 2048), base64)
 
 
@@ -65,14 +67,17 @@ def make(settings: Settings) -> int:
     from runtime.pictures.suffixes import READABLE
 
     def jobs_of(batch: Batch) -> list[Job]:
-        back = Path(batch.inputs[0]).suffix.lower() == _SUFFIX
-        return plan(batch, _PICTURE_SUFFIX if back else _SUFFIX, (_SUFFIX,) if back else READABLE)[0]
+        first, *others = [Path(text).suffix.lower() == _SUFFIX for text in batch.inputs]
+        jobs, _ = plan(batch, *((_PICTURE_SUFFIX, (_SUFFIX,)) if first else (_SUFFIX, READABLE)))
+        if (not first) in others:
+            raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
+        return jobs
 
     batch = settings.batch
     if settings.base64:
         each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
         jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
-        batch = replace(batch, at_a_time=1, quiet=True, json=False)
+        batch = replace(batch, at_a_time=1, quiet=True)
     else:
         jobs = jobs_of(batch)
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)

@@ -29,6 +29,16 @@ def edited(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def test_a_folder_of_a_shipped_name_is_not_taken_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Bundle.open()
+    (tmp_path / "standard").mkdir()
+    (tmp_path / "standard" / "manifest.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert Bundle.open().folder == Bundle.shipped(usual.id) == usual.folder
+    with pytest.raises(BundleError, match="a bundle of format None"):
+        Bundle.open("standard")
+
+
 @pytest.mark.parametrize("name", ["standard", "lite"])
 def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     bundle = Bundle.open(name)

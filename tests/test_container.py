@@ -104,6 +104,7 @@ def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
     "data, message",
     [
         (b"\xff\xd8\xff\xe0 a JPEG", "not a .gar file"),
+        (b"\xa0\x01\x02 a thumbnail", "if it is a .gat file, gargalo thumbnail reads it"),
         (by_hand(version=2), "version 2"),
         (by_hand(version=4), "version 4"),
         (by_hand(flags=8), "flags 0x08"),

@@ -121,6 +121,20 @@ def test_a_message_that_tells_nothing_is_refused_in_spite_of_its_check() -> None
         gat.decode(with_check(0xBF, b"\x80"), TINY_RECURRENT)
 
 
+def test_a_folder_of_a_shipped_name_is_not_taken_unasked(
+    as_shipped: Path, square: U8, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = gat.encode(square)
+    own = tmp_path / "here" / gat.MODELS[0]
+    shutil.copytree(TINY, own)
+    monkeypatch.chdir(own.parent)
+    gat._family.cache_clear()
+    assert gat.encode(square) == shipped
+    assert gat.decode(shipped).shape == (32, 32, 3)
+    shutil.copytree(TINY_RECURRENT, own, dirs_exist_ok=True)
+    assert gat.encode(square, bundle=gat.MODELS[0])[0] == gat.OWN_MODEL, "asked for by its name"
+
+
 @pytest.mark.parametrize("most", [0, 15, 2049, -1, float("nan"), "many"])
 def test_bytes_out_of_range_are_an_input_error(most: int, square: U8) -> None:
     with pytest.raises(InputError, match="bytes .*; give a number from 16 to 2048"):

@@ -189,6 +189,12 @@ def test_one_tile_is_saved_by_layers_where_it_is_cut(codec: Codec, one: bytes) -
         assert np.array_equal(saved.pixels, incomplete.preview(codec, one, layers))
 
 
+def test_damage_counts_pixels_of_the_picture_alone(codec: Codec, photo: np.ndarray) -> None:
+    data = codec.encode(photo[:75, :101], 60)
+    (told,) = incomplete.salvage(codec, data[:-8]).damage
+    assert told.startswith("tile 0 of 101x75 pixels at 0,0: ")
+
+
 def test_one_tile_without_its_checksum_may_be_wrong(codec: Codec, one: bytes) -> None:
     saved = incomplete.salvage(codec, one[:-1])
     assert len(saved.damage) == 1 and "may be wrong" in saved.damage[0]

@@ -143,6 +143,7 @@ def test_what_exists_is_kept_without_f(folder: Path, capfd: Capture) -> None:
         ("cam.png", None, ["--bytes", "many"], "--bytes many is not a number"),
         ("cam.png", None, ["-o", "y.png"], "y.png would be a .gat file under the name of a .png file; give -o y.gat"),
         ("cam.png", None, ["--base64", "-o", "y.gat"], "--base64 prints and makes no file; leave out -o y.gat"),
+        ("cam.png", None, ["--base64", "--json"], "leave out --json, or --base64"),
         ("nothere.png", None, [], "nothere.png: No such file or directory"),
     ],
 )
@@ -163,6 +164,13 @@ def test_what_cannot_be_is_one_line(
     out, err = capfd.readouterr()
     assert out == "" and err.startswith("gargalo: ") and err.count("\n") == 1 and said in err
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("names", [["cam.png", "x.gat"], ["x.gat", "cam.png"]])
+def test_both_ways_at_once_are_refused(names: list[str], folder: Path, capfd: Capture) -> None:
+    (folder / "x.gat").write_bytes(b"any")
+    assert run(*(folder / name for name in names), "-o", folder / "out") == 1
+    assert "give .gat files to a call of their own" in capfd.readouterr().err and not (folder / "out").exists()
 
 
 def test_files_made_with_weights_that_do_not_ship_say_so(folder: Path, capfd: Capture) -> None:

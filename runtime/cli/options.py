@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
 
+BUNDLES = "standard (the default), lite, autoencoder, progressive"
+"""The shipped bundles for whole pictures, as --help names them."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -64,7 +67,7 @@ def _output(text: str) -> str:
 
 def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
     """Add the arguments that compress and decompress have in common; `read_batch` reads them."""
-    add_files(to, what, default_output, "standard (the default), lite")
+    add_files(to, what, default_output, BUNDLES)
     add = to.add_argument
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
     add("--tile", metavar="PX", help="about the side of squares to work on, default 1024: less takes less memory")

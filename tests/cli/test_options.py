@@ -2,8 +2,10 @@
 
 import pytest
 
+from runtime import gat
+from runtime.bundle import shipped_names
 from runtime.cli.jobs import Existing
-from runtime.cli.options import Batch, add_arguments, parser, read_batch
+from runtime.cli.options import BUNDLES, Batch, add_arguments, parser, read_batch
 from runtime.errors import InputError
 
 
@@ -11,6 +13,10 @@ def settings(*words: str) -> Batch:
     arguments = parser("x", "", "")
     add_arguments(arguments, "a file", "beside it")
     return read_batch(**vars(arguments.parse_args(["a.png", *words])))
+
+
+def test_help_names_every_shipped_bundle_of_whole_pictures() -> None:
+    assert {name.split()[0] for name in BUNDLES.split(", ")} == set(shipped_names()) - set(gat.MODELS)
 
 
 def test_without_options_all_is_as_by_default() -> None:

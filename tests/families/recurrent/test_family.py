@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,26 @@ def test_follow_shows_a_growing_file_until_it_is_whole(
     assert status == [0] and shown == sorted(shown, reverse=True) and len({*shown}) == 4
     assert np.array_equal(read(out).pixels, progressive.decode(data))
     assert [path.name for path in tmp_path.iterdir()] == ["cam.gar", "cam.png"] or len([*tmp_path.iterdir()]) == 2
+
+
+def test_follow_shows_the_file_that_takes_the_place_of_another(
+    progressive: Codec, picture: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (progressive.encode(each, 70) for each in (picture, 255 - picture))
+    cam, out = tmp_path / "cam.gar", tmp_path / "cam.png"
+    cam.write_bytes(first)
+    shown: list[np.ndarray] = []
+
+    def states(path: Path) -> Iterator[bytes]:
+        for data in (first[:-9], first[:-900], second[:-900], second):
+            yield data
+            shown.append(read(out).pixels)
+
+    monkeypatch.setattr("runtime.decompress.growth", states)
+    assert decompress.main([str(cam), "--follow", "--bundle", str(progressive.bundle.folder), "--quiet"]) == 0
+    assert np.array_equal(shown[0], shown[1]), "less of the same file is no news"
+    assert np.array_equal(shown[2], incomplete.salvage(progressive, second[:-900]).pixels)
+    assert np.array_equal(read(out).pixels, progressive.decode(second))
 
 
 @pytest.mark.parametrize("where", ["first", "last"])
