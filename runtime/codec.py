@@ -243,10 +243,9 @@ class Codec:
             raise InputError(f"subsampling={subsampling!r} is not one of {', '.join(spec.SUBSAMPLING)}")
         asked = options if subsampling == AUTO else options | {"subsampling": subsampling}
         if unknown := asked.keys() - self.family.traits.options:
-            known = ", ".join(sorted(self.family.traits.options)) or "none"
-            raise InputError(
-                f"bundle {self.bundle.name} has no option {', '.join(sorted(unknown))}; its options: {known}"
-            )
+            known = ", ".join(sorted(self.family.traits.options)) or "it has none"
+            names = ", ".join(sorted(unknown))
+            raise InputError(f"bundle {self.bundle.name} has no option {names}, leave it out; its options: {known}")
         return asked
 
 

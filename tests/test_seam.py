@@ -144,9 +144,9 @@ def test_options_are_those_of_the_family(toy: Codec, codec: Codec, photo: np.nda
     assert np.array_equal(gray, photo[:, :, 1:2].repeat(3, 2))
     assert search.encode(toy, photo, Target(size_bytes=10**6), colours=False) == toy.encode(photo, 100, colours=False)
     assert toy.encode(photo, 50, subsampling="auto") == toy.encode(photo, 50)
-    with pytest.raises(InputError, match="bundle toy has no option subsampling; its options: colours"):
+    with pytest.raises(InputError, match="toy has no option subsampling, leave it out; its options: colours"):
         toy.encode(photo, 50, subsampling="4:2:0")
-    with pytest.raises(InputError, match="bundle standard has no option colours; its options: subsampling"):
+    with pytest.raises(InputError, match="standard has no option colours, leave it out; its options: subsampling"):
         codec.encode(photo, 50, colours=False)
     with pytest.raises(InputError, match="colours=3"):
         toy.encode(photo, 50, colours=3)
