@@ -143,6 +143,8 @@ def test_a_model_that_breaks_a_rule_leaves_no_folder(
 @pytest.mark.parametrize("name", shipped_names())
 def test_the_shipped_graphs_keep_the_rules(name: str) -> None:
     bundle = Codec(name).bundle
-    more = import_module(f"export.{bundle.family or FIRST}").FLOAT_OPERATORS
-    for path in bundle.folder.glob("*.onnx"):
-        verify.rules(onnx.load(path), more.get(path.stem, frozenset()))
+    family = import_module(f"export.{bundle.family or FIRST}")
+    for network in family.NETWORKS:
+        path = bundle.folder / f"{network.name}.onnx"
+        if network.side != "encode" and path.exists():  # what only an encoder runs may differ from machine to machine
+            verify.rules(onnx.load(path), family.FLOAT_OPERATORS.get(network.name, frozenset()))
