@@ -10,16 +10,13 @@ Spans are in [2**40, 2**48) before every symbol.
 """
 
 from runtime.arrays import Intp
-from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS
-from runtime.entropy.tile_stream import Tables
+from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS, SLOTS, Slots
 
 SPAN_BYTES = 6
 LEAST_SPAN = 1 << 8 * (SPAN_BYTES - 1)
 
-_SLOTS = 1 << PRECISION_BITS
 
-
-def encode(tables: Tables, codes: Intp, most_bytes: int | None = None) -> bytes:
+def encode(tables: Slots, codes: Intp, most_bytes: int | None = None) -> bytes:
     """Return the fewest bytes that tell all codes (n,), or the first `most_bytes` of these if they are more."""
     start, freq = tables.intervals
     low, span, digits = 0, 1 << 8 * SPAN_BYTES, SPAN_BYTES  # the number is from low to low + span, in 256**-digits
@@ -42,7 +39,7 @@ def encode(tables: Tables, codes: Intp, most_bytes: int | None = None) -> bytes:
 class Reader:
     """Reads symbols one by one for as long as the bytes tell them."""
 
-    def __init__(self, tables: Tables, data: bytes):
+    def __init__(self, tables: Slots, data: bytes):
         self._symbols, self._entries = tables.symbols.data, tables.entries.data  # items are Python integers
         self._data, self._at = data, SPAN_BYTES
         self._span = 1 << 8 * SPAN_BYTES
@@ -54,8 +51,8 @@ class Reader:
         """Return the next symbol, of a table, or None where the bytes do not tell it."""
         unit = self._span >> PRECISION_BITS
         base = table << PRECISION_BITS
-        slot = min(self._number // unit, _SLOTS - 1)
-        last = min((self._number + self._unknown - 1) // unit, _SLOTS - 1)
+        slot = min(self._number // unit, SLOTS - 1)
+        last = min((self._number + self._unknown - 1) // unit, SLOTS - 1)
         symbol = self._symbols[base + slot]
         if symbol != self._symbols[base + last]:
             return None

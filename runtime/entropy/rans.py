@@ -20,17 +20,20 @@ begins a new row. With few lanes a plain loop over the symbols is faster than nu
 the `_each` twins make the same words that way, and so does the compiled core.
 """
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import U8, U16, U32, Intp
+from runtime.arrays import F64, I64, U8, U16, U32, Intp
 from runtime.errors import TruncatedError
 from runtime.native import compiled, twin
 
 PRECISION_BITS = 14
 """Frequencies of a table add up to 2**14, the number of slots."""
+SLOTS = 1 << PRECISION_BITS
 
 WORD_BITS = 16
 """States give and take whole words of 16 bits."""
@@ -63,23 +66,39 @@ def push(states: U32, start: U32, freq: U32) -> tuple[U32, U16]:
     return states, words[first:]
 
 
-class Slots(Protocol):
-    """Which symbol each of the 2**14 slots of some tables belongs to; up to 256 symbols a table."""
+class Slots(ABC):
+    """Which symbol each of the 2**14 slots of some tables belongs to; at most 256 symbols a table."""
 
     @property
+    @abstractmethod
+    def starts(self) -> I64:
+        """(T, 257) first slot of each symbol, then 2**14; those not in use begin and end at the same slot."""
+
+    @cached_property
     def intervals(self) -> tuple[U32, U32]:
-        """Start and freq of symbol s of table t, at t * 256 + s; starts of a table do not fall."""
-        ...
+        """Return start and freq of symbol s of table t, at t * 256 + s: what push needs, both (T * 256,)."""
+        return self.starts[:, :-1].astype(np.uint32).ravel(), np.diff(self.starts).astype(np.uint32).ravel()
 
-    @property
-    def entries(self) -> U32:
-        """(T * 2**14,) freq * 2**16 + slot - start of each slot of each table."""
-        ...
-
-    @property
+    @cached_property
     def symbols(self) -> U8:
-        """(T * 2**14,) the symbol of each slot of each table."""
-        ...
+        """(T * 2**14,) symbol of each slot of each table."""
+        tables, ends = self.starts.shape
+        numbers = np.tile(np.arange(ends - 1, dtype=np.uint8), tables)
+        return np.repeat(numbers, np.diff(self.starts).ravel())
+
+    @cached_property
+    def entries(self) -> U32:
+        """(T * 2**14,) freq * 2**16 + slot - start of each slot of each table: what pop needs."""
+        start, freq = self.intervals
+        packed = (freq << np.uint32(ENTRY_FREQ_SHIFT)) - start  # wraps where start > 0, and back when a slot is added
+        entries = np.repeat(packed, freq).reshape(-1, SLOTS)
+        entries += np.arange(SLOTS, dtype=np.uint32)
+        return entries.ravel()
+
+    @cached_property
+    def cost(self) -> F64:
+        """(T * 256,) bits of symbol s of table t, at t * 256 + s; symbols without slots have no meaning."""
+        return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
 
 
 def pop(states: U32, words: U16, table: U8 | Intp, slots: Slots) -> tuple[U32, U8, int]:

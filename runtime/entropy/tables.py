@@ -30,8 +30,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import F64, I32, I64, U8, U16, U32, Intp
-from runtime.entropy.rans import ENTRY_FREQ_SHIFT, PRECISION_BITS
+from runtime.arrays import I32, I64, U8, U16, Intp
+from runtime.entropy.rans import PRECISION_BITS, SLOTS, Slots
 from runtime.errors import BundleError, InputError
 
 ESCAPE_BITS = 16
@@ -91,11 +91,10 @@ TOP_DIGIT_SLOTS = 1 << 10
 """A grouping suits a table if at most 1 value in 16 has the largest digit, and so an excess."""
 
 _ONE = 1 << 40
-_SLOTS = 1 << PRECISION_BITS
 
 
 @dataclass(frozen=True, eq=False)
-class Tables:
+class Tables(Slots):
     """Frequency tables, checked on construction: BundleError says what is wrong."""
 
     frequencies: U16
@@ -135,7 +134,7 @@ class Tables:
         if np.any((self.frequencies > 0) != (np.arange(columns) <= escape[:, None])):
             raise _bad("frequencies must be at least 1 for symbols in use and 0 for all others")
         totals = self.frequencies.sum(axis=1, dtype=np.int64)
-        if np.any(totals != _SLOTS):
+        if np.any(totals != SLOTS):
             raise _bad(f"a row of frequencies adds up to {totals.min()}..{totals.max()}, not 16384")
 
     @cached_property
@@ -181,31 +180,6 @@ class Tables:
         return np.stack(groups + excesses)
 
     @cached_property
-    def intervals(self) -> tuple[U32, U32]:
-        """Return start and freq of symbol s of table t, at t * 256 + s: what push needs, both (2 * T * 256,)."""
-        return self.starts[:, :-1].astype(np.uint32).ravel(), np.diff(self.starts).astype(np.uint32).ravel()
-
-    @cached_property
-    def symbols(self) -> U8:
-        """(2 * T * 2**14,) symbol of each slot of each table."""
-        numbers = np.tile(np.arange(SYMBOLS, dtype=np.uint8), len(self.starts))
-        return np.repeat(numbers, np.diff(self.starts).ravel())
-
-    @cached_property
-    def entries(self) -> U32:
-        """(2 * T * 2**14,) freq * 2**16 + slot - start of each slot of each table: what pop needs."""
-        start, freq = self.intervals
-        packed = (freq << np.uint32(ENTRY_FREQ_SHIFT)) - start  # wraps where start > 0, and back when a slot is added
-        entries = np.repeat(packed, freq).reshape(-1, _SLOTS)
-        entries += np.arange(_SLOTS, dtype=np.uint32)
-        return entries.ravel()
-
-    @cached_property
-    def cost(self) -> F64:
-        """(2 * T * 256,) bits of symbol s of table t, at t * 256 + s; unused symbols have no meaning."""
-        return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
-
-    @cached_property
     def order(self) -> "CodingOrder":
         """The order of coding: by grouping, then as scale indexes are; 0 stays 0."""
         grouping = self.grouping[self.index_table]
@@ -231,9 +205,9 @@ class Tables:
 def _starts(weights: I64) -> I64:
     """Return the first slots (257,) of symbols with such weights; those not in use begin and end at 2**14."""
     ends = np.cumsum(weights)
-    starts = np.full(SYMBOLS + 1, _SLOTS, np.int64)
+    starts = np.full(SYMBOLS + 1, SLOTS, np.int64)
     starts[0] = 0
-    spare = _SLOTS - len(weights)
+    spare = SLOTS - len(weights)
     starts[1 : len(weights) + 1] = ends * spare // ends[-1] + np.arange(1, len(weights) + 1)
     return starts
 

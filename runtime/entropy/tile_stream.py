@@ -18,8 +18,9 @@ from typing import Protocol
 
 import numpy as np
 
-from runtime.arrays import F64, I32, I64, U8, U32, Bool, Intp
+from runtime.arrays import I32, I64, U8, U32, Bool, Intp
 from runtime.entropy import rans
+from runtime.entropy.rans import Slots
 from runtime.entropy.residuals import Order, Symbols
 from runtime.errors import StreamError, TruncatedError
 from runtime.native import twin
@@ -43,19 +44,6 @@ STATE_BYTES = 4
 WORD_BYTES = 2
 
 
-class Tables(Protocol):
-    """Frequency tables as the coder needs them: of `tables.py`, or of `plain.py`, which say what each is."""
-
-    @property
-    def intervals(self) -> tuple[U32, U32]: ...
-    @property
-    def symbols(self) -> U8: ...
-    @property
-    def entries(self) -> U32: ...
-    @property
-    def cost(self) -> F64: ...
-
-
 class Splits(Protocol):
     """How the values of a part become symbols."""
 
@@ -68,7 +56,7 @@ CodedPart = tuple[Splits, I32]
 """How values are coded, in which order and with which tables, and these (m,)."""
 
 
-def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, side: bytes = b"") -> list[bytes]:
+def encode_parts(tables: Slots, parts: Sequence[CodedPart], flags: int = 0, side: bytes = b"") -> list[bytes]:
     """Return one chunk a part; joined they are the stream of the tile.
 
     The first chunk begins with the number of lanes and the family's 4 bits of flags, its side bytes, and the states.
@@ -91,13 +79,13 @@ def encode_parts(tables: Tables, parts: Sequence[CodedPart], flags: int = 0, sid
     return [head + chunks.pop(), *reversed(chunks)] if chunks else [head]
 
 
-def ideal_bits(tables: Tables, parts: Sequence[CodedPart]) -> float:
+def ideal_bits(tables: Slots, parts: Sequence[CodedPart]) -> float:
     """Return the bits of parts without what the coder's states and whole bytes add."""
     split = [order.split(values) for order, values in parts]
     return _coded_bits(tables, split) + sum(int(part.widths.sum()) + len(part.signs) for part in split)
 
 
-def _coded_bits(tables: Tables, parts: Sequence[Symbols]) -> float:
+def _coded_bits(tables: Slots, parts: Sequence[Symbols]) -> float:
     return sum(float(tables.cost.take(codes).sum()) for part in parts for codes in (part.groups, part.excesses))
 
 
@@ -113,7 +101,7 @@ class PartReader:
     TruncatedError where the bytes run out, StreamError where they make no sense.
     """
 
-    def __init__(self, tables: Tables, data: bytes, parts: int, end: int | None = None, known_flags: int = 0):
+    def __init__(self, tables: Slots, data: bytes, parts: int, end: int | None = None, known_flags: int = 0):
         self._tables = tables
         self._data = data
         self._parts = self._left = parts
@@ -281,7 +269,7 @@ def _behind() -> StreamError:
     return StreamError("bits behind the last raw bits are not 0: the tile stream is damaged")
 
 
-def _push(tables: Tables, states: U32, codes: Intp) -> tuple[U32, bytes]:
+def _push(tables: Slots, states: U32, codes: Intp) -> tuple[U32, bytes]:
     """Return the states after the symbols of codes (s,), and their words as bytes."""
     start, freq = tables.intervals
     states, words = rans.push(states, start.take(codes), freq.take(codes))

@@ -14,7 +14,8 @@ from runtime.areas import Area
 from runtime.arrays import U8
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.tile_stream import CodedPart, PartReader, Tables
+from runtime.entropy.rans import Slots
+from runtime.entropy.tile_stream import CodedPart, PartReader
 from runtime.networks import Network
 from runtime.networks.sessions import Networks
 
@@ -82,7 +83,7 @@ class Family(Protocol):
         ...
 
     @property
-    def tables(self) -> Tables:
+    def tables(self) -> Slots:
         """The entropy coder's tables."""
         ...
 
