@@ -21,6 +21,7 @@ from runtime.quantities import whole
 if TYPE_CHECKING:
     from runtime.areas import Region
     from runtime.codec import Codec, Pixels
+    from runtime.container import Header
     from runtime.incomplete import Saved
 
 _EXAMPLES = """\
@@ -178,7 +179,7 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
     try:
         header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
         start = time.perf_counter()
-        saved = _saved(settings, codec, source, data, salvage)
+        saved = _saved(settings, codec, source, data, header, salvage)
         ms = 1e3 * (time.perf_counter() - start)
         bundle = suited(codec, header).bundle if codec.enhance else None
     except StreamError as error:
@@ -196,9 +197,9 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
     return Decoded([saved.pixels], sections, done, saved.parts)
 
 
-def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> "Saved":
+def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool) -> "Saved":
     """Return the picture that is asked for."""
-    from runtime import container, incomplete
+    from runtime import incomplete
     from runtime.codec import suited
 
     region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
@@ -206,7 +207,6 @@ def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
         return incomplete.salvage(codec, data, region, max_pixels)
     if layers is None:
         return incomplete.Saved(codec.decode(data, region, max_pixels), {}, [], 0)
-    header, _, _ = container.unpack_damaged(data, max_pixels)
     most = len(suited(codec, header).family.layer_ends(header))
     if layers > most:
         raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")
