@@ -20,10 +20,11 @@ from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
 from runtime.quantities import number
+from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
 
-SUFFIX = ".gat"
+SUFFIX = THUMBNAIL_SUFFIX
 SIDE_PX = thumbnail.SIDE_PX
-USUAL_BYTES, LEAST_BYTES, MOST_BYTES = 128, 16, 2048
+LEAST_BYTES, USUAL_BYTES, MOST_BYTES = THUMBNAIL_BYTES
 """Of a whole file."""
 HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 

@@ -3,6 +3,10 @@
 FORMAT = 3
 """Version of the stream format, the byte after the magic, and of bundles."""
 
+THUMBNAIL_SUFFIX = ".gat"
+THUMBNAIL_BYTES = (16, 128, 2048)
+"""Of a thumbnail's whole file: at least, usually, and at most (docs/format/thumbnail.md)."""
+
 SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
 """What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
 

@@ -18,6 +18,7 @@ from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError
 from runtime.quantities import whole
+from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
 
 _EXAMPLES = """\
 examples:
@@ -26,7 +27,8 @@ examples:
   python -m runtime.thumbnail cam.jpg --bytes 64 --base64
 """
 
-_SUFFIX, _PICTURE_SUFFIX = ".gat", ".png"
+_PICTURE_SUFFIX = ".png"
+_LEAST_BYTES, _USUAL_BYTES, _MOST_BYTES = THUMBNAIL_BYTES
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
     add_files(
         arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png", "thumbnail"
     )
-    arguments.add_argument("--bytes", default="128", metavar="N", help="at most so many, 16 to 2048, default 128")
+    limits = f"at most so many, {_LEAST_BYTES} to {_MOST_BYTES}, default {_USUAL_BYTES}"
+    arguments.add_argument("--bytes", default=str(_USUAL_BYTES), metavar="N", help=limits)
     arguments.add_argument("--base64", action="store_true", help="print a line of Base64 for each, and make no file")
     args = arguments.parse_args(argv)
     return exit_status(lambda: make(read_settings(**vars(args))))
@@ -59,7 +62,7 @@ def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
     if base64 and batch.json:
         raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
-    return Settings(batch, whole(bytes, "--bytes", 16, 2048), base64)
+    return Settings(batch, whole(bytes, "--bytes", _LEAST_BYTES, _MOST_BYTES), base64)
 
 
 def make(settings: Settings) -> int:
@@ -67,8 +70,8 @@ def make(settings: Settings) -> int:
     from runtime.pictures.suffixes import READABLE
 
     def jobs_of(batch: Batch) -> list[Job]:
-        first, *others = [Path(text).suffix.lower() == _SUFFIX for text in batch.inputs]
-        jobs, _ = plan(batch, *((_PICTURE_SUFFIX, (_SUFFIX,)) if first else (_SUFFIX, READABLE)))
+        first, *others = [Path(text).suffix.lower() == THUMBNAIL_SUFFIX for text in batch.inputs]
+        jobs, _ = plan(batch, *((_PICTURE_SUFFIX, (THUMBNAIL_SUFFIX,)) if first else (THUMBNAIL_SUFFIX, READABLE)))
         if (not first) in others:
             raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
         return jobs
@@ -99,7 +102,7 @@ def prepare(settings: Settings) -> Work:
     def work(job: Job) -> Done:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
-        back = gat.is_thumbnail(given) or job.source.suffix.lower() == _SUFFIX
+        back = gat.is_thumbnail(given) or job.source.suffix.lower() == THUMBNAIL_SUFFIX
         start = time.perf_counter()
         try:
             if back:
@@ -124,7 +127,7 @@ def _check_target(target: Path) -> None:
     from runtime.pictures.suffixes import READABLE
 
     if target.suffix.lower() in READABLE:
-        better = target.with_suffix(_SUFFIX)
+        better = target.with_suffix(THUMBNAIL_SUFFIX)
         raise InputError(f"{target} would be a .gat file under the name of a {target.suffix} file; give -o {better}")
 
 
