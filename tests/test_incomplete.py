@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from streams import chunk_at, error, flipped
 
 from runtime import container, incomplete
 from runtime.codec import Codec
@@ -44,10 +45,6 @@ def subsampled(codec: Codec, picture: np.ndarray) -> bytes:
         return codec.encode(picture, 100, subsampling="4:2:0")
 
 
-def error(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.mean((a.astype(float) - b) ** 2))
-
-
 def shortest(codec: Codec, data: bytes, layers: int) -> int:
     """Return how many bytes a preview needs."""
     header, sections = container.unpack(data)
@@ -64,18 +61,6 @@ def shortest(codec: Codec, data: bytes, layers: int) -> int:
         except TruncatedError:
             low = middle + 1
     return low
-
-
-def chunk_at(data: bytes, tile: int, layer: int, tiles: int = 6) -> int:
-    """Return where a chunk of a stream of several tiles begins, found by its bytes."""
-    _, sections = container.unpack(data)
-    chunk = container.unpack_tiles(sections[LATENTS], tiles, 3)[tile][layer]
-    assert data.count(chunk) == 1
-    return data.index(chunk)
-
-
-def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
 
 
 @pytest.mark.parametrize("stream", ["one", "six", "subsampled"])
@@ -157,7 +142,7 @@ def test_damage_stays_in_its_tile(
     for layer, left in enumerate(("lost", "blurred", "finest")):
         clean = 64 + (REACH.after if layer else REACH.after + COARSE_REACH.after)
         assert clean < 768
-        saved = incomplete.salvage(codec, flipped(data, chunk_at(data, 0, layer, 12)))
+        saved = incomplete.salvage(codec, flipped(data, chunk_at(data, 0, layer, tiles=12)))
         assert len(saved.damage) == 1 and left in saved.damage[0]
         assert saved.damage[0].startswith("tile 0 of 64x64 pixels at 0,0")
         assert np.array_equal(saved.pixels[:, clean:], decoded[:, clean:])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from broken_streams import Parts
+from streams import chunk_at, error, flipped
 
 if TYPE_CHECKING:
     import torch
@@ -53,21 +54,6 @@ def six(tiny: Codec, picture: np.ndarray) -> bytes:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shared, "TILE_PX", 64)
         return tiny.encode(picture, 90, {container.XMP: b"<x/>"})
-
-
-def error(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.mean((a.astype(float) - b) ** 2))
-
-
-def flipped(data: bytes, at: int) -> bytes:
-    return data[:at] + bytes([data[at] ^ 0x40]) + data[at + 1 :]
-
-
-def chunk_at(data: bytes, tile: int, layer: int) -> int:
-    """Return where a chunk of the six tiles begins."""
-    chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], 6, 3)[tile][layer]
-    assert data.count(chunk) == 1
-    return data.index(chunk)
 
 
 def tensor(picture: np.ndarray) -> "torch.Tensor":

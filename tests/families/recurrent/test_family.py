@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from broken_streams import Parts
+from streams import error, expect_pictures_or_codec_errors, flipped
 
 from runtime import codec as shared
 from runtime import container, decompress, incomplete, search
@@ -17,7 +18,7 @@ from runtime.areas import Area, Reach, padded
 from runtime.codec import Codec, encoder, parts_in
 from runtime.container import LATENTS, Header
 from runtime.entropy.tile_stream import ideal_bits
-from runtime.errors import BundleError, CodecError, InputError, StreamError, TruncatedError
+from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import codes, family, spec, transform
 from runtime.families.recurrent.codes import Prior
 from runtime.families.recurrent.family import Rate, Recurrent
@@ -40,17 +41,9 @@ def six(progressive: Codec, picture: np.ndarray) -> bytes:
         return progressive.encode(picture, 80, {container.XMP: b"<x/>"})
 
 
-def error(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.mean((a.astype(float) - b) ** 2))
-
-
 def recurrent(codec: Codec) -> Recurrent:
     assert isinstance(codec.family, Recurrent)
     return codec.family
-
-
-def flipped(data: bytes, at: int, mask: int = 0x40) -> bytes:
-    return data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
 
 
 # -- the transform -----------------------------------------------------------------------------------------------------
@@ -405,17 +398,7 @@ def test_what_the_family_does_not_know_is_refused(progressive: Codec, picture: n
 
 
 def test_anything_is_a_picture_or_a_codec_error(progressive: Codec, six: bytes) -> None:
-    random = np.random.default_rng(3)
-    for number in range(10):
-        data = bytearray(six)
-        for at in random.integers(0, len(data), int(random.integers(1, 4))):
-            data[at] = random.integers(0, 256)
-        del data[int(random.integers(len(data) // 2, 2 * len(data))) :]
-        for decode in (incomplete.salvage, partial(incomplete.preview, layers=1 + number % 4)):
-            try:
-                decode(progressive, bytes(data))
-            except CodecError:
-                pass
+    expect_pictures_or_codec_errors(progressive, six, 10)
 
 
 # -- bundles -----------------------------------------------------------------------------------------------------------
