@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runtime.cli.jobs import Done, Job, Work
@@ -22,6 +22,7 @@ from runtime.quantities import number
 from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
+    from runtime.codec import Codec, Pixels
     from runtime.search import Target
 
 _EXAMPLES = """\
@@ -45,6 +46,8 @@ class Settings:
     no_gps: bool
     sdr: bool
     """HDR pictures are mapped to SDR."""
+    psnr: bool = False
+    """Each file is decoded again, and its PSNR told."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,6 +70,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument("--strip", action="store_true", help="leave out EXIF and XMP; the colour profile stays")
     arguments.add_argument("--sdr", action="store_true", help="map HDR pictures (PQ, HLG) to SDR; without it they fail")
     arguments.add_argument("--no-gps", action="store_true", help="leave out the position where the picture was taken")
+    arguments.add_argument("--psnr", action="store_true", help="decode each file again and tell its PSNR")
     args = arguments.parse_args(argv)
     return exit_status(lambda: compress(read_settings(**vars(args))))
 
@@ -81,6 +85,7 @@ def read_settings(
     strip: bool,
     no_gps: bool,
     sdr: bool,
+    psnr: bool,
     **shared: Any,
 ) -> Settings:
     """Return the settings of the command's arguments; raise InputError for numbers out of range."""
@@ -89,7 +94,7 @@ def read_settings(
         from runtime import search  # loads numpy
 
         target = search.parse(target_size, target_bpp, target_psnr)
-    return Settings(read_batch(**shared), number(quality, "-q", 1, 100), target, subsampling, strip, no_gps, sdr)
+    return Settings(read_batch(**shared), number(quality, "-q", 1, 100), target, subsampling, strip, no_gps, sdr, psnr)
 
 
 def compress(settings: Settings) -> int:
@@ -98,13 +103,17 @@ def compress(settings: Settings) -> int:
     _check_output(batch.output)
     from runtime.pictures.suffixes import READABLE
 
+    work = functools.partial(prepare, settings)
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+
+        return run_fleet(batch, ".gar", READABLE, work, replace(settings, batch=batch.coding))[0]
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
         counts = (f"{count} {suffix or 'without one'}" for suffix, count in suffixes.most_common())
         complain(f"warning: skipped files that do not have a picture's suffix: {', '.join(counts)}")
-    status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
-    return status
+    return run(jobs, work, line, batch)[0]
 
 
 def prepare(settings: Settings) -> Work:
@@ -131,11 +140,20 @@ def prepare(settings: Settings) -> Work:
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, data, job.overwrite)
+        psnr_db = _psnr_db(codec, picture.pixels, data) if settings.psnr else None
+        deliver(job.target, data, job.overwrite, job.equal_is_done)
         height, width = picture.pixels.shape[:2]
-        return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
+        bpp = 8 * len(data) / (height * width)
+        return Done(len(given), len(data), ms, bpp, (height, width), notes, psnr_db=psnr_db)
 
     return work
+
+
+def _psnr_db(codec: "Codec", pixels: "Pixels", data: bytes) -> float:
+    """Return the PSNR of what is decoded again."""
+    from runtime import search
+
+    return search.psnr(pixels, codec.decode(data))
 
 
 def _check_output(output: str | None) -> None:
@@ -154,7 +172,8 @@ def _check_output(output: str | None) -> None:
 def line(job: Job, done: Done) -> str:
     """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
-    return f"{before} -> {after}, {done.bpp:.2f} bpp, {done.ms:.0f} ms"
+    psnr = "" if done.psnr_db is None else f", {done.psnr_db:.2f} dB"
+    return f"{before} -> {after}, {done.bpp:.2f} bpp{psnr}, {done.ms:.0f} ms"
 
 
 if __name__ == "__main__":

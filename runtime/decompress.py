@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
+from runtime.cli.places import Place
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -105,14 +106,22 @@ def read_settings(
     batch = read_batch(**shared)
     if follow and "-" in (*batch.inputs, batch.output):
         raise InputError("--follow reads a file again and again and writes one anew; give names in place of -")
+    if follow and batch.is_fleet:
+        raise InputError("--follow watches files of this machine; leave out --engine ray and addresses")
     return Settings(batch, _suffix(suffix), _region(region), enhance, layers, salvage, follow)
 
 
 def decompress(settings: Settings) -> int:
     """Decompress files and return the exit status."""
-    jobs, _ = plan(settings.batch, settings.suffix or _DEFAULT_SUFFIX, (".gar",))
-    status, done = run(jobs, functools.partial(prepare, settings), line, settings.batch)
-    return status or (DAMAGED if any(each.damaged for each in done) else 0)
+    batch, work, suffix = settings.batch, functools.partial(prepare, settings), settings.suffix or _DEFAULT_SUFFIX
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+
+        status, damaged = run_fleet(batch, suffix, (".gar",), work, replace(settings, batch=batch.coding))
+    else:
+        jobs, _ = plan(batch, suffix, (".gar",))
+        status, damaged = run(jobs, work, line, batch)
+    return status or (DAMAGED if damaged else 0)
 
 
 @dataclass(frozen=True)
@@ -134,8 +143,8 @@ def prepare(settings: Settings) -> Work:
 
     def work(job: Job) -> Done:
         _suffix_of(settings, job)
-        if settings.follow:
-            return follow(settings, codec, job)
+        if settings.follow and isinstance(job.source, Path):
+            return follow(settings, codec, job, job.source)
         decoded = decode(settings, codec, job.source, take(job.source), settings.salvage)
         return write_picture(settings, job, decoded, job.overwrite)
 
@@ -145,12 +154,12 @@ def prepare(settings: Settings) -> Work:
 # The heavy modules load only in the functions below, so that --help and simple mistakes answer at once.
 
 
-def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
+def follow(settings: Settings, codec: "Codec", job: Job, source: Path) -> Done:
     """Write the picture of a growing file each time that it shows more, until the file is whole."""
     from runtime import container
 
     parts, shown, overwrite = 0, b"", job.overwrite
-    for data in growth(job.source):
+    for data in growth(source):
         both = min(len(data), len(shown))
         if data[:both] != shown[:both]:  # another file has taken its place
             parts = 0
@@ -158,7 +167,7 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
             container.unpack(data, settings.batch.max_pixels)
         except TruncatedError:
             with suppress(TruncatedError):  # there is nothing to be seen yet
-                decoded = decode(settings, codec, job.source, data, salvage=True)
+                decoded = decode(settings, codec, source, data, salvage=True)
                 if decoded.parts > parts:
                     write_picture(settings, job, decoded, overwrite)
                     parts, shown, overwrite = decoded.parts, data, True
@@ -166,10 +175,10 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
         except StreamError:
             pass  # which is told below
         break
-    return write_picture(settings, job, decode(settings, codec, job.source, data, salvage=False), overwrite)
+    return write_picture(settings, job, decode(settings, codec, source, data, salvage=False), overwrite)
 
 
-def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> Decoded:
+def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salvage: bool) -> Decoded:
     """Return what becomes of a stream; raise StreamError, which names the source."""
     from runtime import container
     from runtime.codec import suited
@@ -197,7 +206,7 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
     return Decoded([saved.pixels], sections, done, saved.parts)
 
 
-def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool) -> "Saved":
+def _saved(settings: Settings, codec: "Codec", source: Place, data: bytes, header: "Header", salvage: bool) -> "Saved":
     """Return the picture that is asked for."""
     from runtime import incomplete
     from runtime.codec import suited
@@ -219,7 +228,7 @@ def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: boo
 
     suffix = _suffix_of(settings, job)
     made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
-    deliver(job.target, made, overwrite)
+    deliver(job.target, made, overwrite, job.equal_is_done)
     return replace(decoded.done, bytes_out=len(made))
 
 
@@ -228,7 +237,7 @@ def _suffix_of(settings: Settings, job: Job) -> str:
     from runtime.pictures import write
 
     wanted = settings.suffix or _DEFAULT_SUFFIX
-    suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+    suffix = wanted if job.target == STREAM else write.suffix_of(Path(str(job.target)))
     if settings.suffix and suffix != wanted:
         raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
     return suffix

@@ -60,6 +60,8 @@ def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
     batch = read_batch(**shared)
     if base64 and batch.output:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
+    if base64 and batch.is_fleet:
+        raise InputError("--base64 prints here; leave out --engine ray and addresses, or --base64")
     if base64 and batch.json:
         raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
     return Settings(batch, whole(bytes, "--bytes", _LEAST_BYTES, _MOST_BYTES), base64)
@@ -77,6 +79,11 @@ def make(settings: Settings) -> int:
         return jobs
 
     batch = settings.batch
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+
+        work = functools.partial(prepare, settings)
+        return run_fleet(batch, THUMBNAIL_SUFFIX, READABLE, work, replace(settings, batch=batch.coding))[0]
     if settings.base64:
         each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
         jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
@@ -106,16 +113,16 @@ def prepare(settings: Settings) -> Work:
         start = time.perf_counter()
         try:
             if back:
-                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
+                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(Path(str(job.target)))
                 thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
             else:
-                _check_target(job.target)
+                _check_target(Path(str(job.target)))
                 square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
                 thumbnail = made = gat.encode(square, settings.most_bytes, batch.bundle)
         except StreamError as error:
             raise StreamError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite)
+        deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite, job.equal_is_done)
         bpp = 8 * len(thumbnail) / gat.SIDE_PX**2
         return Done(len(given), len(made), ms, bpp, (gat.SIDE_PX, gat.SIDE_PX))
 

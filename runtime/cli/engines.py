@@ -28,9 +28,9 @@ def local(prepare: Prepare, jobs: Sequence[Job], at_a_time: int = 1) -> Outcomes
 
 def here(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
     """Do one job after the other in this process."""
-    ready = cache(partial(_ready, prepare))  # not before there is something to do
+    begun = cache(partial(ready, prepare))  # not before there is something to do
     for job in jobs:
-        yield job, settled(job) or ready()(job)
+        yield job, settled(job) or begun()(job)
 
 
 def elsewhere(prepare: Prepare, jobs: Sequence[Job], processes: int) -> Outcomes:
@@ -40,17 +40,17 @@ def elsewhere(prepare: Prepare, jobs: Sequence[Job], processes: int) -> Outcomes
     """
     from runtime.cli.workers import results  # 30 ms that one file does not need
 
-    ready = _ready(prepare)  # fails in one line, where it fails
+    work = ready(prepare)  # fails in one line, where it fails
     sent = _for_others(jobs)
     for number, job in enumerate(jobs):
         if number not in sent:
-            yield job, ready(job)
+            yield job, work(job)
     left = dict(enumerate(sent.values()))
-    with closing(results(partial(_ready, prepare), list(left.values()), processes, Failed)) as outcomes:
+    with closing(results(partial(ready, prepare), list(left.values()), processes, Failed)) as outcomes:
         for number, outcome in outcomes:
             yield left.pop(number), outcome
     for job in left.values():
-        yield job, ready(job)
+        yield job, work(job)
 
 
 def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
@@ -58,6 +58,6 @@ def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
     return {number: job for number, job in enumerate(jobs) if job.source != STREAM and settled(job) is None}
 
 
-def _ready(prepare: Prepare) -> Callable[[Job], Outcome]:
+def ready(prepare: Prepare) -> Callable[[Job], Outcome]:
     """Return what attempts a job."""
     return partial(attempt, prepare())

@@ -6,8 +6,9 @@ from enum import Enum
 from pathlib import Path
 
 from runtime.atomic import make_folder
+from runtime.cli.places import Place
 from runtime.cli.process import check_signals
-from runtime.console import STREAM, reason, trace
+from runtime.console import STREAM, kind, reason, trace
 
 
 class Existing(Enum):
@@ -16,24 +17,33 @@ class Existing(Enum):
     KEEP = "it is kept, and the job fails"
     SKIP = "it is kept, and the job is skipped"
     OVERWRITE = "it is replaced"
+    EQUAL = "it is kept, and the job fails unless it is what would be written"
+    """For jobs that may be begun twice, as when a worker is lost."""
 
 
 @dataclass(frozen=True)
 class Job:
     """One file to be made from another."""
 
-    source: Path
-    target: Path
+    source: Place
+    target: Place
     existing: Existing
     make_folder: bool = False
     """The target's folder is to be made if it is not there."""
     error: Exception | None = None
     """Why it cannot even begin."""
+    version: str = ""
+    """What tells the source from a later one of its name, where a manifest is kept."""
 
     @property
     def overwrite(self) -> bool:
         """Whether a target that exists is replaced."""
         return self.existing is Existing.OVERWRITE
+
+    @property
+    def equal_is_done(self) -> bool:
+        """Whether a target that exists is as good as written if it has the same bytes."""
+        return self.existing is Existing.EQUAL
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,8 @@ class Done:
     """Height and width of the picture."""
     notes: list[str] = field(default_factory=list)
     damaged: bool = False
+    psnr_db: float | None = None
+    """Of what is decoded again, where that was asked for; infinite where nothing was lost."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class Failed:
     """One line."""
     trace: str = ""
     """Where it failed, for developers."""
+    kind: str = "worker lost"
+    """A few words that many failures share."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,7 @@ def attempt(work: Work, job: Job) -> Outcome:
     if known:
         return known
     try:
-        if job.make_folder:
+        if job.make_folder and isinstance(job.target, Path):
             make_folder(job.target.parent)
         return work(job)
     except Exception as error:
@@ -87,21 +101,27 @@ def attempt(work: Work, job: Job) -> Outcome:
         if isinstance(error, BrokenPipeError) and job.target == STREAM:
             raise  # nobody reads on: nothing is wrong with this file
         appeared = isinstance(error, FileExistsError) and settled(job)
-        return appeared or Failed(reason(error), trace(error))
+        return appeared or failed(error)
 
 
 def settled(job: Job) -> Outcome | None:
     """Return what a job comes to that cannot or need not begin, None for others."""
     if job.error:
-        return Failed(reason(job.error), trace(job.error))
-    if job.overwrite or job.target == STREAM:
+        return failed(job.error)
+    if job.overwrite or job.equal_is_done or job.target == STREAM or not isinstance(job.target, Path):
         return None
     try:
         if not job.target.is_file():
             return None
         empty = job.target.stat().st_size == 0
     except OSError as error:
-        return Failed(reason(error), trace(error))
+        return failed(error)
     if job.existing is Existing.KEEP:
-        return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
-    return Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped()
+        hint = "use -f to overwrite it, -o to name another, or --skip-existing"
+        return Failed(f"{job.target} exists; {hint}", kind="output exists")
+    return Failed(f"{job.target} exists, but it is empty; remove it", kind="output exists") if empty else Skipped()
+
+
+def failed(error: Exception) -> Failed:
+    """Return what a job came to that raised an error."""
+    return Failed(reason(error), trace(error), kind(error))

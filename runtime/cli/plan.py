@@ -72,6 +72,19 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_
         yield path, Path(path.name)
 
 
+def files_of(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones.
+
+    Raise OSError for a folder that cannot be read.
+    """
+    unread: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unread.append):
+        if unread:
+            raise unread[0]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
 def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
     """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
     cannot be read, which _check refuses.

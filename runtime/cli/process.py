@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from runtime.atomic import write_whole
+from runtime.cli.places import Place
 from runtime.console import STREAM, complain, naming, reason, trace
 from runtime.errors import InputError
 
@@ -133,8 +134,12 @@ def stopping() -> Iterator[threading.Event]:
 # --- stdin and stdout -------------------------------------------------------------------------------------------------
 
 
-def take(source: Path) -> bytes:
+def take(source: Place) -> bytes:
     """Return all bytes of a file, or of stdin when the source is -."""
+    if not isinstance(source, Path):
+        from runtime.cli import stores
+
+        return stores.read(source)
     if source != STREAM:
         return source.read_bytes()
     if sys.stdin is None:
@@ -142,8 +147,27 @@ def take(source: Path) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def deliver(target: Path, data: bytes, overwrite: bool) -> None:
-    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
+def deliver(target: Place, data: bytes, overwrite: bool, equal_is_done: bool = False) -> None:
+    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed,
+    unless the file that exists has the same bytes and that is as good.
+    """
+    try:
+        _write(target, data, overwrite)
+    except FileExistsError as error:
+        if not equal_is_done:
+            raise
+        if take(target) != data:
+            hint = "use -f to overwrite it, -o to name another place, or --skip-existing"
+            raise FileExistsError(f"{target} exists, and is not what would be written; {hint}") from error
+
+
+def _write(target: Place, data: bytes, overwrite: bool) -> None:
+    """Write data to the file, or to stdout when the target is -."""
+    if not isinstance(target, Path):
+        from runtime.cli import stores
+
+        stores.write(target, data, overwrite)
+        return
     if target == STREAM:
         if sys.stdout is None:
             raise InputError("stdout is closed; give a file to -o")

@@ -4,11 +4,13 @@ A file that fails is named in one line on stderr and does not stop the others.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
+from typing import Any
 
 from runtime.cli.engines import Prepare, local
 from runtime.cli.jobs import Done, Failed, Job, Outcome, Skipped
@@ -16,17 +18,17 @@ from runtime.cli.options import Batch
 from runtime.console import complain, say, shown, size
 
 
-def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, list[Done]]:
-    """Do the work that prepare returns on each job; return the exit status, and what the good ones came to.
+def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, bool]:
+    """Do the work that prepare returns on each job; return the exit status, and whether any file was damaged.
 
     Print the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
     """
     engine = partial(local, at_a_time=batch.at_a_time)
     several, start, outcomes = len(jobs) > 1, time.perf_counter(), list[Outcome]()
-    with closing(engine(prepare, jobs)) as answers, _progress(len(jobs), batch.quiet) as step:
+    with closing(engine(prepare, jobs)) as answers, progress(len(jobs), batch.quiet) as bar:
         for job, outcome in in_order(jobs, answers):
             outcomes.append(outcome)
-            with step():
+            with bar.step():
                 _tell(job, outcome, line, batch, several)
     good = [outcome for outcome in outcomes if isinstance(outcome, Done)]
     skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
@@ -35,7 +37,7 @@ def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], bat
         seconds = time.perf_counter() - start
         files = f"{len(good)} of {len(jobs)} files" + (f", {skipped} skipped" if skipped else "")
         say(jobs[0].target, f"{files}, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
-    return 0 if len(good) + skipped == len(jobs) else 1, good
+    return 0 if len(good) + skipped == len(jobs) else 1, any(done.damaged for done in good)
 
 
 def in_order(jobs: Sequence[Job], answers: Iterator[tuple[Job, Outcome]]) -> Iterator[tuple[Job, Outcome]]:
@@ -62,11 +64,11 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
     elif lines:
         say(job.target, f"{shown(job.source)} skipped: {shown(job.target)} exists")
     if batch.json:
-        say(job.target, _json(job, outcome))
+        say(job.target, json.dumps(entry(job, outcome)))
 
 
-def _json(job: Job, outcome: Outcome) -> str:
-    """Return a job and its outcome as one line of JSON; what one has not that failed or was skipped is null."""
+def entry(job: Job, outcome: Outcome) -> dict[str, object]:
+    """Return what --json tells of a job and its outcome; what one has not that failed or was skipped is null."""
     from runtime import native
 
     entry: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
@@ -74,30 +76,52 @@ def _json(job: Job, outcome: Outcome) -> str:
         entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
         entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
         entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
+        if outcome.psnr_db is not None:
+            entry["psnr_db"] = round(outcome.psnr_db, 3) if math.isfinite(outcome.psnr_db) else None
     else:
         entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
     error = outcome.reason if isinstance(outcome, Failed) else None
-    return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
+    return entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name}
+
+
+class Bar:
+    """A bar with rate and time left, where there is one to see."""
+
+    def __init__(self, bar: Any):
+        self._bar = bar
+
+    @property
+    def shown(self) -> bool:
+        """Whether there is one."""
+        return self._bar is not None
+
+    @contextmanager
+    def step(self, files: int = 1) -> Iterator[None]:
+        """Go on by so many files; inside, the bar gives way to what is printed."""
+        if self._bar is None:
+            yield
+            return
+        self._bar.clear()
+        yield
+        self._bar.n += files
+        self._bar.refresh()
+
+    def expect(self, files: int) -> None:
+        """Tell how many files there are, which was not known at the beginning."""
+        if self._bar is not None:
+            self._bar.total = files
 
 
 @contextmanager
-def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
+def progress(files: int | None, quiet: bool) -> Iterator[Bar]:
+    """Yield the bar over so many files, None where that is not known yet; there is none but on a terminal."""
     if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield nullcontext
+        yield Bar(None)
         return
     try:
         from tqdm import tqdm
     except ImportError:
-        yield nullcontext
+        yield Bar(None)
         return
     with tqdm(total=files, unit="file", leave=False) as bar:
-
-        @contextmanager
-        def step() -> Iterator[None]:
-            bar.clear()
-            yield
-            bar.n += 1
-            bar.refresh()
-
-        yield step
+        yield Bar(bar)
