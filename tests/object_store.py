@@ -64,6 +64,7 @@ def serving() -> Iterator[Store]:
     server.start()
     host, port = server.get_host_and_port()
     behind = f"http://{host}:{port}"
+    urllib.request.urlopen(urllib.request.Request(f"{behind}/moto-api/reset", method="POST")).close()
     client = boto3.client(
         "s3", endpoint_url=behind, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
     )
@@ -82,6 +83,7 @@ def serving() -> Iterator[Store]:
             headers = {
                 name: text for name, text in self.headers.items() if name.lower() not in _HOP | {"host", "expect"}
             }
+            headers.setdefault("Content-Type", "application/octet-stream")  # urllib would say that it is a form
             request = urllib.request.Request(behind + self.path, body, headers, method=self.command)
             try:
                 with urllib.request.urlopen(request) as answer:

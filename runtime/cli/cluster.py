@@ -35,6 +35,8 @@ _DEATHS = 2
 """Of workers that had but this file."""
 _LOOK_S, _PATIENCE_S = 5.0, 60.0
 """How often it is seen whether the cluster has grown, and when it is told that no worker has begun."""
+_STARTS = 3
+"""Of a cluster of this machine: Ray gives up after 30 s, in which a busy machine does not load it."""
 _STORE_BYTES = 80 << 20
 """Ray's shared memory on a cluster of this machine alone: pictures never go through it."""
 _THREADS = 2
@@ -207,7 +209,6 @@ class _Actor:
 def _connected(batch: Batch) -> Iterator[Any]:
     """Yield ray, connected to a cluster that runs or to one of this machine that ends with it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report to its maker
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # its 30 s are too short for a busy machine
     try:
         import ray
     except ImportError as error:
@@ -225,10 +226,14 @@ def _connected(batch: Batch) -> Iterator[Any]:
             "include_dashboard": False,
         }
     handler = signal.getsignal(signal.SIGTERM)
-    try:
-        ray.init(log_to_driver=False, logging_level="critical", **options)
-    except Exception as error:  # Ray has no kind of its own for it
-        raise InputError(f"Ray did not begin at {address or 'this machine'}: {_last_line(error)}") from error
+    for again in reversed(range(1 if address else _STARTS)):
+        try:
+            ray.init(log_to_driver=False, logging_level="critical", **options)
+            break
+        except Exception as error:  # Ray has no kind of its own for it
+            ray.shutdown()
+            if not again:
+                raise InputError(f"Ray did not begin at {address or 'this machine'}: {_last_line(error)}") from error
     try:
         with suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGTERM, handler)  # which Ray has replaced

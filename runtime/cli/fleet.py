@@ -161,7 +161,7 @@ def _jobs(
     if made or batch.existing is Existing.SKIP:
         present = {key(str(target)) for target, _ in _listed(output)}
         made = {output_key: of for output_key, of in made.items() if output_key in present}
-    taken: set[bytes] = set()
+    taken = _Taken(len(sources) == 1)
     for source, below, version in _files(sources, accepted, batch.recursive, sums.others):
         if source.suffix.lower() == suffix:
             sums.others[suffix] += 1
@@ -170,16 +170,40 @@ def _jobs(
         output_key, input_key = key(str(target)), key(str(source))
         of = made.get(output_key)
         ours = of is not None and of[0] == input_key
-        existing, error = Existing.OVERWRITE if ours else Existing.EQUAL, None
-        if of == (input_key, state(version, recipe)) or (batch.existing is Existing.SKIP and output_key in present):
+        existing = Existing.OVERWRITE if ours or batch.existing is Existing.OVERWRITE else Existing.EQUAL
+        error = None
+        if not taken.add(below.with_suffix(suffix)):
+            error = InputError(f"{source}: its output {target} is also that of another file; name another with -o")
+        elif of == (input_key, state(version, recipe)) or (batch.existing is Existing.SKIP and output_key in present):
             sums.skipped += 1
             continue
-        if batch.existing is Existing.OVERWRITE:  # where nothing else would tell two inputs of one output
-            existing = Existing.OVERWRITE
-            if output_key in taken:
-                error = InputError(f"{source}: its output {target} is also that of another; name another with -o")
-            taken.add(output_key)
         yield Job(source, target, existing, make_folder=True, error=error, version=version)
+
+
+class _Taken:
+    """Outputs that files have, to find a second file of one.
+
+    In a listing in alphabetical order files of one output are neighbours: all names that begin with `a.` follow each
+    other, but for what is in folders of such names. So of one listing only these are kept, else all.
+    """
+
+    def __init__(self, in_order: bool):
+        self._in_order = in_order
+        self._seen: dict[PurePath, tuple[str, set[PurePath]]] = {}
+        """By folder."""
+
+    def add(self, target: PurePath) -> bool:
+        """Add an output, and return whether it was free."""
+        folder, begin = target.parent, ""
+        if self._in_order:
+            begin = target.name.split(".")[0]
+            self._seen = {above: seen for above, seen in self._seen.items() if above in (folder, *folder.parents)}
+        if self._seen.get(folder, ("", set()))[0] != begin or folder not in self._seen:
+            self._seen[folder] = begin, set()
+        seen = self._seen[folder][1]
+        free = target not in seen
+        seen.add(target)
+        return free
 
 
 def _files(

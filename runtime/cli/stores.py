@@ -21,7 +21,7 @@ PATIENCE_S = 300.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_NUMBERS = {errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS}
-_PASSING = ("Timeout", "Connect", "HTTPClient", "IncompleteRead", "ResponseStreaming", "ServerDisconnected", "Payload")
+_PASSING = ("Timeout", "Connect", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Checksum", "ServerDisconnected")
 """In the names of exceptions, how the libraries below fsspec call what may be over soon."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
@@ -139,9 +139,7 @@ def _opened(address: Address) -> tuple[Any, str]:
     except ImportError as error:
         raise InputError(f"{address} needs fsspec; pip install 'gargalo[fleet]'") from error
     root, *parts = address.path.parts or ("",)
-    options = (
-        {"max_concurrency": 1} if address.protocol in _S3 else {}
-    )  # else a read is two requests
+    options = {"max_concurrency": 1} if address.protocol in _S3 else {}  # else a read is two requests
     try:  # of the root alone, as a name may hold what fsspec takes for a chain of stores
         store, path = url_to_fs(f"{address.protocol}://{root}", use_listings_cache=False, **options)
     except (ImportError, ValueError) as error:
@@ -158,13 +156,12 @@ def _passes(error: BaseException) -> bool:
     return any(word in kind.__name__ for kind in type(error).__mro__ for word in _PASSING)
 
 
-def _code(error: BaseException | None) -> str:
+def _code(error: BaseException) -> str:
     """Return the code that S3 gave to an error, or to one that it came from."""
-    while error is not None:
-        response = getattr(error, "response", None)
+    for one in (error, error.__cause__):
+        response = getattr(one, "response", None)
         if isinstance(response, dict):
             return str(response.get("Error", {}).get("Code", ""))
-        error = error.__cause__
     return ""
 
 
