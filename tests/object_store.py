@@ -64,7 +64,7 @@ def serving() -> Iterator[Store]:
     server.start()
     host, port = server.get_host_and_port()
     behind = f"http://{host}:{port}"
-    urllib.request.urlopen(urllib.request.Request(f"{behind}/moto-api/reset", method="POST")).close()
+    urllib.request.urlopen(f"{behind}/moto-api/reset", data=b"", timeout=60).close()
     client = boto3.client(
         "s3", endpoint_url=behind, aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1"
     )

@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 _STORE_BYTES = 80 << 20
 
 
-def begun(head: dict[str, object]) -> Cluster:
+def begun(head: dict[str, int]) -> Cluster:
     """Return a cluster with its head: on a busy machine Ray gives up before it is loaded."""
     for again in (True, True, True, False):
         try:

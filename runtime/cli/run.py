@@ -97,7 +97,7 @@ class Bar:
 
     @contextmanager
     def step(self, files: int = 1) -> Iterator[None]:
-        """Go on by so many files; inside, the bar gives way to what is printed."""
+        """Take a step of so many files; inside, the bar gives way to what is printed."""
         if self._bar is None:
             yield
             return

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -168,12 +169,12 @@ def test_the_bar_learns_how_many_there_are(folder: Path) -> None:
     class Seen:
         total = 0
 
-    class Joined(fleet.threading.Thread):  # type: ignore[name-defined]
+    class Joined(threading.Thread):
         def start(self) -> None:
             self.run()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fleet.threading, "Thread", Joined)
+        patch.setattr("runtime.cli.fleet.threading.Thread", Joined)
         fleet._expect(Bar(Seen), [folder / "in"], (".in",))
     assert Seen.total == 4
 
@@ -214,7 +215,7 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_written(
     options: dict[str, object], expected: str, folder: Path
 ) -> None:
     with pytest.raises(InputError, match=expected):
-        run(folder, **options)
+        run(folder, **options)  # type: ignore[arg-type]
     assert not (folder / "out").exists()
 
 

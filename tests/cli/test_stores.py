@@ -15,7 +15,7 @@ pytest.importorskip("moto", reason="needs moto[server]")
 from object_store import Store, refuse, serving  # noqa: E402
 
 from runtime.cli import stores  # noqa: E402
-from runtime.cli.places import place  # noqa: E402
+from runtime.cli.places import Address, place  # noqa: E402
 from runtime.compress import main as compress  # noqa: E402
 from runtime.decompress import main as decompress  # noqa: E402
 
@@ -40,6 +40,12 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         import s3fs
 
         s3fs.S3FileSystem.clear_instance_cache()
+
+
+def address(text: str) -> Address:
+    found = place(text)
+    assert isinstance(found, Address)
+    return found
 
 
 def run(*words: str) -> int:
@@ -68,7 +74,7 @@ def test_a_file_takes_two_requests_and_a_rerun_none(store: Store) -> None:
 def test_listings_of_several_pages_are_taken_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1200):
         store.client.put_object(Bucket="pictures", Key=f"many/{number:04}.jpg", Body=b"")
-    listing = stores.listed(place("s3://pictures/many/"))
+    listing = stores.listed(address("s3://pictures/many/"))
     before = len(store.asked)
     next(listing)
     assert len(store.asked) == before + 1
@@ -146,7 +152,7 @@ def test_an_object_that_is_not_ours_is_kept(store: Store, capsys: Capture) -> No
 
 def test_what_was_written_though_the_answer_was_lost_is_done(store: Store) -> None:
     """The request is made again, and finds the object of the first."""
-    lost = []
+    lost: list[int] = []
 
     def fault(handler: BaseHTTPRequestHandler) -> bool:
         if handler.command == "PUT" and handler.path == "/made/y/a.gar" and not lost:
@@ -204,15 +210,15 @@ def test_no_credentials_are_one_line(store: Store, monkeypatch: pytest.MonkeyPat
 
 def test_other_stores_are_listed_folder_by_folder() -> None:
     for name in ("b/2.txt", "b/sub/1.txt", "b/.hidden", "a.txt"):
-        stores.write(place(f"memory://root/{name}"), name.encode(), overwrite=True)
-    listed = list(stores.listed(place("memory://root/")))
+        stores.write(address(f"memory://root/{name}"), name.encode(), overwrite=True)
+    listed = list(stores.listed(address("memory://root/")))
     assert [str(found) for found, _ in listed] == [
         f"memory://root/{name}" for name in ("a.txt", "b/2.txt", "b/sub/1.txt")
     ]
     assert all(version for _, version in listed)
-    assert [str(found) for found, _ in stores.listed(place("memory://root/a.txt"))] == ["memory://root/a.txt"]
-    assert stores.read(place("memory://root/b/2.txt")) == b"b/2.txt"
+    assert [str(found) for found, _ in stores.listed(address("memory://root/a.txt"))] == ["memory://root/a.txt"]
+    assert stores.read(address("memory://root/b/2.txt")) == b"b/2.txt"
     with pytest.raises(FileExistsError):
-        stores.write(place("memory://root/a.txt"), b"", overwrite=False)
+        stores.write(address("memory://root/a.txt"), b"", overwrite=False)
     with pytest.raises(FileNotFoundError, match="memory://root/none"):
-        stores.read(place("memory://root/none"))
+        stores.read(address("memory://root/none"))
