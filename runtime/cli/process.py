@@ -99,7 +99,7 @@ def _endable() -> Iterator[None]:
                 before[number] = signal.signal(number, end)
     try:
         yield
-    except Exception:
+    except (Exception, KeyboardInterrupt):  # Ray makes a Ctrl-C of every signal
         check_signals()
         raise
     finally:
