@@ -360,7 +360,9 @@ class Codec(nn.Module):
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
-        low, _, low_details = (z_hat * steps_z).detach()[:, :6].split([1, 2, 3], 1)  # of luma, one level apart from `last`
+        low, _, low_details = (
+            (z_hat * steps_z).detach()[:, :6].split([1, 2, 3], 1)
+        )  # of luma, one level apart from `last`
         for number in range(LEVELS, 0, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
