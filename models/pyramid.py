@@ -310,8 +310,8 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def darkness(self, low: Tensor, level: int) -> Tensor:
-        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level shrink in the dark and grow where it
-        is bright, from the luma low band (B, 1, h, w) of two levels before, in coefficients.
+        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level shrink in the dark and grow where
+        it is bright, from the luma low band (B, 1, h, w) of two levels before, in coefficients.
         """
         c = self.config
         luma_px = low / (3**0.5 * 2 ** (level + 2)) + 128
