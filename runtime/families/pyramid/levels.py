@@ -34,8 +34,8 @@ class Prior(rates.Prior):
     masking: I32
     """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
     dark: I32
-    """(4, 7) what luma's low band two levels before them must reach, in pixel levels, for the same; the darkest steps
-    are DARK_FINER eighths finer"""
+    """(4, 7) what luma's low band two levels before them must reach, in pixel levels, for the same; where it reaches
+    none, steps are DARK_FINER eighths finer"""
 
     def __post_init__(self) -> None:
         super().__post_init__()

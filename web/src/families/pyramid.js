@@ -41,7 +41,7 @@ export const pyramid = { networks: NETWORKS, grain, layers, open, tile, render }
  * @param {import("../container.js").Header} header
  */
 function open({ prior, run }, header) {
-  must(prior.dark, `the weights ${header.bundleId} have no array dark in prior.npz; they are of gargalo 0.1`);
+  must(prior.dark, `the weights ${header.bundleId} have no dark in prior.npz, as those of gargalo 0.1; export them anew`);
   const tables = readTables(prior);
   return {
     header,
