@@ -34,12 +34,12 @@ class Prior(rates.Prior):
     masking: I32
     """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
     dark: I32
-    """(4, 7) what luma's low band two levels before them must reach, in pixel levels, for the same; where it reaches
-    none, steps are DARK_FINER eighths finer"""
+    """(4, 4) what luma's low band two levels before them must reach, in pixel levels, for each eighth of an octave that
+    steps are not finer, which they are in the dark"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        counts = {"masking": 2 * spec.MASKING_MOST, "dark": spec.DARK_FINER + spec.DARK_COARSER}
+        counts = {"masking": 2 * spec.MASKING_MOST, "dark": spec.DARK_MOST}
         for name, count in counts.items():
             rows = getattr(self, name)
             if rows.shape != (spec.LEVELS - 1, count) or falls(rows):

@@ -60,9 +60,9 @@ MASKING_LARGEST = 2047
 """Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
 MASKING_MOST = 4
 """Steps follow the detail of the wavelet level before by at most so many eighths of an octave."""
-DARK_FINER, DARK_COARSER = 5, 2
-"""Steps follow luma by at most so many eighths of an octave: finer ones in the dark, coarser ones in bright places."""
-MASKINGS = range(-MASKING_MOST - DARK_FINER, MASKING_MOST + DARK_COARSER + 1)
+DARK_MOST = 4
+"""Steps are finer in the dark by at most so many eighths of an octave."""
+MASKINGS = range(-MASKING_MOST - DARK_MOST, MASKING_MOST + 1)
 """What masking may be, in eighths of an octave, by detail and luma together."""
 GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in MASKINGS)
 """Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""

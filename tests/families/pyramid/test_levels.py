@@ -28,7 +28,7 @@ def prior_of(*anchors: tuple[int, int]) -> Prior:
         scale_base=bases,
         thresholds=np.array(thresholds, np.int32),
         masking=masking.astype(np.int32),
-        dark=(1000 * np.arange(1, 5)[:, None] + 100 * np.arange(7) - 2500).astype(np.int32),
+        dark=(1000 * np.arange(1, 5)[:, None] + 100 * np.arange(4) - 2500).astype(np.int32),
         top_index=TOP,
     )
 
@@ -127,7 +127,7 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
         for number in range(1, spec.LEVELS + 1):
             details = level.bases[9 * (number - 1) : 9 * number]
             for part, bases in ((0, details[:3].repeat(2)), (1, details[:3].repeat(2)), (2, details[3:].repeat(4))):
-                for eighths in (-9, -4, -1, 0, 6):
+                for eighths in (-8, -4, -1, 0, 4):
                     expected = (bases[:, None, None] + 32 * (said.astype(int) - 128 - eighths)) // 64
                     masking = np.full(said.shape[1:], eighths, np.int16)
                     found = level.index(said.repeat(len(bases), 0), number, part, masking)
@@ -145,7 +145,7 @@ def test_masking_counts_the_thresholds_that_detail_reaches_at_each_position_s_fo
     luma = np.zeros((12, 2, 2), np.int16)
     luma[3, 0, 1], luma[11, 0, 1] = 505, -500  # 1010 + 1000 units
     luma[:, 1, 0] = -32768
-    low = np.full((2, 2), -1, np.float32)  # five of the seven thresholds from -500 on
+    low = np.zeros((2, 2), np.float32)  # beyond all thresholds of the dark, from -500 on
     found = level.masking(luma, low, 2)
     assert found.dtype == np.int16
     assert found.tolist() == [[-4, -4, -2, -2], [-4, -4, -2, -2], [4, 4, -4, -4], [4, 4, -4, -4]]
@@ -158,7 +158,7 @@ def test_masking_of_the_largest_values_and_steps_is_that_of_whole_numbers() -> N
     level.step(2)[:] = step
     for value in (-32768, -2048, 2047, 2046, 32767):
         total = 12 * min(abs(value), 2047) * step >> 5
-        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 9
+        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 8
         dark = np.full((1, 1), -9999, np.float32)
         assert (level.masking(np.full((12, 1, 1), value, np.int16), dark, 1) == expected).all()
 
@@ -169,16 +169,16 @@ def test_masking_counts_the_thresholds_that_luma_reaches_beside_those_of_detail(
     level = prior_of((500, 0)).at_level(0)
     for wavelet_level in (1, 2, 3, 4):
         masking, dark = (rows[wavelet_level - 1].tolist() for rows in (level.prior.masking, level.prior.dark))
-        luma = random.integers(-60, 61, (12, 5, 7)).astype(np.int16)
+        luma = random.integers(-60, 61, (12, 5, 4)).astype(np.int16)
         luma[:, 1] = luma[:, 0]
-        low = (dark[0] - 50 + random.random((5, 7)) * 700).astype(np.float32)
+        low = (dark[0] - 50 + random.random((5, 4)) * 400).astype(np.float32)
         low[0] = dark
         low[1] = np.nextafter(low[0], np.float32(-1e9))
         found, steps = level.masking(luma, low, wavelet_level), level.step(wavelet_level + 1).tolist()
-        assert found.shape == (10, 14)
-        for y, x in np.ndindex(10, 14):
+        assert found.shape == (10, 8)
+        for y, x in np.ndindex(10, 8):
             detail = sum(abs(int(v)) * steps[c // 4] for c, v in enumerate(luma[:, y // 2, x // 2])) >> 5
-            expected = sum(t <= detail for t in masking) - 4 + sum(t <= low[y // 2, x // 2] for t in dark) - 5
+            expected = sum(t <= detail for t in masking) - 4 + sum(t <= low[y // 2, x // 2] for t in dark) - 4
             assert found[y, x] == expected
         assert found[0].tolist() == (found[2] + 1).tolist()  # on and below
 
@@ -186,9 +186,9 @@ def test_masking_counts_the_thresholds_that_luma_reaches_beside_those_of_detail(
 @pytest.mark.parametrize(
     "dark, message",
     [
-        (np.zeros((4, 8), np.int32), r"dark of shape \(4, 8\) must have 4 rows of 7"),
-        (np.tile(np.arange(7, 0, -1), (4, 1)), "that do not fall"),
-        (np.full((4, 7), -(2**24)), "must be within 2\\*\\*24"),
+        (np.zeros((4, 7), np.int32), r"dark of shape \(4, 7\) must have 4 rows of 4"),
+        (np.tile(np.arange(4, 0, -1), (4, 1)), "that do not fall"),
+        (np.full((4, 4), -(2**24)), "must be within 2\\*\\*24"),
     ],
 )
 def test_thresholds_of_luma_that_no_bundle_may_have_are_refused(dark: np.ndarray, message: str) -> None:

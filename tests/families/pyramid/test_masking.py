@@ -40,16 +40,16 @@ def with_dark(folder: Path, dark: np.ndarray) -> Codec:
 
 @pytest.fixture(scope="module")
 def eye(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    """The tiny bundle with thresholds from 6 to 210 of 255, each half as much again as the one before."""
-    px = 6 * (210 / 6) ** (np.arange(7) / 6)
+    """The tiny bundle with thresholds of luma from 16 to 128."""
+    px = np.array([16, 32, 64, 128])
     gains = LOW_GAIN ** np.arange(3, 7)
     return with_dark(tmp_path_factory.mktemp("eye") / "bundle", gains[:, None] * 3**0.5 * (px - 128))
 
 
 @pytest.fixture(scope="module")
 def same_everywhere(tmp_path_factory: pytest.TempPathFactory) -> Codec:
-    """The tiny bundle with thresholds that no picture passes: steps do not follow luma."""
-    return with_dark(tmp_path_factory.mktemp("same") / "bundle", np.tile([-(2**23)] * 5 + [2**23] * 2, (4, 1)))
+    """The tiny bundle with thresholds below all luma: steps do not follow luma."""
+    return with_dark(tmp_path_factory.mktemp("same") / "bundle", np.full((4, 4), -(2**23)))
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +110,14 @@ def test_reference_decoder_and_numpy_agree_with_the_codec(
 
 
 def test_steps_follow_luma(eye: Codec, same_everywhere: Codec, night: np.ndarray) -> None:
-    """Errors of the darkest sixth shrink, those of the brightest fifth grow."""
+    """Errors of the darkest sixth shrink, those of the brightest fifth stay about as they are."""
     errors = []
     for codec in (eye, same_everywhere):
         decoded = codec.decode(codec.encode(night, 90))
         square = (decoded.astype(float) - night) ** 2
         errors.append([square[:, 8:40].mean(), square[:, 152:].mean()])
     (dark, bright), (plain_dark, plain_bright) = errors
-    assert dark < 0.8 * plain_dark and bright > 1.1 * plain_bright
+    assert dark < 0.8 * plain_dark and 0.97 < bright / plain_bright < 1.03
 
 
 def test_regions_windows_and_previews_see_what_the_whole_picture_does(
