@@ -10,7 +10,7 @@ from export.graphs import Graph
 from export.prior import INT32, Arrays
 from models import wavelet
 from models.layers import Chain
-from models.pyramid import BRIGHT_MOST, DARK_MOST, Codec, Config, Start, Step
+from models.pyramid import DARK_MOST, Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
@@ -88,13 +88,13 @@ def masking(config: Config) -> np.ndarray:
 
 
 def dark(config: Config) -> np.ndarray:
-    """Return the thresholds on the decoded luma low band of two levels before, of wavelet levels 1 to 4, int32 (4, 7).
+    """Return the thresholds on the decoded luma low band of two levels before, of wavelet levels 1 to 4, int32 (4, 4).
 
     From each threshold on, steps are one eighth of an octave wider.
     """
-    eighths = np.arange(-DARK_MOST, BRIGHT_MOST) + 0.5
+    eighths = np.arange(-DARK_MOST, 0) + 0.5
     floor, usual = config.dark_floor_px, config.dark_luma_px + config.dark_floor_px
-    with np.errstate(divide="ignore"):  # of a slope of 0: all of the dark are reached, none of the bright
+    with np.errstate(divide="ignore"):  # of a slope of 0: all are reached
         octaves = eighths / (8 * config.dark_slope)
     luma_px = np.where(np.isfinite(octaves), usual * 2.0**octaves - floor, octaves)
     units = 3**0.5 * (2 / wavelet.NORM**2) ** np.arange(3, 7)
@@ -104,7 +104,7 @@ def dark(config: Config) -> np.ndarray:
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
     """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,), masking
-    (4, 8) and dark (4, 7) int32.
+    (4, 8) and dark (4, 4) int32.
     """
     log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1)
     scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())

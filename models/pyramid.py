@@ -57,8 +57,8 @@ CORRECTION_PX = 0.25
 CORRECTION_RANGE = 32.0
 MASKING_MOST = 4
 """Masking grows or shrinks steps by at most so many eighths of an octave."""
-DARK_MOST, BRIGHT_MOST = 5, 2
-"""Luma shrinks or grows them by at most so many more."""
+DARK_MOST = 4
+"""Dark luma shrinks them by at most so many more."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class Config:
     """by how many octaves steps of levels 1 to 4 shrink where luma and its floor are half as much: the eye sees errors
     in the dark best"""
     dark_floor_px: float = 12.0
-    dark_luma_px: float = 104.0
-    """luma of gray where steps are as they are"""
+    dark_luma_px: float = 70.0
+    """luma of gray from which on steps are as they are"""
 
 
 class Step(nn.Module):
@@ -310,13 +310,13 @@ class Codec(nn.Module):
 
     @torch.no_grad()
     def darkness(self, low: Tensor, level: int) -> Tensor:
-        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level shrink in the dark and grow where
-        it is bright, from the luma low band (B, 1, h, w) of two levels before, in coefficients.
+        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level shrink in the dark, from
+        the luma low band (B, 1, h, w) of two levels before, in coefficients.
         """
         c = self.config
         luma_px = low / (3**0.5 * 2 ** (level + 2)) + 128
         octaves = (luma_px + c.dark_floor_px).clamp_min(1).log2() - math.log2(c.dark_luma_px + c.dark_floor_px)
-        eighths = (8 * c.dark_slope * octaves).round().clamp(-DARK_MOST, BRIGHT_MOST)
+        eighths = (8 * c.dark_slope * octaves).round().clamp(-DARK_MOST, 0)
         return eighths.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
 
     def forward(
