@@ -39,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "toy"
     path.mkdir()
     levels = np.linspace(0, 60, 100).round().astype(int).tolist()
-    manifest = {"format": spec.FORMAT, "family": "toy", "name": "toy", "id": "746f79746f79746f", "quality_levels": levels}
-    manifest["sha256"] = {}
+    manifest = {"format": spec.FORMAT, "family": "toy", "name": "toy", "id": "746f79746f79746f", "sha256": {}}
+    manifest["quality_levels"] = levels
     (path / "manifest.json").write_text(json.dumps(manifest))
     tables = gaussian_tables()
     names = ("frequencies", "radius", "index_table", "index_shift")
