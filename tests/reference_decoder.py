@@ -296,7 +296,7 @@ def execute(path: Path, *inputs: np.ndarray, operators: dict[str, Callable[..., 
     return [values[entry.name][0].astype(np.int64) for entry in graph.output]
 
 
-WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-8, 5)])
+WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-10, 7)])
 """6. What a symbol is worth."""
 
 
@@ -317,7 +317,7 @@ def read_tile(
         mean, scale = np.split(said, 2)
         index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
         symbols.append(stream.read_part(stream.correct(index)))
-        v = ((WORTH[e + 8] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
+        v = ((WORTH[e + 10] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
         v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
         seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
@@ -331,7 +331,7 @@ def read_tile(
     for l in (5, 4, 3, 2, 1):
         if packed:
             large = sum(np.minimum(abs(v), 2047) * step[9 * l + p // 4] for p, v in enumerate(packed[:12]))
-            e = np.searchsorted(prior["masking"][l - 1], large >> 5, side="right") - 4
+            e = np.searchsorted(prior["masking"][l - 1], large >> 5, side="right") - 6
             e += np.searchsorted(prior["dark"][l - 1], low[0], side="right") - 4
             e = e.repeat(2, 0).repeat(2, 1)
             low = join(low, luma)

@@ -132,7 +132,7 @@ def digits(symbols: Any, *bounds: int) -> Any:
 def masking(low: int = 1, found: int = 4) -> Any:
     """Return arguments of find_masking for one position and one channel."""
     grids = np.zeros((1, 1, 1), np.int16), np.ones(1, np.int32), np.zeros(low, np.float32)
-    return *grids, np.zeros(8, np.int32), np.zeros(4, np.float32), 2047, 5, -8, np.zeros(found, np.int16)
+    return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
 
 
 @needs_core

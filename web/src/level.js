@@ -6,7 +6,7 @@ import { must } from "./errors.js";
 const STEPS_AN_ANCHOR = 32;
 export const LEVEL_PLANES = 8;
 /** Masking is within these. */
-export const [LEAST_MASK, LARGEST_MASK] = [-8, 4];
+export const [LEAST_MASK, LARGEST_MASK] = [-10, 6];
 const MIDDLE = 128;
 const LARGEST_VALUE = 2 ** 15;
 const STEP_OF_OCTAVE = Float64Array.from({ length: 64 }, (_, i) => Math.round(2 ** (i / 64) * 2 ** 14));

@@ -32,7 +32,7 @@ class Prior(rates.Prior):
     columns = spec.LEVELS * spec.DETAILS + spec.Z
 
     masking: I32
-    """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
+    """(4, 12) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
     dark: I32
     """(4, 4) what luma's low band two levels before them must reach, in pixel levels, for each eighth of an octave that
     steps are not finer, which they are in the dark"""

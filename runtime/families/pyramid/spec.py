@@ -58,7 +58,7 @@ SYNTHESIS_PX, SYNTHESIS_SEEN = 4, 64
 
 MASKING_LARGEST = 2047
 """Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
-MASKING_MOST = 4
+MASKING_MOST = 6
 """Steps follow the detail of the wavelet level before by at most so many eighths of an octave."""
 DARK_MOST = 4
 """Steps are finer in the dark by at most so many eighths of an octave."""

@@ -22,7 +22,7 @@ def prior_of(*anchors: tuple[int, int]) -> Prior:
     columns = np.arange(COLUMNS)
     steps, bases = (np.array([row[part] + columns for row in anchors], np.int16) for part in (0, 1))
     thresholds = [math.ceil(8 * (math.exp((k - 0.5) / 16) - 1)) for k in range(1, 128)]
-    masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(8)
+    masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(12)
     return Prior(
         log2_step=steps,
         scale_base=bases,
@@ -127,7 +127,7 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
         for number in range(1, spec.LEVELS + 1):
             details = level.bases[9 * (number - 1) : 9 * number]
             for part, bases in ((0, details[:3].repeat(2)), (1, details[:3].repeat(2)), (2, details[3:].repeat(4))):
-                for eighths in (-8, -4, -1, 0, 4):
+                for eighths in (-10, -4, -1, 0, 6):
                     expected = (bases[:, None, None] + 32 * (said.astype(int) - 128 - eighths)) // 64
                     masking = np.full(said.shape[1:], eighths, np.int16)
                     found = level.index(said.repeat(len(bases), 0), number, part, masking)
@@ -139,7 +139,7 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
 
 
 def test_masking_counts_the_thresholds_that_detail_reaches_at_each_position_s_four_followers() -> None:
-    """Steps of one pixel level: a value of 8 is 16 units. Thresholds of level 2 are 2000, 2010, ... 2070."""
+    """Steps of one pixel level: a value of 8 is 16 units. Thresholds of level 2 are 2000, 2010, ... 2110."""
     level = prior_of((6 * 64, 0)).at_level(0)
     level.step(3)[:] = 64
     luma = np.zeros((12, 2, 2), np.int16)
@@ -148,7 +148,7 @@ def test_masking_counts_the_thresholds_that_detail_reaches_at_each_position_s_fo
     low = np.zeros((2, 2), np.float32)  # beyond all thresholds of the dark, from -500 on
     found = level.masking(luma, low, 2)
     assert found.dtype == np.int16
-    assert found.tolist() == [[-4, -4, -2, -2], [-4, -4, -2, -2], [4, 4, -4, -4], [4, 4, -4, -4]]
+    assert found.tolist() == [[-6, -6, -4, -4], [-6, -6, -4, -4], [6, 6, -6, -6], [6, 6, -6, -6]]
 
 
 def test_masking_of_the_largest_values_and_steps_is_that_of_whole_numbers() -> None:
@@ -158,7 +158,7 @@ def test_masking_of_the_largest_values_and_steps_is_that_of_whole_numbers() -> N
     level.step(2)[:] = step
     for value in (-32768, -2048, 2047, 2046, 32767):
         total = 12 * min(abs(value), 2047) * step >> 5
-        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 8
+        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 10
         dark = np.full((1, 1), -9999, np.float32)
         assert (level.masking(np.full((12, 1, 1), value, np.int16), dark, 1) == expected).all()
 
@@ -178,7 +178,7 @@ def test_masking_counts_the_thresholds_that_luma_reaches_beside_those_of_detail(
         assert found.shape == (10, 8)
         for y, x in np.ndindex(10, 8):
             detail = sum(abs(int(v)) * steps[c // 4] for c, v in enumerate(luma[:, y // 2, x // 2])) >> 5
-            expected = sum(t <= detail for t in masking) - 4 + sum(t <= low[y // 2, x // 2] for t in dark) - 4
+            expected = sum(t <= detail for t in masking) - 6 + sum(t <= low[y // 2, x // 2] for t in dark) - 4
             assert found[y, x] == expected
         assert found[0].tolist() == (found[2] + 1).tolist()  # on and below
 
