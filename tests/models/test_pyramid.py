@@ -109,8 +109,8 @@ def test_masking_grows_steps_where_the_level_before_has_much_detail(model: Codec
     luma[:, :, 1, 0] = 1000
     found = 8 * model.masking(luma, 1)
     assert found.shape == (1, 1, 4, 4)
-    assert found[0, 0, :2, :2].tolist() == [[-3, -3], [-3, -3]]  # of the floor alone
-    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [4, 4]
+    assert found[0, 0, :2, :2].tolist() == [[-6, -6], [-6, -6]]  # of the floor alone
+    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [6, 6]
 
 
 @torch.no_grad()
