@@ -75,13 +75,13 @@ def gains() -> np.ndarray:
 
 
 def masking(config: Config) -> np.ndarray:
-    """Return the masking thresholds of wavelet levels 1 to 4, int32 (4, 8).
+    """Return the masking thresholds of wavelet levels 1 to 4, int32 (4, 12).
 
     From each threshold on, the sum of a position's luma coefficients makes steps one eighth of an octave wider.
     """
     eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
     with np.errstate(divide="ignore"):  # of a slope of 0: all of the lower half are reached, none of the upper
-        octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
+        octaves = eighths / (8 * np.array(config.masking_slope)[:, None]) + np.array(config.masking_log2_px)[:, None]
     size_px = np.maximum(2.0**octaves - config.masking_floor_px, 0)
     units = (spec.BANDS * spec.PHASES << spec.COEFFICIENT_BITS) / wavelet.NORM ** (2 * np.arange(1, spec.LEVELS))
     return np.ceil(size_px * units[:, None]).clip(max=INT32 - 1).astype(np.int32)
@@ -104,7 +104,7 @@ def dark(config: Config) -> np.ndarray:
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
     """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,), masking
-    (4, 8) and dark (4, 4) int32.
+    (4, 12) and dark (4, 4) int32.
     """
     log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1)
     scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())

@@ -55,7 +55,7 @@ PIXEL_RANGE = 64.0
 CORRECTION_PX = 0.25
 """Grid of the synthesis net's output in pixel levels: +-32 levels in 8 bits."""
 CORRECTION_RANGE = 32.0
-MASKING_MOST = 4
+MASKING_MOST = 6
 """Masking grows or shrinks steps by at most so many eighths of an octave."""
 DARK_MOST = 4
 """Dark luma shrinks them by at most so many more."""
@@ -79,15 +79,16 @@ class Config:
     lambda_low: float = 0.0003
     lambda_high: float = 0.55
     step_octaves: tuple[tuple[float, float, float, float], ...] = (
-        (0.5, 0.8, 1.1, 0.4), (0.0, 0.3, 0.85, 0.15), (-0.45, -0.45, 0.45, -0.45),
-        (-0.7, -0.7, 0.1, -0.9), (-1.0, -1.0, 0.1, -0.9), (-1.0, -1.0, 0.1, -0.9)
+        (0.5, 0.8, 1.1, 0.6), (0.0, 0.3, 0.85, 0.35), (-0.45, -0.45, 0.45, -0.25),
+        (-0.7, -0.7, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7)
     )  # fmt: skip
     """what steps of luma, of its diagonal details, of u (red - blue) and of v (green - magenta) are in octaves of their
     rate's: of levels 1 to 5, and of z. The eye sees errors of the finest details and of u least, and SSIMULACRA 2 with
     it"""
-    masking_slope: float = 0.2
-    """by how many octaves steps grow where there is twice as much detail in the level before: errors hide there"""
-    masking_floor_px: float = 3.0
+    masking_slope: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2)
+    """by how many octaves steps of levels 1 to 4 grow where there is twice as much detail in the level before: errors
+    hide there"""
+    masking_floor_px: float = 1.5
     """detail much smaller than this counts as none"""
     masking_log2_px: tuple[float, ...] = (3.5, 4.9, 6.4, 7.9)
     """log2 of the usual size of detail, and of the floor, where steps of levels 1 to 4 are as they are"""
@@ -305,7 +306,7 @@ class Codec(nn.Module):
         """
         norms = luma.new_tensor([1.0, 1.0, wavelet.NORM**2]).repeat_interleave(4)  # the runtime sums without them
         size_px = (luma.abs() * norms[:, None, None]).mean(1, keepdim=True) + self.config.masking_floor_px
-        eighths = 8 * self.config.masking_slope * (size_px.log2() - self.config.masking_log2_px[level - 1])
+        eighths = 8 * self.config.masking_slope[level - 1] * (size_px.log2() - self.config.masking_log2_px[level - 1])
         return eighths.round().clamp(-MASKING_MOST, MASKING_MOST).repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
 
     @torch.no_grad()

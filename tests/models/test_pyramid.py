@@ -109,8 +109,8 @@ def test_masking_grows_steps_where_the_level_before_has_much_detail(model: Codec
     luma[:, :, 1, 0] = 1000
     found = 8 * model.masking(luma, 1)
     assert found.shape == (1, 1, 4, 4)
-    assert found[0, 0, :2, :2].tolist() == [[-3, -3], [-3, -3]]  # of the floor alone
-    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [4, 4]
+    assert found[0, 0, :2, :2].tolist() == [[-6, -6], [-6, -6]]  # of the floor alone
+    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [6, 6]
 
 
 @torch.no_grad()
@@ -167,7 +167,7 @@ def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
 def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(
     picture: "torch.Tensor",
 ) -> None:
-    model = Codec(replace(TINY, masking_slope=0.0, dark_slope=0.0))
+    model = Codec(replace(TINY, masking_slope=(0.0,) * 4, dark_slope=0.0))
     torch.nn.init.normal_(model.log2_scale, std=3)
     torch.nn.init.normal_(model.log2_scale_z, std=3)
     for name in NAMES[:-1]:
@@ -218,7 +218,7 @@ def test_the_error_of_coefficients_is_about_that_of_pixels_where_all_steps_are_a
     model: Codec, picture: "torch.Tensor", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        model, "config", replace(model.config, step_octaves=((0.0,) * 4,) * 6, masking_slope=0.0, dark_slope=0.0)
+        model, "config", replace(model.config, step_octaves=((0.0,) * 4,) * 6, masking_slope=(0.0,) * 4, dark_slope=0.0)
     )
     x_hat, _, error, _ = model(picture, LEVEL)
     assert float(error) == pytest.approx(float(((x_hat - picture) ** 2).sum()), rel=0.15)
