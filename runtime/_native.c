@@ -1450,30 +1450,34 @@ WIDE static void add_sizes(const int16_t *luma, uint32_t step, int32_t most, uin
 static int64_t find_masking(const Argument *a, const char **refusal)
 {
     const int16_t *luma = a[0].data;
-    const int32_t *steps = a[1].data, *thresholds = a[2].data;
-    int16_t *masking = a[6].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[5].number;
+    const int32_t *steps = a[1].data, *thresholds = a[3].data;
+    const float *low = a[2].data, *dark = a[4].data;
+    int16_t *masking = a[8].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[7].number;
 
-    NEED(a[0].size == channels * h * w && a[1].size == channels && a[6].size == 4 * h * w, "wrong sizes");
-    NEED(a[3].number >= 0 && a[3].number <= INT16_MAX + 1 && a[4].number >= 0 && a[4].number < 32, "wrong limits");
+    NEED(a[0].size == channels * h * w && a[1].size == channels && a[8].size == 4 * h * w, "wrong sizes");
+    NEED(a[2].size == h * w, "a low band as large as detail");
+    NEED(a[5].number >= 0 && a[5].number <= INT16_MAX + 1 && a[6].number >= 0 && a[6].number < 32, "wrong limits");
     for (int64_t y = 0; y < h; y++)
         for (int64_t left = 0; left < w; left += CHUNK) {
             uint32_t sums[CHUNK] = {0};
             const int64_t count = w - left < CHUNK ? w - left : CHUNK;
             for (int64_t c = 0; c < channels; c++)
-                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[3].number, sums, count);
+                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[5].number, sums, count);
             for (int64_t i = 0; i < count; i++) {
-                const int32_t size = (int32_t)sums[i] >> a[4].number;
+                const int32_t size = (int32_t)sums[i] >> a[6].number;
                 int16_t found = (int16_t)least;
-                for (int64_t k = 0; k < a[2].size; k++)
+                for (int64_t k = 0; k < a[3].size; k++)
                     found = (int16_t)(found + (thresholds[k] <= size));
+                for (int64_t k = 0; k < a[4].size; k++)
+                    found = (int16_t)(found + (dark[k] <= low[y * w + left + i]));
                 int16_t *place = masking + 4 * y * w + 2 * (left + i);
                 place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
             }
         }
     return 0;
 }
-FUNCTION(find_masking, "hiinnn+h")
+FUNCTION(find_masking, "hififnnn+h")
 
 /* -- the module --------------------------------------------------------------------------------------------------- */
 

@@ -39,7 +39,16 @@ def sum_chroma(pixels: U8, rows: I64, across: int, side: int, squares: I64, /) -
 def find_indexes(said: U8, halves: I16, less: I16, top: int, index: U8, /) -> int: ...
 def see_values(values: I16, table: U8, planes: U8, zero: int, seen: U8, /) -> int: ...
 def find_masking(
-    luma: I16, steps: I32, thresholds: I32, largest: int, shift: int, least: int, masking: I16, /
+    luma: I16,
+    steps: I32,
+    low: F32,
+    thresholds: I32,
+    dark: F32,
+    largest: int,
+    shift: int,
+    least: int,
+    masking: I16,
+    /,
 ) -> int: ...
 def split_colours(pixels: U8, factors: F32, planes: F32, /) -> int: ...
 def join_colours(signals: F32, factors: F32, correction: I16, pixels: U8, /) -> int: ...

@@ -159,8 +159,12 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     reader.take(len(MAGIC))
     version = reader.byte()
     if version != VERSION:
-        other = "a newer gargalo" if version > VERSION else "the gargalo that made it"
-        raise StreamError(f"the file has format version {version}, this gargalo reads {VERSION}: get {other}")
+        newer = f"newer than {VERSION}, which this gargalo reads: get a newer gargalo"
+        older = (
+            f"older than {VERSION}, which this gargalo reads; made by gargalo 0.1 or a version under development: "
+            "decode it with that one, and compress it anew"
+        )
+        raise StreamError(f"the file has format version {version}, {newer if version > VERSION else older}")
     flags = reader.byte()
     bundle_id = reader.take(BUNDLE_ID_BYTES)
     level, tile_bits = reader.byte(), reader.byte()

@@ -1,6 +1,6 @@
 """What all families of codecs share, in export as in the runtime. Everything here is part of FORMAT.md."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of the stream format, the byte after the magic, and of bundles."""
 
 THUMBNAIL_SUFFIX = ".gat"

@@ -94,9 +94,9 @@ def test_a_file_that_changed_is_named(copy: Path) -> None:
 
 
 def test_another_format_is_refused_with_both_numbers(copy: Path) -> None:
-    for number in (2, 4, None):
+    for number in (3, 5, None):
         edited(copy, format=number)
-        with pytest.raises(BundleError, match=f"format {number}, this gargalo reads format 3"):
+        with pytest.raises(BundleError, match=f"format {number}, this gargalo reads format 4"):
             Codec(copy)
 
 
@@ -121,11 +121,12 @@ def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> N
         Codec(copy, threads=1).encode(photo)
 
 
-def test_a_prior_that_lacks_something_is_named_with_it(copy: Path) -> None:
+@pytest.mark.parametrize("name", ["masking", "dark"])
+def test_a_prior_that_lacks_something_is_named_with_it(name: str, copy: Path) -> None:
     with np.load(copy / "prior.npz") as arrays:
-        np.savez(copy / "prior.npz", **{name: array for name, array in arrays.items() if name != "masking"})
+        np.savez(copy / "prior.npz", **{other: array for other, array in arrays.items() if other != name})
     edited(copy, sha256={})
-    with pytest.raises(BundleError, match="has no masking; export the bundle anew"):
+    with pytest.raises(BundleError, match=f"has no {name}; export the bundle anew"):
         Prior.of(Bundle.open(copy))
 
 

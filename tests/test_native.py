@@ -129,6 +129,12 @@ def digits(symbols: Any, *bounds: int) -> Any:
     return symbols, np.array(bounds), np.zeros(5, np.int32), np.zeros(5, np.intp)
 
 
+def masking(low: int = 1, found: int = 4) -> Any:
+    """Return arguments of find_masking for one position and one channel."""
+    grids = np.zeros((1, 1, 1), np.int16), np.ones(1, np.int32), np.zeros(low, np.float32)
+    return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
+
+
 @needs_core
 @pytest.mark.parametrize(
     "name, arguments, message",
@@ -176,6 +182,9 @@ def digits(symbols: Any, *bounds: int) -> Any:
         ("join_digits", digits(bytes_of(2), 0, 0, 5, 5, 5, 5), "symbols"),
         ("join_digits", digits(bytes_of(1), 0, 9, 5, 5, 5, 5), "fall"),
         ("join_digits", digits(bytes_of(1), 0, 0, 9, 9, 9, 9), "cover"),
+        ("find_masking", masking(low=0), "low band"),
+        ("find_masking", masking(low=2), "low band"),
+        ("find_masking", masking(found=3), "sizes"),
     ],
 )  # fmt: skip
 def test_arrays_that_would_lead_elsewhere_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:

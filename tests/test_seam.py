@@ -14,7 +14,7 @@ from streams import chunk_at, error, expect_pictures_or_codec_errors, flipped
 from toy_family import Toy
 
 from runtime import codec as shared
-from runtime import container, families, incomplete, info, search
+from runtime import container, families, incomplete, info, search, spec
 from runtime.areas import Area
 from runtime.bundle import Bundle
 from runtime.codec import Codec
@@ -39,8 +39,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "toy"
     path.mkdir()
     levels = np.linspace(0, 60, 100).round().astype(int).tolist()
-    manifest = {"format": 3, "family": "toy", "name": "toy", "id": "746f79746f79746f", "quality_levels": levels}
-    manifest["sha256"] = {}
+    manifest = {"format": spec.FORMAT, "family": "toy", "name": "toy", "id": "746f79746f79746f", "sha256": {}}
+    manifest["quality_levels"] = levels
     (path / "manifest.json").write_text(json.dumps(manifest))
     tables = gaussian_tables()
     names = ("frequencies", "radius", "index_table", "index_shift")

@@ -60,7 +60,7 @@ def test_the_exported_codec_decodes_what_it_encodes(bundle: Path, picture: np.nd
         decoded = codec.decode(codec.encode(picture, quality))
         assert decoded.shape == picture.shape
         errors.append(np.mean((decoded.astype(float) - picture) ** 2))
-    assert errors[2] < errors[1] < errors[0] and errors[2] < 8  # steps of 6.9 levels
+    assert errors[2] < errors[1] < errors[0] and errors[2] < 13  # steps of 6.9 levels, of u of twice as much
 
 
 def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
@@ -70,7 +70,7 @@ def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
     assert not (folder / "synthesis.onnx").exists()
     codec = Codec(folder, threads=1)
     decoded = codec.decode(codec.encode(picture, 100))
-    assert np.mean((decoded.astype(float) - picture) ** 2) < 8  # steps of 6.9 levels
+    assert np.mean((decoded.astype(float) - picture) ** 2) < 13  # steps of 6.9 levels, of u of twice as much
     assert codec.bundle.manifest["kmacs_per_px"]["synthesis"] == 0
 
 

@@ -37,6 +37,9 @@ export function allCases() {
 /** Return the stream of a case. @param {string} name */
 export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`));
 
+/** Return the id of the bundle that a case needs. @param {string} name @returns {string} */
+export const bundleOf = (name) => read(`${VECTORS}${name}/case.json`).bundle_id;
+
 /** @returns {{ name: string, stream: Uint8Array }[]} */
 export function refused() {
   const names = Object.keys(read(`${VECTORS}refused/cases.json`).cases);

@@ -25,7 +25,7 @@ from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
-from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
+from runtime.families.pyramid.transform import Coefficients, forward, inverse, luma_bands, packed_stride
 from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
@@ -220,6 +220,7 @@ class Pyramid(Family):
 
         last = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
         grids = [last]
+        lows = luma_bands(level, grids)
         state, said = self.networks.run("start", level.see(last, spec.SEEN_START))
         for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
             where = "fine" if wavelet_level == 1 else "coarse"
@@ -227,7 +228,7 @@ class Pyramid(Family):
                 if wavelet_level < spec.LEVELS:
                     seen = level.see(last, spec.SEEN_FIRST)
                     state, said = self.networks.run(f"{where}_first", state, seen)
-                    masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], wavelet_level)
+                    masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], next(lows), wavelet_level)
                     gain = gain_of(masking)
                 count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
                 grids.append(np.empty((count, *said.shape[1:]), np.int16))

@@ -131,12 +131,27 @@ def low_band(level: Level, values: Sequence[I16]) -> F32:
     return joined(level, low, values[1:], spec.LEVELS)
 
 
+def luma_bands(level: Level, values: Sequence[I16]) -> Iterator[F32]:
+    """Yield luma's low bands (h, w) of wavelet levels 6, 5, 4 and 3, in pixel levels, of a tile as if it were all.
+
+    Values are z and the packed details of wavelet levels 5, 4, ...; none is taken before a band needs it.
+    """
+    z = dequantise(values[0], level.step(0))
+    low = z[:1]
+    yield low[0]
+    low = wavelet.join(low, z[spec.COLOUR_COUNT : spec.COLOUR_COUNT + spec.BANDS])
+    yield low[0]
+    for number, wavelet_level in enumerate(range(spec.LEVELS, FINE_LEVELS, -1), start=1):
+        low = joined(level, low, [values[number][: spec.BANDS * spec.PHASES]], wavelet_level)
+        yield low[0]
+
+
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
-    """Return the low band joined with packed details of the coarsest wavelet level, the next finer one, and so on."""
+    """Return a low band (n, h, w) joined with packed details of the coarsest wavelet level, the next finer one, ..."""
     for number, packed in enumerate(values):
         steps = level.step(coarsest - number)[: len(packed) // spec.PHASES]
         _, height, width = low.shape
-        joined = np.empty((spec.COLOUR_COUNT, 2 * height, 2 * width), np.float32)
+        joined = np.empty((len(low), 2 * height, 2 * width), np.float32)
         join_packed(contiguous(low), contiguous(packed), units(steps), wavelet.JOINING, wavelet.scratch(low), joined)
         low = joined
     return low
@@ -144,7 +159,7 @@ def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
 
 @twin
 def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, joined: F32) -> None:
-    """Fill in the low band (3, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
+    """Fill in the low band (m, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
     details = colours.unpack(packed) * units[:, None, None]
     joined[:] = wavelet.join(low, details)
 
