@@ -386,7 +386,7 @@ class AutoencoderAnalysis:
         if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
             plain = self._family.quantise(self._latents, at_level, tile, picture, raising=False)
             latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
-        return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+        return coded(latents)
 
     def _cost(self, latents: Latents, level: int, tile: Area) -> float:
         """Return the cost of a tile in bits: its rate, plus its squared error in pixels at the encoder's price."""
@@ -397,7 +397,13 @@ class AutoencoderAnalysis:
         for area, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
             squares += int(np.square(rgb - shown[area.on(1)]).sum(dtype=np.int64))
         price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
-        return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
+        bits = sum(family.costs.bits(part.coded, part.scales.coded) for part in latents.parts)
+        return bits + price * squares
+
+
+def coded(latents: Latents) -> Coded:
+    """Return the parts of a tile, and its corrections as flags and side bytes."""
+    return Coded([part.to_code for part in latents.parts], *corrections.pack(latents.corrections))
 
 
 def _grids(low: F32, ac: I16) -> list[NDArray[Any]]:

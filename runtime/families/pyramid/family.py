@@ -273,4 +273,4 @@ class PyramidAnalysis:
 
 def coded(latents: Latents) -> Coded:
     """Return the parts of a tile, and its corrections as flags and side bytes."""
-    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+    return Coded([part.to_code for part in latents.parts], *corrections.pack(latents.corrections))
