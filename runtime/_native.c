@@ -758,27 +758,37 @@ RESIDUALS_OF(residuals_hh, int16_t, int16_t)
 
 static int64_t find_residuals(const Argument *a, const char **refusal)
 {
-    const float *factor = a[1].data, *inverse = a[3].data, zero = (float)a[4].number;
-    const char *coefficients = a[0].data, *mean = a[2].data;
-    float *exact = a[5].data;
-    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], inverses = a[3].size;
-    const int whole = a[0].kind == 'h', wide = a[2].kind == 'h';
+    const Py_ssize_t *channels = a[1].data;
+    const float *factor = a[2].data, *inverse = a[4].data, zero = (float)a[5].number;
+    const int64_t count = a[1].size, h = a[8].shape[1], w = a[8].shape[2], n = h * w, all = n ? a[0].size / n : 0;
+    const int64_t inverses = a[4].size, rows = a[6].number, columns = a[7].number;
+    const int whole = a[0].kind == 'h', wide = a[3].kind == 'h';
 
-    NEED(a[0].size == channels * n && a[2].size == a[0].size && a[5].size == a[0].size, "arrays must be alike");
-    NEED(a[1].size == channels && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
-    for (int64_t c = 0; c < channels; c++, coefficients += n * (whole ? 2 : 4), mean += n * (wide ? 2 : 1), exact += n) {
+    NEED(a[8].size == count * n && a[3].size == a[8].size && a[0].size == all * n, "arrays must be alike");
+    NEED(a[2].size == count && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
+    NEED(rows >= 0 && columns >= 0, "rows and columns are counted");
+    for (int64_t c = 0; c < count && n; c++) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the coefficients");
+        const int16_t *narrow = (const int16_t *)a[0].data + channels[c] * n, *mean_h = (const int16_t *)a[3].data + c * n;
+        const float *coefficients = (const float *)a[0].data + channels[c] * n;
+        const uint8_t *mean = (const uint8_t *)a[3].data + c * n;
+        float *exact = (float *)a[8].data + c * n;
         if (whole && wide)
-            residuals_hh((const int16_t *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_hh(narrow, factor[c], mean_h, zero, inverse, inverses, exact, n);
         else if (whole)
-            residuals_hB((const int16_t *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_hB(narrow, factor[c], mean, zero, inverse, inverses, exact, n);
         else if (wide)
-            residuals_fh((const float *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_fh(coefficients, factor[c], mean_h, zero, inverse, inverses, exact, n);
         else
-            residuals_fB((const float *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_fB(coefficients, factor[c], mean, zero, inverse, inverses, exact, n);
+        for (int64_t y = 0; y < h; y++) {
+            const int64_t kept = y < rows ? (columns < w ? columns : w) : 0;
+            memset(exact + y * w + kept, 0, (size_t)(w - kept) * sizeof *exact);
+        }
     }
     return 0;
 }
-FUNCTION(find_residuals, "xfvfn+f")
+FUNCTION(find_residuals, "xpfvfnnn+f")
 
 /* The values of a channel; only one gain: the same everywhere. */
 #define VALUES_OF(name, Mean)                                                                                             \
@@ -800,21 +810,23 @@ VALUES_OF(values_h, int16_t)
 static int64_t find_values(const Argument *a, const char **refusal)
 {
     const int32_t *symbols = a[1].data, *gain = a[2].data;
-    int16_t *found = a[4].data;
-    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], gains = a[2].size;
+    const Py_ssize_t *channels = a[4].data;
+    const int64_t count = a[4].size, n = a[5].shape[1] * a[5].shape[2], all = a[5].shape[0], gains = a[2].size;
     const int16_t zero = (int16_t)a[3].number;
 
-    NEED(a[0].size == channels * n && a[1].size == a[0].size && a[4].size == a[0].size, "arrays must be alike");
+    NEED(a[0].size == count * n && a[1].size == a[0].size && a[5].size == all * n, "arrays must be alike");
     NEED(gains == 1 || gains == n, "a gain each or one");
-    for (int64_t c = 0; c < channels; c++) {
+    for (int64_t c = 0; c < count; c++) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
+        int16_t *found = (int16_t *)a[5].data + channels[c] * n;
         if (a[0].kind == 'B')
-            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found, n);
         else
-            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found, n);
     }
     return 0;
 }
-FUNCTION(find_values, "viin+h")
+FUNCTION(find_values, "viinp+h")
 
 WIDE static void scaled(const int16_t *values, float unit, float *restrict found, int64_t n)
 {
@@ -869,23 +881,28 @@ FUNCTION(find_indexes, "Bhhn+B")
 static int64_t see_values(const Argument *a, const char **refusal)
 {
     const uint16_t *values = a[0].data;
-    const uint8_t *table = a[1].data, *planes = a[2].data;
-    uint8_t *seen = a[4].data;
-    const int64_t n = a[0].size, channels = a[0].shape[0], place = a[0].shape[1] * a[0].shape[2];
-    const int64_t all = a[4].shape[0], spare = all - channels;
+    const Py_ssize_t *channels = a[1].data;
+    const uint8_t *table = a[2].data, *planes = a[3].data;
+    uint8_t *seen = a[5].data;
+    const int64_t count = a[1].size, place = a[5].shape[1] * a[5].shape[2], all = a[0].shape[0];
+    const int64_t spare = a[5].shape[0] - count;
 
-    NEED(a[1].size == 1 << 16 && n == channels * place && spare >= 0 && a[4].size == all * place, "wrong sizes");
-    for (int64_t i = 0; i < n; i++)
-        seen[i] = table[values[i]];
-    for (int64_t c = 0; c < spare; c++)
-        memset(seen + n + c * place, c < a[2].size ? planes[c] : (int)(uint8_t)a[3].number, (size_t)place);
+    NEED(a[0].size == all * place && a[5].size == a[5].shape[0] * place, "wrong sizes");
+    NEED(a[2].size == 1 << 16 && spare >= 0, "wrong sizes");
+    for (int64_t c = 0; c < count; c++, seen += place) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
+        for (int64_t i = 0; i < place; i++)
+            seen[i] = table[values[channels[c] * place + i]];
+    }
+    for (int64_t c = 0; c < spare; c++, seen += place)
+        memset(seen, c < a[3].size ? planes[c] : (int)(uint8_t)a[4].number, (size_t)place);
     return 0;
 }
-FUNCTION(see_values, "hBBn+B")
+FUNCTION(see_values, "hpBBn+B")
 
 /* -- runtime/latents/corrections.py ------------------------------------------------------------------------------- */
 
-enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4 };
+enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4, MOST_BANDS = 256 };
 
 WIDE static void correct_band(const uint8_t *index, int16_t least, int16_t shift, int16_t top, uint8_t *restrict found,
                               int64_t n)
@@ -927,20 +944,11 @@ WIDE static void find_bins(const float *exact, int32_t *restrict bins, int64_t n
     }
 }
 
-static int64_t count_magnitudes(const Argument *a, const char **refusal)
+/* Count the magnitudes of some channels by scale index; rows of counts are made when the first one falls into them. */
+static int64_t count_magnitudes(const float *exact, const uint8_t *index, int64_t channels, int64_t height, int64_t width,
+                                int64_t every, int64_t indexes, int64_t *counts, uint8_t *there, const char **refusal)
 {
-    const float *exact = a[0].data;
-    const uint8_t *index = a[1].data;
-    int64_t *counts = a[3].data;
-    const int64_t channels = a[1].shape[0], height = a[1].shape[1], width = a[1].shape[2], every = a[2].number;
-    const int64_t bands = a[3].shape[0], indexes = a[3].shape[1];
-
-    NEED(a[1].size == channels * height * width && a[0].size == a[1].size, "values and indexes must be alike");
-    NEED(a[3].size == bands * indexes * BINS && a[3].shape[2] == BINS && bands > 0, "counts must have 64 bins");
-    NEED(channels % bands == 0 && every > 0, "as many channels in each band, and rows from 1 on");
-    memset(counts, 0, (size_t)a[3].size * sizeof *counts);
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t *band = counts + c / (channels / bands) * indexes * BINS;
+    for (int64_t c = 0; c < channels; c++)
         for (int64_t y = 0; y < height; y += every) {
             const int64_t row = (c * height + y) * width;
             for (int64_t x = 0; x < width; x += CHUNK) {
@@ -950,18 +958,20 @@ static int64_t count_magnitudes(const Argument *a, const char **refusal)
                 for (int64_t i = 0; i < count; i++) {
                     const int k = index[row + x + i];
                     NEED(k < indexes, "index beyond the counts");
-                    band[k * BINS + bins[i]]++;
+                    if (!there[k]) {
+                        there[k] = 1;
+                        memset(counts + k * BINS, 0, BINS * sizeof *counts);
+                    }
+                    counts[k * BINS + bins[i]] += every;
                 }
             }
         }
-    }
     return 0;
 }
-FUNCTION(count_magnitudes, "fBn+q")
 
 /* Bits and counts are whole numbers of 64ths: sums are exact in any order. */
-static int64_t best_least(const int64_t *counts, int64_t bands, const double *bits, const double *errors, int64_t indexes,
-                          double much)
+static int64_t best_least(const int64_t *counts, const uint8_t (*there)[INDEXES], int64_t bands, const double *bits,
+                          const double *errors, int64_t indexes, double much)
 {
     const double price = MASK_BITS + 8;
     double before = 0, least_after = 0, coded = 0;
@@ -969,7 +979,7 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
     int64_t best = 0;
 
     for (int64_t b = 0; b < bands; b++)
-        for (int m = 0; m < BINS; m++)
+        for (int m = 0; m < BINS && there[b][0]; m++)
             zeros[m] += (double)counts[b * indexes * BINS + m];
     for (int m = 0; m < BINS; m++)
         before += zeros[m] * errors[m];
@@ -987,12 +997,10 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
         if (best == 0 || after < least_after)
             best = i, least_after = after;
         for (int64_t b = 0; b < bands; b++)
-            for (int m = 0; m < BINS; m++) {
-                const int64_t count = counts[(b * indexes + i) * BINS + m];
-                if (count) {
-                    raised[m] += (double)count;
-                    coded += (double)count * bits[i * BINS + m];
-                }
+            for (int m = 0; m < BINS && there[b][i]; m++) {
+                const double count = (double)counts[(b * indexes + i) * BINS + m];
+                raised[m] += count;
+                coded += count * bits[i * BINS + m];
             }
     }
     return best && before > much * least_after + price ? best : 0;
@@ -1000,29 +1008,35 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
 
 static int64_t choose_corrections(const Argument *a, const char **refusal)
 {
-    int64_t *counts = a[0].data, *shifts = a[5].data;
-    const double *bits = a[1].data, *shifted = a[2].data, *errors = a[3].data, much = a[4].real;
-    const int64_t bands = a[0].shape[0], indexes = a[0].shape[1];
+    const double *bits = a[3].data, *shifted = a[4].data, *errors = a[5].data, much = a[6].real;
+    const int64_t channels = a[1].shape[0], plane = a[1].shape[1] * a[1].shape[2], every = a[2].number;
+    const int64_t bands = a[8].size, indexes = a[3].shape[0], part = bands ? channels / bands : 0;
+    int64_t *counts = a[7].data, *shifts = a[8].data;
+    uint8_t there[MOST_BANDS][INDEXES];
     const int none = SHIFTS / 2;
     double saved = 0;
 
-    NEED(a[0].size == bands * indexes * BINS && a[0].shape[2] == BINS, "counts must have 64 bins");
-    NEED(a[1].size == indexes * BINS && a[2].size == a[1].size * SHIFTS && a[3].size == BINS, "bits must suit counts");
-    NEED(a[5].size == bands, "a shift a band");
-    const int64_t least = best_least(counts, bands, bits, errors, indexes, much);
+    NEED(a[1].size == channels * plane && a[0].size == a[1].size, "values and indexes must be alike");
+    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels && every > 0, "as many channels in each band");
+    NEED(indexes > 0 && indexes <= INDEXES && a[3].size == indexes * BINS && a[5].size == BINS, "bits must have 64 bins");
+    NEED(a[7].size == bands * a[3].size && a[4].size == a[3].size * SHIFTS, "bits must suit counts");
+    memset(there, 0, (size_t)bands * sizeof *there);
+    for (int64_t b = 0; b < bands; b++)
+        count_magnitudes((const float *)a[0].data + b * part * plane, (const uint8_t *)a[1].data + b * part * plane, part,
+                         a[1].shape[1], a[1].shape[2], every, indexes, counts + b * indexes * BINS, there[b], refusal);
+    if (*refusal != NULL)
+        return 0;
+    const int64_t least = best_least(counts, there, bands, bits, errors, indexes, much);
     for (int64_t b = 0; b < bands; b++) {
-        int64_t *band = counts + b * indexes * BINS;
+        const int64_t *band = counts + b * indexes * BINS;
         double total[SHIFTS] = {0};
         int best = 0;
-        for (int64_t i = 0; i < least; i++)
-            for (int m = 0; m < BINS; m++) {
-                band[least * BINS + m] += band[i * BINS + m];
-                band[i * BINS + m] = 0;
-            }
-        for (int64_t k = 0; k < indexes * BINS; k++)
-            if (band[k] != 0)
-                for (int s = 0; s < SHIFTS; s++)
-                    total[s] += (double)band[k] * shifted[k * SHIFTS + s];
+        for (int64_t i = 0; i < indexes; i++) {
+            const double *raised = shifted + (i < least ? least : i) * BINS * SHIFTS;
+            for (int m = 0; m < BINS && there[b][i]; m++)
+                for (int s = 0; s < SHIFTS && band[i * BINS + m]; s++)
+                    total[s] += (double)band[i * BINS + m] * raised[m * SHIFTS + s];
+        }
         for (int s = 1; s < SHIFTS; s++)
             best = total[s] < total[best] ? s : best;
         saved += total[none] - total[best];
@@ -1032,7 +1046,7 @@ static int64_t choose_corrections(const Argument *a, const char **refusal)
         memset(shifts, 0, (size_t)bands * sizeof *shifts);
     return least;
 }
-FUNCTION(choose_corrections, "+qdddr+q")
+FUNCTION(choose_corrections, "fBndddr+q+q")
 
 /* -- runtime/latents/wavelet.py ----------------------------------------------------------------------------------- */
 
@@ -1455,7 +1469,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_values), METHOD(push_passes), METHOD(read_values),
     METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
     METHOD(find_indexes), METHOD(see_values),
-    METHOD(correct_indexes), METHOD(count_magnitudes), METHOD(choose_corrections),
+    METHOD(correct_indexes), METHOD(choose_corrections),
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),

@@ -21,9 +21,18 @@ import numpy as np
 
 from runtime.arrays import I32, I64, U8, Bool, Intp
 from runtime.entropy.tables import (
-    BITS, CODING_ESCAPE, CODING_GROUPING, CODING_INDEX, CODING_SHIFT, CODING_TABLE, ESCAPE_BITS, GROUPINGS,
-    LARGEST_ESCAPE, SYMBOLS, Grouping,
-)  # fmt: skip
+    BITS,
+    CODING_ESCAPE,
+    CODING_GROUPING,
+    CODING_INDEX,
+    CODING_SHIFT,
+    CODING_TABLE,
+    ESCAPE_BITS,
+    GROUPINGS,
+    LARGEST_ESCAPE,
+    SYMBOLS,
+    Grouping,
+)
 
 
 class Symbols(NamedTuple):
@@ -69,7 +78,7 @@ class Order:
             [ends[shifted] - counts[shifted], ends[shifted], coding[shifted, CODING_SHIFT]], 1
         )
         """(k, 3) first, end and shift of values with low bits"""
-        self._table: I32 = coding[:, CODING_TABLE].repeat(counts)
+        self._table: Intp = coding[:, CODING_TABLE].astype(np.intp).repeat(counts)
         """(m,) table of each value"""
         self._escape: I32 = coding[:, CODING_ESCAPE].repeat(counts)
         """(m,) number of the symbol ESCAPE in its table of excesses"""
@@ -90,7 +99,7 @@ class Order:
         return keys.astype(np.intp)
 
     @cached_property
-    def groups(self) -> I32:
+    def groups(self) -> Intp:
         """(s,) table of each group."""
         return np.concatenate([self._table[first : end : g.values] for g, first, end in _runs(self._bounds)])
 
@@ -103,7 +112,7 @@ class Order:
         if q.max(initial=0) > LARGEST_ESCAPE or q.min(initial=0) < 0:  # there is no abs of -2**31
             return None
         numbers = [_number(q[first:end], g) for g, first, end in _runs(self._bounds)]
-        groups = self.groups * np.intp(SYMBOLS) + np.concatenate(numbers)
+        groups = self.groups * SYMBOLS + np.concatenate(numbers)
         tops = _tops(q, self._bounds)
         escape = self._escape.take(tops)
         excess = np.minimum(q.take(tops) - _largest(self._bounds).take(tops), escape)
@@ -125,7 +134,7 @@ class Order:
 
     def excesses(self, tops: Intp) -> Intp:
         """Return the tables (e,) of the excesses of the values at places (e,)."""
-        return self._table.take(tops) + np.intp(self._excess_tables)
+        return self._table.take(tops) + self._excess_tables
 
     def fields(self, q: I32, tops: Intp, excess: U8) -> Fields:
         """Add the excess symbols (e,) to the digits (m,) in q, and return which raw bits are needed then."""

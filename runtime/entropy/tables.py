@@ -159,8 +159,8 @@ class Tables(Slots):
 
     @cached_property
     def coding(self) -> I32:
-        """(I, 5) scale indexes in the order of coding, by grouping, then as they are, 0 first; the table of each, its low
-        bits, the number of its grouping, and that of the symbol ESCAPE in its table of excesses.
+        """(I, 5) scale indexes in the order of coding, 0 first, then by grouping; the table of each, its low bits, the
+        number of its grouping, and that of the symbol ESCAPE in its table of excesses.
         """
         table = self.index_table.astype(np.intp)
         columns = np.arange(len(table)), table, self.index_shift, self.grouping.take(table), self.escape.take(table)

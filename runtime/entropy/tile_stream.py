@@ -356,58 +356,78 @@ def read_values(
     """
     if index.max(initial=0) >= len(coding):
         return _NO_TABLE
-    order = Order(coding, len(start) // (2 * SYMBOLS), index)
+    try:
+        return _read_values(
+            _Taker(data, at, states, bool(last)), index, coding, (start, freq, entries, numbers), values
+        )
+    except _Refused as refused:
+        return refused.status
 
-    def popped(table: Intp | I32) -> U8 | None:
-        nonlocal at
-        words = data[at : at + min(len(table), (len(data) - at) // WORD_BYTES) * WORD_BYTES].view("<u2")
-        symbols = np.empty(len(table), np.uint8)
-        used = rans.pop_symbols(states, words, table, start, freq, entries, numbers, symbols)
-        at += used * WORD_BYTES
-        return None if used < 0 else symbols
 
-    def taken(bits: int) -> bytes | None:
-        """Return the next raw bytes, so many that they hold the bits; what the states held comes first."""
-        nonlocal at, spare
+class _Refused(Exception):
+    """`read_values` refuses something."""
+
+    def __init__(self, status: int):
+        self.status = status
+
+
+class _Taker:
+    """Takes words and raw bytes from a byte of the data on; if the states hold raw bytes, these come first."""
+
+    def __init__(self, data: U8, at: int, states: U32, held: bool):
+        self._data, self.at, self._states, self._held, self._taken = data, at, states, held, 0
+
+    def symbols(self, table: Intp, tables: tuple[U32, U32, U32, U8]) -> U8:
+        """Return the next symbols (s,), of tables (s,)."""
+        count, symbols = min(len(table), (len(self._data) - self.at) // WORD_BYTES), np.empty(len(table), np.uint8)
+        words = self._data[self.at : self.at + count * WORD_BYTES].view("<u2")
+        used = rans.pop_symbols(self._states, words, table, *tables, symbols)
+        if used < 0:
+            raise _Refused(_NO_WORDS)
+        self.at += used * WORD_BYTES
+        return symbols
+
+    def raw(self, bits: int) -> bytes:
+        """Return the next raw bytes, so many that they hold the bits."""
         size = (bits + 7) // 8
-        held, spare = spare[:size], spare[size:]
-        at += size - len(held)
-        return None if at > len(data) else held + data[at - size + len(held) : at].tobytes()
+        held = self._in_states()[self._taken : self._taken + size]
+        self._taken += len(held)
+        self.at += size - len(held)
+        if self.at > len(self._data):
+            raise _Refused(_NO_BYTES)
+        return held + self._data[self.at - size + len(held) : self.at].tobytes()
 
-    symbols = popped(order.groups)
-    if symbols is None:
-        return _NO_WORDS
-    q, tops = order.digits(symbols)
-    symbols = popped(order.excesses(tops))
-    if symbols is None:
-        return _NO_WORDS
-    spare = states.astype("<u2").tobytes() if last else b""
-    room = len(spare)
-    fields = order.fields(q, tops, symbols)
-    packed = taken(int(fields.widths.sum()))
-    if packed is None:
-        return _NO_BYTES
-    raw, behind = unpack_bits(packed, fields.widths)
+    def clear(self) -> None:
+        """Have the bytes be 0 that came from the states."""
+        if self._held:
+            whole = bytes(self._taken) + self._in_states()[self._taken :]
+            self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
+            self._states |= np.frombuffer(whole, "<u2")
+
+    def _in_states(self) -> bytes:
+        return self._states.astype("<u2").tobytes() if self._held else b""
+
+
+def _read_values(take: _Taker, index: U8, coding: I32, tables: tuple[U32, U32, U32, U8], values: I32) -> int:
+    """Return what read_values returns; raise _Refused."""
+    order = Order(coding, len(tables[0]) // (2 * SYMBOLS), index)
+    q, tops = order.digits(take.symbols(order.groups, tables))
+    fields = order.fields(q, tops, take.symbols(order.excesses(tops), tables))
+    raw, behind = unpack_bits(take.raw(int(fields.widths.sum())), fields.widths)
     if behind:
-        return _BEHIND
+        raise _Refused(_BEHIND)
     if order.join(q, fields, raw):
-        return _SMALL
+        raise _Refused(_SMALL)
     some = np.flatnonzero(q)
-    packed = taken(len(some))
-    if packed is None:
-        return _NO_BYTES
-    signs = np.unpackbits(np.frombuffer(packed, np.uint8))
+    signs = np.unpackbits(np.frombuffer(take.raw(len(some)), np.uint8))
     if signs[len(some) :].any():
-        return _BEHIND
+        raise _Refused(_BEHIND)
     down = some[signs[: len(some)].view(np.bool_)]
     q[down] = -q[down]
-    if last:
-        left = np.frombuffer(spare.rjust(room, b"\0"), "<u2")
-        states &= ~np.uint32(rans.LOWEST_STATE - 1)
-        states |= left
+    take.clear()
     values[:] = 0
     values[order.places] = q
-    return at
+    return take.at
 
 
 @twin

@@ -39,7 +39,7 @@ class Part:
 def quantise_part(costs: Costs, exact: F32, index: U8) -> Part:
     """Return the part of residuals (n h w,) in steps that have scale indexes (n, h, w)."""
     scales = Scales(costs.tables, index.ravel())
-    return Part(scales, quantise(exact, scales.index, costs.savings).reshape(index.shape))
+    return Part(scales, quantise(exact, scales.index, costs).reshape(index.shape))
 
 
 def read_part(tables: Tables, reader: PartReader, index: U8) -> Part:

@@ -7,7 +7,7 @@ from gaussian_tables import draw_layer, gaussian_tables
 from runtime.entropy import tile_stream as streams
 from runtime.entropy.costs import Costs
 from runtime.entropy.tables import Tables
-from runtime.entropy.tile_stream import PartReader, Scales, Split, pack_bits, unpack_bits
+from runtime.entropy.tile_stream import PartReader, Scales, pack_bits, unpack_bits
 from runtime.errors import StreamError, TruncatedError
 
 TABLES = gaussian_tables()

@@ -228,11 +228,10 @@ class Autoencoder(Family, Stacks):
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
             selected = latents[part.grid][part.channels, rows, columns]
-            exact = values.residuals(selected, level.steps.take(part.columns), mean, values.GAIN)
-            shown = exact.reshape(mean.shape)
             last_row, last_column = (count + 1 for count in picture.shape(GRIDS[part.grid][1]))
-            shown[:, max(0, last_row - rows.start) :] = 0
-            shown[:, :, max(0, last_column - columns.start) :] = 0
+            shown = max(0, last_row - rows.start), max(0, last_column - columns.start)
+            factors = values.factors(level.steps.take(part.columns))
+            exact = values.residuals(selected, factors, mean, values.INVERSE_GAIN, shown=shown)
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
             least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
@@ -332,7 +331,7 @@ class Autoencoder(Family, Stacks):
             bases, n = level.bases.take(part.columns), len(part.channels)
             if number:
                 *state, said = self.networks.run(part.network, *state, level.see(last, part.seen))
-                mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
+                mean, index = said[:n], level.index_said(rates.halves_of(bases), said[n : 2 * n])
                 if len(said) > 2 * n:
                     mean = with_guess(level, number, said, grids[part.grid], dc)
             else:

@@ -29,7 +29,6 @@ from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families.autoencoder import family  # noqa: E402
 from runtime.families.autoencoder.family import Autoencoder, Latents  # noqa: E402
 from runtime.families.autoencoder.spec import CODING_ORDER, GRIDS, LAYER_ENDS, STRIDE_PX  # noqa: E402
-from runtime.families.base import Coded  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
 from runtime.latents.parts import Part  # noqa: E402
 from runtime.networks.float_twin import float_twin  # noqa: E402
