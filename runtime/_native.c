@@ -255,13 +255,17 @@ static const struct { int values, base, symbols; } GROUPING[GROUPINGS] = {
     {8, 2, 256}, {5, 3, 243}, {4, 4, 256}, {3, 6, 216}, {2, 16, 256},
 };
 static uint8_t DIGITS[GROUPINGS][SYMBOLS][MOST_DIGITS]; /* of each symbol, filled once when the module is made */
+static uint8_t TOPS[GROUPINGS][SYMBOLS];                /* which of them are the largest: the first in the lowest bit */
 
 static void fill_digits(void)
 {
     for (int g = 0; g < GROUPINGS; g++)
         for (int symbol = 0; symbol < GROUPING[g].symbols; symbol++)
             for (int place = GROUPING[g].values - 1, rest = symbol; place >= 0; place--, rest /= GROUPING[g].base)
+            {
                 DIGITS[g][symbol][place] = (uint8_t)(rest % GROUPING[g].base);
+                TOPS[g][symbol] |= (uint8_t)((rest % GROUPING[g].base == GROUPING[g].base - 1) << place);
+            }
 }
 
 /* Whether the next 8 indexes are all 0, as most are. */
@@ -338,19 +342,14 @@ static int64_t find_order(const uint8_t *index, int64_t n, const Argument *codin
     return end;
 }
 
-/* Fill in which of the next indexes, 256 at most, are not 0, and return how many: without a branch in each step, which
+/* Fill in which of the next values, 256 at most, are not 0, and return how many: without a branch in each step, which
  * nothing could foresee. */
-static int64_t find_coded(const uint8_t *index, int64_t n, uint8_t *some)
+static inline int64_t find_some(const int32_t *values, int64_t n, uint8_t *some)
 {
     int64_t count = 0;
-    for (int64_t begin = 0; begin < n; begin += 8) {
-        const int64_t end = begin + 8 < n ? begin + 8 : n;
-        if (end - begin == 8 && all_zero(index + begin))
-            continue;
-        for (int64_t i = begin; i < end; i++) {
-            some[count] = (uint8_t)i;
-            count += index[i] != 0;
-        }
+    for (int64_t i = 0; i < n; i++) {
+        some[count] = (uint8_t)i;
+        count += values[i] != 0;
     }
     return count;
 }
@@ -408,29 +407,32 @@ static int64_t split_values(const Argument *a, const char **refusal)
 {
     const int32_t *values = a[0].data;
     const uint8_t *index = a[1].data;
-    const int64_t *cost = a[3].data, n = a[0].size, m = a[4].size, tables = a[3].size / (2 * SYMBOLS);
-    int32_t *coded = a[4].data, others = 0;
+    const int64_t *cost = a[3].data, n = a[0].size, m = a[4].size - 1, tables = a[3].size / (2 * SYMBOLS);
+    int32_t *coded = a[4].data;
     Py_ssize_t *first = a[5].data, *second = a[6].data;
     int64_t *counts = a[8].data, s = 0, e = 0, total = 0;
     Packer fields = {a[7].data, 0, 0, 0};
     Order order;
 
-    NEED(a[1].size == n && a[8].size == 4, "values and indexes must be alike, and four counts");
+    NEED(a[1].size == n && a[8].size == 4 && m >= 0, "values and indexes must be alike, and four counts");
     NEED(a[5].size >= m / 2 + GROUPINGS && a[6].size >= m && a[7].size >= 4 * m + 2, "too little room");
     const int64_t found = find_order(index, n, &a[2], tables, &order, refusal);
     if (*refusal != NULL || found < 0)
         return NO_TABLE;
     NEED(found == m, "wrong number of coded values");
-    for (int64_t begin = 0; begin < n; begin += CHUNK) {
-        const int64_t size = n - begin < CHUNK ? n - begin : CHUNK;
-        uint8_t some[CHUNK];
-        const int64_t count = find_coded(index + begin, size, some);
-        others |= not_coded(index + begin, values + begin, size);
-        for (int64_t i = 0; i < count; i++)
-            coded[order.begin[index[begin + some[i]]]++] = values[begin + some[i]];
-    }
-    if (others)
+    if (not_coded(index, values, n))
         return LEFT_OUT;
+    order.begin[0] = m; /* one place for all that is not coded */
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin))
+            continue;
+        for (int64_t i = begin; i < end; i++) {
+            int64_t *place = &order.begin[index[i]];
+            coded[*place] = values[i];
+            *place += index[i] != 0;
+        }
+    }
     for (int g = 0; g < GROUPINGS; g++) {
         const int size = GROUPING[g].values, base = GROUPING[g].base;
         const Run *run = &order.runs[order.first[g]], *head = run; /* of a value, and of a group's first one */
@@ -482,9 +484,15 @@ static int64_t split_values(const Argument *a, const char **refusal)
     }
     fill_byte(&fields);
     Packer signs = {a[7].data, fields.at, 0, 0};
-    for (int64_t j = 0; j < m; j++)
-        if (coded[j] != 0)
-            pack(&signs, coded[j] < 0, 1);
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(coded + j, m - j < CHUNK ? m - j : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            signs.held = signs.held << 1 | (coded[j + some[i]] < 0);
+            if (++signs.bits == 8)
+                signs.data[signs.at++] = (uint8_t)signs.held, signs.bits = 0;
+        }
+    }
     fill_byte(&signs);
     counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = total;
     return 0;
@@ -555,10 +563,11 @@ static inline int behind(Unpacker *from)
     return from->count ? unpacked(from, from->count) != 0 : 0;
 }
 
-/* Fill in digits plus excesses, and return how many of these are escapes; or what is refused. */
-static int64_t read_digits(const Order *order, Source *from, uint32_t *states, int64_t lanes, int64_t tables, int32_t *q,
-                           const char **refusal)
+/* Fill in digits plus excesses, in room for 7 more, and return how many of these are escapes; or what is refused. */
+static int64_t read_digits(const Order *order, Source *source, uint32_t *states, int64_t lanes, int64_t tables,
+                           int32_t *restrict q, int32_t *restrict tops, const char **refusal)
 {
+    Source from = *source; /* of its own, so that it can be in registers */
     int64_t s = 0, e = 0, escapes = 0;
 
     for (int g = 0; g < GROUPINGS; g++) {
@@ -567,29 +576,28 @@ static int64_t read_digits(const Order *order, Source *from, uint32_t *states, i
         for (int64_t i = run[-1].end; i < end; i += GROUPING[g].values, s++) {
             while (run->end <= i)
                 run++;
-            const int symbol = popped(from, &states[s & (lanes - 1)], run->table);
+            const int symbol = popped(&from, &states[s & (lanes - 1)], run->table);
             if (symbol < 0)
                 return NO_WORDS;
             NEED(symbol < GROUPING[g].symbols, "no such symbol");
-            const uint8_t *digits = DIGITS[g][symbol];
-            const int here = end - i < GROUPING[g].values ? (int)(end - i) : GROUPING[g].values;
-            for (int k = 0; k < here; k++)
-                q[i + k] = digits[k];
+            for (int k = 0; k < MOST_DIGITS; k++) /* those that are too many are overwritten by the next ones */
+                q[i + k] = DIGITS[g][symbol][k];
+            for (int mask = TOPS[g][symbol], k = 0; mask; mask >>= 1, k++)
+                if (mask & 1 && i + k < end)
+                    tops[e++] = (int32_t)(i + k);
         }
     }
-    for (int g = 0; g < GROUPINGS; g++)
-        for (int r = order->first[g]; r < order->first[g + 1]; r++) {
-            const Run *run = &order->runs[r];
-            for (int64_t i = run[-1].end; i < run->end; i++) {
-                if (q[i] != GROUPING[g].base - 1)
-                    continue;
-                const int excess = popped(from, &states[e++ & (lanes - 1)], tables + run->table);
-                if (excess < 0)
-                    return NO_WORDS;
-                q[i] += excess;
-                escapes += excess == run->escape;
-            }
-        }
+    const Run *run = &order->runs[1];
+    for (int64_t k = 0; k < e; k++) {
+        while (run->end <= tops[k])
+            run++;
+        const int excess = popped(&from, &states[k & (lanes - 1)], tables + run->table);
+        if (excess < 0)
+            return NO_WORDS;
+        q[tops[k]] += excess;
+        escapes += excess == run->escape;
+    }
+    *source = from;
     return escapes;
 }
 
@@ -622,17 +630,28 @@ static int64_t read_fields(const Order *order, Unpacker *from, int64_t escapes, 
 /* Give the values that are not 0 their signs; return 0, or what is refused. */
 static int64_t read_signs(Unpacker *from, int32_t *q, int64_t m)
 {
-    int64_t some = 0;
+    int64_t left = 0;
+    uint32_t signs = 0;
+    int held = 0;
 
     for (int64_t i = 0; i < m; i++)
-        some += q[i] != 0;
-    if (!has_bits(from, some))
+        left += q[i] != 0;
+    if (!has_bits(from, left))
         return NO_BYTES;
-    for (int64_t i = 0; i < m; i++)
-        if (q[i] != 0) {
-            const uint32_t down = unpacked(from, 1);
-            q[i] = (int32_t)(((uint32_t)q[i] ^ (0 - down)) + down);
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(q + j, m - j < CHUNK ? m - j : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            if (held == 0) {
+                held = left < 8 ? (int)left : 8;
+                signs = unpacked(from, held);
+                left -= held;
+            }
+            const uint32_t down = signs >> --held & 1;
+            int32_t *value = q + j + some[i];
+            *value = (int32_t)(((uint32_t)*value ^ (0 - down)) + down);
         }
+    }
     return behind(from) ? BEHIND : 0;
 }
 
@@ -645,12 +664,13 @@ static int64_t read_values(const Argument *a, const char **refusal)
     Order order;
 
     NEED(power_of_two(lanes) && at >= 0 && at <= a[0].size, "lanes must be a power of two, and the place in the data");
-    NEED(a[7].size == a[6].size && a[10].size == n && a[11].size == n, "arrays must be alike");
+    NEED(a[7].size == a[6].size && a[10].size == n + MOST_DIGITS && a[11].size == n, "arrays must be alike");
+    NEED(n <= INT32_MAX, "too many values");
     const int64_t m = find_order(index, n, &a[5], tables, &order, refusal);
     if (*refusal != NULL || m < 0)
         return NO_TABLE;
     Source words = {data + at, (a[0].size - at) / 2, 0, a[6].data, a[7].data};
-    const int64_t escapes = read_digits(&order, &words, states, lanes, tables, q, refusal);
+    const int64_t escapes = read_digits(&order, &words, states, lanes, tables, q, values, refusal);
     if (*refusal != NULL || escapes < 0)
         return escapes;
     Unpacker raw = {states, a[3].number ? 2 * lanes : 0, data, a[0].size, at + 2 * words.used, 0, 0, 0};
@@ -659,12 +679,19 @@ static int64_t read_values(const Argument *a, const char **refusal)
         status = read_signs(&raw, q, m);
     if (status < 0)
         return status;
-    memset(values, 0, (size_t)n * sizeof *values);
-    for (int64_t begin = 0; begin < n; begin += CHUNK) {
-        uint8_t some[CHUNK];
-        const int64_t count = find_coded(index + begin, n - begin < CHUNK ? n - begin : CHUNK, some);
-        for (int64_t i = 0; i < count; i++)
-            values[begin + some[i]] = q[order.begin[index[begin + some[i]]]++];
+    q[m] = 0;
+    order.begin[0] = m; /* one place for all that is not coded */
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin)) {
+            memset(values + begin, 0, 8 * sizeof *values);
+            continue;
+        }
+        for (int64_t i = begin; i < end; i++) {
+            int64_t *place = &order.begin[index[i]];
+            values[i] = q[*place];
+            *place += index[i] != 0;
+        }
     }
     return raw.at;
 }
@@ -709,17 +736,16 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
         const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
         float least[BLOCK];
         int32_t *found = symbols + begin;
-        uint8_t any = 0;
+        uint8_t largest = 0;
         for (int64_t i = 0; i < count; i++)
-            any |= index[begin + i];
-        if (any == 0 && dead[0] == INFINITY) {
+            largest = index[begin + i] > largest ? index[begin + i] : largest;
+        if (largest == 0 && dead[0] == INFINITY) {
             memset(found, 0, (size_t)count * sizeof *found);
             continue;
         }
-        for (int64_t i = 0; i < count; i++) {
-            NEED(index[begin + i] < indexes, "index beyond the savings");
+        NEED(largest < indexes, "index beyond the savings");
+        for (int64_t i = 0; i < count; i++)
             least[i] = dead[index[begin + i]];
-        }
         if (!round_values(exact + begin, least, most, found, count))
             continue;
         for (int64_t i = 0; i < count; i++) {

@@ -107,7 +107,7 @@ def splitting(*index: int, coding: Any = CODING, coded: int = 1, values: int = 1
     """Return arguments of split_values for one value with tables of their own."""
     outputs = np.zeros(room, np.intp), np.zeros(room, np.intp), bytes_of(room), np.zeros(4, np.int64)
     inputs = np.ones(values, np.int32), np.array(index, np.uint8), np.array(coding, np.int32), np.zeros(512, np.int64)
-    return *inputs, np.zeros(coded, np.int32), *outputs
+    return *inputs, np.zeros(coded + 1, np.int32), *outputs
 
 
 def reading(*index: int, at: int = 0, coding: Any = CODING, coded: int = 1, states: Any = None, freq: int = 512) -> Any:
@@ -117,7 +117,7 @@ def reading(*index: int, at: int = 0, coding: Any = CODING, coded: int = 1, stat
     tables = starts, np.full(freq, 1 << 14, np.uint32), *none
     states = uint32(65536) if states is None else states
     inputs = bytes_of(8), at, states, 1, np.array(index, np.uint8), np.array(coding, np.int32)
-    return *inputs, *tables, np.zeros(coded, np.int32), np.zeros(len(index), np.int32)
+    return *inputs, *tables, np.zeros(coded + 8, np.int32), np.zeros(len(index), np.int32)
 
 
 def pushing(*codes: int, words: int = 1, freq: int = 1) -> Any:

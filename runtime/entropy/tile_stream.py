@@ -42,6 +42,9 @@ _LANES_BITS = 4
 _FIELD_BITS = 32
 """Raw bits of a value are fewer: 16 of an escape and a shift of 15."""
 
+ROOM = 8
+"""How many values more than there are the compiled core may write: it does so group by group."""
+
 STATE_BYTES = 4
 WORD_BYTES = 2
 
@@ -97,7 +100,7 @@ class Scales:
         if values.shape != (n,):
             raise InputError(f"values {values.shape} and scale indexes ({n},) must be alike")
         m = int(np.count_nonzero(index))
-        first, second, coded = np.empty(m // 2 + 5, np.intp), np.empty(m, np.intp), np.empty(m, np.int32)
+        first, second, coded = np.empty(m // 2 + 5, np.intp), np.empty(m, np.intp), np.empty(m + 1, np.int32)
         raw, counts = np.empty(4 * m + 2, np.uint8), np.empty(4, np.int64)
         status = split_values(values, index, tables.coding, tables.cost, coded, first, second, raw, counts)
         if status == _NO_TABLE:
@@ -198,7 +201,7 @@ class PartReader:
         if not self.more:
             self._left -= 1
             return np.zeros(len(index), np.int32)
-        values, coded = np.empty(len(index), np.int32), np.empty(len(index), np.int32)
+        values, coded = np.empty(len(index), np.int32), np.empty(len(index) + ROOM, np.int32)
         looked_up = tables.looked_up(compiled(read_values))
         last, states = int(self._left == 1), self._begun()
         at = read_values(
@@ -315,15 +318,15 @@ def split_values(
     """Fill in codes of the groups and of the excesses of values (n,) with scale indexes (n,), and their raw bytes, and
     counts (4,): how many these are, and what the codes cost. Return 0, or what is refused.
 
-    coding (I, 5) and cost (T * 512,) are those of `Tables`; coded (m,) takes the coded values.
+    coding (I, 5) and cost (T * 512,) are those of `Tables`; coded (m + 1,) takes the coded values.
     """
     if index.max(initial=0) >= len(coding):
         return _NO_TABLE
     order = Order(coding, len(cost) // (2 * SYMBOLS), index)
-    values.take(order.places, out=coded, mode="clip")
-    if np.count_nonzero(coded) != np.count_nonzero(values):
+    taken = values.take(order.places, out=coded[:-1], mode="clip")
+    if np.count_nonzero(taken) != np.count_nonzero(values):
         return _LEFT_OUT
-    symbols = order.split(coded)
+    symbols = order.split(taken)
     if symbols is None:
         return _TOO_LARGE
     packed = pack_bits(symbols.fields, symbols.widths) + np.packbits(symbols.signs).tobytes()
@@ -352,7 +355,7 @@ def read_values(
 
     Return the byte behind it, or what is refused. states (L,) change; the last part's first raw bytes are in them, and
     become 0 when they are read. coding (I, 5) is that of `Tables`, start, freq, entries and numbers are those that
-    `rans.pop_symbols` takes; coded (n,) takes the coded values.
+    `rans.pop_symbols` takes; coded (n + ROOM,) takes the coded values.
     """
     if index.max(initial=0) >= len(coding):
         return _NO_TABLE
