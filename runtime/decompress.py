@@ -1,7 +1,6 @@
 """python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
 import functools
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
-from runtime.cli.process import deliver, exit_status, take
+from runtime.cli.process import deliver, exit_status, leave, take
 from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
 from runtime.errors import InputError, StreamError, TruncatedError
@@ -265,4 +264,4 @@ def _region(text: str | None) -> tuple[int, int, int, int] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

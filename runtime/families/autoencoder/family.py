@@ -24,7 +24,7 @@ from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.costs import Costs
+from runtime.entropy.costs import BITS_PER_SQUARED_STEP, Costs
 from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
@@ -395,7 +395,7 @@ class AutoencoderAnalysis:
         squares = 0
         for area, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
             squares += int(np.square(rgb - shown[area.on(1)]).sum(dtype=np.int64))
-        price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
+        price = BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
         bits = sum(family.costs.bits(part.coded, part.scales.coded) for part in latents.parts)
         return bits + price * squares
 
