@@ -62,7 +62,7 @@ def _loaded(name: str) -> Any:
 def program() -> NoReturn:
     """Run the command as a process of its own."""
     status = main()
-    from runtime.cli.process import leave
+    from runtime.console import leave
 
     leave(status)
 

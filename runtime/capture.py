@@ -16,8 +16,8 @@ from runtime.budget import Budget
 from runtime.cameras.source import Source, end_at_once, hangs
 from runtime.cameras.web import public, without_secrets
 from runtime.cli.options import BUNDLES, parser, thread_count
-from runtime.cli.process import exit_status, leave, stopping
-from runtime.console import complain, reason, say, shown, size
+from runtime.cli.process import exit_status, stopping
+from runtime.console import complain, leave, reason, say, shown, size
 from runtime.errors import CodecError, InputError
 from runtime.quantities import bytes_per_second, number, seconds, whole
 

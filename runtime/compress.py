@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
-from runtime.cli.process import deliver, exit_status, leave, take
+from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, complain, shown, size
+from runtime.console import STREAM, complain, leave, shown, size
 from runtime.errors import InputError
 from runtime.quantities import number
 from runtime.spec import SUBSAMPLING

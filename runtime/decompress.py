@@ -11,9 +11,9 @@ from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
-from runtime.cli.process import deliver, exit_status, leave, take
+from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.quantities import whole
 

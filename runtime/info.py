@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 
 from runtime.cli.options import parser
-from runtime.cli.process import exit_status, leave, take
-from runtime.console import complain, naming, reason, shown, trace
+from runtime.cli.process import exit_status, take
+from runtime.console import complain, leave, naming, reason, shown, trace
 from runtime.errors import StreamError
 
 _EXAMPLES = """\

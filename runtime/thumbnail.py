@@ -12,9 +12,9 @@ from typing import Any
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, add_files, parser, read_batch
 from runtime.cli.plan import plan
-from runtime.cli.process import deliver, exit_status, leave, take
+from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, StreamError
 from runtime.quantities import whole
 from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX

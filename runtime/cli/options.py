@@ -143,9 +143,7 @@ def thread_count(text: str | None) -> int | None:
 
 def open_codec(batch: Batch, enhance: bool | None) -> "Codec":
     """Return the codec that the settings ask for, after a line on stderr on a provider other than the CPU."""
-    import onnxruntime  # noqa: F401  the heavy modules, all at once
-
-    from runtime.codec import Codec
+    from runtime.codec import Codec  # loads the heavy modules
 
     tile = {} if batch.tile_px is None else {"tile_px": batch.tile_px}
     codec = Codec(batch.bundle, batch.provider, batch.threads, **tile, enhance=enhance)

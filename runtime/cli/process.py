@@ -1,6 +1,5 @@
 """A command as a process: its signals, its exit status, its stdin and stdout."""
 
-import atexit
 import os
 import signal
 import sys
@@ -9,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 from runtime.atomic import write_whole
 from runtime.console import STREAM, complain, naming, reason, trace
@@ -42,18 +40,6 @@ def exit_status(work: Callable[[], int | None]) -> int:
         return 1
     finally:
         _let_go_of_streams()
-
-
-def leave(status: int) -> NoReturn:
-    """End the process with a status, once streams and what others want done at the end have had their turn.
-
-    Python and ONNX Runtime would take apart all that they have loaded, which takes as long as coding a picture does.
-    """
-    if sys.gettrace() or sys.getprofile():  # who looks on wants to see the end
-        sys.exit(status)
-    atexit._run_exitfuncs()
-    _let_go_of_streams()
-    os._exit(status)
 
 
 def _take_closed_streams() -> None:

@@ -23,7 +23,7 @@ from runtime.arrays import I32, I64, U8, U16, U32, Bool, Intp
 from runtime.entropy import rans
 from runtime.entropy.rans import COST_UNITS, Slots
 from runtime.entropy.residuals import Order
-from runtime.entropy.tables import SYMBOLS, Tables
+from runtime.entropy.tables import GROUPINGS, SYMBOLS, Tables
 from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.native import compiled, twin
 
@@ -100,7 +100,11 @@ class Scales:
         if values.shape != (n,):
             raise InputError(f"values {values.shape} and scale indexes ({n},) must be alike")
         m = int(np.count_nonzero(index))
-        first, second, coded = np.empty(m // 2 + 5, np.intp), np.empty(m, np.intp), np.empty(m + 1, np.int32)
+        first, second, coded = (
+            np.empty(m // 2 + len(GROUPINGS), np.intp),
+            np.empty(m, np.intp),
+            np.empty(m + 1, np.int32),
+        )
         raw, counts = np.empty(4 * m + 2, np.uint8), np.empty(4, np.int64)
         status = split_values(values, index, tables.coding, tables.cost, coded, first, second, raw, counts)
         if status == _NO_TABLE:
@@ -401,7 +405,7 @@ class _Taker:
         return held + self._data[self.at - size + len(held) : self.at].tobytes()
 
     def clear(self) -> None:
-        """Have the bytes be 0 that came from the states."""
+        """Set the bytes to 0 that came from the states."""
         if self._held:
             whole = bytes(self._taken) + self._in_states()[self._taken :]
             self._states &= ~np.uint32(rans.LOWEST_STATE - 1)
