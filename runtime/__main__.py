@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 COMMANDS = {
     "compress": "pictures to .gar files",
@@ -59,5 +59,13 @@ def _loaded(name: str) -> Any:
         signal.signal(signal.SIGINT, before)
 
 
+def program() -> NoReturn:
+    """Run the command as a process of its own."""
+    status = main()
+    from runtime.console import leave
+
+    leave(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -6,7 +6,6 @@ A picture shows the moment it is named after, however long the one before took t
 
 import atexit
 import json
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from runtime.cameras.source import Source, end_at_once, hangs
 from runtime.cameras.web import public, without_secrets
 from runtime.cli.options import BUNDLES, parser, thread_count
 from runtime.cli.process import exit_status, stopping
-from runtime.console import complain, reason, say, shown, size
+from runtime.console import complain, leave, reason, say, shown, size
 from runtime.errors import CodecError, InputError
 from runtime.quantities import bytes_per_second, number, seconds, whole
 
@@ -171,4 +170,4 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -105,10 +105,11 @@ class Codec:
 
         Raises InputError for a picture or an option that cannot be used, and for a target that cannot be met.
         """
-        from runtime import search  # which encodes through this module
+        if any(target is not None for target in (target_size, target_bpp, target_psnr)):
+            from runtime import search  # which encodes through this module
 
-        target = search.parse(target_size, target_bpp, target_psnr, quality)
-        if target is not None:
+            target = search.parse(target_size, target_bpp, target_psnr, quality)
+            assert target is not None
             return search.encode(self, pixels, target, metadata, subsampling, **options)
         level = self.bundle.level(QUALITY if quality is None else quality)
         return self._encoder(pixels, metadata, subsampling, **options)(level)

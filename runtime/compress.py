@@ -5,7 +5,6 @@ What both do with many files is in `cli/`, the search for a wanted size or PSNR 
 
 import functools
 import os
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_b
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, complain, shown, size
+from runtime.console import STREAM, complain, leave, shown, size
 from runtime.errors import InputError
 from runtime.quantities import number
 from runtime.spec import SUBSAMPLING
@@ -158,4 +157,4 @@ def line(job: Job, done: Done) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,7 +1,6 @@
 """python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
 import functools
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_b
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.quantities import whole
 
@@ -265,4 +264,4 @@ def _region(text: str | None) -> tuple[int, int, int, int] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

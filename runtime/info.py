@@ -1,12 +1,11 @@
 """python -m runtime.info cam.gar: what the header says and where the bytes go, undecoded."""
 
 import math
-import sys
 from pathlib import Path
 
 from runtime.cli.options import parser
 from runtime.cli.process import exit_status, take
-from runtime.console import complain, naming, reason, shown, trace
+from runtime.console import complain, leave, naming, reason, shown, trace
 from runtime.errors import StreamError
 
 _EXAMPLES = """\
@@ -64,4 +63,4 @@ def table(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -4,7 +4,6 @@ The bytes of an input say which of the two it is. What those of a .gat file mean
 """
 
 import functools
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from runtime.cli.options import Batch, add_files, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, StreamError
 from runtime.quantities import whole
 from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
@@ -138,4 +137,4 @@ def line(job: Job, done: Done) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

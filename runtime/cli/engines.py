@@ -4,6 +4,7 @@ An engine is a function of `prepare`, which returns what does one job, and the j
 generator is closed is given up.
 """
 
+import gc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import cache, partial
@@ -60,4 +61,8 @@ def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
 
 def _ready(prepare: Prepare) -> Callable[[Job], Outcome]:
     """Return what attempts a job."""
-    return partial(attempt, prepare())
+    gc.disable()  # all that is loaded meanwhile stays
+    try:
+        return partial(attempt, prepare())
+    finally:
+        gc.enable()

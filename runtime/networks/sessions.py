@@ -49,6 +49,8 @@ class Networks:
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._names: dict[str, tuple[list[str], list[str]]] = {}
+        """Of the inputs and outputs of a session: it makes them anew at each call."""
         self._reaches: dict[str, int | None] = {}
         self._making = threading.Lock()
 
@@ -77,25 +79,40 @@ class Networks:
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
-        session = self.session(name)
         if self.threads == 1:
-            return _run(session, inputs)
+            return self._run(name, inputs)
+        session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
         count = strips.worth(self.threads, *sides.pop()) if alike else 1
         reach = self._reach(name) if count > 1 else None
         if reach is None:
-            return _run(session, inputs)
+            return self._run(name, inputs)
         axes_out = [_rows_axis(grid) for grid in session.get_outputs()]
-        return strips.run(lambda grids: _run(session, grids), inputs, axes, axes_out, reach, count)
+        return strips.run(lambda grids: self._run(name, grids), inputs, axes, axes_out, reach, count)
 
     def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and with a batch axis.
 
         Only some networks take a batch axis longer than 1.
         """
-        return _run_stack(self.session(name), inputs)
+        session = self.session(name)
+        if name not in self._names:
+            self._names[name] = (
+                [grid.name for grid in session.get_inputs()],
+                [grid.name for grid in session.get_outputs()],
+            )
+        names, outputs = self._names[name]
+        try:
+            return session.run(outputs, dict(zip(names, inputs, strict=True)))
+        except Exception as error:  # onnxruntime raises its own, undocumented classes
+            if out_of_memory(error):
+                raise MemoryError("a network needs more memory than there is") from error
+            raise
+
+    def _run(self, name: str, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        return [output[0] for output in self.run_stack(name, *[x[None] for x in inputs])]
 
     def _provider(self, name: str) -> Provider:
         movable = any(network.movable for network in self._networks if network.name == name)
@@ -173,20 +190,6 @@ def _share_arena() -> None:
         onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, as_requested, default, default))
     except Exception:  # onnxruntime raises its own, undocumented classes, where other code has made one before
         return
-
-
-def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    return [output[0] for output in _run_stack(session, [x[None] for x in inputs])]
-
-
-def _run_stack(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    named = {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)}
-    try:
-        return session.run(None, named)
-    except Exception as error:  # onnxruntime raises its own, undocumented classes
-        if out_of_memory(error):
-            raise MemoryError("a network needs more memory than there is") from error
-        raise
 
 
 def _rows_axis(grid: Any) -> int:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from runtime.atomic import write_whole
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
@@ -100,12 +99,12 @@ def encode(
     fitting = metadata.fitting(payloads or {}, image.mode == "L", notes, (width, height))
     held = _held(fitting, form, suffix, notes)
     options = _OPTIONS.get(form, {}) | ({"dpi": density} if (density := exif.density(fitting.get(EXIF, b""))) else {})
-    file = BytesIO()
-    importlib.import_module(f"PIL.{form}ImagePlugin")  # Pillow would try all that it has
+    file = _File(form)
+    importlib.import_module(f"PIL.{form}ImagePlugin")
+    if form.upper() not in Image.SAVE:
+        raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it")
     try:
-        image.save(file, form, **options, **_as_options(held, form))
-    except KeyError:
-        raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it") from None
+        image.save(file, **options, **_as_options(held, form))
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         if form in ("Avif", "WebP"):  # whose libraries do not say when it was memory that they lacked
             np.empty((height, width, 4), np.uint32)
@@ -115,6 +114,14 @@ def encode(
     if form == "Tiff":
         return tags.with_metadata(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
     return data
+
+
+class _File(BytesIO):
+    """A file in memory, for whose name Pillow loads one plugin: for a format it would load all usual ones."""
+
+    def __init__(self, form: str):
+        super().__init__()
+        self.name = f"picture.{form.lower()}"
 
 
 def _held(payloads: Mapping[int, bytes], form: str, suffix: str, notes: list[str]) -> dict[int, bytes]:
@@ -147,6 +154,8 @@ def _as_options(payloads: Mapping[int, bytes], form: str) -> dict[str, Any]:
     if ICC in payloads:
         options["icc_profile"] = payloads[ICC]
     if XMP in payloads and form == "Png":
+        from PIL.PngImagePlugin import PngInfo
+
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
     elif XMP in payloads:

@@ -8,7 +8,7 @@ import pytest
 from runtime.codec import Codec
 from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.levels import Level, gain_of
-from runtime.latents.values import LARGEST_SYMBOL, dequantise, quantise, residuals, values
+from runtime.latents.values import LARGEST_SYMBOL, dequantise, factors, inverse, quantise, residuals, values
 
 TOP = 48
 PLAIN = np.array([[128]], np.int32)
@@ -92,7 +92,7 @@ def test_quantising_for_fewer_bits_never_moves_away_from_zero_nor_by_more_than_o
     assert isinstance(codec.family, Pyramid)
     exact, scale = drawn(2)
     nearest = quantise(exact, scale)
-    symbols = quantise(exact, scale, codec.family.costs.savings)
+    symbols = quantise(exact, scale, codec.family.costs)
     moved = symbols != nearest
     assert 0.01 < moved.mean() < 0.5
     assert np.array_equal(symbols[moved], (nearest - np.sign(nearest))[moved])
@@ -104,7 +104,7 @@ def test_quantising_for_fewer_bits_moves_just_what_pays(codec: Codec) -> None:
     assert isinstance(codec.family, Pyramid)
     exact, scales = drawn(3, 2000)
     savings = codec.family.costs.savings
-    symbols = quantise(exact, scales, savings)
+    symbols = quantise(exact, scales, codec.family.costs)
     for residual, scale, symbol in zip(exact.tolist(), scales.tolist(), symbols, strict=True):
         nearest = round(residual)
         if nearest:
@@ -122,7 +122,7 @@ def test_residuals_are_what_values_and_coefficients_undo(level: Level, part: int
     mean = random.integers(0, 256, (channels, 5, 7)).astype(np.uint8)
     symbols = random.integers(-99, 100, mean.shape).astype(np.int32)
     found = dequantise(values(mean, symbols, gain), steps) * 16  # as the encoder has them
-    exact = residuals(found, steps, mean, gain)
+    exact = residuals(found, factors(steps), mean, inverse(gain))
     assert exact.dtype == np.float32
     assert np.abs(exact - symbols.ravel()).max() < 0.5 / 3.3  # half a value, of those of a symbol
 

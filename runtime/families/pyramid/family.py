@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from runtime.areas import Area, padded
-from runtime.arrays import F32, I16, I32, U8
+from runtime.arrays import F32, I16, I32, U8, Intp
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
@@ -35,9 +35,9 @@ from runtime.networks.sessions import Networks
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
-ROWS: tuple[list[int] | slice, ...] = (
-    *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
-    slice(spec.BANDS * spec.PHASES, spec.PACKED),
+ROWS: tuple[Intp, ...] = (
+    *(np.array([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half]) for half in spec.HALVES),
+    np.arange(spec.BANDS * spec.PHASES, spec.PACKED),
 )
 """The channels of packed details that make each part."""
 
@@ -126,21 +126,21 @@ class Pyramid(Family):
         level = self.prior.at_level(level_byte, coefficients.subsampled)
         tile, top = tile or coefficients.area, self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
+        inverse_gain: F32
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
-            wavelet_level, part = CODING_ORDER[number]
+            nonlocal inverse_gain
+            wavelet_level, part = place = CODING_ORDER[number]
+            if part == 0:  # others have the same
+                inverse_gain = values.inverse(gain)
             if wavelet_level == 0:
-                selected, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+                selected, rows, shown = coefficients.z[:, *tile.on(spec.STRIDE_PX)], None, None
             else:
-                rows, columns = tile.on(packed_stride(wavelet_level))
-                selected = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
-                steps = level.part_step(wavelet_level, part)
-            exact = values.residuals(selected, steps, mean, gain)
-            if wavelet_level:
-                last_row, last_column = coefficients.needed(wavelet_level)
-                beyond = exact.reshape(mean.shape)
-                beyond[:, max(0, last_row - rows.start) :] = 0
-                beyond[:, :, max(0, last_column - columns.start) :] = 0
+                whole, rows = coefficients.packed[wavelet_level - 1], ROWS[part]
+                down, across = tile.on(packed_stride(wavelet_level))
+                selected, (last_row, last_column) = whole[:, down, across], coefficients.needed(wavelet_level)
+                shown = max(0, last_row - down.start), max(0, last_column - across.start)
+            exact = values.residuals(selected, level.factors[place], mean, inverse_gain, rows, shown)
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
             return quantise_part(self.costs, exact, index)
@@ -214,31 +214,31 @@ class Pyramid(Family):
         masking = np.zeros(shape, np.int16)
         gain = gain_of(masking)
 
-        def values_of(mean: U8, index: U8) -> I16:
+        def values_of(mean: U8, index: U8, rows: Intp, into: I16) -> None:
             parts.append(code(len(parts), mean, gain, index))
-            return values.values(mean, parts[-1].symbols, gain)
+            values.put_values(mean, parts[-1].symbols, gain, rows, into)
 
-        last = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
-        grids = [last]
+        grids = [np.empty((spec.Z, *shape), np.int16)]
+        rows = values.all_channels(spec.Z)
+        values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape), rows, grids[0])
         lows = luma_bands(level, grids)
-        state, said = self.networks.run("start", level.see(last, spec.SEEN_START))
+        state, said = self.networks.run("start", level.see(grids[0], spec.SEEN_START))
         for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
             where = "fine" if wavelet_level == 1 else "coarse"
             if part == 0:
                 if wavelet_level < spec.LEVELS:
-                    seen = level.see(last, spec.SEEN_FIRST)
+                    seen = level.see(grids[-1], spec.SEEN_FIRST, rows)
                     state, said = self.networks.run(f"{where}_first", state, seen)
                     masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], next(lows), wavelet_level)
                     gain = gain_of(masking)
                 count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
                 grids.append(np.empty((count, *said.shape[1:]), np.int16))
             else:
-                seen = level.see(last, spec.SEEN_OTHER)
+                seen = level.see(grids[-1], spec.SEEN_OTHER, rows)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
-            mean, scale = said.reshape(2, -1, *said.shape[1:])
-            last = values_of(mean, level.index(scale, wavelet_level, part, masking))
-            grids[-1][ROWS[part]] = last
+            (mean, scale), rows = said.reshape(2, -1, *said.shape[1:]), ROWS[part]
+            values_of(mean, level.index(scale, wavelet_level, part, masking), rows, grids[-1])
         return Latents(tuple(parts), tuple(grids))
 
 
@@ -274,4 +274,4 @@ class PyramidAnalysis:
 
 def coded(latents: Latents) -> Coded:
     """Return the parts of a tile, and its corrections as flags and side bytes."""
-    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+    return Coded([part.to_code for part in latents.parts], *corrections.pack(latents.corrections))

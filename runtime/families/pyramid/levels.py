@@ -13,7 +13,8 @@ import numpy as np
 from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
-from runtime.latents.rates import Rates, falls, unusable
+from runtime.latents.rates import Rates, falls, halves_of, unusable
+from runtime.latents.values import factors
 from runtime.native import twin
 
 UNSEEN_SQUARED_STEPS = 0.02
@@ -103,7 +104,25 @@ class Level(Rates):
 
         They follow from what the network says of its scales, and from masking (h, w).
         """
-        return self.index_said(_part(_columns(self.bases, wavelet_level), part), said, masking)
+        return self.index_said(self._halves[wavelet_level, part], said, masking)
+
+    @cached_property
+    def _halves(self) -> dict[tuple[int, int], I16]:
+        """Those (n,) that `index_said` takes, for each part of each wavelet level."""
+        return {
+            (wavelet_level, part): halves_of(_part(_columns(self.bases, wavelet_level), part))
+            for wavelet_level in range(1, spec.LEVELS + 1)
+            for part in range(len(spec.PARTS))
+        }
+
+    @cached_property
+    def factors(self) -> dict[tuple[int, int], F32]:
+        """Those (n,) that `residuals` takes, for each wavelet level and part; for (0, 0) those of z."""
+        return {
+            (wavelet_level, part): factors(self.part_step(wavelet_level, part) if wavelet_level else self.step(0))
+            for wavelet_level in range(spec.LEVELS + 1)
+            for part in range(len(spec.PARTS))
+        }
 
     def part_step(self, wavelet_level: int, part: int) -> I32:
         """Return the steps (n,) of the channels of a part of a wavelet level."""

@@ -10,8 +10,7 @@ from runtime import container
 from runtime.areas import Area, padded, squares
 from runtime.codec import Codec, encoder, pack_tile, read_tile, tiles_of
 from runtime.container import Header
-from runtime.entropy.residuals import Order
-from runtime.entropy.tile_stream import PartReader
+from runtime.entropy.tile_stream import PartReader, Scales
 from runtime.errors import StreamError
 from runtime.families.pyramid import chroma, spec, transform
 from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Pyramid, coded
@@ -180,10 +179,9 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
 
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
         index = corrected.of(number, index, pyramid(codec).prior.top_index)
-        order = Order(codec.bundle.tables, index.ravel())
         found = random.integers(-65535, 65536, index.shape).astype(np.int32)
         found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
-        return Part(index, order, found)
+        return Part(Scales(codec.bundle.tables, index.ravel()), found)
 
     return replace(pyramid(codec).predict(level, shape, code), corrections=corrected)
 
@@ -223,7 +221,7 @@ def test_a_region_decodes_only_the_tiles_that_it_needs(
 def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarray) -> None:
     level = codec.bundle.level(80)
     latents = pyramid(codec).quantise(pyramid(codec).transform(cam), level)
-    bits = sum(pyramid(codec).costs.bits(part.coded, part.order.index) for part in latents.parts)
+    bits = sum(pyramid(codec).costs.bits(part.coded, part.scales.coded) for part in latents.parts)
     coded = codec.encode(cam, 80, subsampling="4:4:4")
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
@@ -238,8 +236,7 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
 
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
-        order = Order(codec.bundle.tables, index.ravel())
-        return Part(index, order, np.zeros(index.shape, np.int32) if number else z)
+        return Part(Scales(codec.bundle.tables, index.ravel()), np.zeros(index.shape, np.int32) if number else z)
 
     latents = pyramid(codec).predict(level, (1, 1), code)
     header = Header(64, 64, level_byte, codec.bundle.id, 64, False, False)
@@ -258,7 +255,7 @@ def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, sub
     reader = PartReader(codec.bundle.tables, sections[container.LATENTS], parts, known_flags=3)
     corrections.unpack(reader.flags, reader.side, parts, pyramid(codec).prior.top_index, spec.PART_BANDS)
     for part in latents.parts[:7]:
-        assert np.array_equal(reader.read(part.order), part.coded)
+        assert np.array_equal(reader.read(part.scales), part.symbols.ravel())
     chunks, whole = pack_tile(codec, header, coded(latents)), padded(photo.shape[0], photo.shape[1], 64)
     assert b"".join(chunks) == sections[container.LATENTS]
     for layers in (1, 2, 3):
