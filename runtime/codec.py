@@ -26,6 +26,7 @@ from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.threads import each
 
 TILE_PX = 1024
 """Side of the squares that are coded independently."""
@@ -166,7 +167,10 @@ class Codec:
             assert isinstance(analysis, Continuous)
             return analysis.code_more(level, tile, more)
 
-        tiles = [pack_tile(self, header, code(tile)) for tile in tiles_of(self, header)]
+        def packed(tile: Area) -> list[bytes]:
+            return pack_tile(self, header, code(tile))
+
+        tiles = each(packed, tiles_of(self, header), self.networks.at_a_time)
         return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:

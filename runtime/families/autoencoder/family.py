@@ -55,6 +55,7 @@ from runtime.latents.spread import spread
 from runtime.networks import strips
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.threads import spare
 
 NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
@@ -210,7 +211,7 @@ class Autoencoder(Family, Stacks):
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
+            count = strips.worth(spare(self.networks.threads), grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(

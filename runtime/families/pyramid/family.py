@@ -8,6 +8,7 @@ A tile's symbols are coded without knowledge of other tiles; the wavelet and the
 windows that are grown by what they see beyond (`runtime/areas.py`).
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,15 +26,27 @@ from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
-from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
+from runtime.families.pyramid.transform import (
+    FINE_LEVELS,
+    Coefficients,
+    Inverse,
+    coarse,
+    fine,
+    fine_counts,
+    forward,
+    whole_of,
+)
 from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
 from runtime.networks.sessions import Networks
+from runtime.threads import each
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
+KEPT_PX = 1 << 22
+"""Fine coefficients of pictures up to so large are kept; of larger ones they would take too much memory."""
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
 ROWS: tuple[list[int] | slice, ...] = (
     *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
@@ -121,31 +134,29 @@ class Pyramid(Family):
         """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
         return forward(rgb, subsampled, self.window_px)
 
-    def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
-        """Return the coded latents of a tile of a picture; without a tile, of the whole picture taken as one."""
-        level = self.prior.at_level(level_byte, coefficients.subsampled)
-        tile, top = tile or coefficients.area, self.prior.top_index
+    def quantise(self, coefficients: Coefficients, level_byte: int) -> Latents:
+        """Return the coded latents of a tile of a picture, or of the whole picture taken as one."""
+        level, top = self.prior.at_level(level_byte, coefficients.subsampled), self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             wavelet_level, part = CODING_ORDER[number]
             if wavelet_level == 0:
-                selected, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+                selected, steps = coefficients.z, level.step(0)
             else:
-                rows, columns = tile.on(packed_stride(wavelet_level))
-                selected = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
+                selected = coefficients.packed[wavelet_level - 1][ROWS[part]]
                 steps = level.part_step(wavelet_level, part)
             exact = values.residuals(selected, steps, mean, gain)
             if wavelet_level:
-                last_row, last_column = coefficients.needed(wavelet_level)
+                rows, columns = coefficients.needed(wavelet_level)
                 beyond = exact.reshape(mean.shape)
-                beyond[:, max(0, last_row - rows.start) :] = 0
-                beyond[:, :, max(0, last_column - columns.start) :] = 0
+                beyond[:, rows:] = 0
+                beyond[:, :, columns:] = 0
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
             return quantise_part(self.costs, exact, index)
 
-        latents = self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        latents = self.predict(level, coefficients.z.shape[1:], code)
         return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
@@ -178,9 +189,16 @@ class Pyramid(Family):
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
         level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
-        windows = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
-        for area, seen, signals in windows:
-            yield area, self.synthesise(level, signals, enhance)[area.within(seen, 1)]
+        at_a_time = self.networks.at_a_time
+        back = Inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, at_a_time)
+
+        def shown(window: Area) -> tuple[Area, U8]:
+            seen, signals = back.signals(window)
+            return window, self.synthesise(level, signals, enhance)[window.within(seen, 1)]
+
+        for windows in back.windows(wanted, self.window_px):
+            for some in range(0, len(windows), at_a_time):
+                yield from each(shown, windows[some : some + at_a_time], at_a_time)
 
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
         """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels, enhanced if there is a net for that."""
@@ -250,7 +268,9 @@ class PyramidAnalysis:
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
         self._family, self._rgb, self._subsampling = family, rgb, subsampling
         self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
-        self._transformed: Coefficients | None = None
+        self._large = rgb.shape[0] * rgb.shape[1] > KEPT_PX
+        self._kept: Coefficients | None = None
+        self._waiting = threading.Lock()
 
     def flag(self, level: int) -> bool:
         """Return whether the finest details of chroma are not coded: 4:2:0."""
@@ -260,15 +280,27 @@ class PyramidAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        latents = self._family.quantise(self._coefficients(self.flag(level)), level, tile)
-        return coded(latents)
+        return coded(self._family.quantise(self._coefficients(tile, self.flag(level)), level))
 
-    def _coefficients(self, subsampled: bool) -> Coefficients:
-        """Return the picture's coefficients; those of 4:4:4 serve for both."""
-        coefficients = self._transformed
-        if coefficients is None or (coefficients.subsampled and not subsampled):
-            coefficients = self._transformed = self._family.transform(self._rgb, subsampled)
-        return coefficients.with_subsampling() if subsampled else coefficients
+    def _coefficients(self, tile: Area, subsampled: bool) -> Coefficients:
+        """Return a tile's coefficients, of which those on fine levels are not kept of a large picture."""
+        known = self._known(subsampled).of(tile)
+        if not self._large:
+            return known
+        details, _ = fine(self._rgb, tile, fine_counts(subsampled), self._family.window_px)
+        return known.with_fine(details)
+
+    def _known(self, subsampled: bool) -> Coefficients:
+        """Return what is kept of the picture's coefficients: those of 4:4:4 serve for both."""
+        with self._waiting:  # all threads, so that they can serve the one that comes first
+            window_px, threads = self._family.window_px, self._family.networks.threads
+            if self._large and self._kept is None:
+                _, low = fine(self._rgb, whole_of(self._rgb), [0] * FINE_LEVELS, window_px, threads)
+                self._kept = coarse(low, self._rgb.shape[:2])
+            if not self._large and (self._kept is None or (self._kept.subsampled and not subsampled)):
+                self._kept = forward(self._rgb, subsampled, window_px, threads)
+            assert self._kept is not None
+            return self._kept.with_subsampling() if subsampled and not self._large else self._kept
 
 
 def coded(latents: Latents) -> Coded:
