@@ -8,7 +8,6 @@ A tile's symbols are coded without knowledge of other tiles; the wavelet and the
 windows that are grown by what they see beyond (`runtime/areas.py`).
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,16 +25,7 @@ from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
-from runtime.families.pyramid.transform import (
-    FINE_LEVELS,
-    Coefficients,
-    Inverse,
-    coarse,
-    fine,
-    fine_counts,
-    forward,
-    whole_of,
-)
+from runtime.families.pyramid.transform import ENHANCING_REACH, REACH, Coefficients, Forward, Inverse, forward
 from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
@@ -45,8 +35,6 @@ from runtime.threads import each
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
-KEPT_PX = 1 << 22
-"""Fine coefficients of pictures up to so large are kept; of larger ones they would take too much memory."""
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
 ROWS: tuple[list[int] | slice, ...] = (
     *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
@@ -93,7 +81,8 @@ class Pyramid(Family):
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+        self.bundle, self.networks = bundle, networks
+        self.window_px = max(spec.STRIDE_PX, window_px // 2)  # a tile takes more memory then than its windows
 
     @cached_property
     def prior(self) -> Prior:
@@ -190,7 +179,8 @@ class Pyramid(Family):
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
         level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
         at_a_time = self.networks.at_a_time
-        back = Inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, at_a_time)
+        reach = ENHANCING_REACH if enhance else REACH
+        back = Inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, reach, at_a_time)
 
         def shown(window: Area) -> tuple[Area, U8]:
             seen, signals = back.signals(window)
@@ -266,11 +256,9 @@ class PyramidAnalysis:
     """A picture (H, W, 3) and what all levels share; `subsampling` is None where each level may choose."""
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
-        self._family, self._rgb, self._subsampling = family, rgb, subsampling
+        self._family, self._subsampling = family, subsampling
         self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
-        self._large = rgb.shape[0] * rgb.shape[1] > KEPT_PX
-        self._kept: Coefficients | None = None
-        self._waiting = threading.Lock()
+        self._forward = Forward(rgb, family.window_px, family.networks.threads)
 
     def flag(self, level: int) -> bool:
         """Return whether the finest details of chroma are not coded: 4:2:0."""
@@ -280,27 +268,7 @@ class PyramidAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        return coded(self._family.quantise(self._coefficients(tile, self.flag(level)), level))
-
-    def _coefficients(self, tile: Area, subsampled: bool) -> Coefficients:
-        """Return a tile's coefficients, of which those on fine levels are not kept of a large picture."""
-        known = self._known(subsampled).of(tile)
-        if not self._large:
-            return known
-        details, _ = fine(self._rgb, tile, fine_counts(subsampled), self._family.window_px)
-        return known.with_fine(details)
-
-    def _known(self, subsampled: bool) -> Coefficients:
-        """Return what is kept of the picture's coefficients: those of 4:4:4 serve for both."""
-        with self._waiting:  # all threads, so that they can serve the one that comes first
-            window_px, threads = self._family.window_px, self._family.networks.threads
-            if self._large and self._kept is None:
-                _, low = fine(self._rgb, whole_of(self._rgb), [0] * FINE_LEVELS, window_px, threads)
-                self._kept = coarse(low, self._rgb.shape[:2])
-            if not self._large and (self._kept is None or (self._kept.subsampled and not subsampled)):
-                self._kept = forward(self._rgb, subsampled, window_px, threads)
-            assert self._kept is not None
-            return self._kept.with_subsampling() if subsampled and not self._large else self._kept
+        return coded(self._family.quantise(self._forward.of(tile, self.flag(level)), level))
 
 
 def coded(latents: Latents) -> Coded:

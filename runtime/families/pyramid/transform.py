@@ -4,6 +4,7 @@
 so for a window.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,11 +23,17 @@ from runtime.threads import each
 
 FINE_LEVELS = 3
 """Wavelet levels that are transformed in windows; the coarser ones have a 64th of the samples and are done at once."""
-REACH = Reach(64, 64)
-"""What three wavelet levels (28 px) and the synthesis net (at most 32 px) see beyond a window."""
+REACH, ENHANCING_REACH = Reach(32, 32), Reach(64, 64)
+"""What three wavelet levels (28 px) see beyond a window, and the synthesis net (at most 32 px) beside them."""
 COARSE_REACH = Reach(256, 256)
 """What the coarser wavelet levels (224 px) see beyond that."""
-LAG_PX = REACH.after + COARSE_REACH.after
+LAG_PX = ENHANCING_REACH.after + COARSE_REACH.after
+SEEN_PX = 2 << FINE_LEVELS
+"""The sides of what is seen of the fine wavelet levels are multiples of this."""
+
+
+KEPT_PX = 1 << 22
+"""Fine coefficients of pictures up to so large are kept; of larger ones they would take too much memory."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,35 @@ def whole_of(rgb: U8) -> Area:
 # -- there -------------------------------------------------------------------------------------------------------------
 
 
+class Forward:
+    """The coefficients of a picture (H, W, 3), tile by tile, for threads that need one each."""
+
+    def __init__(self, rgb: U8, window_px: int, threads: int):
+        self._rgb, self._window_px, self._threads = rgb, window_px, threads
+        self._large = rgb.shape[0] * rgb.shape[1] > KEPT_PX
+        self._known: Coefficients | None = None
+        self._waiting = threading.Lock()
+
+    def of(self, tile: Area, subsampled: bool) -> Coefficients:
+        """Return a tile's coefficients, without the finest details of chroma or with them."""
+        known = self._of_all(subsampled).of(tile)
+        if self._large:
+            details, _ = fine(self._rgb, tile, fine_counts(subsampled), self._window_px)
+            return known.with_fine(details)
+        return known.with_subsampling() if subsampled else known
+
+    def _of_all(self, subsampled: bool) -> Coefficients:
+        """Return what is known of the whole picture; 4:4:4 serves for both."""
+        with self._waiting:  # all threads, so that they can serve the one that comes first
+            if self._large and self._known is None:
+                _, low = fine(self._rgb, whole_of(self._rgb), [0] * FINE_LEVELS, self._window_px, self._threads)
+                self._known = coarse(low, self._rgb.shape[:2])
+            elif not self._large and (self._known is None or (self._known.subsampled and not subsampled)):
+                self._known = forward(self._rgb, subsampled, self._window_px, self._threads)
+            assert self._known is not None
+            return self._known
+
+
 def forward(rgb: U8, subsampled: bool, window_px: int, threads: int = 1) -> Coefficients:
     """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
     details, low = fine(rgb, whole_of(rgb), fine_counts(subsampled), window_px, threads)
@@ -101,7 +137,7 @@ def fine(rgb: U8, area: Area, counts: Sequence[int], window_px: int, threads: in
     low = np.empty((spec.COLOUR_COUNT, *area.shape(1 << FINE_LEVELS)), np.float32)
 
     def fill(window: Area) -> None:
-        seen = window.grown(REACH, spec.STRIDE_PX, whole_of(rgb))
+        seen = window.grown(REACH, SEEN_PX, whole_of(rgb))
         band = colours.to_colours(cropped(rgb, seen))
         for wavelet_level, (into, stride) in enumerate(zip(found, strides, strict=True), start=1):
             band, details = wavelet.split(band, counts[wavelet_level - 1])
@@ -132,13 +168,19 @@ def coarse(low: F32, size: tuple[int, int]) -> Coefficients:
 
 class Inverse:
     """The way back over areas of a picture: `values` returns those of a tile of the whole that is coded, z, then packed
-    details of wavelet levels 5 to 1; so many threads ask for them.
+    details of wavelet levels 5 to 1, for which so many threads ask. `reach` is how far one must see beyond a window.
     """
 
     def __init__(
-        self, level: Level, values: Callable[[Area], Sequence[I16]], whole: Area, tile_px: int, threads: int = 1
+        self,
+        level: Level,
+        values: Callable[[Area], Sequence[I16]],
+        whole: Area,
+        tile_px: int,
+        reach: Reach = REACH,
+        threads: int = 1,
     ):
-        self._level, self._whole, self._tile_px = level, whole, tile_px
+        self._level, self._whole, self._tile_px, self._reach = level, whole, tile_px, reach
         strides = (packed_stride(number) for number in range(spec.LEVELS, 0, -1))
         self._tiles = Blocks(values, whole, (tile_px, tile_px), spec.STRIDE_PX, *strides, threads=threads)
 
@@ -162,7 +204,7 @@ class Inverse:
 
     def _seen(self, area: Area) -> tuple[Area, Area]:
         """Return what is seen of the fine wavelet levels to know an area, and of the coarse ones."""
-        seen = area.grown(REACH, spec.STRIDE_PX, self._whole)
+        seen = area.grown(self._reach, SEEN_PX, self._whole)
         return seen, seen.grown(COARSE_REACH, spec.STRIDE_PX, self._whole)
 
 
