@@ -54,10 +54,10 @@ class Codec:
     """Encodes and decodes pictures with one bundle of weights.
 
     `bundle` is a folder or the name of a shipped bundle, `provider` where the networks run, `threads` how many threads
-    each may use (default: all cores), `tile_px` about the side of the squares that are computed at a time: it
-    changes memory and time, but no decoded pixel. `enhance` corrects decoded pixels with the network of a bundle that
-    has one for it (default: where `provider` is not the CPU). A Codec may be shared by threads. Raises InputError, and
-    BundleError for unusable weights.
+    share a picture, a tile each while there are so many (default: all cores), `tile_px` about the side of the squares
+    that are computed at a time: both change memory and time, but no byte and no decoded pixel. `enhance` corrects
+    decoded pixels with the network of a bundle that has one for it (default: where `provider` is not the CPU). A Codec
+    may be shared by threads. Raises InputError, and BundleError for unusable weights.
     """
 
     def __init__(

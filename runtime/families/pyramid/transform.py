@@ -30,8 +30,6 @@ COARSE_REACH = Reach(256, 256)
 LAG_PX = ENHANCING_REACH.after + COARSE_REACH.after
 SEEN_PX = 2 << FINE_LEVELS
 """The sides of what is seen of the fine wavelet levels are multiples of this."""
-
-
 KEPT_PX = 1 << 22
 """Fine coefficients of pictures up to so large are kept; of larger ones they would take too much memory."""
 
