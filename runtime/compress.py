@@ -117,7 +117,8 @@ def prepare(settings: Settings) -> Work:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
         picture = read.decode(given, name, settings.batch.max_pixels, settings.sdr)
-        notes = list(picture.notes)
+        bytes_in, notes = len(given), list(picture.notes)
+        del given
         kept = metadata.reduced(picture.metadata, settings.strip, settings.no_gps, notes)
         start = time.perf_counter()
         try:
@@ -132,7 +133,7 @@ def prepare(settings: Settings) -> Work:
         ms = 1e3 * (time.perf_counter() - start)
         deliver(job.target, data, job.overwrite)
         height, width = picture.pixels.shape[:2]
-        return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
+        return Done(bytes_in, len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
 
     return work
 

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from runtime import codec as shared
 from runtime import container, spec
 from runtime.codec import Codec, encoder
 from runtime.errors import BundleError, InputError, StreamError
@@ -277,3 +279,45 @@ def test_one_analysis_serves_all_levels(codec: Codec, photo: np.ndarray) -> None
 def test_pixels_that_are_not_in_one_piece_are_read_as_they_stand(codec: Codec, photo: np.ndarray) -> None:
     for picture in (photo[::-1], photo[:, ::-1], photo[::2, 1::3], photo.transpose(1, 0, 2), photo[:, :, ::-1]):
         assert codec.encode(picture, 30) == codec.encode(np.ascontiguousarray(picture), 30)
+
+
+@pytest.mark.parametrize("bundle", ["standard", "autoencoder", "progressive"])
+@pytest.mark.parametrize("kind", ["gray", "rgb", "alpha"])
+def test_strips_make_the_picture(bundle: str, kind: str, cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    codec, picture = Codec(bundle, threads=2, tile_px=64), cam[:150, :203]
+    if kind == "gray":
+        picture = picture[:, :, 1].copy()
+    if kind == "alpha":
+        picture = np.dstack([picture, cam[:150, :203, 0]])
+    data = codec.encode(picture, 20)
+    for region in (None, (70, 10, 61, 130)):
+        shape, strips = codec.decode_strips(data, region)
+        found = list(strips)
+        decoded = codec.decode(data, region)
+        assert len(found) > 1 and shape == decoded.shape
+        assert np.array_equal(np.concatenate(found), decoded)
+
+
+def test_strips_of_no_picture_fail_at_once(codec: Codec, photo: np.ndarray) -> None:
+    data = codec.encode(photo)
+    with pytest.raises(InputError, match="region"):
+        codec.decode_strips(data, (0, 0, 999, 1))
+    with pytest.raises(StreamError):
+        codec.decode_strips(data[:-1])
+
+
+def test_tiles_are_coded_and_decoded_at_a_time(cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wait for each other, which one thread could not do."""
+    monkeypatch.setattr("runtime.codec.TILE_PX", 128)
+    data = Codec(threads=1).encode(cam, 50)
+    meeting = threading.Barrier(2, timeout=60)
+
+    def met(name: str) -> None:
+        work = getattr(shared, name)
+        monkeypatch.setattr(shared, name, lambda *given: (meeting.wait(), work(*given))[1])
+
+    met("pack_tile")
+    met("read_tile")
+    assert Codec(threads=2).encode(cam, 50) == data
+    Codec(threads=2).decode(data)

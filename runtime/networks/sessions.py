@@ -1,7 +1,7 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever is asked for; another provider
-(`providers.py`) takes the other networks, as the float twins of `float_twin.py`. Threads are those of `strips.py`.
+(`providers.py`) takes the other networks, as the float twins of `float_twin.py`. Threads are used as `strips.py` tells.
 """
 
 import threading
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import BundleError, InputError, out_of_memory
 from runtime.networks import Network, strips
 from runtime.networks.providers import CPU, PROVIDERS, Provider
+from runtime.threads import most_threads, spare
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -44,7 +45,7 @@ class Networks:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
         if threads is not None and threads < 1:
             raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, strips.most_threads(threads)
+        self.folder, self.threads = folder, most_threads(threads)
         self._networks = networks
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
@@ -53,6 +54,11 @@ class Networks:
         """Of the inputs and outputs of a session: it makes them anew at each call."""
         self._reaches: dict[str, int | None] = {}
         self._making = threading.Lock()
+
+    @property
+    def at_a_time(self) -> int:
+        """How many parts of a picture may be computed at a time: what is not a CPU gets one after the other."""
+        return spare(self.threads) if self.provider is CPU else 1
 
     def note(self, enhance: bool) -> str | None:
         """Return a sentence for the user on what does not run on the CPU provider; None for the CPU provider.
@@ -79,13 +85,14 @@ class Networks:
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
-        if self.threads == 1:
+        threads = spare(self.threads)
+        if threads == 1:
             return self._run(name, inputs)
         session = self.session(name)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
-        count = strips.worth(self.threads, *sides.pop()) if alike else 1
+        count = strips.worth(threads, *sides.pop()) if alike else 1
         reach = self._reach(name) if count > 1 else None
         if reach is None:
             return self._run(name, inputs)

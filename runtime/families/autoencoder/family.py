@@ -55,6 +55,7 @@ from runtime.latents.spread import spread
 from runtime.networks import strips
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.threads import spare
 
 NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
@@ -210,7 +211,7 @@ class Autoencoder(Family, Stacks):
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
+            count = strips.worth(spare(self.networks.threads), grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(
@@ -283,15 +284,18 @@ class Autoencoder(Family, Stacks):
         whole, sides = padded(headers[0].height, headers[0].width, STRIDE_PX), (headers[0].tile_px,) * 2
 
         def blocks_of(tiles: Callable[[Area], Latents]) -> Blocks:
-            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
+            strides = (side_px for _, side_px in GRIDS)
+            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *strides, threads=self.networks.at_a_time)
 
         stack = [blocks_of(each) for each in tiles]
         rates = np.full((len(levels), RATE_PLANES, 1, 1), spec.GRID_ZERO, np.uint8)
         rates[:, : spec.LEVEL_PLANES, 0, 0] = [level.planes for level in levels]
         height, width = even_sides(wanted, self.window_px, STRIDE_PX)
         for strip in cut(wanted, (height, wanted.right)):
+            wide = strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole)
             for blocks in stack:
-                blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
+                blocks.forget(wide)
+                blocks.prepare(wide)
             for window in cut(strip, (height, width)):
                 seen = window.grown(REACH, BLOCK_PX, whole)
                 latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]

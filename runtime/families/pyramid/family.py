@@ -25,12 +25,21 @@ from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
-from runtime.families.pyramid.transform import Coefficients, forward, inverse, luma_bands, packed_stride
+from runtime.families.pyramid.transform import (
+    ENHANCING_REACH,
+    REACH,
+    Coefficients,
+    Forward,
+    Inverse,
+    forward,
+    luma_bands,
+)
 from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
 from runtime.networks.sessions import Networks
+from runtime.threads import each
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
@@ -80,7 +89,8 @@ class Pyramid(Family):
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+        self.bundle, self.networks = bundle, networks
+        self.window_px = max(spec.STRIDE_PX, window_px // 2)  # a tile takes more memory then than its windows
 
     @cached_property
     def prior(self) -> Prior:
@@ -121,10 +131,9 @@ class Pyramid(Family):
         """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
         return forward(rgb, subsampled, self.window_px)
 
-    def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
-        """Return the coded latents of a tile of a picture; without a tile, of the whole picture taken as one."""
-        level = self.prior.at_level(level_byte, coefficients.subsampled)
-        tile, top = tile or coefficients.area, self.prior.top_index
+    def quantise(self, coefficients: Coefficients, level_byte: int) -> Latents:
+        """Return the coded latents of a tile of a picture, or of the whole picture taken as one."""
+        level, top = self.prior.at_level(level_byte, coefficients.subsampled), self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
         inverse_gain: F32
 
@@ -134,18 +143,16 @@ class Pyramid(Family):
             if part == 0:  # others have the same
                 inverse_gain = values.inverse(gain)
             if wavelet_level == 0:
-                selected, rows, shown = coefficients.z[:, *tile.on(spec.STRIDE_PX)], None, None
+                selected, rows, shown = coefficients.z, None, None
             else:
-                whole, rows = coefficients.packed[wavelet_level - 1], ROWS[part]
-                down, across = tile.on(packed_stride(wavelet_level))
-                selected, (last_row, last_column) = whole[:, down, across], coefficients.needed(wavelet_level)
-                shown = max(0, last_row - down.start), max(0, last_column - across.start)
+                selected, rows = coefficients.packed[wavelet_level - 1], ROWS[part]
+                shown = coefficients.needed(wavelet_level)
             exact = values.residuals(selected, level.factors[place], mean, inverse_gain, rows, shown)
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
             return quantise_part(self.costs, exact, index)
 
-        latents = self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        latents = self.predict(level, coefficients.z.shape[1:], code)
         return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
@@ -178,9 +185,17 @@ class Pyramid(Family):
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
         level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
-        windows = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
-        for area, seen, signals in windows:
-            yield area, self.synthesise(level, signals, enhance)[area.within(seen, 1)]
+        at_a_time = self.networks.at_a_time
+        reach = ENHANCING_REACH if enhance else REACH
+        back = Inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, reach, at_a_time)
+
+        def shown(window: Area) -> tuple[Area, U8]:
+            seen, signals = back.signals(window)
+            return window, self.synthesise(level, signals, enhance)[window.within(seen, 1)]
+
+        for windows in back.windows(wanted, self.window_px):
+            for some in range(0, len(windows), at_a_time):
+                yield from each(shown, windows[some : some + at_a_time], at_a_time)
 
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
         """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels, enhanced if there is a net for that."""
@@ -249,9 +264,9 @@ class PyramidAnalysis:
     """A picture (H, W, 3) and what all levels share; `subsampling` is None where each level may choose."""
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
-        self._family, self._rgb, self._subsampling = family, rgb, subsampling
+        self._family, self._subsampling = family, subsampling
         self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
-        self._transformed: Coefficients | None = None
+        self._forward = Forward(rgb, family.window_px, family.networks.threads)
 
     def flag(self, level: int) -> bool:
         """Return whether the finest details of chroma are not coded: 4:2:0."""
@@ -261,15 +276,7 @@ class PyramidAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        latents = self._family.quantise(self._coefficients(self.flag(level)), level, tile)
-        return coded(latents)
-
-    def _coefficients(self, subsampled: bool) -> Coefficients:
-        """Return the picture's coefficients; those of 4:4:4 serve for both."""
-        coefficients = self._transformed
-        if coefficients is None or (coefficients.subsampled and not subsampled):
-            coefficients = self._transformed = self._family.transform(self._rgb, subsampled)
-        return coefficients.with_subsampling() if subsampled else coefficients
+        return coded(self._family.quantise(self._forward.of(tile, self.flag(level)), level))
 
 
 def coded(latents: Latents) -> Coded:

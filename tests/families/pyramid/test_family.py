@@ -1,5 +1,6 @@
 """The pyramid as a family: its latents, layers, chroma, corrections and synthesis net, on the shipped bundles."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from runtime import container
-from runtime.areas import Area, padded, squares
+from runtime.areas import Area, Reach, padded, squares
 from runtime.codec import Codec, encoder, pack_tile, read_tile, tiles_of
 from runtime.container import Header
 from runtime.entropy.tile_stream import PartReader, Scales
@@ -21,6 +22,7 @@ from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part
 from runtime.networks.sessions import Networks
 from runtime.pictures.read import read
+from runtime.threads import each
 
 PROJECT = Path(__file__).parents[3]
 
@@ -83,7 +85,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, til
 def test_the_synthesis_net_sees_no_further_than_windows_are_grown(codec: Codec) -> None:
     """At most 32 px, the rest of the reach being the wavelet's: 28 px of three levels."""
     assert codec.bundle.has_synthesis
-    assert transform.REACH.before == transform.REACH.after >= 28 + 32
+    assert transform.ENHANCING_REACH.before == transform.ENHANCING_REACH.after >= 28 + 32
     random = np.random.default_rng(6)
     seen = random.integers(100, 156, (spec.SYNTHESIS_SEEN, 40, 40), dtype=np.uint8)
     far = 32 // spec.SYNTHESIS_PX
@@ -128,6 +130,41 @@ def test_coefficients_are_the_same_in_any_window_bit_for_bit(codec: Codec, photo
         found = pyramid(Codec(threads=1, tile_px=tile_px)).transform(photo)
         for mine, its in zip((whole.z, *whole.packed), (found.z, *found.packed), strict=True):
             assert mine.dtype == its.dtype and np.array_equal(mine, its)
+
+
+@pytest.mark.parametrize("kept_px, threads", [(0, 1), (0, 3), (1 << 22, 1), (1 << 22, 3)])
+def test_tiles_of_a_picture_have_its_coefficients_bit_for_bit(
+    cam: np.ndarray, kept_px: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the fine ones are kept, as of a small picture, or made for each tile anew, as of a large one."""
+    monkeypatch.setattr(transform, "KEPT_PX", kept_px)
+    there, tiles = transform.Forward(cam, 64, threads), squares(transform.whole_of(cam), 128)
+    for subsampled in (True, False, True):
+        whole = transform.forward(cam, subsampled, 1024)
+        found = each(functools.partial(there.of, subsampled=subsampled), tiles, threads)
+        for tile, one in zip(tiles, found, strict=True):
+            its = whole.of(tile)
+            assert its.size == one.size and len(its.packed) == len(one.packed) == spec.LEVELS
+            assert all(map(np.array_equal, (one.z, *one.packed), (its.z, *its.packed)))
+
+
+def test_coarse_levels_see_no_further_than_is_looked_at(codec: Codec) -> None:
+    level, random = pyramid(codec).prior.at_level(140), np.random.default_rng(1)
+    whole, near = Area(0, 0, 1152, 1152), Area(512, 576, 640, 640)
+    strides = (64, 64, 32)
+    grids = [
+        random.integers(-2000, 2000, (channels, *whole.shape(stride))).astype(np.int16)
+        for channels, stride in zip((spec.Z, spec.PACKED, spec.PACKED), strides, strict=True)
+    ]
+
+    def low(reach: int) -> np.ndarray:
+        wide = near.grown(Reach(reach, reach), spec.STRIDE_PX, whole)
+        seen = [grid[:, *wide.on(stride)] for grid, stride in zip(grids, strides, strict=True)]
+        return transform.low_band(level, seen)[:, *near.within(wide, 8)]
+
+    assert transform.COARSE_REACH == Reach(256, 256)
+    assert np.array_equal(low(256), low(2048))
+    assert not np.array_equal(low(128), low(2048))
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (64, 65), (100, 3), (150, 203)])
