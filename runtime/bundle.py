@@ -124,6 +124,23 @@ class Bundle:
                     f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
                 )
 
+    def check_id(self, networks: Iterable[Network]) -> None:
+        """Raise BundleError where the files of a bundle that does not ship make another one than the manifest says.
+
+        Else streams would name a bundle that cannot decode them.
+        """
+        if self.ships:
+            return
+        try:
+            made = bundle_id(self.folder, networks)
+        except OSError as error:
+            raise BundleError(f"{error.filename}: {error.strerror}; reinstall the bundle") from error
+        if made != self.id:
+            raise BundleError(
+                f"{self.folder}: its files make bundle {made.hex()}, its manifest.json is of {self.id.hex()}; "
+                "reinstall the bundle or export it anew"
+            )
+
     @property
     def id(self) -> bytes:
         return bytes.fromhex(self.manifest["id"])

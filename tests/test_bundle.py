@@ -116,7 +116,7 @@ def test_a_missing_network_is_named_when_it_is_needed(copy: Path, photo: np.ndar
 
 def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> None:
     (copy / "prior.npz").write_bytes(b"dear diary")
-    edited(copy, sha256={})
+    edited(copy, sha256={}, id=bundle_id(copy, spec.NETWORKS).hex())
     with pytest.raises(BundleError, match="prior.npz: cannot be read"):
         Codec(copy, threads=1).encode(photo)
 
@@ -133,6 +133,21 @@ def test_files_of_another_bundle_are_refused_before_anything_is_coded(copy: Path
     """Else a stream would name a bundle that cannot decode it."""
     shutil.copy(Bundle.open("lite").folder / "prior.npz", copy)
     with pytest.raises(BundleError, match=r"prior.npz: damaged \(sha256 differs"):
+        Codec(copy)
+
+
+def test_files_and_checksums_of_another_bundle_are_refused_too(copy: Path) -> None:
+    other, name = Bundle.open("lite"), "fine_first.onnx"
+    shutil.copy(other.folder / name, copy)
+    edited(copy, sha256=Bundle.open().manifest["sha256"] | {name: other.manifest["sha256"][name]})
+    made, claimed = bundle_id(copy, spec.NETWORKS).hex(), Bundle.open().id.hex()
+    with pytest.raises(BundleError, match=f"its files make bundle {made}, its manifest.json is of {claimed}"):
+        Codec(copy)
+    edited(copy, id=made)
+    assert Codec(copy).bundle.id.hex() == made
+    (copy / "start.onnx").unlink()
+    edited(copy, sha256={})
+    with pytest.raises(BundleError, match="start.onnx: No such file or directory; reinstall"):
         Codec(copy)
 
 
