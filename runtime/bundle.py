@@ -17,7 +17,7 @@ from runtime.entropy.tables import Tables
 from runtime.errors import BundleError, InputError
 from runtime.networks import Network
 
-DEFAULT = "standard"
+DEFAULT = spec.DEFAULT_BUNDLE
 ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle."""

@@ -266,7 +266,7 @@ def test_wrong_arguments_are_refused() -> None:
         for argument in ("threads", "tile_px"):
             with pytest.raises(InputError, match=re.escape(f"{argument}={given!r} is not a positive whole number")):
                 Codec(**{argument: given})
-    assert Codec(threads=np.int64(2)).networks.threads == Codec(threads=2).networks.threads
+    assert Codec(threads=np.int64(2)).networks.threads == 2  # type: ignore[arg-type]
 
 
 def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.ndarray) -> None:

@@ -160,6 +160,13 @@ class Networks:
         return options
 
 
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
 @cache
 def _share_arena() -> None:
     """Give the process an arena for all sessions: one for each would keep all that each has ever needed."""
