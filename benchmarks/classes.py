@@ -81,9 +81,9 @@ class Ratio:
 class Count:
     """Thousand instructions a pixel of a bundle on a CPU; the columns of instructions.tsv."""
 
-    cpu: str
     bundle: str
     id: str
+    cpu: str
     encode: float
     decode: float
     date: str
@@ -185,9 +185,8 @@ def today() -> str:
 
 def keep(path: Path, records: Sequence[Record], key: Callable[[Record], object]) -> None:
     """Write records into a TSV file, in place of those with their keys."""
-    new = {key(record) for record in records}
-    others = [record for record in read(path, type(records[0])) if key(record) not in new]
-    summary.write_table(path, type(records[0]), sorted([*others, *records], key=lambda record: str(key(record))))
+    kept = {str(key(record)): record for record in [*read(path, type(records[0])), *records]}
+    summary.write_table(path, type(records[0]), [kept[name] for name in sorted(kept)])
 
 
 def read(path: Path, kind: type[Record]) -> list[Record]:
@@ -208,11 +207,16 @@ def write_page(out: Path) -> str:
         page += [_RATIOS, table(ratios, lambda each: each.cpu_class, _times)]
         page += ["Measured on:", "\n".join(f"- {line}" for line in dict.fromkeys(map(_measured_on, ratios)))]
     if counts:
-        page += [_COUNTS, table(counts, lambda each: each.cpu, lambda each: f"{each.encode:.2f} / {each.decode:.2f}")]
+        page += [_COUNTS, count_table(counts)]
         page += [f"Counted {', '.join(sorted({count.date for count in counts}))}."]
     text = "\n\n".join(page) + "\n"
     (out / "classes.md").write_text(text, encoding="utf-8")
     return text
+
+
+def count_table(counts: Iterable[Count]) -> str:
+    """Return the Markdown table of instructions."""
+    return table(counts, lambda each: each.cpu, lambda each: f"{each.encode:.2f} / {each.decode:.2f}")
 
 
 def _times(ratio: Ratio) -> str:
