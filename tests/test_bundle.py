@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime.bundle import Bundle, bundle_id, deciding, shipped_names
 from runtime.codec import Codec
@@ -39,7 +40,7 @@ def test_a_folder_of_a_shipped_name_is_not_taken_unasked(tmp_path: Path, monkeyp
         Bundle.open("standard")
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     bundle = Bundle.open(name)
     bundle.verify()
@@ -53,7 +54,7 @@ def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     assert bundle.has_synthesis == (name == "standard")
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_format(name: str) -> None:
     prior, tables = Prior.of(Bundle.open(name)), Bundle.open(name).tables
     levels = len(prior.log2_step)
