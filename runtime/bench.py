@@ -79,7 +79,7 @@ def bench(bundles: Sequence[str], seconds: float, as_json: bool) -> None:
 
     end = time.perf_counter() + seconds
     if machine.load() > _BUSY_LOAD:
-        complain(f"warning: the machine is busy (load {machine.load():.1f}) and else faster than what follows")
+        complain(f"warning: the machine is busy (load {machine.load():.1f}); left alone it is faster than this")
     threads = dict.fromkeys((1, most_threads(None)))
     speeds = measure([Codec(bundle, threads=count) for bundle in dict.fromkeys(bundles) for count in threads], end)
     facts = {"processor": machine.processor(), "class": machine.cpu_class(), "cores": machine.cores()}
