@@ -3,7 +3,6 @@
 Every function takes `tick`, which it calls after each step, for the progress bar.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from benchmarks import processes, timing
 from benchmarks.baselines import Contender, Pixels
 from benchmarks.summary import Mean
 from runtime.codec import Codec
+from runtime.machine import load as load
 
 QUALITY = 75
 """Of ours where one quality has to do; peers take the setting of theirs that comes nearest in PSNR."""
@@ -215,8 +215,3 @@ def enlarge(picture: Path, megapixels: float, target: Path) -> float:
     repeats = -(-height // mirrored.shape[0]), -(-width // mirrored.shape[1]), 1
     Image.fromarray(np.tile(mirrored, repeats)[:height, :width]).save(target, quality=92)
     return width * height / 1e6
-
-
-def load() -> float:
-    """Return the machine's load over the last minute, 0 where it is not told."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

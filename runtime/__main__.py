@@ -12,6 +12,7 @@ COMMANDS = {
     "info": "what a .gar file holds, undecoded",
     "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
+    "bench": "how many pictures a second each bundle codes here",
 }
 
 

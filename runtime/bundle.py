@@ -17,7 +17,7 @@ from runtime.entropy.tables import Tables
 from runtime.errors import BundleError, InputError
 from runtime.networks import Network
 
-DEFAULT = "standard"
+DEFAULT = spec.DEFAULT_BUNDLE
 ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle."""
@@ -123,6 +123,23 @@ class Bundle:
                 raise BundleError(
                     f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
                 )
+
+    def check_id(self, networks: Iterable[Network]) -> None:
+        """Raise BundleError where the files of a bundle that does not ship make another one than the manifest says.
+
+        Else streams would name a bundle that cannot decode them.
+        """
+        if self.ships:
+            return
+        try:
+            made = bundle_id(self.folder, networks)
+        except OSError as error:
+            raise BundleError(f"{error.filename}: {error.strerror}; reinstall the bundle") from error
+        if made != self.id:
+            raise BundleError(
+                f"{self.folder}: its files make bundle {made.hex()}, its manifest.json is of {self.id.hex()}; "
+                "reinstall the bundle or export it anew"
+            )
 
     @property
     def id(self) -> bytes:

@@ -15,7 +15,7 @@ from runtime.atomic import write_whole
 from runtime.budget import Budget
 from runtime.cameras.source import Source, end_at_once, hangs
 from runtime.cameras.web import public, without_secrets
-from runtime.cli.options import BUNDLES, parser, thread_count
+from runtime.cli.options import bundles_help, parser, thread_count
 from runtime.cli.process import exit_status, stopping
 from runtime.console import complain, leave, reason, say, shown, size
 from runtime.errors import CodecError, InputError
@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
     add("-f", "--force", action="store_true", help="overwrite pictures that exist")
     add("--threads", metavar="N", help="CPU threads, default: all cores")
-    add("--bundle", type=Path, metavar="DIR", help=f"weights: {BUNDLES}, or a folder of your own")
+    add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles_help()}, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a picture")
     add("--quiet", action="store_true", help="print nothing but errors and drops")
     args, unknown = arguments.parse_known_args(argv)

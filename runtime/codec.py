@@ -26,6 +26,7 @@ from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.quantities import positive
 from runtime.threads import each
 
 TILE_PX = 1024
@@ -71,7 +72,8 @@ class Codec:
         _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
         family = families.find(self.bundle)
-        if tile_px < family.traits.stride_px or tile_px % family.traits.stride_px:
+        self.bundle.check_id(family.traits.networks)
+        if positive(tile_px, "tile_px") % family.traits.stride_px:
             raise InputError(
                 f"tile_px={tile_px} is not a multiple of {family.traits.stride_px}; use 512 or {WINDOW_PX}"
             )
@@ -132,6 +134,11 @@ class Codec:
         A family that can computes them together, which is what a GPU wants; on a CPU it saves nothing. Raises
         InputError.
         """
+        if isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (3, 4):
+            raise InputError(
+                f"pictures of shape {pictures.shape} are one picture in colour, or {len(pictures)} gray ones of so few "
+                "columns; give [picture], or list(pictures)"
+            )
         options, level = self._options(subsampling, options), self.bundle.level(quality)
         planes = [channels.split(pixels) for pixels in pictures]
         if len(shapes := {pixels.shape for pixels in pictures}) > 1:

@@ -20,7 +20,7 @@ from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
 from runtime.quantities import number
-from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
+from runtime.spec import THUMBNAIL_BUNDLES, THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
 
 SUFFIX = THUMBNAIL_SUFFIX
 SIDE_PX = thumbnail.SIDE_PX
@@ -28,8 +28,7 @@ LEAST_BYTES, USUAL_BYTES, MOST_BYTES = THUMBNAIL_BYTES
 """Of a whole file."""
 HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 
-MODELS = ("thumbnail",)
-"""The shipped bundles by their numbers, which stay theirs."""
+MODELS = THUMBNAIL_BUNDLES
 FIRST_MODEL, OWN_MODEL = THUMBNAIL_MARKS[0], THUMBNAIL_MARKS[-1]
 """Model bytes: of number 0, and of all bundles that do not ship."""
 

@@ -37,6 +37,8 @@ def _show(path: Path) -> int:
 
 def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
+    from runtime.bundle import Bundle
+    from runtime.codec import Codec
     from runtime.container import LATENTS, SECTION_NAMES, unpack
 
     data = take(path)
@@ -46,12 +48,17 @@ def table(path: Path) -> str:
         raise StreamError(f"{path}: {error}") from error
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
     colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
+    weights = Bundle.shipped(header.bundle_id)
+    bundle = f"{weights.name}, which ships" if weights else "the weights that it needs, which do not ship"
     rows = [
         ("picture", f"{header.width} x {header.height} px, {colour}"),
         ("level", f"{header.level}, how finely it is quantised: more is finer"),
         ("tile", f"{header.tile_px} px, the side of squares that are coded independently"),
-        ("bundle", f"{header.bundle_id.hex()}, the weights that it needs"),
+        ("bundle", f"{header.bundle_id.hex()}, {bundle}"),
     ]
+    if weights:  # which alone tell how many there are
+        layers = len(Codec(weights, threads=1).family.layer_ends(header))
+        rows.append(("layers", f"{layers}, coarse to fine: decompress --layer 0 to {layers - 1}"))
     for kind, body in sections.items():
         what = ", the picture" if kind == LATENTS else ""
         rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))

@@ -3,6 +3,10 @@
 FORMAT = 4
 """Version of the stream format, the byte after the magic, and of bundles."""
 
+DEFAULT_BUNDLE = "standard"
+THUMBNAIL_BUNDLES = ("thumbnail",)
+"""The shipped bundles of thumbnails by their numbers, which stay theirs; all others are for whole pictures."""
+
 THUMBNAIL_SUFFIX = ".gat"
 THUMBNAIL_BYTES = (16, 128, 2048)
 """Of a thumbnail's whole file: at least, usually, and at most (docs/format/thumbnail.md)."""

@@ -1,5 +1,6 @@
 """The codec end to end on the shipped bundle: shapes, sizes, determinism, refusals."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -106,7 +107,7 @@ def test_a_picture_wider_than_a_tile_has_two_and_no_seam_of_windows(codec: Codec
     assert np.array_equal(small.decode(data, (1000, 3, 50, 20)), decoded[3:23, 1000:1050])
 
 
-@pytest.mark.parametrize("side", [0, 32, 100, -64])
+@pytest.mark.parametrize("side", [32, 100])
 def test_windows_of_an_odd_size_are_refused(side: int) -> None:
     with pytest.raises(InputError, match=f"tile_px={side}"):
         Codec(tile_px=side)
@@ -142,6 +143,15 @@ def test_a_batch_of_several_sizes_or_kinds_is_refused(codec: Codec, photo: np.nd
     for others in (streams[:2], streams[::2], []):
         with pytest.raises(InputError, match=f"{len(others)} streams has {len(others)} sizes, kinds or bundles"):
             codec.decode_batch(others)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_one_picture_is_not_taken_for_a_batch_of_its_rows(channels: int, codec: Codec) -> None:
+    picture = np.zeros((9, 8, channels), np.uint8)
+    with pytest.raises(InputError, match=rf"\(9, 8, {channels}\) are one picture in colour, or 9 gray ones"):
+        codec.encode_batch(picture)  # type: ignore[arg-type]
+    assert len(codec.encode_batch(list(picture))) == 9
+    assert codec.encode_batch(picture[None]) == codec.encode_batch([picture])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, 256, "exif"])
@@ -253,8 +263,12 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="abacus"):
         Codec(provider="abacus")
-    with pytest.raises(InputError, match="threads=0"):
-        Codec(threads=0)
+    wrong: list[Any] = [0, -64, "2", 1.5, "a", [1], float("nan")]
+    for given in wrong:
+        for argument in ("threads", "tile_px"):
+            with pytest.raises(InputError, match=re.escape(f"{argument}={given!r} is not a positive whole number")):
+                Codec(**{argument: given})
+    assert Codec(threads=np.int64(2)).networks.threads == 2  # type: ignore[arg-type]
 
 
 def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.ndarray) -> None:

@@ -46,12 +46,31 @@ def test_it_shows_the_header_and_accounts_for_every_byte(
     assert out.splitlines()[0] == str(tmp_path / "cam.gar")
     assert row(out, "picture") == f"64 x 48 px, {colour}"
     assert row(out, "level").startswith(f"{header.level}, ")
-    assert row(out, "bundle").startswith(f"{header.bundle_id.hex()}, ")
+    assert row(out, "bundle") == f"{header.bundle_id.hex()}, standard, which ships"
+    assert row(out, "layers") == "3, coarse to fine: decompress --layer 0 to 2"
     assert row(out, "LATENTS") == f"{len(sections[1]):,} bytes, the picture"
     assert ("ALPHA  " in out) == (shape[2:] == (4,))
     assert row(out, "total") == f"{len(data):,} bytes, {8 * len(data) / 3072:.3f} bits a pixel"
     *sizes, total = (int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes", out))
     assert sum(sizes) == total == len(data)
+
+
+def test_of_weights_that_do_not_ship_neither_name_nor_layers_are_known(
+    tmp_path: Path, tiny: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "cam.gar", tiny, 8, 8, 3)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out = capfd.readouterr().out
+    assert row(out, "bundle") == f"{tiny.bundle.id.hex()}, the weights that it needs, which do not ship"
+    assert "  layers  " not in out
+
+
+def test_a_progressive_file_has_more_layers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path / "cam.gar", Codec("progressive", threads=1), 8, 8, 3)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out = capfd.readouterr().out
+    assert row(out, "bundle").endswith(", progressive, which ships")
+    assert int(row(out, "layers").split(",")[0]) > 3
 
 
 @pytest.mark.parametrize("subsampling, colour", [("4:2:0", "RGB, chroma 4:2:0"), ("4:4:4", "RGB")])

@@ -72,7 +72,7 @@ def test_a_command_of_a_clone_names_the_packages_that_it_lacks(module: str, miss
     assert missing in done.stderr and "pip install -e" in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["compress", "info", "capture", "thumbnail"])
+@pytest.mark.parametrize("name", ["bench", "compress", "info", "capture", "thumbnail"])
 def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     for called, expected in (("/usr/bin/gargalo", f"gargalo {name}"), ("x/runtime/__main__.py", f"runtime.{name}")):
         monkeypatch.setattr(sys, "argv", [called, name])

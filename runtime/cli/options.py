@@ -11,15 +11,13 @@ from runtime.cli.jobs import Existing
 from runtime.console import complain
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.quantities import whole
+from runtime.spec import DEFAULT_BUNDLE, THUMBNAIL_BUNDLES
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
-
-BUNDLES = "standard (the default), lite, autoencoder, progressive"
-"""The shipped bundles for whole pictures, as --help names them."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +63,22 @@ def _output(text: str) -> str:
     return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
 
 
+def picture_bundles() -> list[str]:
+    """Return the names of the shipped bundles for whole pictures, the default one first; loads nothing."""
+    weights = Path(__file__).parents[1] / "weights"
+    names = {path.parent.name for path in weights.glob("*/manifest.json")}.difference(THUMBNAIL_BUNDLES)
+    return sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name))
+
+
+def bundles_help() -> str:
+    """Return the shipped bundles for whole pictures, as --help names them."""
+    default, *others = picture_bundles()
+    return ", ".join([f"{default} (the default)", *others])
+
+
 def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
     """Add the arguments that compress and decompress have in common; `read_batch` reads them."""
-    add_files(to, what, default_output, BUNDLES)
+    add_files(to, what, default_output, bundles_help())
     add = to.add_argument
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
     add("--tile", metavar="PX", help="about the side of squares to work on, default 1024: less takes less memory")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from runtime.errors import BundleError, InputError, out_of_memory
 from runtime.networks import Network, strips
 from runtime.networks.providers import CPU, PROVIDERS, Provider
+from runtime.quantities import positive
 from runtime.threads import most_threads, spare
 
 if TYPE_CHECKING:
@@ -43,9 +44,8 @@ class Networks:
     ):
         if provider not in PROVIDERS:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
-        if threads is not None and threads < 1:
-            raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, most_threads(threads)
+        wanted = None if threads is None else positive(threads, "threads")
+        self.folder, self.threads = folder, most_threads(wanted)
         self._networks = networks
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
@@ -182,6 +182,13 @@ class Networks:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # it would plan room for all activations at once, and is no faster
         return options
+
+
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
 
 
 @cache

@@ -351,7 +351,7 @@ def test_in_8_bits_it_is_nearly_the_same_codec(model: Codec, photo: np.ndarray) 
 # -- what it costs and what it learns ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "encode", "decode"), [("standard", 15, 16), ("lite", 5, 5)])
+@pytest.mark.parametrize(("name", "encode", "decode"), [("standard", 15, 16), ("lite", 5, 5), ("nano", 1, 1)])
 def test_the_shipped_sizes_keep_to_their_budgets(name: str, encode: float, decode: float) -> None:
     _, config, _ = train.read_config(str(CONFIGS / f"{name}.toml"))
     kmacs = Codec(config).kmacs_per_px()

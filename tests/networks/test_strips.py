@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime.codec import Codec
 from runtime.families.pyramid import spec
@@ -27,7 +28,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strips, "_LEAST_POSITIONS", 1)
 
 
-@pytest.mark.parametrize("bundle", ["standard", "lite"])
+@pytest.mark.parametrize("bundle", PYRAMIDS)
 @pytest.mark.parametrize("threads", [2, 3, 64])
 def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None:
     """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""

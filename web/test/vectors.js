@@ -37,8 +37,8 @@ export function allCases() {
 /** Return the stream of a case. @param {string} name */
 export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`));
 
-/** Return the id of the bundle that a case needs. @param {string} name @returns {string} */
-export const bundleOf = (name) => read(`${VECTORS}${name}/case.json`).bundle_id;
+/** Return the id of the bundle of a case. @param {string} name */
+export const bundleId = (name) => Buffer.from(stream(name).subarray(6, 14)).toString("hex");
 
 /** @returns {{ name: string, stream: Uint8Array }[]} */
 export function refused() {

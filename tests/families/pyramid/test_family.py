@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime import container
 from runtime.areas import Area, Reach, padded, squares
@@ -65,7 +66,7 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
         same(read_tile(codec, header, tile, b"".join(chunks)), latents)
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 @pytest.mark.parametrize("tile_px", [64, 128, 1 << 12])
 @pytest.mark.parametrize("subsampled", [False, True])
 def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, tile_px: int, subsampled: bool) -> None:
@@ -401,7 +402,7 @@ def corrections_of(codec: Codec, data: bytes) -> list[Corrections]:
     ]
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 @pytest.mark.parametrize("size", [16, 100, 1100])
 def test_what_no_network_expects_is_coded_all_the_same(name: str, size: int) -> None:
     """Columns of red and blue, in one tile and in several: their chroma is all in details that photographs lack."""
