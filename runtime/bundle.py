@@ -178,3 +178,8 @@ class Bundle:
         if not 1 <= quality <= len(scale):
             raise InputError(f"quality {quality:g} is out of range; give a number from 1 to {len(scale)}")
         return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))
+
+    def quality(self, level: int) -> float:
+        """Return the quality whose level it is, 0 where it is below the level of quality 1."""
+        scale = self.manifest["quality_levels"]
+        return float(np.interp(level, scale, np.arange(1, len(scale) + 1), left=0))

@@ -58,6 +58,11 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345 bytes, 40KB, 0.5MB")
     aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most this many bits a pixel")
     aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR, in dB")
+    aim.add_argument(
+        "--target-ssimulacra2",
+        metavar="SCORE",
+        help="the quality that comes nearest to this SSIMULACRA 2: 90 cannot be told apart, 70 is high, 50 medium",
+    )
     arguments.add_argument(
         "--subsampling",
         choices=SUBSAMPLING,
@@ -77,6 +82,7 @@ def read_settings(
     target_size: str | None,
     target_bpp: str | None,
     target_psnr: str | None,
+    target_ssimulacra2: str | None,
     subsampling: str,
     strip: bool,
     no_gps: bool,
@@ -85,10 +91,10 @@ def read_settings(
 ) -> Settings:
     """Return the settings of the command's arguments; raise InputError for numbers out of range."""
     target = None
-    if any(text is not None for text in (target_size, target_bpp, target_psnr)):
+    if any(text is not None for text in (target_size, target_bpp, target_psnr, target_ssimulacra2)):
         from runtime import search  # loads numpy
 
-        target = search.parse(target_size, target_bpp, target_psnr)
+        target = search.parse(target_size, target_bpp, target_psnr, ssimulacra2=target_ssimulacra2)
     return Settings(read_batch(**shared), number(quality, "-q", 1, 100), target, subsampling, strip, no_gps, sdr)
 
 

@@ -87,7 +87,7 @@ def imwrite(
     take their place. The picture is turned as an orientation in them asks. What cannot be kept is a warning.
 
     For .gar files alone: `bundle` names other weights than the standard ones; `quality` and the options, among them
-    `target_size`, `target_bpp`, `target_psnr` and `subsampling`, are those of `Codec.encode`.
+    `target_size`, `target_bpp`, `target_psnr`, `target_ssimulacra2` and `subsampling`, are those of `Codec.encode`.
 
     Raises InputError, BundleError and OSError; a file that exists then stays as it was.
     """
