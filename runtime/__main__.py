@@ -10,6 +10,7 @@ COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "bundles": "the weights that files may name",
     "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
 }

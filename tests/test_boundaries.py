@@ -16,7 +16,8 @@ def modules(folder: str) -> set[str]:
 
 
 COMMANDS = {
-    f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info", "thumbnail")
+    f"runtime.{name}"
+    for name in ("budget", "bundles", "capture", "compress", "console", "decompress", "info", "thumbnail")
 }
 COMMANDS |= modules("cli") | modules("cameras")
 PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
@@ -104,7 +105,7 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    commands = {"capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
+    commands = {"bundles.py", "capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
     for path in [*files("runtime/cli"), *files("runtime/cameras")]:
