@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from runtime.cli.options import parser
+from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status
 from runtime.console import naming, shown, size
 
@@ -19,13 +19,18 @@ examples:
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for what is no bundle; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("bundles", "List the weights that files may name, by id.", _EXAMPLES)
     add = arguments.add_argument
     add("folder", nargs="*", metavar="DIR", help="a folder of weights; without one, all that ship, old ones among them")
     add("--json", action="store_true", help="print one JSON object a bundle")
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for what is no bundle; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: show(args.folder, args.json))
 
 

@@ -134,6 +134,7 @@ def score(original: Pixels, decoded: Pixels) -> float:
 
 
 def _colours(pixels: Pixels) -> Pixels:
+    """Return a picture's one or three colours, (H, W, 1) or (H, W, 3)."""
     return pixels[:, :, None] if pixels.ndim == 2 else without_alpha(pixels)
 
 
