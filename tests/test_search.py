@@ -113,8 +113,8 @@ def test_of_a_measure_that_cannot_be_the_nearest_is_taken_and_told(
     assert "cannot be reached" in found.note and f"{value:.2f}" in found.note
     assert level <= 2 if wanted.psnr_db == 5 else level >= codec.bundle.level(97)
     with pytest.warns(UserWarning, match="cannot be reached"):
-        given = {"target_psnr": wanted.psnr_db, "target_ssimulacra2": wanted.ssimulacra2}
-        assert codec.encode(small, **given) == found.stream
+        data = codec.encode(small, target_psnr=wanted.psnr_db, target_ssimulacra2=wanted.ssimulacra2)
+    assert data == found.stream
 
 
 @pytest.mark.parametrize("shape", ["gray", "colour", "with alpha"])

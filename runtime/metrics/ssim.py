@@ -44,5 +44,5 @@ def _similarity(a: F64, b: F64) -> F64:
 def _windows(picture: F64) -> F64:
     """Return the Gaussian mean of each window that is whole."""
     edge = MIN_SIDE_PX // 2
-    blurred: F64 = cv2.GaussianBlur(picture, (MIN_SIDE_PX, MIN_SIDE_PX), _SIGMA_PX)
-    return blurred[edge:-edge, edge:-edge]
+    blurred = cv2.GaussianBlur(picture, (MIN_SIDE_PX, MIN_SIDE_PX), _SIGMA_PX)
+    return np.asarray(blurred, np.float64)[edge:-edge, edge:-edge]

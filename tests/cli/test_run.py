@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def files(folder: Path, suffix: str = ".gar") -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(f"*{suffix}"))
 
 
-def run(command: list[str | Path]) -> int:
+def run(command: Sequence[str | Path]) -> int:
     return compress([str(word) for word in command])
 
 
@@ -550,7 +551,7 @@ def test_skip_larger_leaves_an_input_where_it_lies(two: Path, capfd: Capture) ->
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_skip_larger_copies_to_a_folder_and_can_be_run_again(jobs: str, two: Path, capfd: Capture) -> None:
     out = two.parent / "out"
-    command = [two, "-r", "-o", out, *LARGER, "--keep-times", "--json", "-j", jobs]
+    command: list[str | Path] = [two, "-r", "-o", out, *LARGER, "--keep-times", "--json", "-j", jobs]
     assert run(command) == 0
     big, small = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
     assert sorted(path.name for path in out.iterdir()) == ["big.gar", "small.jpg"]
