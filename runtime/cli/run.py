@@ -88,7 +88,7 @@ def _json(job: Job, outcome: Outcome) -> str:
         nothing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms", "details")
         entry |= dict.fromkeys(nothing) | {"warnings": []}
     if isinstance(outcome, Skipped):
-        entry |= {"output": outcome.copy and str(outcome.copy) or str(job.target), "warnings": [outcome.why]}
+        entry |= {"output": str(outcome.copy or job.target), "warnings": [outcome.why]}
     error = outcome.reason if isinstance(outcome, Failed) else None
     return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
 
@@ -106,7 +106,6 @@ def _progress(files: int, batch: Batch) -> Iterator[Callable[[], AbstractContext
     from tqdm import tqdm
 
     start, told = time.perf_counter(), 0.0
-
     with tqdm(total=files, unit="file", leave=False, disable=not terminal) as bar:
         done = 0
 
