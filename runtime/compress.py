@@ -25,6 +25,7 @@ from runtime.spec import SUBSAMPLING
 
 if TYPE_CHECKING:
     from runtime.codec import Codec, Pixels
+    from runtime.pictures.read import Picture
     from runtime.pictures.resize import Size
     from runtime.search import Target
 
@@ -160,15 +161,10 @@ def prepare(settings: Settings) -> Work:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
         picture = read.decode(given, name, settings.batch.max_pixels, settings.sdr)
-        notes = list(picture.notes)
         if settings.size:
-            from runtime.pictures.resize import resized
-
-            try:
-                picture = resized(picture, settings.size)
-            except InputError as error:
-                raise InputError(f"{name}: {error}") from error
-            notes = list(picture.notes)
+            picture = smaller(picture, settings.size, name)
+        bytes_in, notes = len(given), list(picture.notes)
+        del given
         kept = metadata.reduced(picture.metadata, settings.strip, settings.no_gps, notes)
         start = time.perf_counter()
         reached: dict[str, float] = {}
@@ -184,24 +180,35 @@ def prepare(settings: Settings) -> Work:
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        if settings.batch.skip_larger and len(data) >= len(given):
-            return keep(job, given, len(data))
+        if settings.batch.skip_larger and len(data) >= bytes_in:
+            return keep(job, bytes_in, len(data))
         deliver(job.target, data, job.overwrite)
         height, width = picture.pixels.shape[:2]
         details = facts(codec, data) | reached
         if settings.verbose:
             details |= measures(codec, picture.pixels, data)
-        return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes, False, details)
+        bpp = 8 * len(data) / (height * width)
+        return Done(bytes_in, len(data), ms, bpp, (height, width), notes, details=details)
 
     return work
 
 
-def keep(job: Job, given: bytes, size_bytes: int) -> Skipped:
+def smaller(picture: "Picture", wanted: "Size", name: str) -> "Picture":
+    """Return a picture in the size that is wanted; raise InputError, which names it, where that is larger."""
+    from runtime.pictures.resize import resized
+
+    try:
+        return resized(picture, wanted)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def keep(job: Job, bytes_in: int, bytes_out: int) -> Skipped:
     """Leave an input as it is, or copy it to where outputs go, since what was made of it has no fewer bytes."""
     if job.copy:
-        deliver(job.copy, given, job.overwrite)
+        deliver(job.copy, take(job.source), job.overwrite)
     kept = f"copied to {shown(job.copy)}" if job.copy else "kept as it is"
-    return Skipped(f"it would have {size(size_bytes)}, not less than {size(len(given))}; {kept}", job.copy)
+    return Skipped(f"it would have {size(bytes_out)}, not less than {size(bytes_in)}; {kept}", job.copy)
 
 
 def facts(codec: "Codec", data: bytes) -> dict[str, Any]:

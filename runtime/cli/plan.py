@@ -51,7 +51,7 @@ def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job
         except Exception as error:
             jobs.append(Job(source, target, batch.existing, error=error))
         else:
-            copy = _copy(source, target) if batch.skip_larger and into_folder else None
+            copy = _copy(source, target) if batch.skip_larger and into_folder and source != STREAM else None
             jobs.append(Job(source, target, batch.existing, into_folder, copy=copy, keep_times=batch.keep_times))
     return jobs, [source for source, below in entries if below is None]
 
