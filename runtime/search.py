@@ -123,7 +123,10 @@ def encode(
 
 
 def score(original: Pixels, decoded: Pixels) -> float:
-    """Return the SSIMULACRA 2 of two pictures of any kind, alpha aside; InputError for those that are too small."""
+    """Return the SSIMULACRA 2 of two pictures of any kind, taken as sRGB without their alpha.
+
+    Raise InputError for pictures that are too small.
+    """
     from runtime.metrics.light import MIN_SIDE_PX
     from runtime.metrics.ssimulacra2 import ssimulacra2
 
