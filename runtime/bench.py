@@ -75,7 +75,7 @@ def bench(bundles: Sequence[str], seconds: float, as_json: bool) -> None:
     from runtime import __version__, machine, native
     from runtime.codec import QUALITY, Codec
     from runtime.networks.sessions import version
-    from runtime.networks.strips import most_threads
+    from runtime.threads import most_threads
 
     end = time.perf_counter() + seconds
     if machine.load() > _BUSY_LOAD:

@@ -8,6 +8,7 @@ bundle says which family it is of. Tiles are coded without knowledge of each oth
 are not whole.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -93,27 +94,31 @@ class Codec:
         target_size: int | str | None = None,
         target_bpp: float | None = None,
         target_psnr: float | None = None,
+        target_ssimulacra2: float | None = None,
         **options: Any,
     ) -> bytes:
         """Return the .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
         `quality` runs from 1 to 100 (default 75) and gives, up to about 90, the PSNR of a JPEG of that quality. In its
         place there may be one target, for which several qualities are tried: `target_size`, the most bytes of the whole
-        stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, met
-        as nearly as levels allow.
+        stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, and
+        `target_ssimulacra2`, 0 to 100, met as nearly as levels allow, with a warning where that is not near.
 
         `metadata` holds the payloads of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4",
         "4:2:0", which leaves out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly
         see them. Further options are those of the bundle's family.
 
-        Raises InputError for a picture or an option that cannot be used, and for a target that cannot be met.
+        Raises InputError for a picture or an option that cannot be used, and for a size that cannot be met.
         """
-        if any(target is not None for target in (target_size, target_bpp, target_psnr)):
+        if any(target is not None for target in (target_size, target_bpp, target_psnr, target_ssimulacra2)):
             from runtime import search  # which encodes through this module
 
-            target = search.parse(target_size, target_bpp, target_psnr, quality)
+            target = search.parse(target_size, target_bpp, target_psnr, quality, target_ssimulacra2)
             assert target is not None
-            return search.encode(self, pixels, target, metadata, subsampling, **options)
+            found = search.find(self, pixels, target, metadata, subsampling, **options)
+            if found.note:
+                warnings.warn(found.note, stacklevel=2)
+            return found.stream
         level = self.bundle.level(QUALITY if quality is None else quality)
         return self._encoder(pixels, metadata, subsampling, **options)(level)
 

@@ -284,6 +284,19 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
     return chunks
 
 
+def section_bytes(data: bytes) -> dict[str, int]:
+    """Return how the bytes of a whole file are spent: on the header with all checksums, and on each kind of section.
+
+    Raises as unpack does for a header that is not whole and right.
+    """
+    _, entries = _unpack_header(_Reader(data), float("inf"))
+    spent = {"header": len(data) - sum(length for _, length in entries)}
+    for kind, length in entries:
+        name = SECTION_NAMES.get(kind, f"section {kind}")
+        spent[name] = spent.get(name, 0) + length
+    return spent
+
+
 def _check_kinds(kinds: list[int], alpha: bool) -> None:
     """Raise StreamError unless the sections are ones that we can make a picture from."""
     for kind in kinds:

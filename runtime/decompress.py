@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
-from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
+from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -55,8 +55,8 @@ class Settings:
     """Whether the picture is written anew each time that there is more of a file, until it is whole."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
     add_arguments(arguments, "a .gar file", "IN with the suffix .png")
     add = arguments.add_argument
@@ -87,7 +87,12 @@ def main(argv: list[str] | None = None) -> int:
         help="of a file that is still being received write the best picture, and write it anew when more has come, "
         "until the file is complete; Ctrl-C ends it and leaves the last picture",
     )
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: decompress(read_settings(**vars(args))))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from runtime.cli.jobs import Done, Job, Work
-from runtime.cli.options import Batch, add_files, parser, read_batch
+from runtime.cli.options import Batch, Parser, add_files, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -41,8 +41,8 @@ class Settings:
     """Text is printed, and no file made."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("thumbnail", "Make thumbnails in a hundred bytes, and pictures of them.", _EXAMPLES)
     add_files(
         arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png", "thumbnail"
@@ -50,7 +50,12 @@ def main(argv: list[str] | None = None) -> int:
     limits = f"at most so many, {_LEAST_BYTES} to {_MOST_BYTES}, default {_USUAL_BYTES}"
     arguments.add_argument("--bytes", metavar="N", help=limits)
     arguments.add_argument("--base64", action="store_true", help="print a line of Base64 for each, and make no file")
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: make(read_settings(**vars(args))))
 
 

@@ -1,5 +1,6 @@
 """The info command: every fact of the header, every byte accounted for."""
 
+import json
 import re
 from pathlib import Path
 
@@ -109,6 +110,34 @@ def test_what_is_no_stream_is_one_line(data: bytes | None, tmp_path: Path, capfd
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("gargalo: ") and "x.gar" in err and err.count("\n") == 1
+
+
+def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    data = written(tmp_path / "cam.gar", codec, 48, 64, 4)
+    (tmp_path / "no.gar").write_bytes(b"dear diary")
+    assert main(["--json", str(tmp_path / "cam.gar"), str(tmp_path / "no.gar")]) == 1
+    out, err = capfd.readouterr()
+    good, bad = map(json.loads, out.splitlines())
+    header, sections = unpack(data)
+    assert good == {
+        "input": str(tmp_path / "cam.gar"),
+        "width": 64,
+        "height": 48,
+        "gray": False,
+        "alpha": True,
+        "flag": header.flag,
+        "level": header.level,
+        "quality": 75,
+        "tile_px": 1024,
+        "bundle_id": codec.bundle.id.hex(),
+        "bundle": "standard",
+        "sections": {"header": good["sections"]["header"], "LATENTS": len(sections[1]), "ALPHA": len(sections[2])},
+        "bytes": len(data),
+        "bpp": round(8 * len(data) / 3072, 4),
+        "error": None,
+    }
+    assert sum(good["sections"].values()) == len(data)
+    assert bad.keys() == {"input", "error"} and "not a .gar file" in bad["error"] and err.count("\n") == 1
 
 
 def test_a_cut_stream_is_one_line(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:

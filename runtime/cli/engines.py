@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import cache, partial
 
-from runtime.cli.jobs import Failed, Job, Outcome, Work, attempt, settled
+from runtime.cli.jobs import Failed, Job, Outcome, Planned, Work, attempt, settled
 from runtime.console import STREAM
 
 Prepare = Callable[[], Work]
@@ -25,6 +25,12 @@ def local(prepare: Prepare, jobs: Sequence[Job], at_a_time: int = 1) -> Outcomes
     """Do jobs on this machine, several at a time each in a process of its own."""
     processes = min(at_a_time, len(_for_others(jobs)), _MOST_PROCESSES)
     return here(prepare, jobs) if processes < 2 else elsewhere(prepare, jobs, processes)
+
+
+def rehearse(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
+    """Do nothing, and tell of each job whether it would be done."""
+    for job in jobs:
+        yield job, settled(job) or Planned()
 
 
 def here(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:

@@ -107,6 +107,16 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
     return kept
 
 
+def resized(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: tuple[int, int]) -> dict[int, bytes]:
+    """Return the EXIF, ICC and XMP that fit a picture whose size has become another, as `fitting` does."""
+    edits = {
+        EXIF: lambda payload: exif.without(payload, _MISLAID),
+        ICC: lambda payload: payload,
+        XMP: lambda payload: payload,
+    }
+    return _edited(fitting(payloads, gray, notes, size), edits, notes)
+
+
 def of_region(payloads: Mapping[int, bytes], notes: list[str]) -> dict[int, bytes]:
     """Return fitting payloads for a region of their picture: without what shows the whole, or tells positions in it."""
 
