@@ -16,14 +16,14 @@ from itertools import chain
 from pathlib import Path, PurePath
 
 from runtime.cli import manifest
-from runtime.cli.engines import Outcomes, Prepare, local
-from runtime.cli.jobs import Done, Existing, Failed, Job, Outcome
+from runtime.cli.engines import Outcomes, Prepare, local, rehearse
+from runtime.cli.jobs import Done, Existing, Failed, Job, Outcome, Planned
 from runtime.cli.manifest import Manifest, key, state
 from runtime.cli.options import Batch
-from runtime.cli.places import Place, place
-from runtime.cli.plan import files_of
-from runtime.cli.run import Bar, entry, progress
-from runtime.console import complain, say, size
+from runtime.cli.places import Address, Place, place
+from runtime.cli.plan import files_of, renamed
+from runtime.cli.run import Progress, entry, progress
+from runtime.console import complain, say, shown, size
 from runtime.errors import InputError
 
 _MOST_TOLD = 20
@@ -35,6 +35,7 @@ class _Sums:
     """What a run has come to."""
 
     done: int = 0
+    planned: int = 0
     skipped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -53,6 +54,7 @@ class _Sums:
             self.damaged |= outcome.damaged
         elif isinstance(outcome, Failed):
             self.failures[outcome.kind] += 1
+        self.planned += isinstance(outcome, Planned)
 
 
 def run_fleet(
@@ -69,27 +71,30 @@ def run_fleet(
     recipe = key(repr(made_with)).hex()
     jobs = _jobs(batch, sources, output, suffix, accepted, recipe, sums)
     first = next(jobs, None)  # fails in one line, where it fails
-    rows = Manifest(output)
-    with progress(None, batch.quiet) as bar:
+    rows = None if batch.dry_run else Manifest(output)
+    engine = rehearse if batch.dry_run else _engine(batch, sources, output)
+    with progress(None, batch) as bar:
         _expect(bar, sources, accepted)
         try:
             if first:
-                with closing(_engine(batch, sources, output)(prepare, chain([first], jobs))) as answers:
+                with closing(engine(prepare, chain([first], jobs))) as answers:
                     _record(answers, rows, recipe, sums, bar, batch)
         finally:
-            rows.flush()
+            if rows:
+                rows.flush()
     _tell(sums, time.perf_counter() - start, batch)
     return 1 if sums.failures else 0, sums.damaged
 
 
-def _record(answers: Outcomes, rows: Manifest, recipe: str, sums: _Sums, bar: Bar, batch: Batch) -> None:
+def _record(answers: Outcomes, rows: Manifest | None, recipe: str, sums: _Sums, bar: Progress, batch: Batch) -> None:
     """Write a row of each job as it is done, and print what failed."""
     skipped = 0
     for job, outcome in answers:
         sums.add(outcome)
         row = entry(job, outcome)
-        made = {"version": job.version, "made_with": recipe}
-        rows.add(row | made | {"failure": outcome.kind if isinstance(outcome, Failed) else None})
+        if rows:
+            made = {"version": job.version, "made_with": recipe}
+            rows.add(row | made | {"failure": outcome.kind if isinstance(outcome, Failed) else None})
         with bar.step(1 + sums.skipped - skipped):
             skipped = sums.skipped
             _tell_one(job, outcome, sums, batch)
@@ -98,16 +103,18 @@ def _record(answers: Outcomes, rows: Manifest, recipe: str, sums: _Sums, bar: Ba
 
 
 def _tell_one(job: Job, outcome: Outcome, sums: _Sums, batch: Batch) -> None:
-    """Print on stderr what is wrong with a file."""
+    """Print on stderr what is wrong with a file, or on stdout what would be made of it."""
     if isinstance(outcome, Failed):
         told = sums.failures.total()
         if told <= _MOST_TOLD:
             named = str(job.source) in outcome.reason
             complain(outcome.reason if named else f"{job.source}: {outcome.reason}", outcome.trace)
-        if told == _MOST_TOLD:
+        if told == _MOST_TOLD and not batch.dry_run:
             complain("what else fails is in the manifest")
     elif isinstance(outcome, Done) and outcome.damaged and not batch.quiet:
         complain(f"warning: {job.source}: {'; '.join(outcome.notes)}")
+    elif isinstance(outcome, Planned) and not (batch.quiet or batch.json):
+        say(None, f"{shown(job.source)} -> {shown(job.target)}")
 
 
 def _tell(sums: _Sums, seconds: float, batch: Batch) -> None:
@@ -118,15 +125,17 @@ def _tell(sums: _Sums, seconds: float, batch: Batch) -> None:
         complain(f"warning: skipped files that do not have a suffix of ours: {counts}")
     if batch.json:
         numbers = {"done": sums.done, "skipped": sums.skipped, "failed": failed, "failures": dict(sums.failures)}
+        numbers |= {"planned": sums.planned} if batch.dry_run else {}
         numbers |= {"bytes_in": sums.bytes_in, "bytes_out": sums.bytes_out, "seconds": round(seconds, 1)}
         say(None, json.dumps({"summary": numbers}))
     elif not batch.quiet:
-        files = f"{sums.done} of {sums.done + sums.skipped + failed} files"
+        files = f"{sums.done + sums.planned} of {sums.done + sums.planned + sums.skipped + failed} files"
+        files += " would be made" if batch.dry_run else ""
         files += f", {sums.skipped} skipped" if sums.skipped else ""
         kinds = ", ".join(f"{count} {kind}" for kind, count in sums.failures.most_common())
         files += f", {failed} failed ({kinds})" if failed else ""
-        rate = f"{sums.done / seconds:.1f} files/s"
-        say(None, f"{files}, {size(sums.bytes_in)} -> {size(sums.bytes_out)}, {seconds:.1f} s, {rate}")
+        took = f"{size(sums.bytes_in)} -> {size(sums.bytes_out)}, {seconds:.1f} s, {sums.done / seconds:.1f} files/s"
+        say(None, f"{files}; nothing is done" if batch.dry_run else f"{files}, {took}")
 
 
 # --- which files, and where to ----------------------------------------------------------------------------------------
@@ -140,7 +149,14 @@ def _places(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[
         raise InputError("give -o FOLDER or -o s3://BUCKET/FOLDER: there the manifest is kept, too")
     if PurePath(batch.output).suffix.lower() in {suffix, *accepted}:
         raise InputError(f"-o {batch.output} names a file; with --engine ray or addresses give a folder")
-    return [place(text) for text in batch.inputs], place(batch.output)
+    if batch.skip_larger:
+        raise InputError("--skip-larger is for this machine's files alone; leave it out, or --engine ray and addresses")
+    sources, output = [place(text) for text in batch.inputs], place(batch.output)
+    if batch.keep_times and any(isinstance(one, Address) for one in (*sources, output)):
+        raise InputError(
+            "--keep-times gives files their times, which stores do not let us; leave it out, or give folders"
+        )
+    return sources, output
 
 
 def _jobs(
@@ -162,22 +178,24 @@ def _jobs(
         present = {key(str(target)) for target, _ in _listed(output)}
         made = {output_key: of for output_key, of in made.items() if output_key in present}
     taken = _Taken(len(sources) == 1)
+    other = "name another with -o" if batch.keep_name else "give --keep-name, or name another with -o"
     for source, below, version in _files(sources, accepted, batch.recursive, sums.others):
         if source.suffix.lower() == suffix:
             sums.others[suffix] += 1
             continue
-        target = output / below.with_suffix(suffix)
+        below = renamed(below, suffix, batch.keep_name)
+        target = output / below
         output_key, input_key = key(str(target)), key(str(source))
         of = made.get(output_key)
         ours = of is not None and of[0] == input_key
         existing = Existing.OVERWRITE if ours or batch.existing is Existing.OVERWRITE else Existing.EQUAL
         error = None
-        if not taken.add(below.with_suffix(suffix)):
-            error = InputError(f"{source}: its output {target} is also that of another file; name another with -o")
+        if not taken.add(below):
+            error = InputError(f"{source}: its output {target} is also that of another file; {other}")
         elif of == (input_key, state(version, recipe)) or (batch.existing is Existing.SKIP and output_key in present):
             sums.skipped += 1
             continue
-        yield Job(source, target, existing, make_folder=True, error=error, version=version)
+        yield Job(source, target, existing, True, error, keep_times=batch.keep_times, version=version)
 
 
 class _Taken:
@@ -239,7 +257,7 @@ def _listed(folder: Place) -> Iterator[tuple[Place, str]]:
             yield path, f"{found.st_size}-{found.st_mtime_ns}"
 
 
-def _expect(bar: Bar, sources: Sequence[Place], accepted: Collection[str]) -> None:
+def _expect(bar: Progress, sources: Sequence[Place], accepted: Collection[str]) -> None:
     """Count the files meanwhile, so that the bar can tell how long it will take."""
 
     def count() -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -147,32 +147,37 @@ def take(source: Place) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def deliver(target: Place, data: bytes, overwrite: bool, equal_is_done: bool = False) -> None:
-    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed,
-    unless the file that exists has the same bytes and that is as good.
+def deliver(target: Place, data: bytes | Iterable[bytes], overwrite: bool, equal_is_done: bool = False) -> int:
+    """Write data, which may come in parts, to the file, or to stdout when the target is -, and return its length.
+
+    Raise FileExistsError where overwrite would be needed, unless the file that exists has the same bytes and that is as
+    good.
     """
+    if not equal_is_done:
+        return _write(target, data, overwrite)
+    whole = data if isinstance(data, bytes) else b"".join(data)
     try:
-        _write(target, data, overwrite)
+        return _write(target, whole, overwrite)
     except FileExistsError as error:
-        if not equal_is_done:
-            raise
-        if take(target) != data:
+        if take(target) != whole:
             hint = "use -f to overwrite it, -o to name another place, or --skip-existing"
             raise FileExistsError(f"{target} exists, and is not what would be written; {hint}") from error
+    return len(whole)
 
 
-def _write(target: Place, data: bytes, overwrite: bool) -> None:
-    """Write data to the file, or to stdout when the target is -."""
+def _write(target: Place, data: bytes | Iterable[bytes], overwrite: bool) -> int:
+    """Write data to the file, or to stdout when the target is -, and return its length."""
+    if isinstance(target, Path) and target != STREAM:
+        return write_whole(target, data, overwrite)
+    data = data if isinstance(data, bytes) else b"".join(data)  # nothing is written where a part fails
     if not isinstance(target, Path):
         from runtime.cli import stores
 
         stores.write(target, data, overwrite)
-        return
-    if target == STREAM:
-        if sys.stdout is None:
-            raise InputError("stdout is closed; give a file to -o")
-        with naming("stdout"):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-    else:
-        write_whole(target, data, overwrite)
+        return len(data)
+    if sys.stdout is None:
+        raise InputError("stdout is closed; give a file to -o")
+    with naming("stdout"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    return len(data)

@@ -12,32 +12,38 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
-from runtime.cli.engines import Prepare, local
+from runtime.cli.engines import Prepare, local, rehearse
 from runtime.cli.jobs import Done, Failed, Job, Outcome, Skipped
 from runtime.cli.options import Batch
 from runtime.console import complain, say, shown, size
 
+_PROGRESS_S = 10
+"""Between lines of --progress."""
 
-def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, bool]:
-    """Do the work that prepare returns on each job; return the exit status, and whether any file was damaged.
+
+def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, list[Done]]:
+    """Do the work that prepare returns on each job; return the exit status, and what the good ones came to.
 
     Print the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
     """
-    engine = partial(local, at_a_time=batch.at_a_time)
+    engine = rehearse if batch.dry_run else partial(local, at_a_time=batch.at_a_time)
     several, start, outcomes = len(jobs) > 1, time.perf_counter(), list[Outcome]()
-    with closing(engine(prepare, jobs)) as answers, progress(len(jobs), batch.quiet) as bar:
+    with closing(engine(prepare, jobs)) as answers, progress(len(jobs), batch) as bar:
         for job, outcome in in_order(jobs, answers):
             outcomes.append(outcome)
             with bar.step():
                 _tell(job, outcome, line, batch, several)
     good = [outcome for outcome in outcomes if isinstance(outcome, Done)]
-    skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
-    if several and not (batch.quiet or batch.json):
+    skipped, failed = (sum(isinstance(outcome, kind) for outcome in outcomes) for kind in (Skipped, Failed))
+    if batch.dry_run and not (batch.quiet or batch.json):
+        told = f", {skipped} skipped" if skipped else ""
+        say(jobs[0].target, f"{len(jobs) - skipped - failed} of {len(jobs)} files would be made{told}; nothing is done")
+    elif several and not (batch.quiet or batch.json):
         total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
         seconds = time.perf_counter() - start
         files = f"{len(good)} of {len(jobs)} files" + (f", {skipped} skipped" if skipped else "")
         say(jobs[0].target, f"{files}, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
-    return 0 if len(good) + skipped == len(jobs) else 1, any(done.damaged for done in good)
+    return 1 if failed else 0, good
 
 
 def in_order(jobs: Sequence[Job], answers: Iterator[tuple[Job, Outcome]]) -> Iterator[tuple[Job, Outcome]]:
@@ -61,8 +67,10 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
             complain(f"warning: {job.source}: {note}")
         if lines:
             say(job.target, line(job, outcome))
+    elif lines and isinstance(outcome, Skipped):
+        say(job.target, f"{shown(job.source)} skipped: {outcome.why}")
     elif lines:
-        say(job.target, f"{shown(job.source)} skipped: {shown(job.target)} exists")
+        say(job.target, f"{shown(job.source)} -> {shown(job.target)}")
     if batch.json:
         say(job.target, json.dumps(entry(job, outcome)))
 
@@ -76,35 +84,42 @@ def entry(job: Job, outcome: Outcome) -> dict[str, object]:
         entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
         entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
         entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
-        if outcome.psnr_db is not None:
-            entry["psnr_db"] = round(outcome.psnr_db, 3) if math.isfinite(outcome.psnr_db) else None
+        entry |= {"details": {name: None if value == math.inf else value for name, value in outcome.details.items()}}
     else:
-        entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
+        nothing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms", "details")
+        entry |= dict.fromkeys(nothing) | {"warnings": []}
+    if isinstance(outcome, Skipped):
+        entry |= {"output": str(outcome.copy or job.target), "warnings": [outcome.why]}
     error = outcome.reason if isinstance(outcome, Failed) else None
     return entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name}
 
 
-class Bar:
-    """A bar with rate and time left, where there is one to see."""
+class Progress:
+    """How far it is, with rate and time left: a bar on a terminal, elsewhere lines every so often, or nothing."""
 
     def __init__(self, bar: Any):
-        self._bar = bar
+        self._bar, self._start_s, self._told_s = bar, time.perf_counter(), 0.0
 
     @property
     def shown(self) -> bool:
-        """Whether there is one."""
+        """Whether it is told at all."""
         return self._bar is not None
 
     @contextmanager
     def step(self, files: int = 1) -> Iterator[None]:
         """Take a step of so many files; inside, the bar gives way to what is printed."""
-        if self._bar is None:
+        bar = self._bar
+        if bar is None:
             yield
             return
-        self._bar.clear()
+        bar.clear()
         yield
-        self._bar.n += files
-        self._bar.refresh()
+        bar.n += files
+        bar.refresh()
+        seconds = time.perf_counter() - self._start_s
+        if bar.disable and (bar.n == bar.total or seconds - self._told_s >= _PROGRESS_S):
+            self._told_s = seconds
+            complain(bar.format_meter(bar.n, bar.total, seconds, ncols=0, unit="file"))
 
     def expect(self, files: int) -> None:
         """Tell how many files there are, which was not known at the beginning."""
@@ -113,15 +128,13 @@ class Bar:
 
 
 @contextmanager
-def progress(files: int | None, quiet: bool) -> Iterator[Bar]:
-    """Yield the bar over so many files, None where that is not known yet; there is none but on a terminal."""
-    if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield Bar(None)
+def progress(files: int | None, batch: Batch) -> Iterator[Progress]:
+    """Yield the progress over so many files, None where that is not known yet."""
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if sys.stderr is None or batch.quiet or not (batch.progress or files != 1 and terminal):
+        yield Progress(None)
         return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield Bar(None)
-        return
-    with tqdm(total=files, unit="file", leave=False) as bar:
-        yield Bar(bar)
+    from tqdm import tqdm
+
+    with tqdm(total=files, unit="file", leave=False, disable=not terminal) as bar:
+        yield Progress(bar)

@@ -11,10 +11,10 @@ import pytest
 from runtime.cli import fleet, manifest
 from runtime.cli.engines import Prepare
 from runtime.cli.fleet import run_fleet
-from runtime.cli.jobs import Done, Existing, Job, Work
+from runtime.cli.jobs import Done, Existing, Job, Skipped, Work
 from runtime.cli.options import Batch
 from runtime.cli.process import deliver, take
-from runtime.cli.run import Bar
+from runtime.cli.run import Progress
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
 from runtime.errors import InputError
@@ -134,7 +134,7 @@ def test_what_was_not_told_when_a_run_ended_is_not_lost(folder: Path) -> None:
     def ending() -> Work:
         work, done = doubled(), []
 
-        def until(job: Job) -> Done:
+        def until(job: Job) -> Done | Skipped:
             done.append(job)
             if len(done) == 3:
                 raise KeyboardInterrupt
@@ -149,6 +149,39 @@ def test_what_was_not_told_when_a_run_ended_is_not_lost(folder: Path) -> None:
         part.unlink()
     (folder / "in" / "empty.in").unlink()
     assert run(folder) == 0 and len(outputs(folder)) == len(rows(folder)) == 3
+
+
+def test_a_dry_run_tells_what_would_be_made_and_makes_nothing(folder: Path, capsys: Capture) -> None:
+    (folder / "in" / "empty.in").unlink()
+    assert run(folder, dry_run=True) == 0 and not (folder / "out").exists()
+    out, _ = capsys.readouterr()
+    expected = [f"{folder}/in/{name}.in -> {folder}/out/{name}.out" for name in ("a", "b", "sub/c")]
+    assert out.splitlines() == [*expected, "3 of 3 files would be made; nothing is done"]
+    run(folder)
+    (folder / "in" / "b.in").write_text("other")
+    capsys.readouterr()
+    assert run(folder, dry_run=True, json=True) == 0 and outputs(folder)["b.out"] == "b.inb.in"
+    row, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert row["input"].endswith("b.in") and row["bytes_out"] is None and row["error"] is None
+    assert last["summary"]["planned"] == 1 and last["summary"]["skipped"] == 2 and last["summary"]["done"] == 0
+
+
+def test_names_and_times_are_kept_where_that_is_asked(folder: Path) -> None:
+    (folder / "in" / "empty.in").unlink()
+    (folder / "in" / "a.IN").write_text("a.IN")
+    os.utime(folder / "in" / "a.in", (1e9, 1e9))
+    assert run(folder, keep_name=True, keep_times=True) == 0
+    assert set(outputs(folder)) == {"a.IN.out", "a.in.out", "b.in.out", "sub/c.in.out"}
+    assert (folder / "out" / "a.in.out").stat().st_mtime == 1e9
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_progress_is_told_also_into_a_log(progress: bool, folder: Path, capsys: Capture) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runtime.cli.run._PROGRESS_S", 0)
+        run(folder, progress=progress)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "file/s" in line or "file [" in line]
+    assert len(lines) == (4 if progress else 0)
 
 
 def test_rows_are_written_by_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +208,7 @@ def test_the_bar_learns_how_many_there_are(folder: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("runtime.cli.fleet.threading.Thread", Joined)
-        fleet._expect(Bar(Seen), [folder / "in"], (".in",))
+        fleet._expect(Progress(Seen), [folder / "in"], (".in",))
     assert Seen.total == 4
 
 
@@ -208,6 +241,8 @@ def test_jobs_come_one_after_the_other_as_files_are_listed(folder: Path, monkeyp
         ({"output": "x.out"}, "names a file"),
         ({"output": "-"}, "no stdin"),
         ({"recursive": False}, "is a folder; give -r"),
+        ({"skip_larger": True}, "--skip-larger is for this machine's files"),
+        ({"inputs": ("s3://bucket/x",), "keep_times": True}, "--keep-times gives files their times"),
         ({"inputs": ("/nonexistent/x",)}, "/nonexistent/x: there is no file"),
     ],
 )

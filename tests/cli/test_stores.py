@@ -57,9 +57,9 @@ def test_from_store_to_store_and_to_a_folder(store: Store, tmp_path: Path, capsy
     assert set(store.names()) == {"y/a.gar", "y/sub/b.gar", "y/é ?&#[1]::.gar"}
     assert decompress(["s3://made/y", "-r", "-o", str(tmp_path), "-s", "ppm", "--bundle", str(TINY)]) == 0
     assert len(list(tmp_path.rglob("*.ppm"))) == 3
-    assert run("s3://pictures/x/a.jpg", "-o", str(tmp_path / "one"), "--psnr", "--json") == 0
+    assert run("s3://pictures/x/a.jpg", "-o", str(tmp_path / "one"), "-v", "--json") == 0
     row = json.loads(capsys.readouterr().out.splitlines()[-2])
-    assert row["psnr_db"] > 20 and (tmp_path / "one" / "a.gar").stat().st_size == store.names()["y/a.gar"]
+    assert row["details"]["psnr_db"] > 20 and (tmp_path / "one" / "a.gar").stat().st_size == store.names()["y/a.gar"]
 
 
 def test_a_file_takes_two_requests_and_a_rerun_none(store: Store) -> None:
