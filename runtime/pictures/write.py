@@ -95,7 +95,7 @@ def encode_strips(
     height, width = _sides("Png", suffix, shape)
     like = Image.new({(): "L", (3,): "RGB"}.get(shape[2:], "RGBA"), (1, 1))
     _, options = _held_and_options("Png", suffix, like.mode == "L", (width, height), payloads or {}, notes)
-    yield from png.encode(strips, (height, width), _saved(like, "Png", options), threads)
+    yield from png.encode(strips, (height, width), _saved(like, "Png", suffix, options), threads)
 
 
 def _joined(strips: Iterator[Pixels], shape: tuple[int, ...]) -> Pixels:
@@ -132,12 +132,8 @@ def encode(
     if image.mode == "L" and form in _GRAY_AS_RGB:
         image = image.convert("RGB")
     held, options = _held_and_options(form, suffix, image.mode == "L", (width, height), payloads or {}, notes)
-    try:
-        data = _saved(image, form, options)
-    except (OSError, ValueError, RuntimeError, SystemError) as error:
-        if form in ("Avif", "WebP"):  # whose libraries do not say when it was memory that they lacked
-            np.empty((height, width, 4), np.uint32)
-        raise InputError(f"Pillow cannot write {width}x{height} pixels as {suffix} ({error}); use .png") from error
+    data = _saved(image, form, suffix, options)
+    del image
     if form == "Tiff":
         return tags.with_metadata(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
     return data
@@ -160,13 +156,18 @@ class _File(BytesIO):
         self.name = f"picture.{form.lower()}"
 
 
-def _saved(image: Image.Image, form: str, options: dict[str, Any]) -> bytes:
-    """Return the bytes that Pillow's plugin makes of a picture; raise what that does."""
-    file = _File(form)
+def _saved(image: Image.Image, form: str, suffix: str, options: dict[str, Any]) -> bytes:
+    """Return the bytes that Pillow's plugin makes of a picture; raise InputError where it makes none."""
+    file, (width, height) = _File(form), image.size
     importlib.import_module(f"PIL.{form}ImagePlugin")
     if form.upper() not in Image.SAVE:
         raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it")
-    image.save(file, **options)
+    try:
+        image.save(file, **options)
+    except (OSError, ValueError, RuntimeError, SystemError) as error:
+        if form in ("Avif", "WebP"):  # whose libraries do not say when it was memory that they lacked
+            np.empty((height, width, 4), np.uint32)
+        raise InputError(f"Pillow cannot write {width}x{height} pixels as {suffix} ({error}); use .png") from error
     return file.getvalue()
 
 

@@ -78,14 +78,16 @@ def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
 def test_rate_and_distortion_are_those_of_the_model(
     bundle: Path, picture: np.ndarray, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which knows nothing of corrections."""
+    """Which knows nothing of corrections, and does not round values to eighths of a step: 3 of them where steps are
+    finest.
+    """
     monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
     set_mode(model, "quant")
     bpp, db = rate_distortion(model, [picture], level / spec.LEVEL_STEPS, frozenset({"synthesis"}))
     ((found_bits, found_db),) = verify.bits_and_psnr(Codec(bundle, threads=1), picture, [level])
     assert found_bits / (128 * 192) == pytest.approx(bpp, rel=0.1)
-    assert found_db == pytest.approx(db, abs=0.2)
+    assert found_db == pytest.approx(db, abs=0.3)
 
 
 def test_the_tables_fit_the_pictures_better_than_the_ideal_ones(

@@ -73,7 +73,7 @@ def test_masking_is_the_model_s(model: Model) -> None:
         expected = 8 * model.masking(torch.from_numpy(pixels).float()[None], number)[0, 0].numpy()
         found = level.masking(values, USUAL_LUMA, number)
         assert (found != expected).mean() < 0.02 and np.abs(found - expected).max() <= 1
-        assert found.min() <= -5 and found.max() == 6
+        assert found.min() <= -5 and found.max() >= 5
 
 
 def test_dark_thresholds_are_the_model_s(model: Model) -> None:
