@@ -10,8 +10,10 @@ COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "view": ".gar files in the browser",
     "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
+    "desktop": ".gar files in file managers: their type and their thumbnails",
 }
 
 

@@ -35,7 +35,8 @@ export function allCases() {
 }
 
 /** Return the stream of a case. @param {string} name */
-export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`));
+export const stream = (name) =>
+  new Uint8Array(readFileSync(`${VECTORS}${name}${name.startsWith("refused/") ? ".gar" : "/stream.gar"}`));
 
 /** @returns {{ name: string, stream: Uint8Array }[]} */
 export function refused() {
