@@ -16,9 +16,10 @@ def modules(folder: str) -> set[str]:
 
 
 COMMANDS = {
-    f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info", "thumbnail")
+    f"runtime.{name}"
+    for name in ("budget", "capture", "compress", "console", "decompress", "desktop", "info", "thumbnail", "view")
 }
-COMMANDS |= modules("cli") | modules("cameras")
+COMMANDS |= modules("cli") | modules("cameras") | modules("viewer")
 PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
 
 
@@ -103,7 +104,7 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    commands = {"capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
+    commands = {"capture.py", "compress.py", "decompress.py", "desktop.py", "info.py", "thumbnail.py", "view.py"}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
     for path in [*files("runtime/cli"), *files("runtime/cameras")]:

@@ -1,4 +1,4 @@
-"""The files that the viewer may show: those it was given, and those in folders it was given; no path comes from a page."""
+"""The files that the viewer may show: those it was given, and those in folders. No path comes from a page."""
 
 import os
 import stat

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from runtime import files
+from runtime.errors import InputError
 from runtime.view import main
 from runtime.viewer.album import Album
 from runtime.viewer.server import Server
@@ -198,7 +199,7 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(folder: Path, tmp_pa
     numbers = {name: number for number, name in album.refresh()}
     (place / "alpha.gar").unlink()
     (place / "alpha.gar").symlink_to(folder.parent / "secret.gar")  # when it is on the list already
-    with pytest.raises(files.InputError, match="leads out of the folder"):
+    with pytest.raises(InputError, match="leads out of the folder"):
         album.entries[numbers["alpha.gar"]].read()
 
 
@@ -252,6 +253,9 @@ def test_the_command_serves_until_it_is_ended(folder: Path) -> None:
 
 def test_what_cannot_be_shown_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 1
-    assert capfd.readouterr().err == f"gargalo: {tmp_path}: there is no .gar or .gat file in it (-r looks into subfolders)\n"
+    assert (
+        capfd.readouterr().err
+        == f"gargalo: {tmp_path}: there is no .gar or .gat file in it (-r looks into subfolders)\n"
+    )
     assert main([str(tmp_path / "none.gar")]) == 1
     assert capfd.readouterr().err == f"gargalo: {tmp_path / 'none.gar'}: No such file or directory\n"
