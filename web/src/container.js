@@ -28,6 +28,9 @@ export const ICC = 4;
 export const XMP = 5;
 const FIRST_ANCILLARY = 128;
 
+/** Whether a file is a .gat, by its first byte. @param {Uint8Array} bytes */
+export const isThumbnail = ([first]) => first >> 5 === 5; // a0 to bf
+
 /** Takes numbers from bytes, from a place on. */
 export class Cursor {
   /** @param {Uint8Array} bytes */

@@ -44,6 +44,14 @@ export function refused() {
   return names.map((name) => ({ name, stream: new Uint8Array(readFileSync(`${VECTORS}refused/${name}.gar`)) }));
 }
 
+/** Return the thumbnails, and the SHA-256 of the pixels of each. @returns {{ name: string, file: Uint8Array, sha256: string }[]} */
+export function thumbnails() {
+  const place = `${VECTORS}thumbnails/`;
+  return Object.entries(read(`${place}cases.json`).pixels_sha256).map(([name, sha256]) => ({
+    ...{ name, sha256: String(sha256), file: new Uint8Array(readFileSync(`${place}${name}.gat`)) },
+  }));
+}
+
 /**
  * Return shape and SHA-256 of a picture as case.json has them.
  * @param {{ width: number, height: number, channels: number, data: Uint8ClampedArray }} picture

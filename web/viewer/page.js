@@ -1,11 +1,12 @@
 // The viewer as one page that needs no server: pictures are decoded in the page.
 import { start } from "../../runtime/viewer/page/viewer.js";
-import { readHeader } from "../src/container.js";
+import { isThumbnail, readHeader } from "../src/container.js";
 import { decode, decodeStream, toPng } from "../src/index.js";
 import { Source } from "../src/source.js";
 
 const SECTIONS = ["", "LATENTS", "ALPHA", "EXIF", "ICC", "XMP"];
 const SMALL_PX = 320;
+const THUMBNAIL_HEADER_BYTES = 3;
 const JPEG_QUALITY = 0.95;
 
 /** @typedef {{ name: string, file: File }} Dropped */
@@ -43,6 +44,10 @@ async function small({ file }) {
 /** @param {Dropped} item @returns {Promise<import("../../runtime/viewer/page/details.js").Facts>} */
 async function facts({ file }) {
   const bytes = new Uint8Array(await file.arrayBuffer());
+  if (isThumbnail(bytes)) {
+    const sections = /** @type {[string, number][]} */ ([["Message", bytes.length - THUMBNAIL_HEADER_BYTES]]);
+    return { width: 32, height: 32, bytes: bytes.length, rows: [["Kind", "thumbnail"]], sections };
+  }
   const { width, height, gray, alpha, subsampled, level, tile, bundleId, sections } = await readHeader(
     new Source(bytes),
   );
