@@ -81,7 +81,7 @@ def make_thumbnail(source: Path, target: Path, side_px: int) -> None:
         small = rendering.small(source.read_bytes(), side_px)
     except StreamError as error:
         raise StreamError(f"{source}: {error}") from error
-    write_whole(target, write.encode(small, ".png"))  # whose suffix may be any
+    target.write_bytes(write.encode(small, ".png"))  # and not a new file in its place: tumbler has this one open
 
 
 def _home() -> Path:

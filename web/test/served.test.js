@@ -45,6 +45,7 @@ async function open(width = 1400) {
 test("the contact sheet shows all of the folder, and tells why one cannot be shown", { skip }, async () => {
   const page = await open();
   await checkSheet(page);
+  await page.locator(".list button").getByText("cannot be shown: ends early").waitFor();
   assert.equal(await page.locator(".list").getByText("flat.gar").count(), 0, "subfolders were not asked for");
 });
 

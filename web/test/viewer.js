@@ -35,12 +35,10 @@ export async function choose(page, name) {
   await told(page, `${name}: shown after`);
 }
 
-/** Check that all but the damaged one have a small picture, and that that one tells why not. @param {Page} page */
+/** Check that pictures have small ones, and that it is told why the damaged one cannot be shown. @param {Page} page */
 export async function checkSheet(page) {
-  for (const name of Object.keys(FILES)) {
-    const button = page.locator(".list button").filter({ hasText: name });
-    if (name === "cut.gar") await button.getByText(/cannot be shown: .*13[12] .*|cannot be shown: .*155 bytes/).waitFor();
-    else await button.locator("img[src^='blob:']").waitFor();
+  for (const name of Object.keys(FILES).filter((name) => name !== "cut.gar")) {
+    await page.locator(".list button").filter({ hasText: name }).locator("img[src^='blob:']").waitFor();
   }
   await page.locator(".list button").filter({ hasText: "cut.gar" }).click();
   await told(page, "cut.gar cannot be shown: ");

@@ -49,6 +49,15 @@ export async function start(source) {
   /** @param {string} text */
   const say = (text) => (find("[role=status]").textContent = text);
 
+  /** @type {Map<T, Promise<Blob>>} */
+  const smalls = new Map();
+  /** Return the small picture, made once. @param {T} item */
+  function smallOf(item) {
+    const small = smalls.get(item) ?? source.small(item);
+    smalls.set(item, small);
+    return small;
+  }
+
   const seen = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
@@ -76,7 +85,7 @@ export async function start(source) {
     const button = buttons[place];
     const image = /** @type {HTMLImageElement} */ (button.querySelector("img"));
     try {
-      image.src = URL.createObjectURL(await source.small(items[place]));
+      image.src = URL.createObjectURL(await smallOf(items[place]));
     } catch (error) {
       button.classList.add("bad");
       button.append(make("span", { textContent: `cannot be shown: ${reason(error)}` }));
@@ -101,7 +110,7 @@ export async function start(source) {
       if (mine !== choice) return;
       see(false);
       const whole = source.saved(item, "png");
-      const first = source.small(item).then((small) => mine === choice && show(shownAs(item, facts, small)));
+      const first = smallOf(item).then((small) => mine === choice && show(shownAs(item, facts, small)));
       await Promise.race([first.catch(() => {}), whole]);
       const png = await whole;
       await first.catch(() => {});
