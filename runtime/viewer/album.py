@@ -25,7 +25,7 @@ class Entry:
 
     def read(self) -> bytes:
         """Return its bytes. Raise OSError, InputError if it is no plain file or a link leads out of the folder."""
-        path = self.path.resolve(strict=True)
+        path = Path(os.path.realpath(self.path, strict=True))
         if self.folder and not path.is_relative_to(self.folder):
             raise InputError(f"{self.name} is a link that leads out of the folder; open that file itself")
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -61,5 +61,6 @@ class Album:
             return
         folder = path.resolve()
         for file in sorted(folder.rglob("*") if self.recursive else folder.iterdir()):
-            if file.suffix.lower() in SUFFIXES and file.resolve().is_relative_to(folder) and file.is_file():
+            within = Path(os.path.realpath(file)).is_relative_to(folder)  # of loops it makes something, too
+            if file.suffix.lower() in SUFFIXES and within and file.is_file():
                 yield Entry(file.relative_to(folder).as_posix(), file, folder)

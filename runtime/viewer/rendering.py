@@ -38,7 +38,7 @@ def facts(data: bytes) -> dict[str, Any]:
     header, sections = container.unpack(data)
     rows = [
         ("Colours", "gray" if header.gray else "RGB and alpha" if header.alpha else "RGB"),
-        ("Chroma", "4:2:0" if header.subsampled else "4:4:4"),
+        *([] if header.gray else [("Chroma", "4:2:0" if header.subsampled else "4:4:4")]),
         ("Level", f"{header.level}, more is finer"),
         ("Tiles", f"{header.tile_px} px"),
         ("Weights", header.bundle_id.hex()),

@@ -21,7 +21,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from runtime.console import reason
+from runtime.console import reason, shown
 from runtime.errors import InputError
 from runtime.viewer.album import MOST_BYTES, Album
 
@@ -102,9 +102,8 @@ class _Handler(BaseHTTPRequestHandler):
         except _Refused as refused:
             self._send(refused.status, refused.headers, b"")
         except Exception as error:
-            self._send(
-                HTTPStatus.UNPROCESSABLE_ENTITY, {"Content-Type": "text/plain; charset=utf-8"}, reason(error).encode()
-            )
+            text = shown(reason(error)).encode()  # file names may be no text
+            self._send(HTTPStatus.UNPROCESSABLE_ENTITY, {"Content-Type": "text/plain; charset=utf-8"}, text)
 
     def _send(self, status: HTTPStatus, headers: dict[str, str], body: bytes) -> None:
         try:

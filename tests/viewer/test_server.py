@@ -124,6 +124,23 @@ def test_a_damaged_file_is_answered_with_the_reason(server: Server, folder: Path
         assert status == 422 and b"ends early" in text
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text there")
+def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(folder: Path, tmp_path: Path) -> None:
+    name = os.path.join(os.fsencode(tmp_path), b"\xff.gar")
+    for source in ("flat/stream.gar", "refused/cut.gar"):
+        Path(os.fsdecode(name)).write_bytes((VECTORS / source).read_bytes())
+        with Server(Album([tmp_path])) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            assert len(listed(server)) == 1
+            status, answer = ask(server, "facts/0")
+            assert status == 200 or b"ends early" in answer
+            Path(os.fsdecode(name)).unlink()
+            assert ask(server, "facts/0") == (422, f"{tmp_path}/?.gar: No such file or directory".encode())
+            server.shutdown()
+            thread.join()
+
+
 def test_a_file_that_is_dropped_is_shown(server: Server, folder: Path) -> None:
     data = (folder / "odd-sides.gar").read_bytes()
     np.testing.assert_array_equal(pixels(ask(server, "png", "POST", data)[1]), files.imread(data))
@@ -190,10 +207,11 @@ def test_links_that_lead_out_of_the_folder_are_not_followed(folder: Path, tmp_pa
     (place / "out.gar").symlink_to(folder.parent / "secret.gar")
     (place / "folder").symlink_to(folder.parent)
     (place / "within.gar").symlink_to("below/flat.gar")
+    (place / "loop.gar").symlink_to("loop.gar")
     os.mkfifo(place / "pipe.gar")
     for recursive in (False, True):
         names = [name for _, name in Album([place], recursive).refresh()]
-        assert "within.gar" in names and not {"out.gar", "pipe.gar"} & set(names)
+        assert "within.gar" in names and not {"out.gar", "loop.gar", "pipe.gar"} & set(names)
         assert not any(name.startswith("folder/") for name in names) and ("below/flat.gar" in names) == recursive
     album = Album([place])
     numbers = {name: number for number, name in album.refresh()}

@@ -34,6 +34,7 @@ after(async () => {
 /** Open a page, of which errors fail the test. @param {string} path */
 async function open(path) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000); // machines are slow at times
   page.on("pageerror", (error) => assert.fail(error.stack));
   await page.goto(server.url + path);
   return page;

@@ -1,6 +1,6 @@
 // The viewer as one page that needs no server: pictures are decoded in the page.
 import { start } from "../../runtime/viewer/page/viewer.js";
-import { isThumbnail, readHeader } from "../src/container.js";
+import { EXIF, ICC, isThumbnail, readHeader, XMP } from "../src/container.js";
 import { decode, decodeStream, toPng } from "../src/index.js";
 import { Source } from "../src/source.js";
 
@@ -57,12 +57,12 @@ async function facts({ file }) {
     if (!found) return undefined;
     return btoa(Array.from(bytes.subarray(found.start, found.end), (byte) => String.fromCharCode(byte)).join(""));
   };
-  const [exif, icc, xmp] = [3, 4, 5].map(payload);
+  const [exif, icc, xmp] = [EXIF, ICC, XMP].map(payload);
   return {
     ...{ width, height, bytes: bytes.length, exif, icc, xmp },
     rows: [
       ["Colours", gray ? "gray" : alpha ? "RGB and alpha" : "RGB"],
-      ["Chroma", subsampled ? "4:2:0" : "4:4:4"],
+      .../** @type {[string, string][]} */ (gray ? [] : [["Chroma", subsampled ? "4:2:0" : "4:4:4"]]),
       ["Level", `${level}, more is finer`],
       ["Tiles", `${tile} px`],
       ["Weights", bundleId],
