@@ -42,13 +42,13 @@ export class Cursor {
   /** Return the bytes to come, whose number is checked first. @param {number} count */
   take(count) {
     const start = this.position;
-    if (count > this.bytes.length - start) throw new Truncated("the stream ends too early");
+    if (count > this.bytes.length - start) throw new Truncated();
     this.position += count;
     return this.bytes.subarray(start, this.position);
   }
 
   u8() {
-    if (this.position >= this.bytes.length) throw new Truncated("the stream ends too early");
+    if (this.position >= this.bytes.length) throw new Truncated();
     return this.bytes[this.position++];
   }
 

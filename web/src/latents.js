@@ -91,10 +91,7 @@ async function readIndex(source, start, end, chunks) {
       must(cursor.u32() === told, "the index of the tiles is damaged: its CRC is wrong");
       let place = start + cursor.position;
       for (const chunk of index) [chunk.start, chunk.end] = [place, (place += chunk.end)];
-      must(
-        place === end,
-        `chunks of tiles end ${Math.abs(end - place)} bytes ${place < end ? "before" : "behind"} their section`,
-      );
+      must(place === end, "the chunks of tiles do not fill their section");
       return index;
     } catch (error) {
       if (!(error instanceof Truncated) || source.bytes.length >= end || !(await source.more())) throw error;

@@ -39,7 +39,7 @@ export async function readThumbnail(source, openBundle) {
     "the thumbnail is damaged: its check is wrong",
   );
   const bundle = await openBundle(id);
-  const header = { width: SIDE_PX, height: SIDE_PX, level: 0, gray: false, subsampled: false };
+  const header = { width: SIDE_PX, height: SIDE_PX, level: 0, gray: false };
   const { tables, most, grids: count } = open(bundle, header);
   const codes = new Message(message, tables, most, count);
   const coding = open(bundle, { ...header, level: codes.level });

@@ -5,6 +5,7 @@ import { Coder, pop } from "../entropy/coder.js";
 import { SLOTS } from "../entropy/tables.js";
 import { MOST_LANES } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
+import { checkLevel } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, spread } from "../wavelet.js";
 
@@ -40,12 +41,11 @@ export const recurrent = { networks: ["iteration"], grain, layers, open, tile, r
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
- * @param {Pick<import("../container.js").Header, "width" | "height" | "level" | "gray" | "subsampled">} header
+ * @param {Pick<import("../container.js").Header, "width" | "height" | "level" | "gray">} header
  */
 export function open({ prior, run, inputShapes }, header) {
-  must(!header.subsampled, "flag bit 2 is set, which this bundle does not know");
   const [most, grids] = prior.base_a.shape;
-  must(header.level < OFFSETS * most, `the stream has level ${header.level}, above the last of its bundle`);
+  checkLevel(header.level, OFFSETS * most - 1);
   const planes = (header.level >> 4) + 1;
   return {
     header,
