@@ -1,4 +1,5 @@
 // FORMAT.md, section 1: the file.
+import { hex } from "./bytes.js";
 import { crc32 } from "./crc32.js";
 import { GarError, must, Truncated } from "./errors.js";
 
@@ -105,7 +106,7 @@ function parse(bytes) {
   const version = cursor.u8();
   must(version === VERSION, `the file has version ${version}; this decoder reads version ${VERSION}`);
   const flags = cursor.u8();
-  const id = [...cursor.take(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const id = hex(cursor.take(8));
   const level = cursor.u8();
   const log2Tile = cursor.u8();
   const width = cursor.varint();

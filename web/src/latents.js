@@ -1,4 +1,5 @@
 // FORMAT.md, section 3: LATENTS.
+import { concat } from "./bytes.js";
 import { Cursor } from "./container.js";
 import { crc32 } from "./crc32.js";
 import { must, Truncated } from "./errors.js";
@@ -56,10 +57,7 @@ function chunksOf(source, chunks) {
     await source.need(end);
     const bytes = source.bytes.subarray(start, end);
     must(crc32(bytes) === crc, "a chunk of a tile is damaged: its CRC is wrong");
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    return joined;
+    return concat([rest, bytes]);
   };
 }
 
