@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 from runtime.atomic import make_folder, write_whole
-from runtime.cli.options import parser
+from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status
-from runtime.console import complain, naming
+from runtime.console import complain, leave, naming
 from runtime.errors import InputError, StreamError
 from runtime.quantities import whole
 
@@ -23,26 +23,39 @@ examples:
   python -m runtime.desktop thumbnail cam.gar cam.png 256      what file managers call
 """
 _SHARE = Path(__file__).with_name("share")
-_MOST_PX = 4096
+_ACTIONS = ("install", "remove", "thumbnail")
+_USUAL_PX, _MOST_PX = "256", 4096
 _COMMAND = "gargalo"
 _CACHES = {"update-mime-database": "mime", "update-desktop-database": "applications"}
 """The programs that make the caches of folders, from which file managers read."""
 
 
+def arguments() -> Parser:
+    """Return the command's parser."""
+    arguments = parser("desktop", "Let file managers know .gar and .gat files.", _EXAMPLES)
+    add = arguments.add_argument
+    add(
+        "action", choices=_ACTIONS, metavar="ACTION", help="install into this user's home, remove from it, or thumbnail"
+    )
+    add("input", type=Path, nargs="?", metavar="IN", help="a .gar or .gat file, of which thumbnail makes a picture")
+    add("output", type=Path, nargs="?", metavar="OUT", help="a PNG file, which is overwritten")
+    add("size", nargs="?", metavar="PX", help=f"the longer side of it, default {_USUAL_PX}")
+    return arguments
+
+
 def main(argv: list[str] | None = None) -> int:
     """Return 0 when done, 1 after one line on stderr for what cannot be done; argparse exits with 2."""
-    arguments = parser("desktop", "Let file managers know .gar and .gat files.", _EXAMPLES)
-    actions = arguments.add_subparsers(dest="action", required=True, metavar="install, remove or thumbnail")
-    actions.add_parser("install", help="add the types, the thumbnailer and the viewer to this user's home")
-    actions.add_parser("remove", help="take them out of it")
-    thumbnail = actions.add_parser("thumbnail", help="make a PNG of a file's first layers, as file managers ask for it")
-    thumbnail.add_argument("input", type=Path, metavar="IN", help="a .gar or .gat file")
-    thumbnail.add_argument("output", type=Path, metavar="OUT", help="a .png file, which is overwritten")
-    thumbnail.add_argument("size", nargs="?", default="256", metavar="PX", help="of its longer side, default 256")
-    args = arguments.parse_args(argv)
-    if args.action == "thumbnail":
-        return exit_status(lambda: make_thumbnail(args.input, args.output, whole(args.size, "PX", 1, _MOST_PX)))
-    return exit_status(install if args.action == "install" else remove)
+    parser = arguments()
+    args = parser.parse_args(argv)
+    if (args.output is None) == (args.action == "thumbnail") or (args.input and not args.output):
+        parser.error("thumbnail takes IN and OUT, install and remove take nothing")
+    if args.action == "install":
+        return exit_status(install)
+    if args.action == "remove":
+        return exit_status(remove)
+    return exit_status(
+        lambda: make_thumbnail(args.input, args.output, whole(args.size or _USUAL_PX, "PX", 1, _MOST_PX))
+    )
 
 
 def install() -> None:
@@ -135,4 +148,4 @@ def _renew(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -5,9 +5,9 @@ import sys
 import threading
 from pathlib import Path
 
-from runtime.cli.options import parser
+from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status, stopping
-from runtime.console import naming
+from runtime.console import leave, naming
 from runtime.errors import InputError
 
 _EXAMPLES = """\
@@ -17,14 +17,19 @@ examples:
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Serve until Ctrl-C and return 0, or 1 after one line on stderr for bad input; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("view", "Look at .gar and .gat files in the browser; Ctrl-C ends it.", _EXAMPLES)
     add = arguments.add_argument
     add("input", type=Path, nargs="+", metavar="IN", help="a .gar or .gat file, or a folder of them")
     add("-r", "--recursive", action="store_true", help="take what is in subfolders, too")
     add("--no-browser", action="store_true", help="only print the address of the page")
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until Ctrl-C and return 0, or 1 after one line on stderr for bad input; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: view(args.input, args.recursive, not args.no_browser))
 
 
@@ -57,4 +62,4 @@ def _open(address: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -102,6 +102,15 @@ def test_a_thumbnailer_is_called_as_file_managers_do(home: Path, picture: Path, 
                 assert (image.format, image.size) == ("PNG", expected)
 
 
+@pytest.mark.parametrize(
+    "words", [["install", "cam.gar"], ["thumbnail"], ["thumbnail", "cam.gar"], ["remove", "a", "b"]]
+)
+def test_words_that_make_no_sense_end_with_2(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2 and "thumbnail takes IN and OUT" in capfd.readouterr().err
+
+
 def test_a_damaged_file_has_no_thumbnail_but_a_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["thumbnail", str(VECTORS / "refused" / "cut.gar"), str(tmp_path / "out.png"), "64"]) == 1
     told = capfd.readouterr().err
