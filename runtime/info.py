@@ -3,12 +3,15 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status, take
 from runtime.console import complain, leave, naming, reason, shown, trace
 from runtime.errors import StreamError
+
+if TYPE_CHECKING:
+    from runtime.container import Header
 
 _EXAMPLES = """\
 examples:
@@ -46,13 +49,9 @@ def _show(path: Path, as_json: bool) -> int:
 def facts(path: Path) -> dict[str, Any]:
     """Return the header of one file and how its bytes are spent, for programs; raises StreamError or OSError."""
     from runtime.bundle import Bundle
-    from runtime.container import section_bytes, unpack
+    from runtime.container import section_bytes
 
-    data = take(path)
-    try:
-        header, _ = unpack(data, math.inf)
-    except StreamError as error:
-        raise StreamError(f"{path}: {error}") from error
+    data, header, _ = _opened(path)
     folder = Bundle.shipped(header.bundle_id)
     bundle = Bundle.open(folder) if folder else None
     return {
@@ -78,13 +77,9 @@ def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.bundle import Bundle
     from runtime.codec import Codec
-    from runtime.container import LATENTS, SECTION_NAMES, unpack
+    from runtime.container import LATENTS, SECTION_NAMES
 
-    data = take(path)
-    try:
-        header, sections = unpack(data, math.inf)  # of pixels there will be none
-    except StreamError as error:
-        raise StreamError(f"{path}: {error}") from error
+    data, header, sections = _opened(path)
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
     colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
     weights = Bundle.shipped(header.bundle_id)
@@ -106,6 +101,17 @@ def table(path: Path) -> str:
     rows.append(("header", f"{head:,} bytes, with checksums"))
     rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bits a pixel"))
     return "\n".join([shown(path), *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+def _opened(path: Path) -> tuple[bytes, "Header", dict[int, bytes]]:
+    """Return the bytes of a file, its header and its sections; raise StreamError, which names it, or OSError."""
+    from runtime.container import unpack
+
+    data = take(path)
+    try:
+        return data, *unpack(data, math.inf)  # of pixels there will be none
+    except StreamError as error:
+        raise StreamError(f"{path}: {error}") from error
 
 
 if __name__ == "__main__":
