@@ -7,9 +7,10 @@
                                              exif, icc_profile and xmp as for other formats; bundle, other weights
 
 What cannot be kept is a warning, any other option a ValueError. GarImageFile.bundle holds the weights with which files
-are opened that no shipped ones made.
+are opened that no shipped ones made. Python's mimetypes know the types of .gar and .gat from then on, too.
 """
 
+import mimetypes
 import warnings
 from numbers import Real
 from pathlib import Path
@@ -157,4 +158,6 @@ Image.register_open(GarImageFile.format, GarImageFile, _accept)
 Image.register_save(GarImageFile.format, _save)
 Image.register_save_all(GarImageFile.format, _save_all)
 Image.register_extension(GarImageFile.format, ".gar")
-Image.register_mime(GarImageFile.format, "image/x-gargalo")
+Image.register_mime(GarImageFile.format, spec.MIME_TYPES[".gar"])
+for _suffix, _type in spec.MIME_TYPES.items():
+    mimetypes.add_type(_type, _suffix)

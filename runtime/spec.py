@@ -14,6 +14,9 @@ THUMBNAIL_SUFFIX = ".gat"
 THUMBNAIL_BYTES = (16, 128, 2048)
 """Of a thumbnail's whole file: at least, usually, and at most (docs/format/thumbnail.md)."""
 
+MIME_TYPES = {".gar": "image/x-gargalo", THUMBNAIL_SUFFIX: "image/x-gargalo-thumbnail"}
+"""By the suffixes of files."""
+
 SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
 """What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
 

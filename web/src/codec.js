@@ -1,7 +1,7 @@
 // From the bytes of a .gar to pixels: read this first.
 import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
-import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
+import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, section, XMP } from "./container.js";
 import { GarError, must } from "./errors.js";
 import { readChunks, tileAreas } from "./latents.js";
 import { Source } from "./source.js";
@@ -58,6 +58,12 @@ export async function decodeFrom(from, options = {}, onPreview) {
  * @returns {Promise<Decoded>}
  */
 async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
+  await source.need(1);
+  if (isThumbnail(source.bytes)) {
+    const { readThumbnail } = await import("./thumbnail.js"); // which pages of whole pictures need not load
+    const picture = await readThumbnail(source, (id) => openBundle(id, weights));
+    return { ...picture, channels: 3, icc: null, exif: null, xmp: null };
+  }
   const header = await readHeader(source);
   const { width, height } = header;
   must(
@@ -69,6 +75,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
 
   const bundle = await openBundle(header.bundleId, weights);
   const { family } = bundle;
+  must(!header.subsampled || family.flag, "flag bit 2 is set, which this bundle does not know");
   /** @type {import("./networks.js").Run} */
   const run = (name, inputs) => {
     signal?.throwIfAborted();
