@@ -34,7 +34,7 @@
 
 /* -- arguments ---------------------------------------------------------------------------------------------------- */
 
-enum { MOST_ARGUMENTS = 12, MOST_DIMENSIONS = 4, CHUNK = 256 };
+enum { MOST_ARGUMENTS = 16, MOST_DIMENSIONS = 4, CHUNK = 256 };
 
 typedef struct {
     void *data;
@@ -1475,6 +1475,202 @@ static int64_t find_masking(const Argument *a, const char **refusal)
 }
 FUNCTION(find_masking, "hiinnn+h")
 
+/* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
+
+enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
+enum { ABOVE = 2, LEFT = 2, FRAME = 3, MOST_CLASSES = 256 }; /* FRAME: columns beside a plane, on both sides */
+
+static int64_t expect_strip(const Argument *a, const char **refusal)
+{
+    const int16_t *base = a[0].data, *before = a[1].data;
+    const uint16_t *sizes = a[2].data;
+    const int32_t *limits = a[3].data, *weights = a[4].data, *energies = a[5].data;
+    int32_t *expected = a[6].data, *energy = a[7].data;
+    uint8_t *classes = a[8].data;
+    const int64_t h = a[6].shape[0], w = a[6].shape[1], across = w + 2, framed = (h + 2) * across;
+    const int64_t planes = framed ? a[1].size / framed : 0, columns = AROUND + 9 * planes, limit = a[3].size;
+    const int64_t around[AROUND] = {-1, -across, 1, across, -across - 1, -across + 1, across - 1, across + 1};
+
+    NEED(a[0].size == framed && a[1].size == planes * framed && a[2].size == a[1].size, "planes must be framed");
+    NEED(limit < MOST_CLASSES && a[4].size == (limit + 1) * columns, "wrong number of weights");
+    NEED(a[5].size == 2 + 3 * planes && a[7].size == h * w && a[8].size == h * w, "wrong sizes");
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t x = 0; x < w; x++) {
+            const int64_t at = (y + 1) * across + x + 1, place = y * w + x;
+            int32_t difference[AROUND], activity = 0, class = 0;
+            for (int k = 0; k < AROUND; k++) {
+                difference[k] = base[at + around[k]] - base[at];
+                activity += difference[k] < 0 ? -difference[k] : difference[k];
+            }
+            for (int64_t k = 0; k < limit; k++)
+                class += limits[k] <= activity;
+            const int32_t *weight = weights + class * columns;
+            uint32_t sum = 0, total = (uint32_t)energies[0] * (uint32_t)activity + (uint32_t)energies[1] * ONE;
+            for (int k = 0; k < AROUND; k++)
+                sum += (uint32_t)weight[k] * (uint32_t)difference[k];
+            weight += AROUND;
+            for (int64_t p = 0; p < planes; p++, weight += 9) {
+                const int16_t *error = before + p * framed + at;
+                const uint16_t *size = sizes + p * framed + at;
+                uint32_t ring[2] = {0, 0};
+                sum += (uint32_t)weight[0] * (uint32_t)(int32_t)error[0];
+                for (int k = 0; k < AROUND; k++) {
+                    sum += (uint32_t)weight[1 + k] * (uint32_t)(int32_t)error[around[k]];
+                    ring[k / 4] += size[around[k]];
+                }
+                total += (uint32_t)energies[2 + 3 * p] * size[0];
+                total += (uint32_t)energies[3 + 3 * p] * ring[0] + (uint32_t)energies[4 + 3 * p] * ring[1];
+            }
+            expected[place] = (int32_t)sum, energy[place] = (int32_t)total, classes[place] = (uint8_t)class;
+        }
+    return 0;
+}
+FUNCTION(expect_strip, "hhHiii+i+i+B")
+
+static inline int32_t floor_divided(int32_t number, int32_t by)
+{
+    return number / by - (number % by < 0);
+}
+
+/* What encode_strip and decode_strip share: the arguments that say what surrounds errors, and where a pixel is. */
+typedef struct {
+    const int16_t *errors;
+    uint16_t *sizes;
+    const int32_t *expected, *energy, *weights, *energies, *tables;
+    const uint8_t *classes, *base;
+    int64_t h, w, class_count, causal[CAUSAL], sized[SIZED];
+    int32_t step, thresholds[CONTEXTS];
+} Strip;
+
+/* What is expected of an error. */
+typedef struct {
+    int32_t steps, eighths; /* whole steps; eighths of a level */
+    int32_t table;
+} Expectation;
+
+static void open_strip(const Argument *a, Strip *s, const char **refusal)
+{
+    static const int32_t QUARTERS[4] = {16, 19, 23, 27};
+    const int64_t across = a[5].shape[1] + FRAME;
+    const int64_t causal[CAUSAL] = {-1, -across, -across - 1, -across + 1, -2, -2 * across};
+
+    *s = (Strip){a[0].data, a[1].data, a[2].data, a[3].data, a[6].data, a[7].data, a[8].data, a[4].data, a[5].data,
+                 a[5].shape[0], a[5].shape[1], a[6].shape[0], {0}, {0}, (int32_t)a[9].number, {0}};
+    memcpy(s->causal, causal, sizeof causal);
+    memcpy(s->sized, causal, sizeof causal);
+    s->sized[6] = 1 - 2 * across, s->sized[7] = -across - 2;
+    for (int j = 0; j < CONTEXTS - 1; j++)
+        s->thresholds[j] = QUARTERS[j % 4] << (j / 4 + 3);
+    const int64_t n = s->h * s->w, framed = (s->h + ABOVE) * across;
+    if (n < 1 || a[5].size != n || a[0].size != framed || a[1].size != framed)
+        *refusal = "errors and sizes must be framed";
+    else if (a[2].size != n || a[3].size != n || a[4].size != n)
+        *refusal = "planes must be alike";
+    else if (a[6].size != CAUSAL * s->class_count || a[7].size != SIZED || a[8].size != CONTEXTS)
+        *refusal = "wrong number of weights, energies or tables";
+    else if (a[9].number < 1 || a[9].number > 255)
+        *refusal = "step must be 1 to 255";
+}
+
+/* Return whether a class is one of those that have weights. */
+static inline int expect(const Strip *s, int64_t at, int64_t place, Expectation *found)
+{
+    const int32_t beneath = EIGHTHS * s->base[place], most = EIGHTHS * 255 - beneath;
+    const int64_t class = s->classes[place];
+    uint32_t sum = (uint32_t)s->expected[place], energy = (uint32_t)s->energy[place];
+    int context = 0;
+
+    if (class >= s->class_count)
+        return 0;
+    for (int k = 0; k < CAUSAL; k++)
+        sum += (uint32_t)s->weights[CAUSAL * class + k] * (uint32_t)(int32_t)s->errors[at + s->causal[k]];
+    for (int k = 0; k < SIZED; k++)
+        energy += (uint32_t)s->energies[k] * s->sizes[at + s->sized[k]];
+    for (int half = 32; half > 0; half /= 2) /* thresholds rise */
+        if (context + half < CONTEXTS && s->thresholds[context + half - 1] <= (int32_t)energy)
+            context += half;
+    int32_t eighths = (int32_t)(sum + (1u << (WEIGHT_BITS - 4))) >> (WEIGHT_BITS - 3);
+    eighths = eighths < -beneath ? -beneath : eighths > most ? most : eighths;
+    const int32_t parts = floor_divided(2 * eighths + s->step, 2 * s->step);
+    found->eighths = eighths;
+    found->steps = (parts + EIGHTHS / 2) >> 3;
+    found->table = s->tables[context] + parts - EIGHTHS * found->steps + EIGHTHS / 2;
+    return 1;
+}
+
+static inline uint16_t size_off(int32_t error, int32_t eighths)
+{
+    const int32_t off = EIGHTHS * error - eighths;
+    return (uint16_t)(off < 0 ? -off : off);
+}
+
+static int64_t encode_strip(const Argument *a, const char **refusal)
+{
+    Strip s;
+    int32_t *codes = a[10].data;
+    int64_t j = 0;
+
+    open_strip(a, &s, refusal);
+    if (*refusal != NULL)
+        return 0;
+    NEED(a[10].size == s.h * s.w, "as many codes as errors");
+    for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
+        for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++) {
+            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
+            Expectation e;
+            NEED(expect(&s, at, y * s.w + x, &e), "class beyond the weights");
+            const int32_t error = s.errors[at], times = floor_divided(error + s.step / 2, s.step);
+            s.sizes[at] = size_off(error, e.eighths);
+            codes[j++] = e.table * SYMBOLS + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
+        }
+    return 0;
+}
+FUNCTION(encode_strip, "h+HiiBBiiin+i")
+
+static int64_t decode_strip(const Argument *a, const char **refusal)
+{
+    Strip s;
+    int16_t *errors = a[0].data;
+    uint32_t *states = a[10].data;
+    const uint16_t *words = a[11].data;
+    const uint32_t *start = a[12].data, *freq = a[13].data;
+    const int64_t lanes = a[10].size, available = a[11].size, tables = a[12].size / SYMBOLS;
+    int64_t j = 0, used = 0;
+
+    open_strip(a, &s, refusal);
+    if (*refusal != NULL)
+        return 0;
+    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(a[12].size == a[13].size, "start and freq must be alike");
+    for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
+        for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++, j++) {
+            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT, place = y * s.w + x;
+            Expectation e;
+            NEED(expect(&s, at, place, &e), "class beyond the weights");
+            NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
+            uint32_t state = states[j & (lanes - 1)];
+            const uint32_t slot = state & (SLOTS - 1), *first = start + e.table * SYMBOLS;
+            int32_t symbol = 0; /* the last one that does not start behind the slot */
+            for (int32_t half = SYMBOLS / 2; half > 0; half /= 2)
+                symbol += half & -(int32_t)(first[symbol + half] <= slot);
+            state = freq[e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
+            if (state < LOWEST_STATE) {
+                if (used == available)
+                    return -1;
+                state = state << WORD_BITS | words[used++];
+            }
+            states[j & (lanes - 1)] = state;
+            const int32_t beneath = s.base[place], least = -((beneath + s.step / 2) / s.step);
+            const int32_t times = least + ((e.steps + symbol - SYMBOLS / 2 - least) & (SYMBOLS - 1));
+            const int32_t sample = beneath + s.step * times;
+            const int32_t error = (sample < 0 ? 0 : sample > 255 ? 255 : sample) - beneath;
+            errors[at] = (int16_t)error;
+            s.sizes[at] = size_off(error, e.eighths);
+        }
+    return used;
+}
+FUNCTION(decode_strip, "+h+HiiBBiiin+IHIIIB")
+
 /* -- the module --------------------------------------------------------------------------------------------------- */
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
@@ -1491,6 +1687,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
     METHOD(find_masking),
+    METHOD(expect_strip), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,155 @@
+"""The parameters that suit a picture's errors: least squares over parts of it. Of encoders alone; floats are allowed.
+
+Weights make squares of what is not expected least, class by class; then energies those of sizes, in proportion to them;
+then each context takes the table in which its errors cost the fewest bits.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+
+from runtime.arrays import F64, I16, I32, I64, U8, U16
+from runtime.exact import strips, tables
+from runtime.exact.parameters import (
+    ENERGY_BITS,
+    MOST_CLASSES,
+    MOST_ENERGY,
+    MOST_SIZE,
+    Parameters,
+    energy_count,
+    weight_count,
+)
+from runtime.exact.planes import Strip
+from runtime.exact.strips import AROUND, CAUSAL, CONTEXTS, CROSS, DIAGONAL, ONE, SIZED, WEIGHT_BITS
+
+CLASS_PIXELS = 1 << 14
+"""A class for so many pixels, which pay for its weights."""
+CLASSES = 8
+WINDOWS, WINDOW = 8, (96, 256)
+"""So many parts of a picture, rows and columns, are looked at."""
+
+_ROUNDS = 3
+_RIDGE = 1e-3
+_SHARE = 1 / 16
+"""What neighbouring contexts tell of one."""
+_USUAL = 5
+"""Quarter octaves from the mean size of a context's errors to the scale of its table where there are none."""
+
+
+def fit(base: Sequence[U8], errors: Sequence[I16], step: int) -> list[Parameters]:
+    """Return the parameters of all planes (H, W), of the decoded picture and its errors."""
+    windows = _windows(base[0].shape)
+    parts = [Strip([plane[at] for plane in base], step) for at in windows]
+    classes = max(1, min(CLASSES, base[0].size // CLASS_PIXELS))
+    found: list[Parameters] = []
+    for p, plane in enumerate(errors):
+        here = [np.ascontiguousarray(plane[at]) for at in windows]
+        found.append(_fit_plane(parts, p, here, classes))
+        for part, each in zip(parts, here, strict=True):
+            part.encode(each, found[-1], np.zeros(CONTEXTS, np.int32))
+    return found
+
+
+def _windows(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
+    """Return some parts of a picture, far from each other."""
+    (height, width), (rows, columns) = shape, WINDOW
+    places = [(y, x) for y in range(0, height, rows) for x in range(0, width, columns)]
+    places = places[:: -(-len(places) // WINDOWS)]
+    return [(slice(y, y + rows), slice(x, x + columns)) for y, x in places]
+
+
+def _fit_plane(parts: Sequence[Strip], planes: int, errors: Sequence[I16], classes: int) -> Parameters:
+    """Return the parameters of the plane after so many others, from its errors in some parts of the picture."""
+    features = [_features(part.base[planes], part.errors, each) for part, each in zip(parts, errors, strict=True)]
+    activity = np.concatenate([np.abs(f[len(CAUSAL) : len(CAUSAL) + len(AROUND)]).sum(axis=0) for f in features])
+    every = np.concatenate(features, axis=1)
+    limits = np.quantile(activity, np.arange(1, classes) / classes, method="nearest").astype(np.int32)
+    class_of = limits.searchsorted(activity, side="right")
+    wanted = np.concatenate([each.ravel() for each in errors]).astype(np.float64)
+    weights = np.zeros((classes, weight_count(planes)), np.int32)
+    for each in range(classes):
+        chosen = class_of == each
+        if chosen.any():
+            solved = _solve(every[:, chosen], wanted[chosen], 1.0)
+            weights[each] = np.rint(solved * (1 << WEIGHT_BITS)).clip(-(1 << 15), (1 << 15) - 1)
+    plain = Parameters(limits, weights, np.zeros(energy_count(planes), np.int32), 0, np.zeros(CONTEXTS, np.uint8))
+    trial = [part.copy() for part in parts]
+    for part, each in zip(trial, errors, strict=True):
+        part.encode(each, plain, np.zeros(CONTEXTS, np.int32))
+    sized = [strips.shifted(part.sizes[-1], (0, 0)) for part in trial]
+    sizes = np.concatenate([each.ravel() for each in sized])
+    outside = int(sizes.mean())
+    every = np.concatenate(
+        [_energy_features(part, planes, each, outside) for part, each in zip(parts, sized, strict=True)], axis=1
+    )
+    energies = _fit_energies(every, sizes.astype(np.float64))
+    context = strips.THRESHOLDS.searchsorted(energies @ every.astype(np.int64), side="right")
+    numbers = _fit_tables(context, np.rint(sizes / parts[0].step).astype(np.int64), parts[0].step)
+    return Parameters(limits, weights, energies, outside, numbers)
+
+
+def _features(base: U8, before: Sequence[I16], errors: I16) -> F64:
+    """Return what weights are for (k, h * w)."""
+    causal = _around(errors, CAUSAL, 0)
+    frame = np.pad(base.astype(np.int16), 1, "edge")
+    shown = [strips.shifted(frame, at) - base for at in AROUND]
+    others = [strips.shifted(plane, at) for plane in before for at in ((0, 0), *AROUND)]
+    return np.stack([*causal, *shown, *others]).reshape(-1, errors.size).astype(np.float64)
+
+
+def _energy_features(part: Strip, planes: int, sizes: U16, outside: int) -> F64:
+    """Return what energies are for (k, h * w)."""
+    frame = np.pad(part.base[planes].astype(np.int32), 1, "edge")
+    activity = sum(np.abs(strips.shifted(frame, at) - strips.shifted(frame, (0, 0))) for at in AROUND)
+    sums = [activity, np.full(sizes.shape, ONE)]
+    for plane in part.sizes:
+        sums += strips.rings(plane)
+    return np.stack([*_around(sizes, SIZED, outside), *sums]).reshape(-1, sizes.size).astype(np.float64)
+
+
+def _around(plane: np.ndarray, places: Sequence[tuple[int, int]], outside: int) -> list[np.ndarray]:
+    """Return for each of some places around a pixel what is there in a plane, for all pixels (h, w)."""
+    framed = strips.framed(plane.shape, outside, plane.dtype.type)
+    strips.inside(framed)[:] = plane
+    (h, w), top, left = plane.shape, strips.ABOVE, strips.LEFT
+    return [framed[top + dy : top + dy + h, left + dx : left + dx + w] for dy, dx in places]
+
+
+def _solve(features: F64, wanted: F64, trust: F64 | float) -> F64:
+    """Return the weights (k,) of features (k, n) that come nearest to what is wanted (n,)."""
+    trusted = features * trust
+    square = trusted @ trusted.T
+    square.flat[:: len(square) + 1] += _RIDGE * (1 + np.diag(square))
+    return np.linalg.solve(square, trusted @ (wanted * trust))
+
+
+def _fit_energies(features: F64, sizes: F64) -> I32:
+    """Return the energies (k,) of features (k, n) that come nearest to the sizes (n,), none below 0."""
+    trust: F64 | float = 1.0
+    for _ in range(_ROUNDS):
+        solved = np.maximum(_solve(features, sizes, trust), 0)
+        trust = 1 / (solved @ features + 2)
+    return np.rint(solved * (1 << ENERGY_BITS)).clip(0, MOST_ENERGY).astype(np.int32)
+
+
+def _fit_tables(context: np.ndarray, distance: I64, step: int) -> U8:
+    """Return the tables (40,) in which errors so far from what was expected, in eighths of a step, are cheapest."""
+    costs = _costs()
+    most = costs.shape[1]
+    counts = np.bincount(context * most + np.minimum(distance, most - 1), minlength=CONTEXTS * most)
+    counts = counts.reshape(CONTEXTS, most).astype(np.float64)
+    shared = counts.copy()
+    shared[1:] += _SHARE * counts[:-1]
+    shared[:-1] += _SHARE * counts[1:]
+    usual = np.arange(CONTEXTS) + _USUAL - round(4 * np.log2(step))
+    numbers = tables.SCALES + usual.clip(0, tables.SCALES - 1)  # of the second shape
+    found = shared.any(axis=1)
+    numbers[found] = np.argmin(shared[found] @ costs.T, axis=1)
+    return numbers.astype(np.uint8)
+
+
+@cache
+def _costs() -> F64:
+    """Return the bits (192, 1024) of an error in each table, so many eighths of a step from what was expected."""
+    return np.stack([tables.cost_bits(number) for number in range(tables.NUMBERS)])
