@@ -18,8 +18,8 @@ from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, complain, shown, size
 from runtime.errors import InputError
-from runtime.quantities import number
-from runtime.spec import SUBSAMPLING
+from runtime.quantities import number, whole
+from runtime.spec import MOST_ERROR, SUBSAMPLING
 
 if TYPE_CHECKING:
     from runtime.search import Target
@@ -36,9 +36,11 @@ class Settings:
     """What the command was asked for."""
 
     batch: Batch
-    quality: float
-    """1 to 100; does not count where there is a target."""
+    quality: float | None
+    """1 to 100; None for the usual one."""
     target: "Target | None"
+    """Which stands in the place of a quality."""
+    max_error: int | None
     subsampling: str
     strip: bool
     """EXIF and XMP are not kept."""
@@ -54,10 +56,16 @@ def main(argv: list[str] | None = None) -> int:
         arguments, "a PNG, JPEG, WebP, TIFF, AVIF, HEIC, GIF, JPEG 2000, PNM or BMP", "IN with the suffix .gar"
     )
     aim = arguments.add_mutually_exclusive_group()
-    aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
+    aim.add_argument("-q", "--quality", help="1 (smallest) to 100 (best), default 75")
     aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345 bytes, 40KB, 0.5MB")
     aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most this many bits a pixel")
     aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR, in dB")
+    arguments.add_argument(
+        "--max-error",
+        metavar="N",
+        help="also store what makes sure that no sample is off by more than N, 0 to 127: 0 is lossless; -q is then that "
+        "of the picture for decoders that skip this, by default what takes least bytes",
+    )
     arguments.add_argument(
         "--subsampling",
         choices=SUBSAMPLING,
@@ -73,10 +81,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def read_settings(
     *,
-    quality: str,
+    quality: str | None,
     target_size: str | None,
     target_bpp: str | None,
     target_psnr: str | None,
+    max_error: str | None,
     subsampling: str,
     strip: bool,
     no_gps: bool,
@@ -89,7 +98,11 @@ def read_settings(
         from runtime import search  # loads numpy
 
         target = search.parse(target_size, target_bpp, target_psnr)
-    return Settings(read_batch(**shared), number(quality, "-q", 1, 100), target, subsampling, strip, no_gps, sdr)
+    if max_error is not None and target is not None:
+        raise InputError("--max-error and --target-... exclude each other: the bound says how large the file is")
+    bound = None if max_error is None else whole(max_error, "--max-error", 0, MOST_ERROR)
+    wanted = None if quality is None else number(quality, "-q", 1, 100)
+    return Settings(read_batch(**shared), wanted, target, bound, subsampling, strip, no_gps, sdr)
 
 
 def compress(settings: Settings) -> int:
@@ -123,7 +136,8 @@ def prepare(settings: Settings) -> Work:
         start = time.perf_counter()
         try:
             if settings.target is None:
-                data = codec.encode(picture.pixels, settings.quality, kept, settings.subsampling)
+                options = {"subsampling": settings.subsampling, "max_error": settings.max_error}
+                data = codec.encode(picture.pixels, settings.quality, kept, **options)
             else:
                 from runtime import search
 
@@ -133,7 +147,8 @@ def prepare(settings: Settings) -> Work:
         ms = 1e3 * (time.perf_counter() - start)
         deliver(job.target, data, job.overwrite)
         height, width = picture.pixels.shape[:2]
-        return Done(len(given), len(data), ms, 8 * len(data) / (height * width), (height, width), notes)
+        bpp = 8 * len(data) / (height * width)
+        return Done(len(given), len(data), ms, bpp, (height, width), notes, max_error=settings.max_error)
 
     return work
 
@@ -154,7 +169,8 @@ def _check_output(output: str | None) -> None:
 def line(job: Job, done: Done) -> str:
     """Return what is printed of a file."""
     before, after = f"{shown(job.source)} {size(done.bytes_in)}", f"{shown(job.target)} {size(done.bytes_out)}"
-    return f"{before} -> {after}, {done.bpp:.2f} bpp, {done.ms:.0f} ms"
+    bound = "" if done.max_error is None else f", max error {done.max_error}" if done.max_error else ", lossless"
+    return f"{before} -> {after}, {done.bpp:.2f} bpp{bound}, {done.ms:.0f} ms"
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, shown, size
-from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
 from runtime.quantities import whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runtime.areas import Region
     from runtime.codec import Codec, Pixels
     from runtime.container import Header
@@ -35,7 +37,7 @@ examples:
 _DEFAULT_SUFFIX = ".png"
 MOST_LAYER = 254
 DAMAGED = 3
-"""The exit status when --salvage found damage."""
+"""The exit status when a picture was written in spite of damage."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Settings:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for a damaged one; argparse exits with 2."""
     arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
     add_arguments(arguments, "a .gar file", "IN with the suffix .png")
     add = arguments.add_argument
@@ -179,13 +181,17 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
     try:
         header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
         start = time.perf_counter()
-        saved = _saved(settings, codec, source, data, header, salvage)
+        try:
+            saved = _saved(settings, codec, source, data, header, salvage)
+        except ResidualError:  # there is a picture
+            saved = _saved(settings, codec, source, data, header, salvage=True)
         ms = 1e3 * (time.perf_counter() - start)
         bundle = suited(codec, header).bundle if codec.enhance else None
     except StreamError as error:
         hint = "; --salvage decodes what is intact" if faults and not salvage else ""
         kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
         raise kind(f"{source}: {error}{hint}") from error
+    bound = _bound(sections, saved, settings)
     sections = saved.metadata if salvage else {kind: body for kind, body in sections.items() if kind not in faults}
     notes, shape = list(saved.damage), saved.pixels.shape[:2]
     if bundle and not bundle.has_synthesis:
@@ -193,8 +199,17 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
     if shape != (header.height, header.width):
         sections = metadata.of_region(sections, notes)
     bpp = 8 * len(data) / (header.width * header.height)
-    done = Done(len(data), 0, ms, bpp, shape, notes, damaged=bool(saved.damage))
+    done = Done(len(data), 0, ms, bpp, shape, notes, damaged=bool(saved.damage), max_error=bound)
     return Decoded([saved.pixels], sections, done, saved.parts)
+
+
+def _bound(sections: "Mapping[int, bytes]", saved: "Saved", settings: Settings) -> int | None:
+    """Return the bound on the errors of a picture, None where it has none."""
+    from runtime.container import RESIDUAL
+    from runtime.exact.section import bound_of
+
+    kept = RESIDUAL in sections and settings.layers is None and not saved.damage
+    return bound_of(sections[RESIDUAL]) if kept else None
 
 
 def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool) -> "Saved":

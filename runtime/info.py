@@ -38,7 +38,8 @@ def _show(path: Path) -> int:
 
 def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
-    from runtime.container import LATENTS, SECTION_NAMES, unpack
+    from runtime.container import LATENTS, RESIDUAL, SECTION_NAMES, unpack
+    from runtime.exact.section import bound_of
 
     data = take(path)
     try:
@@ -54,13 +55,18 @@ def table(path: Path) -> str:
         ("bundle", f"{header.bundle_id.hex()}, the weights that it needs"),
     ]
     for kind, body in sections.items():
-        what = ", the picture" if kind == LATENTS else ""
+        what = ", the picture" if kind == LATENTS else f", {bound_words(bound_of(body))}" if kind == RESIDUAL else ""
         rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))
     head = len(data) - sum(len(body) for body in sections.values())
     bpp = 8 * len(data) / (header.width * header.height)
     rows.append(("header", f"{head:,} bytes, with checksums"))
     rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bits a pixel"))
     return "\n".join([shown(path), *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+def bound_words(bound: int) -> str:
+    """Return what a bound on errors says of a picture."""
+    return f"with which no sample is off by more than {bound}" if bound else "with which it is lossless"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ tried too. Those of drawings may jump up and down; then what is found keeps to a
 
 import math
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -74,9 +73,7 @@ def encode(
     at_level = cache(encoder(codec, pixels, metadata, subsampling, **options))
     height, width = pixels.shape[:2]
     if target.psnr_db is not None:
-        plain = copy(codec)
-        plain.enhance = False
-        psnr_db = cache(lambda level: psnr(pixels, plain.decode(at_level(level))))
+        psnr_db = cache(lambda level: psnr(pixels, codec.exact.decode(at_level(level))))
         return at_level(_nearest(psnr_db, target.psnr_db, lowest, highest))
     limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
     smallest = len(at_level(lowest))

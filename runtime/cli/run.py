@@ -74,8 +74,10 @@ def _json(job: Job, outcome: Outcome) -> str:
         entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
         entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
         entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
+        entry |= {"max_error": outcome.max_error}
     else:
         entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
+        entry["max_error"] = None
     error = outcome.reason if isinstance(outcome, Failed) else None
     return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
 

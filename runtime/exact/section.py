@@ -21,9 +21,9 @@ from runtime.errors import ResidualError, StreamError
 from runtime.exact import drawing, parameters
 from runtime.exact.fit import fit
 from runtime.exact.planes import Coder
+from runtime.spec import MOST_ERROR
 
 CODED, DRAWN = 0, 1
-MOST_BOUND = 127
 STRIP_ROWS = 256
 MOST_LANES_LOG2 = 8
 
@@ -49,7 +49,7 @@ class Coded:
 
         Raises StreamError for damage, and ResidualError where the result does not match its checksum.
         """
-        order, restored = _ORDER[base.shape[2]], np.empty_like(base)
+        order, restored = _ORDER[base.shape[2]], np.empty(base.shape, np.uint8)
         for at in range(0, len(base), STRIP_ROWS):
             crc, data = self.strips[(top + at) // STRIP_ROWS]
             planes = [base[at : at + STRIP_ROWS, :, channel] for channel in order]
@@ -77,7 +77,7 @@ class Drawn:
 
 def bound_of(data: bytes) -> int:
     """Return the bound that a section promises; raise StreamError."""
-    if len(data) < 2 or data[0] > MOST_BOUND or data[1] not in (CODED, DRAWN):
+    if len(data) < 2 or data[0] > MOST_ERROR or data[1] not in (CODED, DRAWN):
         raise StreamError(f"the RESIDUAL section begins with {data[:2].hex(' ')}, which means nothing: get a newer gargalo")
     return data[0]
 
