@@ -47,6 +47,8 @@ class Coder:
             raise TruncatedError("a strip of the residual ends early: the file is damaged")
         states = np.frombuffer(data[:end], _STATE).astype(np.uint32)
         words = np.frombuffer(data[end:], _WORD).astype(np.uint16)
+        if np.any(states < LOWEST_STATE):
+            raise StreamError("a strip of the residual begins with an illegal state: the file is damaged")
         strip = Strip(base, self._step)
         for parameters, first in zip(self._parameters, self._first, strict=True):
             words = words[strip.decode(parameters, first, states, words, self._tables) :]
