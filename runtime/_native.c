@@ -13,6 +13,7 @@
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -1478,54 +1479,40 @@ FUNCTION(find_masking, "hiinnn+h")
 /* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
 
 enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
-enum { ABOVE = 2, LEFT = 2, FRAME = 3, MOST_CLASSES = 256 }; /* FRAME: columns beside a plane, on both sides */
+enum { ABOVE = 2, LEFT = 2, FRAME = 3 }; /* FRAME: columns beside a plane, on both sides */
 
-static int64_t expect_strip(const Argument *a, const char **refusal)
+static int64_t known_energy(const Argument *a, const char **refusal)
 {
-    const int16_t *base = a[0].data, *before = a[1].data;
-    const uint16_t *sizes = a[2].data;
-    const int32_t *limits = a[3].data, *weights = a[4].data, *energies = a[5].data;
-    int32_t *expected = a[6].data, *energy = a[7].data;
-    uint8_t *classes = a[8].data;
-    const int64_t h = a[6].shape[0], w = a[6].shape[1], across = w + 2, framed = (h + 2) * across;
-    const int64_t planes = framed ? a[1].size / framed : 0, columns = AROUND + 9 * planes, limit = a[3].size;
+    const int16_t *base = a[0].data;
+    const uint16_t *sizes = a[1].data;
+    const int32_t *energies = a[2].data;
+    int32_t *energy = a[3].data;
+    const int64_t h = a[3].shape[0], w = a[3].shape[1], across = w + 2, framed = (h + 2) * across;
+    const int64_t planes = a[1].size / framed;
     const int64_t around[AROUND] = {-1, -across, 1, across, -across - 1, -across + 1, across - 1, across + 1};
 
-    NEED(a[0].size == framed && a[1].size == planes * framed && a[2].size == a[1].size, "planes must be framed");
-    NEED(limit < MOST_CLASSES && a[4].size == (limit + 1) * columns, "wrong number of weights");
-    NEED(a[5].size == 2 + 3 * planes && a[7].size == h * w && a[8].size == h * w, "wrong sizes");
+    NEED(a[0].size == framed && a[1].size == planes * framed && a[3].size == h * w, "planes must be framed");
+    NEED(a[2].size == 2 + 3 * planes, "wrong number of energies");
     for (int64_t y = 0; y < h; y++)
         for (int64_t x = 0; x < w; x++) {
-            const int64_t at = (y + 1) * across + x + 1, place = y * w + x;
-            int32_t difference[AROUND], activity = 0, class = 0;
-            for (int k = 0; k < AROUND; k++) {
-                difference[k] = base[at + around[k]] - base[at];
-                activity += difference[k] < 0 ? -difference[k] : difference[k];
-            }
-            for (int64_t k = 0; k < limit; k++)
-                class += limits[k] <= activity;
-            const int32_t *weight = weights + class * columns;
-            uint32_t sum = 0, total = (uint32_t)energies[0] * (uint32_t)activity + (uint32_t)energies[1] * ONE;
+            const int64_t at = (y + 1) * across + x + 1;
+            int32_t activity = 0;
             for (int k = 0; k < AROUND; k++)
-                sum += (uint32_t)weight[k] * (uint32_t)difference[k];
-            weight += AROUND;
-            for (int64_t p = 0; p < planes; p++, weight += 9) {
-                const int16_t *error = before + p * framed + at;
+                activity += abs(base[at + around[k]] - base[at]);
+            uint32_t total = (uint32_t)energies[0] * (uint32_t)activity + (uint32_t)energies[1] * ONE;
+            for (int64_t p = 0; p < planes; p++) {
                 const uint16_t *size = sizes + p * framed + at;
                 uint32_t ring[2] = {0, 0};
-                sum += (uint32_t)weight[0] * (uint32_t)(int32_t)error[0];
-                for (int k = 0; k < AROUND; k++) {
-                    sum += (uint32_t)weight[1 + k] * (uint32_t)(int32_t)error[around[k]];
+                for (int k = 0; k < AROUND; k++)
                     ring[k / 4] += size[around[k]];
-                }
                 total += (uint32_t)energies[2 + 3 * p] * size[0];
                 total += (uint32_t)energies[3 + 3 * p] * ring[0] + (uint32_t)energies[4 + 3 * p] * ring[1];
             }
-            expected[place] = (int32_t)sum, energy[place] = (int32_t)total, classes[place] = (uint8_t)class;
+            energy[y * w + x] = (int32_t)total;
         }
     return 0;
 }
-FUNCTION(expect_strip, "hhHiii+i+i+B")
+FUNCTION(known_energy, "hHi+i")
 
 static inline int32_t floor_divided(int32_t number, int32_t by)
 {
@@ -1534,68 +1521,84 @@ static inline int32_t floor_divided(int32_t number, int32_t by)
 
 /* What encode_strip and decode_strip share: the arguments that say what surrounds errors, and where a pixel is. */
 typedef struct {
-    const int16_t *errors;
+    const int16_t *errors, *base, *before;
     uint16_t *sizes;
-    const int32_t *expected, *energy, *weights, *energies, *tables;
-    const uint8_t *classes, *base;
-    int64_t h, w, class_count, causal[CAUSAL], sized[SIZED];
+    const int32_t *energy, *weights, *energies, *tables;
+    const uint8_t *classes;
+    int64_t h, w, planes, class_count, framed, causal[CAUSAL], sized[SIZED], around[AROUND];
     int32_t step, thresholds[CONTEXTS];
 } Strip;
 
 /* What is expected of an error. */
 typedef struct {
     int32_t steps, eighths; /* whole steps; eighths of a level */
-    int32_t table;
+    int32_t table, beneath;
 } Expectation;
 
 static void open_strip(const Argument *a, Strip *s, const char **refusal)
 {
     static const int32_t QUARTERS[4] = {16, 19, 23, 27};
-    const int64_t across = a[5].shape[1] + FRAME;
+    const int64_t h = a[2].shape[0], w = a[2].shape[1], across = w + FRAME, line = w + 2, framed = (h + 2) * line;
     const int64_t causal[CAUSAL] = {-1, -across, -across - 1, -across + 1, -2, -2 * across};
+    const int64_t around[AROUND] = {-1, -line, 1, line, -line - 1, -line + 1, line - 1, line + 1};
 
-    *s = (Strip){a[0].data, a[1].data, a[2].data, a[3].data, a[6].data, a[7].data, a[8].data, a[4].data, a[5].data,
-                 a[5].shape[0], a[5].shape[1], a[6].shape[0], {0}, {0}, (int32_t)a[9].number, {0}};
+    memset(s, 0, sizeof *s);
+    s->errors = a[0].data, s->sizes = a[1].data, s->energy = a[2].data, s->base = a[3].data, s->before = a[4].data;
+    s->weights = a[5].data, s->energies = a[6].data, s->classes = a[7].data, s->tables = a[8].data;
+    s->h = h, s->w = w, s->framed = framed, s->planes = a[4].size / framed, s->class_count = a[5].shape[0];
+    s->step = (int32_t)a[9].number;
     memcpy(s->causal, causal, sizeof causal);
     memcpy(s->sized, causal, sizeof causal);
+    memcpy(s->around, around, sizeof around);
     s->sized[6] = 1 - 2 * across, s->sized[7] = -across - 2;
     for (int j = 0; j < CONTEXTS - 1; j++)
         s->thresholds[j] = QUARTERS[j % 4] << (j / 4 + 3);
-    const int64_t n = s->h * s->w, framed = (s->h + ABOVE) * across;
-    if (n < 1 || a[5].size != n || a[0].size != framed || a[1].size != framed)
+    if (h * w < 1 || a[2].size != h * w || a[0].size != (h + ABOVE) * across || a[1].size != a[0].size)
         *refusal = "errors and sizes must be framed";
-    else if (a[2].size != n || a[3].size != n || a[4].size != n)
-        *refusal = "planes must be alike";
-    else if (a[6].size != CAUSAL * s->class_count || a[7].size != SIZED || a[8].size != CONTEXTS)
-        *refusal = "wrong number of weights, energies or tables";
+    else if (a[3].size != framed || a[4].size != s->planes * framed)
+        *refusal = "planes must be framed";
+    else if (a[5].size != s->class_count * (CAUSAL + AROUND + (1 + AROUND) * s->planes) || a[6].size != SIZED)
+        *refusal = "wrong number of weights or energies";
+    else if (a[7].size != CONTEXTS || a[8].size != CONTEXTS)
+        *refusal = "wrong number of classes or tables";
     else if (a[9].number < 1 || a[9].number > 255)
         *refusal = "step must be 1 to 255";
+    for (int j = 0; j < CONTEXTS && *refusal == NULL; j++)
+        if (s->classes[j] >= s->class_count)
+            *refusal = "class beyond the weights";
 }
 
-/* Return whether a class is one of those that have weights. */
-static inline int expect(const Strip *s, int64_t at, int64_t place, Expectation *found)
+/* Fill in what is expected of the error of a pixel: `at` is its place in errors and sizes. */
+static inline void expect(const Strip *s, int64_t y, int64_t x, int64_t at, Expectation *found)
 {
-    const int32_t beneath = EIGHTHS * s->base[place], most = EIGHTHS * 255 - beneath;
-    const int64_t class = s->classes[place];
-    uint32_t sum = (uint32_t)s->expected[place], energy = (uint32_t)s->energy[place];
+    const int16_t *base = s->base + (y + 1) * (s->w + 2) + x + 1;
+    const int16_t *before = s->before + (base - s->base);
+    const int32_t beneath = EIGHTHS * base[0], most = EIGHTHS * 255 - beneath;
+    uint32_t sum = 0, energy = (uint32_t)s->energy[y * s->w + x];
     int context = 0;
 
-    if (class >= s->class_count)
-        return 0;
-    for (int k = 0; k < CAUSAL; k++)
-        sum += (uint32_t)s->weights[CAUSAL * class + k] * (uint32_t)(int32_t)s->errors[at + s->causal[k]];
     for (int k = 0; k < SIZED; k++)
         energy += (uint32_t)s->energies[k] * s->sizes[at + s->sized[k]];
     for (int half = 32; half > 0; half /= 2) /* thresholds rise */
         if (context + half < CONTEXTS && s->thresholds[context + half - 1] <= (int32_t)energy)
             context += half;
+    const int32_t *weight = s->weights + s->classes[context] * (CAUSAL + AROUND + (1 + AROUND) * s->planes);
+    for (int k = 0; k < CAUSAL; k++)
+        sum += (uint32_t)*weight++ * (uint32_t)(int32_t)s->errors[at + s->causal[k]];
+    for (int k = 0; k < AROUND; k++)
+        sum += (uint32_t)*weight++ * (uint32_t)(base[s->around[k]] - base[0]);
+    for (int64_t p = 0; p < s->planes; p++, before += s->framed) {
+        sum += (uint32_t)*weight++ * (uint32_t)(int32_t)before[0];
+        for (int k = 0; k < AROUND; k++)
+            sum += (uint32_t)*weight++ * (uint32_t)(int32_t)before[s->around[k]];
+    }
     int32_t eighths = (int32_t)(sum + (1u << (WEIGHT_BITS - 4))) >> (WEIGHT_BITS - 3);
     eighths = eighths < -beneath ? -beneath : eighths > most ? most : eighths;
     const int32_t parts = floor_divided(2 * eighths + s->step, 2 * s->step);
     found->eighths = eighths;
     found->steps = (parts + EIGHTHS / 2) >> 3;
     found->table = s->tables[context] + parts - EIGHTHS * found->steps + EIGHTHS / 2;
-    return 1;
+    found->beneath = base[0];
 }
 
 static inline uint16_t size_off(int32_t error, int32_t eighths)
@@ -1618,14 +1621,14 @@ static int64_t encode_strip(const Argument *a, const char **refusal)
         for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++) {
             const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
             Expectation e;
-            NEED(expect(&s, at, y * s.w + x, &e), "class beyond the weights");
+            expect(&s, y, x, at, &e);
             const int32_t error = s.errors[at], times = floor_divided(error + s.step / 2, s.step);
             s.sizes[at] = size_off(error, e.eighths);
             codes[j++] = e.table * SYMBOLS + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
         }
     return 0;
 }
-FUNCTION(encode_strip, "h+HiiBBiiin+i")
+FUNCTION(encode_strip, "h+HihhiiBin+i")
 
 static int64_t decode_strip(const Argument *a, const char **refusal)
 {
@@ -1644,9 +1647,9 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
     NEED(a[12].size == a[13].size, "start and freq must be alike");
     for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
         for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++, j++) {
-            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT, place = y * s.w + x;
+            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
             Expectation e;
-            NEED(expect(&s, at, place, &e), "class beyond the weights");
+            expect(&s, y, x, at, &e);
             NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
             uint32_t state = states[j & (lanes - 1)];
             const uint32_t slot = state & (SLOTS - 1), *first = start + e.table * SYMBOLS;
@@ -1660,7 +1663,7 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
                 state = state << WORD_BITS | words[used++];
             }
             states[j & (lanes - 1)] = state;
-            const int32_t beneath = s.base[place], least = -((beneath + s.step / 2) / s.step);
+            const int32_t beneath = e.beneath, least = -((beneath + s.step / 2) / s.step);
             const int32_t times = least + ((e.steps + symbol - SYMBOLS / 2 - least) & (SYMBOLS - 1));
             const int32_t sample = beneath + s.step * times;
             const int32_t error = (sample < 0 ? 0 : sample > 255 ? 255 : sample) - beneath;
@@ -1669,7 +1672,7 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
         }
     return used;
 }
-FUNCTION(decode_strip, "+h+HiiBBiiin+IHIIIB")
+FUNCTION(decode_strip, "+h+HihhiiBin+IHIIIB")
 
 /* -- the module --------------------------------------------------------------------------------------------------- */
 
@@ -1687,7 +1690,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
     METHOD(find_masking),
-    METHOD(expect_strip), METHOD(encode_strip), METHOD(decode_strip),
+    METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };
 

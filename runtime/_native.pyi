@@ -56,27 +56,16 @@ def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, j
 def correct_indexes(index: U8, least: int, shifts: I16, top: int, corrected: U8, /) -> int: ...
 def count_magnitudes(exact: F32, index: U8, every: int, counts: I64, /) -> int: ...
 def choose_corrections(counts: I64, bits: F64, shifted: F64, errors: F64, much: float, shifts: I64, /) -> int: ...
-def expect_strip(
-    base: I16,
-    before: I16,
-    sizes: U16,
-    limits: I32,
-    weights: I32,
-    energies: I32,
-    expected: I32,
-    energy: I32,
-    classes: U8,
-    /,
-) -> int: ...
+def known_energy(base: I16, sizes: U16, energies: I32, energy: I32, /) -> int: ...
 def encode_strip(
     errors: I16,
     sizes: U16,
-    expected: I32,
     energy: I32,
-    classes: U8,
-    base: U8,
+    base: I16,
+    before: I16,
     weights: I32,
     energies: I32,
+    classes: U8,
     tables: I32,
     step: int,
     codes: I32,
@@ -85,12 +74,12 @@ def encode_strip(
 def decode_strip(
     errors: I16,
     sizes: U16,
-    expected: I32,
     energy: I32,
-    classes: U8,
-    base: U8,
+    base: I16,
+    before: I16,
     weights: I32,
     energies: I32,
+    classes: U8,
     tables: I32,
     step: int,
     states: U32,

@@ -5,11 +5,12 @@ then each context takes the table in which its errors cost the fewest bits.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
-from runtime.arrays import F64, I16, I32, I64, U8, U16
+from runtime.arrays import F64, I16, I32, I64, U8, U16, Intp
 from runtime.exact import strips, tables
 from runtime.exact.parameters import (
     ENERGY_BITS,
@@ -29,7 +30,10 @@ CLASSES = 8
 WINDOWS, WINDOW = 8, (96, 256)
 """So many parts of a picture, rows and columns, are looked at."""
 
-_ROUNDS = 3
+_ROUNDS = 2
+_EVERY = 2
+"""One pixel of so many is taken for least squares."""
+_REWEIGHTINGS = 3
 _RIDGE = 1e-3
 _SHARE = 1 / 16
 """What neighbouring contexts tell of one."""
@@ -60,51 +64,69 @@ def _windows(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
 
 
 def _fit_plane(parts: Sequence[Strip], planes: int, errors: Sequence[I16], classes: int) -> Parameters:
-    """Return the parameters of the plane after so many others, from its errors in some parts of the picture."""
-    features = [_features(part.base[planes], part.errors, each) for part, each in zip(parts, errors, strict=True)]
-    activity = np.concatenate([np.abs(f[len(CAUSAL) : len(CAUSAL) + len(AROUND)]).sum(axis=0) for f in features])
-    every = np.concatenate(features, axis=1)
-    limits = np.quantile(activity, np.arange(1, classes) / classes, method="nearest").astype(np.int32)
-    class_of = limits.searchsorted(activity, side="right")
+    """Return the parameters of the plane after so many others, from its errors in some parts of the picture.
+
+    Which class a pixel is in depends on sizes, which depend on weights: so these are fitted again for new classes.
+    """
+    features = np.concatenate([_features(part, planes, each) for part, each in zip(parts, errors, strict=True)], axis=1)
     wanted = np.concatenate([each.ravel() for each in errors]).astype(np.float64)
-    weights = np.zeros((classes, weight_count(planes)), np.int32)
-    for each in range(classes):
-        chosen = class_of == each
-        if chosen.any():
-            solved = _solve(every[:, chosen], wanted[chosen], 1.0)
-            weights[each] = np.rint(solved * (1 << WEIGHT_BITS)).clip(-(1 << 15), (1 << 15) - 1)
-    plain = Parameters(limits, weights, np.zeros(energy_count(planes), np.int32), 0, np.zeros(CONTEXTS, np.uint8))
+    context = np.zeros(wanted.size, np.intp)
+    no_limits, no_numbers = np.zeros(0, np.uint8), np.zeros(CONTEXTS, np.uint8)
+    found = Parameters(no_limits, np.zeros((1, 0)), np.zeros(energy_count(planes), np.int32), 0, no_numbers)
+    for left, count in ((_ROUNDS, 1), *((left, classes) for left in reversed(range(_ROUNDS)))):
+        limits = _limits(context, count)
+        weights = _fit_weights(features, wanted, limits.searchsorted(context, side="right"), count)
+        found = replace(found, limits=limits, weights=weights)
+        sized = _sizes(parts, errors, found)
+        sizes = np.concatenate([each.ravel() for each in sized])
+        outside = int(sizes.mean())
+        around = np.concatenate(
+            [_energy_features(part, planes, each, outside) for part, each in zip(parts, sized, strict=True)], axis=1
+        )
+        if left:
+            energies = _fit_energies(around[:, ::_EVERY], sizes[::_EVERY].astype(np.float64))
+            found = replace(found, energies=energies, outside=outside)
+        context = strips.THRESHOLDS.searchsorted(found.energies @ around.astype(np.int64), side="right")
+    distance = np.rint(sizes / parts[0].step).astype(np.int64)
+    return replace(found, numbers=_fit_tables(context, distance, parts[0].step))
+
+
+def _sizes(parts: Sequence[Strip], errors: Sequence[I16], parameters: Parameters) -> list[U16]:
+    """Return how far errors are from what is expected with some parameters, in each part."""
     trial = [part.copy() for part in parts]
     for part, each in zip(trial, errors, strict=True):
-        part.encode(each, plain, np.zeros(CONTEXTS, np.int32))
-    sized = [strips.shifted(part.sizes[-1], (0, 0)) for part in trial]
-    sizes = np.concatenate([each.ravel() for each in sized])
-    outside = int(sizes.mean())
-    every = np.concatenate(
-        [_energy_features(part, planes, each, outside) for part, each in zip(parts, sized, strict=True)], axis=1
-    )
-    energies = _fit_energies(every, sizes.astype(np.float64))
-    context = strips.THRESHOLDS.searchsorted(energies @ every.astype(np.int64), side="right")
-    numbers = _fit_tables(context, np.rint(sizes / parts[0].step).astype(np.int64), parts[0].step)
-    return Parameters(limits, weights, energies, outside, numbers)
+        part.encode(each, parameters, np.zeros(CONTEXTS, np.int32))
+    return [strips.shifted(part.sizes[-1], (0, 0)) for part in trial]
 
 
-def _features(base: U8, before: Sequence[I16], errors: I16) -> F64:
+def _limits(context: Intp, classes: int) -> U8:
+    """Return the contexts (classes - 1,) at which classes begin that have about as many pixels each."""
+    return np.quantile(context, np.arange(1, classes) / classes, method="nearest").astype(np.uint8)
+
+
+def _fit_weights(features: F64, wanted: F64, class_of: Intp, classes: int) -> I32:
+    """Return the weights (classes, k) of features (k, n) that come nearest to what is wanted (n,)."""
+    weights = np.zeros((classes, len(features)), np.int32)
+    for each in range(classes):
+        chosen = np.flatnonzero(class_of == each)[::_EVERY]
+        if len(chosen):
+            solved = _solve(features[:, chosen], wanted[chosen], 1.0)
+            weights[each] = np.rint(solved * (1 << WEIGHT_BITS)).clip(-(1 << 15), (1 << 15) - 1)
+    return weights
+
+
+def _features(part: Strip, planes: int, errors: I16) -> F64:
     """Return what weights are for (k, h * w)."""
-    causal = _around(errors, CAUSAL, 0)
-    frame = np.pad(base.astype(np.int16), 1, "edge")
-    shown = [strips.shifted(frame, at) - base for at in AROUND]
-    others = [strips.shifted(plane, at) for plane in before for at in ((0, 0), *AROUND)]
-    return np.stack([*causal, *shown, *others]).reshape(-1, errors.size).astype(np.float64)
+    base = np.pad(part.base[planes].astype(np.int16), 1, "edge")
+    before = np.stack(part.errors) if part.errors else np.empty((0, *base.shape), np.int16)
+    known = strips.known_features(base, before)
+    return np.concatenate([np.stack(_around(errors, CAUSAL, 0)), known]).reshape(-1, errors.size).astype(np.float64)
 
 
 def _energy_features(part: Strip, planes: int, sizes: U16, outside: int) -> F64:
     """Return what energies are for (k, h * w)."""
-    frame = np.pad(part.base[planes].astype(np.int32), 1, "edge")
-    activity = sum(np.abs(strips.shifted(frame, at) - strips.shifted(frame, (0, 0))) for at in AROUND)
-    sums = [activity, np.full(sizes.shape, ONE)]
-    for plane in part.sizes:
-        sums += strips.rings(plane)
+    activity = strips.activity(np.pad(part.base[planes].astype(np.int16), 1, "edge"))
+    sums = [activity, np.full(sizes.shape, ONE), *(each for plane in part.sizes for each in strips.rings(plane))]
     return np.stack([*_around(sizes, SIZED, outside), *sums]).reshape(-1, sizes.size).astype(np.float64)
 
 
@@ -127,7 +149,7 @@ def _solve(features: F64, wanted: F64, trust: F64 | float) -> F64:
 def _fit_energies(features: F64, sizes: F64) -> I32:
     """Return the energies (k,) of features (k, n) that come nearest to the sizes (n,), none below 0."""
     trust: F64 | float = 1.0
-    for _ in range(_ROUNDS):
+    for _ in range(_REWEIGHTINGS):
         solved = np.maximum(_solve(features, sizes, trust), 0)
         trust = 1 / (solved @ features + 2)
     return np.rint(solved * (1 << ENERGY_BITS)).clip(0, MOST_ENERGY).astype(np.int32)

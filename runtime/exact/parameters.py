@@ -21,8 +21,8 @@ MOST_SIZE = 8 * 255
 class Parameters:
     """Those of a plane that comes after p others."""
 
-    limits: I32
-    """(C - 1,) of activity, never falling: so many as are not above it is the class."""
+    limits: U8
+    """(C - 1,) contexts, never falling: so many as are not above one is its class."""
     weights: I32
     """(C, 14 + 9 p) of the errors around, of the picture's differences, of the errors of the planes before."""
     energies: I32
@@ -31,6 +31,11 @@ class Parameters:
     """The size where there is no pixel."""
     numbers: U8
     """(40,) table of each context."""
+
+    @property
+    def classes(self) -> U8:
+        """(40,) class of each context."""
+        return self.limits.searchsorted(np.arange(CONTEXTS), side="right").astype(np.uint8)
 
 
 def weight_count(planes: int) -> int:
@@ -46,7 +51,7 @@ def energy_count(planes: int) -> int:
 def pack(parameters: Parameters) -> bytes:
     """Return the bytes of the parameters of a plane."""
     p = parameters
-    arrays = (p.limits, "<u2"), (p.weights, "<i2"), (p.energies, "<u2"), (np.array(p.outside), "<u2"), (p.numbers, "u1")
+    arrays = (p.limits, "u1"), (p.weights, "<i2"), (p.energies, "<u2"), (np.array(p.outside), "<u2"), (p.numbers, "u1")
     return b"".join(array.astype(kind).tobytes() for array, kind in arrays)
 
 
@@ -69,10 +74,10 @@ def unpack(data: bytes, planes: int, classes: int) -> Parameters:
         raise StreamError("the parameters of a residual are out of range: the file is damaged")
     if numbers.max() >= tables.NUMBERS:
         raise StreamError(f"a residual has a table {numbers.max()}, there are {tables.NUMBERS}: the file is damaged")
-    return Parameters(limits, weights.reshape(classes, -1), energies, int(outside[0]), numbers.astype(np.uint8))
+    return Parameters(limits.astype(np.uint8), weights.reshape(classes, -1), energies, int(outside[0]), numbers.astype(np.uint8))
 
 
 def _layout(planes: int, classes: int) -> list[tuple[str, int]]:
     """Return the dtype and the length of each array."""
     weights = classes * weight_count(planes)
-    return [("<u2", classes - 1), ("<i2", weights), ("<u2", energy_count(planes)), ("<u2", 1), ("u1", CONTEXTS)]
+    return [("u1", classes - 1), ("<i2", weights), ("<u2", energy_count(planes)), ("<u2", 1), ("u1", CONTEXTS)]

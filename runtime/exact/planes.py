@@ -10,7 +10,7 @@ from runtime.entropy.rans import LOWEST_STATE, push
 from runtime.errors import StreamError, TruncatedError
 from runtime.exact import strips
 from runtime.exact.parameters import Parameters
-from runtime.exact.strips import CAUSAL, SIZED
+from runtime.exact.strips import SIZED
 from runtime.exact.tables import FRACTIONS, ErrorTables
 from runtime.native import compiled
 
@@ -78,7 +78,7 @@ class Strip:
         framed, sizes = self._framed(parameters)
         strips.inside(framed)[:] = errors
         codes = np.empty(errors.size, np.int32)
-        strips.encode_strip(framed, sizes, *self._expected(parameters), first, self.step, codes)
+        strips.encode_strip(framed, sizes, *self._surroundings(parameters), first, self.step, codes)
         self._keep(framed, sizes)
         return codes
 
@@ -87,27 +87,22 @@ class Strip:
         framed, sizes = self._framed(parameters)
         core = compiled(strips.decode_strip)
         looked_up = (_NO_ENTRIES, _NO_SYMBOLS) if core else (tables.entries, tables.symbols)
-        arguments = *self._expected(parameters), first, self.step, states, words, *tables.intervals, *looked_up
+        arguments = *self._surroundings(parameters), first, self.step, states, words, *tables.intervals, *looked_up
         used = strips.decode_strip(framed, sizes, *arguments)
         if used < 0:
             raise TruncatedError("a strip of the residual ends early: the file is damaged")
         self._keep(framed, sizes)
         return used
 
-    def _expected(self, parameters: Parameters) -> tuple[I32, I32, U8, U8, I32, I32]:
-        """Return what the functions of a strip are given of the next plane: what is known, then what weighs the rest."""
-        base = self.base[len(self.errors)]
-        frame = tuple(side + 2 for side in base.shape)
-        before = np.stack(self.errors) if self.errors else np.empty((0, *frame), np.int16)
-        sizes = np.stack(self.sizes) if self.sizes else np.empty((0, *frame), np.uint16)
-        causal, weights = (contiguous(half) for half in np.split(parameters.weights, [len(CAUSAL)], axis=1))
-        sized, energies = (contiguous(half) for half in np.split(parameters.energies, [len(SIZED)]))
-        expected, energy, classes = (np.empty(base.shape, kind) for kind in (np.int32, np.int32, np.uint8))
-        surrounded = np.pad(base.astype(np.int16), 1, "edge")
-        strips.expect_strip(
-            surrounded, before, sizes, parameters.limits, weights, energies, expected, energy, classes
-        )
-        return expected, energy, classes, base, causal, sized
+    def _surroundings(self, parameters: Parameters) -> tuple[I32, I16, I16, I32, I32, U8]:
+        """Return what the functions of a strip are given of the next plane."""
+        base = np.pad(self.base[len(self.errors)].astype(np.int16), 1, "edge")
+        before = np.stack(self.errors) if self.errors else np.empty((0, *base.shape), np.int16)
+        sizes = np.stack(self.sizes) if self.sizes else np.empty((0, *base.shape), np.uint16)
+        sized, known = (contiguous(half) for half in np.split(parameters.energies, [len(SIZED)]))
+        energy = np.empty(self.base[0].shape, np.int32)
+        strips.known_energy(base, sizes, known, energy)
+        return energy, base, before, parameters.weights, sized, parameters.classes
 
     def _framed(self, parameters: Parameters) -> tuple[I16, U16]:
         """Return the arrays for the next plane's errors and sizes, with what is outside of it."""

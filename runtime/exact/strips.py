@@ -4,16 +4,19 @@ A plane's errors are what must be added to the decoded picture. What surrounds o
 picture, the errors of planes before, and of this plane those above and to the left, pixels being coded in wavefronts:
 t = x + 2 y rises, and in each y does. So numpy can decode a wavefront at a time.
 
-    expected error = weights of its class * (6 errors around, 8 differences of the picture, 9 errors of each plane before)
     energy = energies * (8 sizes around, activity of the picture, 1, 3 sums of sizes of each plane before)
+    expected error = weights of its class * (6 errors around, 8 differences of the picture, 9 errors of each plane before)
 
-A size is how far an error was from what was expected, in eighths. The energy tells the table, and so the likely size.
+A size is how far an error was from what was expected, in eighths. The energy foretells it: its context, which is its
+logarithm, tells the class, and the table.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import I16, I32, U8, U16, U32
+from runtime.arrays import I16, I32, U8, U16, U32, Intp
 from runtime.entropy.rans import ENTRY_FREQ_SHIFT, LOWEST_STATE, PRECISION_BITS, SLOTS, WORD_BITS
 from runtime.exact.tables import FRACTIONS, QUARTERS, SYMBOLS
 from runtime.native import twin
@@ -36,6 +39,7 @@ ONE = 16
 """The feature of energy that is always the same."""
 
 _EIGHTHS_SHIFT = WEIGHT_BITS - 3
+
 
 
 def framed(shape: tuple[int, int], outside: int, dtype: type) -> NDArray[np.generic]:
@@ -61,32 +65,27 @@ def rings(sizes: U16) -> list[I32]:
     return [shifted(wide, (0, 0)), beside, diagonal]
 
 
-@twin
-def expect_strip(
-    base: I16,
-    before: I16,
-    sizes: U16,
-    limits: I32,
-    weights: I32,
-    energies: I32,
-    expected: I32,
-    energy: I32,
-    classes: U8,
-) -> int:
-    """Fill in the share of expectations, of energies, and classes (h, w), that no error of this plane changes.
+def activity(base: I16) -> I32:
+    """Return the sum of absolute differences (h, w) to the 8 places around in a plane with a frame of one pixel."""
+    middle = shifted(base, (0, 0))
+    return np.sum([np.abs(shifted(base, at) - middle) for at in AROUND], axis=0, dtype=np.int32)
 
-    base (h + 2, w + 2); before and sizes (p, h + 2, w + 2) of the planes before; weights (C, 8 + 9 p); energies
-    (2 + 3 p,); limits (C - 1,) of activity.
+
+def known_features(base: I16, before: I16) -> I32:
+    """Return what weights are for (8 + 9 p, h, w) but for the errors of the plane itself."""
+    differences = [shifted(base, at) - shifted(base, (0, 0)) for at in AROUND]
+    errors = [shifted(plane, at) for plane in before for at in ((0, 0), *AROUND)]
+    return np.stack(differences + errors).astype(np.int32)
+
+
+@twin
+def known_energy(base: I16, sizes: U16, energies: I32, energy: I32) -> int:
+    """Fill in the share of energies (h, w) that no size of this plane changes.
+
+    base (h + 2, w + 2) and sizes (p, h + 2, w + 2) of the planes before have a frame of one pixel; energies (2 + 3 p,).
     """
-    differences = [shifted(base, at) - base[1:-1, 1:-1] for at in AROUND]
-    activity = sum(np.abs(each).astype(np.int32) for each in differences)
-    classes[:] = limits.searchsorted(activity, side="right")
-    features = differences + [shifted(plane, at) for plane in before for at in ((0, 0), *AROUND)]
-    expected[:] = 0
-    for column, feature in zip(weights.T, features, strict=True):
-        expected += column.take(classes) * feature
-    sums = [activity, ONE, *(each for plane in sizes for each in rings(plane))]
-    energy[:] = sum(int(weight) * feature for weight, feature in zip(energies, sums, strict=True))
+    features = [activity(base), ONE, *(each for plane in sizes for each in rings(plane))]
+    energy[:] = sum(int(weight) * feature for weight, feature in zip(energies, features, strict=True))
     return 0
 
 
@@ -94,32 +93,30 @@ def expect_strip(
 def encode_strip(
     errors: I16,
     sizes: U16,
-    expected: I32,
     energy: I32,
-    classes: U8,
-    base: U8,
+    base: I16,
+    before: I16,
     weights: I32,
     energies: I32,
+    classes: U8,
     tables: I32,
     step: int,
     codes: I32,
 ) -> int:
     """Fill in the sizes, and the codes (h * w,) in their order: number of the table * 256 + symbol.
 
-    errors and sizes are as `framed` makes them; tables (40,): the first table of each context.
+    errors and sizes are as `framed` makes them; energy (h, w) is known_energy's; base (h + 2, w + 2) and the errors
+    before (p, h + 2, w + 2) have a frame of one pixel; weights (C, 14 + 9 p); energies (8,); classes and tables (40,) of
+    the contexts: the class of each, and the first of its tables.
     """
-    h, w = base.shape
-    rows, columns = np.mgrid[ABOVE : h + ABOVE, LEFT : w + LEFT]
-    places = (rows * errors.shape[1] + columns).ravel()
-    middle, expectation, fraction = _expectation(
-        errors, places, expected.ravel(), classes.ravel(), base.ravel(), weights, step
-    )
-    found = errors.ravel().take(places).astype(np.int32)
-    sizes.ravel()[places] = np.abs(8 * found - expectation)
-    context = _context(sizes, places, energy.ravel(), energies)
-    symbol = (found + step // 2) // step - middle + SYMBOLS // 2 & SYMBOLS - 1
-    order = np.argsort(((rows - ABOVE) * 2 + columns).ravel() * (h + 1) + rows.ravel())
-    codes[:] = ((tables.take(context) + fraction) * SYMBOLS + symbol)[order]
+    plane, done = _Plane(errors, sizes, energy, base, before, weights, energies, classes, step), 0
+    for here, places in _fronts(energy.shape, errors.shape[1]):
+        context, middle, eighths, fraction = plane.expect(here, places)
+        found = plane.errors.take(places).astype(np.int32)
+        plane.sizes[places] = np.abs(8 * found - eighths)
+        symbol = (found + step // 2) // step - middle + SYMBOLS // 2 & SYMBOLS - 1
+        codes[done : done + len(here)] = (tables.take(context) + fraction) * SYMBOLS + symbol
+        done += len(here)
     return 0
 
 
@@ -127,12 +124,12 @@ def encode_strip(
 def decode_strip(
     errors: I16,
     sizes: U16,
-    expected: I32,
     energy: I32,
-    classes: U8,
-    base: U8,
+    base: I16,
+    before: I16,
     weights: I32,
     energies: I32,
+    classes: U8,
     tables: I32,
     step: int,
     states: U32,
@@ -146,47 +143,64 @@ def decode_strip(
 
     The inverse of encode_strip and push; entries and numbers are numpy's alone, as in pop_symbols.
     """
-    (h, w), across, used = base.shape, errors.shape[1], 0
-    flat_errors, flat_sizes, done = errors.reshape(-1), sizes.reshape(-1), 0
-    expected, energy, classes, base = expected.ravel(), energy.ravel(), classes.ravel(), base.ravel()
-    for t in range(w + 2 * (h - 1)):
-        rows = np.arange(max(0, (t - w + 2) // 2), min(h - 1, t // 2) + 1)
-        here, places = rows * (w - 2) + t, (rows + ABOVE) * across + t - 2 * rows + LEFT
-        beneath = base.take(here).astype(np.int32)
-        middle, expectation, fraction = _expectation(
-            errors, places, expected.take(here), classes.take(here), beneath, weights, step
-        )
-        table = tables.take(_context(sizes, places, energy.take(here), energies)) + fraction
+    plane, used, done = _Plane(errors, sizes, energy, base, before, weights, energies, classes, step), 0, 0
+    for here, places in _fronts(energy.shape, errors.shape[1]):
+        context, middle, eighths, fraction = plane.expect(here, places)
+        table = tables.take(context) + fraction
         symbol, taken = _pop(states, words[used:], table, entries, numbers, done % len(states))
         if taken < 0:
             return -1
-        used, done = used + taken, done + len(rows)
+        used, done = used + taken, done + len(here)
+        beneath = plane.base.take(here)
         least = -((beneath + step // 2) // step)
         times = least + (middle + symbol - SYMBOLS // 2 - least & SYMBOLS - 1)
         found = np.clip(beneath + step * times, 0, 255) - beneath
-        flat_errors[places], flat_sizes[places] = found, np.abs(8 * found - expectation)
+        plane.errors[places], plane.sizes[places] = found, np.abs(8 * found - eighths)
     return used
 
 
-def _expectation(
-    errors: I16, places: NDArray[np.intp], expected: I32, classes: U8, base: NDArray[np.integer], weights: I32, step: int
-) -> tuple[I32, I32, I32]:
-    """Return what is expected at some places: in whole steps, in eighths of a level, and the step's eighths + 4."""
-    offsets = np.array([dy * errors.shape[1] + dx for dy, dx in CAUSAL])
-    around = errors.ravel().take(places + offsets[:, None])
-    total = expected + (weights.T.take(classes, axis=1) * around).sum(axis=0, dtype=np.int32)
-    beneath = 8 * base.astype(np.int32)
-    eighths = np.clip(total + (1 << _EIGHTHS_SHIFT - 1) >> _EIGHTHS_SHIFT, -beneath, 8 * 255 - beneath)
-    steps = (2 * eighths + step) // (2 * step)
-    middle = steps + FRACTIONS // 2 >> 3
-    return middle, eighths, steps - 8 * middle + FRACTIONS // 2
+def _fronts(shape: tuple[int, int], across: int) -> Iterator[tuple[Intp, Intp]]:
+    """Yield the places of each wavefront in a plane, and in one that is framed and so many pixels across."""
+    h, w = shape
+    for t in range(w + 2 * (h - 1)):
+        rows = np.arange(max(0, (t - w + 2) // 2), min(h - 1, t // 2) + 1)
+        yield rows * (w - 2) + t, (rows + ABOVE) * across + t - 2 * rows + LEFT
 
 
-def _context(sizes: U16, places: NDArray[np.intp], energy: I32, energies: I32) -> NDArray[np.intp]:
-    """Return the contexts at some places."""
-    offsets = np.array([dy * sizes.shape[1] + dx for dy, dx in SIZED])
-    around = sizes.ravel().take(places + offsets[:, None]).astype(np.int32)
-    return THRESHOLDS.searchsorted(energy + energies @ around, side="right")
+class _Plane:
+    """A plane that is being coded, flat."""
+
+    def __init__(
+        self,
+        errors: I16,
+        sizes: U16,
+        energy: I32,
+        base: I16,
+        before: I16,
+        weights: I32,
+        energies: I32,
+        classes: U8,
+        step: int,
+    ):
+        self.errors, self.sizes, self._energy = errors.reshape(-1), sizes.reshape(-1), energy.ravel()
+        self.base = shifted(base, (0, 0)).ravel().astype(np.int32)
+        self._known = known_features(base, before).reshape(-1, energy.size)
+        self._weights, self._energies, self._classes, self._step = weights, energies, classes, step
+        across = errors.shape[1]
+        self._causal, self._sized = (np.array([[dy * across + dx] for dy, dx in at]) for at in (CAUSAL, SIZED))
+
+    def expect(self, here: Intp, places: Intp) -> tuple[Intp, I32, I32, I32]:
+        """Return contexts, and what is expected: in whole steps, in eighths of a level, and the step's eighths + 4."""
+        around = self.sizes.take(places + self._sized).astype(np.int32)
+        context = THRESHOLDS.searchsorted(self._energy.take(here) + self._energies @ around, side="right")
+        features = np.concatenate([self.errors.take(places + self._causal), self._known.take(here, axis=1)])
+        weights = self._weights.T.take(self._classes.take(context), axis=1)
+        total = (weights * features).sum(axis=0, dtype=np.int32)
+        beneath, step = 8 * self.base.take(here), self._step
+        eighths = np.clip(total + (1 << _EIGHTHS_SHIFT - 1) >> _EIGHTHS_SHIFT, -beneath, 8 * 255 - beneath)
+        steps = (2 * eighths + step) // (2 * step)
+        middle = steps + FRACTIONS // 2 >> 3
+        return context, middle, eighths, steps - 8 * middle + FRACTIONS // 2
 
 
 def _pop(states: U32, words: U16, table: I32, entries: U32, numbers: U8, lane: int) -> tuple[I32, int]:
