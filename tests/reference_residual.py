@@ -61,7 +61,7 @@ class Parameters:
         def read(count: int, size: int = 2, signed: bool = False) -> list[int]:
             return [int.from_bytes(cursor.take(size, "parameter"), "little", signed=signed) for _ in range(count)]
 
-        self.limits = read(classes - 1)
+        self.limits = read(classes - 1, 1)
         self.weights = [read(14 + 9 * p, signed=True) for _ in range(classes)]
         self.energies = read(10 + 3 * p)
         (self.outside,) = read(1)
@@ -115,21 +115,20 @@ def read_plane(
     for j, (y, x) in enumerate(sorted(np.ndindex(h, w), key=lambda at: (at[1] + 2 * at[0], at[0]))):
         b = base[y][x]
         differences = [edge(base, y + dy, x + dx) - b for dy, dx in AROUND]
-        activity = sum(map(abs, differences))
-        known = [inside(error, y + dy, x + dx, 0) for dy, dx in BEFORE] + differences
-        known += [edge(plane, y + dy, x + dx) for plane in before for dy, dx in ((0, 0), *AROUND)]
-        weights = p.weights[sum(limit <= activity for limit in p.limits)]
-        total = sum(weight * each for weight, each in zip(weights, known, strict=True))
-        mu = min(max(total + 256 >> 9, -8 * b), 8 * (255 - b))
-        m = (2 * mu + step) // (2 * step)
-        q = m + 4 >> 3
-        f = m - 8 * q + 4
-        around = [inside(size, y + dy, x + dx, p.outside) for dy, dx in SIZED] + [activity, 16]
+        around = [inside(size, y + dy, x + dx, p.outside) for dy, dx in SIZED] + [sum(map(abs, differences)), 16]
         for plane in before_sizes:
             around.append(plane[y][x])
             around += [sum(edge(plane, y + dy, x + dx) for dy, dx in ring) for ring in (BESIDE, DIAGONAL)]
         energy = sum(weight * each for weight, each in zip(p.energies, around, strict=True))
         context = sum(QUARTERS[i % 4] << i // 4 + 3 <= energy for i in range(39))
+        known = [inside(error, y + dy, x + dx, 0) for dy, dx in BEFORE] + differences
+        known += [edge(plane, y + dy, x + dx) for plane in before for dy, dx in ((0, 0), *AROUND)]
+        weights = p.weights[sum(limit <= context for limit in p.limits)]
+        total = sum(weight * each for weight, each in zip(weights, known, strict=True))
+        mu = min(max(total + 256 >> 9, -8 * b), 8 * (255 - b))
+        m = (2 * mu + step) // (2 * step)
+        q = m + 4 >> 3
+        f = m - 8 * q + 4
         k = pop(cursor, states, j % len(states), table(p.numbers[context], f))
         least = -((b + step // 2) // step)
         times = least + (q + k - 128 - least) % 256
