@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument(
         "--max-error",
         metavar="N",
-        help="also store what makes sure that no sample is off by more than N, 0 to 127: 0 is lossless; -q is then that "
+        help="store too what makes sure that no sample is off by more than N, 0 to 127: 0 is lossless; -q is then that "
         "of the picture for decoders that skip this, by default what takes least bytes",
     )
     arguments.add_argument(

@@ -1,4 +1,4 @@
-"""Section 9 of FORMAT.md, RESIDUAL, pixel by pixel and written from that page alone; `reference_decoder.py` has the rest."""
+"""Section 9 of FORMAT.md, RESIDUAL, pixel by pixel, from that page alone; `reference_decoder.py` has the rest."""
 
 import bisect
 import zlib

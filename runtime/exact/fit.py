@@ -14,15 +14,12 @@ from runtime.arrays import F64, I16, I32, I64, U8, U16, Intp
 from runtime.exact import strips, tables
 from runtime.exact.parameters import (
     ENERGY_BITS,
-    MOST_CLASSES,
     MOST_ENERGY,
-    MOST_SIZE,
     Parameters,
     energy_count,
-    weight_count,
 )
 from runtime.exact.planes import Strip
-from runtime.exact.strips import AROUND, CAUSAL, CONTEXTS, CROSS, DIAGONAL, ONE, SIZED, WEIGHT_BITS
+from runtime.exact.strips import CAUSAL, CONTEXTS, ONE, SIZED, WEIGHT_BITS
 
 CLASS_PIXELS = 1 << 14
 """A class for so many pixels, which pay for its weights."""

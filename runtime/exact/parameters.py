@@ -74,7 +74,9 @@ def unpack(data: bytes, planes: int, classes: int) -> Parameters:
         raise StreamError("the parameters of a residual are out of range: the file is damaged")
     if numbers.max() >= tables.NUMBERS:
         raise StreamError(f"a residual has a table {numbers.max()}, there are {tables.NUMBERS}: the file is damaged")
-    return Parameters(limits.astype(np.uint8), weights.reshape(classes, -1), energies, int(outside[0]), numbers.astype(np.uint8))
+    return Parameters(
+        limits.astype(np.uint8), weights.reshape(classes, -1), energies, int(outside[0]), numbers.astype(np.uint8)
+    )
 
 
 def _layout(planes: int, classes: int) -> list[tuple[str, int]]:

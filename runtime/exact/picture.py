@@ -41,7 +41,9 @@ def parse(bound: int | str, target: "Target | None" = None) -> int:
     """Return the bound that an option names; raise InputError for what is none, and beside a target."""
     found = whole(bound, "max error", 0, MOST_ERROR)
     if target is not None:
-        raise InputError("max error and a target exclude each other: the bound says how large the file is; give one of them")
+        raise InputError(
+            "max error and a target exclude each other: the bound says how large the file is; give one of them"
+        )
     return found
 
 

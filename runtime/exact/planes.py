@@ -1,7 +1,6 @@
 """A strip's planes to bytes and back: `strips.py` plane after plane, then the coder of `entropy/rans.py`."""
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 

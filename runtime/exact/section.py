@@ -4,8 +4,8 @@
                for each strip: length varint, CRC-32 of its samples | all strips
     bound u8 | 1 | the samples themselves (`drawing.py`)
 
-Strips are 256 rows of the picture, the last may be less; each is coded by itself. The planes are green, red and blue, or
-gray. Alpha is exact without this.
+Strips are 256 rows of the picture, the last may be less; each is coded by itself. The planes are green, red and blue,
+or gray. Alpha is exact without this.
 """
 
 import struct
@@ -78,7 +78,9 @@ class Drawn:
 def bound_of(data: bytes) -> int:
     """Return the bound that a section promises; raise StreamError."""
     if len(data) < 2 or data[0] > MOST_ERROR or data[1] not in (CODED, DRAWN):
-        raise StreamError(f"the RESIDUAL section begins with {data[:2].hex(' ')}, which means nothing: get a newer gargalo")
+        raise StreamError(
+            f"the RESIDUAL section begins with {data[:2].hex(' ')}, which means nothing: get a newer gargalo"
+        )
     return data[0]
 
 
@@ -88,7 +90,7 @@ def draw(samples: U8, bound: int) -> bytes:
 
 
 def code(samples: U8, base: U8, bound: int) -> bytes:
-    """Return the section that makes samples (H, W, channels) of the decoded picture, none off by more than the bound."""
+    """Return the section that makes of a decoded picture the samples (H, W, channels), but for the bound."""
     step, order, (height, width, channels) = 2 * bound + 1, _ORDER[samples.shape[2]], samples.shape
     steps = (samples.astype(np.int16) - base + bound) // step
     kept = (base + step * steps).clip(0, 255)

@@ -5,7 +5,7 @@ picture, the errors of planes before, and of this plane those above and to the l
 t = x + 2 y rises, and in each y does. So numpy can decode a wavefront at a time.
 
     energy = energies * (8 sizes around, activity of the picture, 1, 3 sums of sizes of each plane before)
-    expected error = weights of its class * (6 errors around, 8 differences of the picture, 9 errors of each plane before)
+    expected error = weights of its class * (6 errors around, 8 differences, 9 errors of each plane before)
 
 A size is how far an error was from what was expected, in eighths. The energy foretells it: its context, which is its
 logarithm, tells the class, and the table.
@@ -41,7 +41,6 @@ ONE = 16
 _EIGHTHS_SHIFT = WEIGHT_BITS - 3
 
 
-
 def framed(shape: tuple[int, int], outside: int, dtype: type) -> NDArray[np.generic]:
     """Return an array for a plane (h, w) that is being coded, with what surrounds it; both are `outside`."""
     return np.full((shape[0] + ABOVE, LEFT + shape[1] + RIGHT), outside, dtype)
@@ -59,7 +58,7 @@ def shifted(array: NDArray[np.signedinteger], at: tuple[int, int]) -> NDArray[np
 
 
 def rings(sizes: U16) -> list[I32]:
-    """Return the sizes (h, w) of a plane with a frame of one pixel, the sums of the four beside and of those diagonal."""
+    """Return the sizes (h, w) of a plane with a frame of one pixel, the sums of those beside and of those diagonal."""
     wide = sizes.astype(np.int32)
     beside, diagonal = (np.sum([shifted(wide, at) for at in ring], axis=0) for ring in (CROSS, DIAGONAL))
     return [shifted(wide, (0, 0)), beside, diagonal]
@@ -106,8 +105,8 @@ def encode_strip(
     """Fill in the sizes, and the codes (h * w,) in their order: number of the table * 256 + symbol.
 
     errors and sizes are as `framed` makes them; energy (h, w) is known_energy's; base (h + 2, w + 2) and the errors
-    before (p, h + 2, w + 2) have a frame of one pixel; weights (C, 14 + 9 p); energies (8,); classes and tables (40,) of
-    the contexts: the class of each, and the first of its tables.
+    before (p, h + 2, w + 2) have a frame of one pixel; weights (C, 14 + 9 p); energies (8,); classes and tables (40,):
+    the class of each context, and the first of its tables.
     """
     plane, done = _Plane(errors, sizes, energy, base, before, weights, energies, classes, step), 0
     for here, places in _fronts(energy.shape, errors.shape[1]):
