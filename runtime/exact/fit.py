@@ -38,22 +38,20 @@ _USUAL = 5
 """Quarter octaves from the mean size of a context's errors to the scale of its table where there are none."""
 
 
-def fit(base: Sequence[U8], errors: Sequence[I16], step: int) -> list[Parameters]:
-    """Return the parameters of all planes (H, W), of the decoded picture and its errors."""
-    windows = _windows(base[0].shape)
-    parts = [Strip([plane[at] for plane in base], step) for at in windows]
-    classes = max(1, min(CLASSES, base[0].size // CLASS_PIXELS))
+def fit(windows: Sequence[tuple[Sequence[U8], Sequence[I16]]], pixels: int, step: int) -> list[Parameters]:
+    """Return the parameters of all planes, of what was decoded and its errors (h, w) in some windows of a picture."""
+    parts = [Strip(base, step) for base, _ in windows]
+    classes = max(1, min(CLASSES, pixels // CLASS_PIXELS))
     found: list[Parameters] = []
-    for p, plane in enumerate(errors):
-        here = [np.ascontiguousarray(plane[at]) for at in windows]
+    for p, here in enumerate(zip(*(errors for _, errors in windows), strict=True)):
         found.append(_fit_plane(parts, p, here, classes))
         for part, each in zip(parts, here, strict=True):
             part.encode(each, found[-1], np.zeros(CONTEXTS, np.int32))
     return found
 
 
-def _windows(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """Return some parts of a picture, far from each other."""
+def windows(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
+    """Return some parts of a picture, far from each other, which are enough to fit parameters to."""
     (height, width), (rows, columns) = shape, WINDOW
     places = [(y, x) for y in range(0, height, rows) for x in range(0, width, columns)]
     places = places[:: -(-len(places) // WINDOWS)]

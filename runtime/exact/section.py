@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.arrays import U8, contiguous
+from runtime.arrays import I16, U8, Array, contiguous
 from runtime.container import Reader, varint
 from runtime.errors import ResidualError, StreamError
 from runtime.exact import drawing, parameters
-from runtime.exact.fit import fit
+from runtime.exact.fit import fit, windows
 from runtime.exact.planes import Coder
 from runtime.spec import MOST_ERROR
 
@@ -49,15 +49,14 @@ class Coded:
 
         Raises StreamError for damage, and ResidualError where the result does not match its checksum.
         """
-        order, restored = _ORDER[base.shape[2]], np.empty(base.shape, np.uint8)
+        restored = np.empty(base.shape, np.uint8)
         for at in range(0, len(base), STRIP_ROWS):
             crc, data = self.strips[(top + at) // STRIP_ROWS]
-            planes = [base[at : at + STRIP_ROWS, :, channel] for channel in order]
-            made = restored[at : at + STRIP_ROWS]
-            for channel, plane, errors in zip(order, planes, self.coder.decode(planes, data), strict=True):
-                made[:, :, channel] = plane + errors
+            decoded = _planes(base[at : at + STRIP_ROWS])
+            made = _joined(decoded, self.coder.decode(decoded, data))
             if zlib.crc32(made) != crc:
                 raise ResidualError("the residual does not fit the decoded picture: the file is damaged")
+            restored[at : at + STRIP_ROWS] = made
         return restored
 
 
@@ -91,22 +90,40 @@ def draw(samples: U8, bound: int) -> bytes:
 
 def code(samples: U8, base: U8, bound: int) -> bytes:
     """Return the section that makes of a decoded picture the samples (H, W, channels), but for the bound."""
-    step, order, (height, width, channels) = 2 * bound + 1, _ORDER[samples.shape[2]], samples.shape
-    steps = (samples.astype(np.int16) - base + bound) // step
-    kept = (base + step * steps).clip(0, 255)
-    errors = (kept - base).astype(np.int16)
-    planes, wanted = ([contiguous(array[:, :, channel]) for channel in order] for array in (base, errors))
-    suited = fit(planes, wanted, step)
+    step, (height, width, channels) = 2 * bound + 1, samples.shape
+
+    def planes(at: tuple[slice, slice]) -> tuple[list[U8], list[I16]]:
+        """Return what was decoded of a part, and the errors that it is to have, plane by plane."""
+        decoded = base[at].astype(np.int16)
+        times = (samples[at] - decoded + bound) // step
+        errors = (decoded + step * times).clip(0, 255) - decoded
+        return _planes(base[at]), _planes(errors)
+
+    suited = fit([planes(at) for at in windows((height, width))], height * width, step)
     lanes_log2 = min(_LANES_LOG2, (min(height, STRIP_ROWS) * width * channels // _LANE_SAMPLES).bit_length())
     coder = Coder(suited, step, 1 << lanes_log2)
     index, strips = [], []
     for top in range(0, height, STRIP_ROWS):
-        rows = slice(top, top + STRIP_ROWS)
-        strips.append(coder.encode([plane[rows] for plane in planes], [plane[rows] for plane in wanted]))
-        crc = zlib.crc32(kept[rows].astype(np.uint8).tobytes())
+        rows = slice(top, top + STRIP_ROWS), slice(None)
+        decoded, errors = planes(rows)
+        strips.append(coder.encode(decoded, errors))
+        crc = zlib.crc32(_joined(decoded, errors))
         index.append(varint(len(strips[-1])) + struct.pack("<I", crc))
     head = bytes([bound, CODED, lanes_log2, len(suited[0].weights)])
     return b"".join([head, *map(parameters.pack, suited), *index, *strips])
+
+
+def _planes(array: Array) -> list[Array]:
+    """Return the planes (h, w) of an array (h, w, channels)."""
+    return [contiguous(array[:, :, channel]) for channel in _ORDER[array.shape[2]]]
+
+
+def _joined(decoded: Sequence[U8], errors: Sequence[I16]) -> U8:
+    """Return the samples (h, w, channels) of decoded planes and their errors."""
+    joined = np.empty((*decoded[0].shape, len(decoded)), np.uint8)
+    for channel, plane, error in zip(_ORDER[len(decoded)], decoded, errors, strict=True):
+        joined[:, :, channel] = plane + error
+    return joined
 
 
 def unpack(data: bytes, height: int, width: int, channels: int) -> Coded | Drawn:
