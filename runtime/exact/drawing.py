@@ -62,5 +62,4 @@ def _packed(numbers: U8, bits: int) -> U8:
 def _unpacked(packed: U8, bits: int, width: int) -> U8:
     """Return the numbers (h, width) in bytes (h, b), the inverse of _packed."""
     each = np.unpackbits(packed, axis=1)[:, : width * bits].reshape(len(packed), width, bits)
-    found: U8 = np.packbits(each, axis=2)[:, :, 0] >> (_BYTE - bits)
-    return found
+    return np.packbits(each, axis=2)[:, :, 0] >> np.uint8(_BYTE - bits)

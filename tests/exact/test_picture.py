@@ -91,7 +91,7 @@ def test_metadata_stays(small_photo: np.ndarray, tiny: Codec) -> None:
 
 @pytest.mark.parametrize("region", [(0, 0, 5, 6), (7, 250, 11, 12), (3, 258, 9, 40), (0, 0, 20, 300)])
 def test_regions_are_within_the_bound(region: tuple[int, int, int, int], tiny: Codec) -> None:
-    pixels = np.random.default_rng(2).integers(90, 120, (300, 20, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(2).integers(90, 120, (300, 60, 3), dtype=np.uint8)
     x, y, width, height = region
     stream = tiny.encode(pixels, 20, max_error=0)
     assert mode(stream) == CODED
