@@ -67,7 +67,7 @@ def _fit_plane(parts: Sequence[Strip], planes: int, errors: Sequence[I16], class
     wanted = np.concatenate([each.ravel() for each in errors]).astype(np.float64)
     context = np.zeros(wanted.size, np.intp)
     no_limits, no_numbers = np.zeros(0, np.uint8), np.zeros(CONTEXTS, np.uint8)
-    found = Parameters(no_limits, np.zeros((1, 0)), np.zeros(energy_count(planes), np.int32), 0, no_numbers)
+    found = Parameters(no_limits, np.zeros((1, 0), np.int32), np.zeros(energy_count(planes), np.int32), 0, no_numbers)
     for left, count in ((_ROUNDS, 1), *((left, classes) for left in reversed(range(_ROUNDS)))):
         limits = _limits(context, count)
         weights = _fit_weights(features, wanted, limits.searchsorted(context, side="right"), count)
@@ -125,10 +125,9 @@ def _energy_features(part: Strip, planes: int, sizes: U16, outside: int) -> F64:
     return np.stack([*_around(sizes, SIZED, outside), *sums]).reshape(-1, sizes.size).astype(np.float64)
 
 
-def _around(plane: np.ndarray, places: Sequence[tuple[int, int]], outside: int) -> list[np.ndarray]:
+def _around(plane: I16 | U16, places: Sequence[tuple[int, int]], outside: int) -> list[I16 | U16]:
     """Return for each of some places around a pixel what is there in a plane, for all pixels (h, w)."""
-    framed = strips.framed(plane.shape, outside, plane.dtype.type)
-    strips.inside(framed)[:] = plane
+    framed = strips.framed(plane, outside)
     (h, w), top, left = plane.shape, strips.ABOVE, strips.LEFT
     return [framed[top + dy : top + dy + h, left + dx : left + dx + w] for dy, dx in places]
 
@@ -138,7 +137,8 @@ def _solve(features: F64, wanted: F64, trust: F64 | float) -> F64:
     trusted = features * trust
     square = trusted @ trusted.T
     square.flat[:: len(square) + 1] += _RIDGE * (1 + np.diag(square))
-    return np.linalg.solve(square, trusted @ (wanted * trust))
+    solved: F64 = np.linalg.solve(square, trusted @ (wanted * trust))
+    return solved
 
 
 def _fit_energies(features: F64, sizes: F64) -> I32:
@@ -150,15 +150,14 @@ def _fit_energies(features: F64, sizes: F64) -> I32:
     return np.rint(solved * (1 << ENERGY_BITS)).clip(0, MOST_ENERGY).astype(np.int32)
 
 
-def _fit_tables(context: np.ndarray, distance: I64, step: int) -> U8:
+def _fit_tables(context: Intp, distance: I64, step: int) -> U8:
     """Return the tables (40,) in which errors so far from what was expected, in eighths of a step, are cheapest."""
     costs = _costs()
     most = costs.shape[1]
     counts = np.bincount(context * most + np.minimum(distance, most - 1), minlength=CONTEXTS * most)
     counts = counts.reshape(CONTEXTS, most).astype(np.float64)
-    shared = counts.copy()
-    shared[1:] += _SHARE * counts[:-1]
-    shared[:-1] += _SHARE * counts[1:]
+    padded = np.pad(counts, ((1, 1), (0, 0)))
+    shared = counts + _SHARE * (padded[:-2] + padded[2:])
     usual = np.arange(CONTEXTS) + _USUAL - round(4 * np.log2(step))
     numbers = tables.SCALES + usual.clip(0, tables.SCALES - 1)  # of the second shape
     found = shared.any(axis=1)

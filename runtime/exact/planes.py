@@ -74,8 +74,7 @@ class Strip:
 
     def encode(self, errors: I16, parameters: Parameters, first: I32) -> I32:
         """Return the codes (h * w,) of the next plane's errors; first (40,) is the first table of each context."""
-        framed, sizes = self._framed(parameters)
-        strips.inside(framed)[:] = errors
+        framed, sizes = self._framed(errors, parameters)
         codes = np.empty(errors.size, np.int32)
         strips.encode_strip(framed, sizes, *self._surroundings(parameters), first, self.step, codes)
         self._keep(framed, sizes)
@@ -83,7 +82,7 @@ class Strip:
 
     def decode(self, parameters: Parameters, first: I32, states: U32, words: U16, tables: ErrorTables) -> int:
         """Decode the next plane's errors and return the words used, or raise TruncatedError; states change in place."""
-        framed, sizes = self._framed(parameters)
+        framed, sizes = self._framed(np.zeros(self.base[0].shape, np.int16), parameters)
         core = compiled(strips.decode_strip)
         looked_up = (_NO_ENTRIES, _NO_SYMBOLS) if core else (tables.entries, tables.symbols)
         arguments = *self._surroundings(parameters), first, self.step, states, words, *tables.intervals, *looked_up
@@ -103,10 +102,10 @@ class Strip:
         strips.known_energy(base, sizes, known, energy)
         return energy, base, before, parameters.weights, sized, parameters.classes
 
-    def _framed(self, parameters: Parameters) -> tuple[I16, U16]:
-        """Return the arrays for the next plane's errors and sizes, with what is outside of it."""
-        shape = self.base[0].shape
-        return strips.framed(shape, 0, np.int16), strips.framed(shape, parameters.outside, np.uint16)
+    def _framed(self, errors: I16, parameters: Parameters) -> tuple[I16, U16]:
+        """Return errors, and room for their sizes, with what surrounds them."""
+        sizes = np.full(errors.shape, parameters.outside, np.uint16)
+        return strips.framed(errors, 0), strips.framed(sizes, parameters.outside)
 
     def _keep(self, errors: I16, sizes: U16) -> None:
         self.errors.append(np.pad(strips.inside(errors), 1, "edge"))

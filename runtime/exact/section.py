@@ -54,7 +54,7 @@ class Coded:
             crc, data = self.strips[(top + at) // STRIP_ROWS]
             decoded = _planes(base[at : at + STRIP_ROWS])
             made = _joined(decoded, self.coder.decode(decoded, data))
-            if zlib.crc32(made) != crc:
+            if zlib.crc32(made.tobytes()) != crc:
                 raise ResidualError("the residual does not fit the decoded picture: the file is damaged")
             restored[at : at + STRIP_ROWS] = made
         return restored
@@ -107,15 +107,16 @@ def code(samples: U8, base: U8, bound: int) -> bytes:
         rows = slice(top, top + STRIP_ROWS), slice(None)
         decoded, errors = planes(rows)
         strips.append(coder.encode(decoded, errors))
-        crc = zlib.crc32(_joined(decoded, errors))
+        crc = zlib.crc32(_joined(decoded, errors).tobytes())
         index.append(varint(len(strips[-1])) + struct.pack("<I", crc))
     head = bytes([bound, CODED, lanes_log2, len(suited[0].weights)])
     return b"".join([head, *map(parameters.pack, suited), *index, *strips])
 
 
 def _planes(array: Array) -> list[Array]:
-    """Return the planes (h, w) of an array (h, w, channels)."""
-    return [contiguous(array[:, :, channel]) for channel in _ORDER[array.shape[2]]]
+    """Return the planes (h, w) of an array (h, w, channels), in their order."""
+    planes: list[Array] = [contiguous(array[:, :, channel]) for channel in _ORDER[array.shape[2]]]
+    return planes
 
 
 def _joined(decoded: Sequence[U8], errors: Sequence[I16]) -> U8:

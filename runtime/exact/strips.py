@@ -14,9 +14,8 @@ logarithm, tells the class, and the table.
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runtime.arrays import I16, I32, U8, U16, U32, Intp
+from runtime.arrays import I16, I32, U8, U16, U32, Array, Intp
 from runtime.entropy.rans import ENTRY_FREQ_SHIFT, LOWEST_STATE, PRECISION_BITS, SLOTS, WORD_BITS
 from runtime.exact.tables import FRACTIONS, QUARTERS, SYMBOLS
 from runtime.native import twin
@@ -41,20 +40,23 @@ ONE = 16
 _EIGHTHS_SHIFT = WEIGHT_BITS - 3
 
 
-def framed(shape: tuple[int, int], outside: int, dtype: type) -> NDArray[np.generic]:
-    """Return an array for a plane (h, w) that is being coded, with what surrounds it; both are `outside`."""
-    return np.full((shape[0] + ABOVE, LEFT + shape[1] + RIGHT), outside, dtype)
+def framed(plane: Array, outside: int) -> Array:
+    """Return a plane (h, w) with what surrounds one that is being coded, which is `outside`."""
+    found: Array = np.pad(plane, ((ABOVE, 0), (LEFT, RIGHT)), constant_values=outside)
+    return found
 
 
-def inside(array: NDArray[np.generic]) -> NDArray[np.generic]:
+def inside(array: Array) -> Array:
     """Return the plane within what surrounds it."""
-    return array[ABOVE:, LEFT:-RIGHT]
+    found: Array = array[ABOVE:, LEFT:-RIGHT]
+    return found
 
 
-def shifted(array: NDArray[np.signedinteger], at: tuple[int, int]) -> NDArray[np.signedinteger]:
+def shifted(array: Array, at: tuple[int, int]) -> Array:
     """Return what is so many rows and columns from each pixel of a plane with a frame of one pixel."""
     (dy, dx), (h, w) = at, array.shape
-    return array[1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
+    found: Array = array[1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
+    return found
 
 
 def rings(sizes: U16) -> list[I32]:
@@ -83,8 +85,10 @@ def known_energy(base: I16, sizes: U16, energies: I32, energy: I32) -> int:
 
     base (h + 2, w + 2) and sizes (p, h + 2, w + 2) of the planes before have a frame of one pixel; energies (2 + 3 p,).
     """
-    features = [activity(base), ONE, *(each for plane in sizes for each in rings(plane))]
-    energy[:] = sum(int(weight) * feature for weight, feature in zip(energies, features, strict=True))
+    energy[:] = energies[0] * activity(base) + energies[1] * ONE
+    sums = [each for plane in sizes for each in rings(plane)]
+    for weight, each in zip(energies[2:], sums, strict=True):
+        energy += weight * each
     return 0
 
 
