@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from benchmarks.light import F32, MIN_SIDE_PX, Pixels, half, linear_pair
+from runtime.arrays import F32, U8
+from runtime.metrics.light import MIN_SIDE_PX, half, linear_pair
 
 WHITE_NITS = 80
 ASYMMETRY = 1.0
@@ -76,7 +77,7 @@ class _Bands:
     highest: list[F32]
 
 
-def butteraugli(original: Pixels, decoded: Pixels) -> float:
+def butteraugli(original: U8, decoded: U8) -> float:
     """Return the 3-norm of two (H, W, 3) uint8 sRGB pictures of at least 8 px a side; under 1 little is seen.
 
     As in libjxl it is the mean of the 3-, 6- and 12-norm of the map of differences, for a screen of 80 nits. Which

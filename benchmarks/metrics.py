@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.butteraugli import butteraugli as butteraugli
-from benchmarks.light import MIN_SIDE_PX as EYE_MIN_SIDE_PX
-from benchmarks.ssimulacra2 import ssimulacra2 as ssimulacra2
+from runtime.metrics.light import MIN_SIDE_PX as EYE_MIN_SIDE_PX
+from runtime.metrics.ssimulacra2 import ssimulacra2 as ssimulacra2
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -222,7 +222,7 @@ def _processes(out: Path, picture: Path, bundle: str, plan: Plan) -> list[str]:
         folder = Path(name)
         with _progress("cold starts", 6 * (plan.rounds + 1)) as tick:
             cold = measures.cold_starts(picture, bundle, folder, plan.rounds, tick)
-        with _progress("memory", 2 * len(plan.megapixels)) as tick:
+        with _progress("memory", 2 * len(measures.MEMORY_THREADS) * len(plan.megapixels)) as tick:
             large = measures.memory(picture, plan.megapixels, bundle, folder, tick)
     summary.write_table(out / "processes.tsv", measures.Whole, [*cold, *large])
     with _progress("throughput", 2 * (1 if cores == 1 else 3)) as tick:
@@ -246,7 +246,7 @@ def _processes(out: Path, picture: Path, bundle: str, plan: Plan) -> list[str]:
     return [
         "## Whole processes",
         summary.pipe_table(heads, lines(cold)),
-        "## Memory of whole processes, one thread",
+        "## Memory of whole processes",
         summary.pipe_table(heads, lines(large)),
         "## Throughput",
         summary.pipe_table(

@@ -17,7 +17,7 @@ from runtime import alpha, container
 from runtime.codec import Codec, pack_tile, read_tile
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
-from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band
+from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band, whole_of
 from runtime.latents import colours
 from runtime.pictures.read import read
 from runtime.pictures.write import write
@@ -46,7 +46,7 @@ def stage(codec: Codec, picture: Pixels) -> SimpleNamespace:
         latents=latents,
         layers=pack_tile(codec, header, coded(latents)),
         low=low_band(level, latents.values[:COARSE_GRIDS]),
-        planes=family.reconstruct(latents, header.level, coefficients.area[2:]).transpose(2, 0, 1),
+        planes=family.reconstruct(latents, header.level, whole_of(picture)[2:]).transpose(2, 0, 1),
     )
 
 

@@ -7,23 +7,27 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 Call = Callable[[], object]
+Name = TypeVar("Name")
 
 
 def interleaved_ms(
-    calls: Mapping[str, Call], rounds: int, tick: Callable[[], object] = lambda: None
-) -> dict[str, float]:
+    calls: Mapping[Name, Call],
+    rounds: int,
+    tick: Callable[[], object] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[Name, float]:
     """Return the median time of each call over so many rounds of all of them, after one that is not timed."""
     for call in calls.values():
         call()
-    times_ms: dict[str, list[float]] = {name: [] for name in calls}
+    times_ms: dict[Name, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            started = time.perf_counter()
+            started = clock()
             call()
-            times_ms[name].append(1e3 * (time.perf_counter() - started))
+            times_ms[name].append(1e3 * (clock() - started))
             tick()
     return {name: median(times) for name, times in times_ms.items()}
 

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from export import tables
 from export.verify import bits_and_psnr, coded_whole, psnr
 from runtime.codec import Codec
-from runtime.entropy.residuals import Order
+from runtime.entropy.tile_stream import Scales
 
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
 """Qualities at which our scale follows JPEG's PSNR; above, it runs on to the end of the rate scale."""
@@ -30,9 +30,9 @@ def residual_counts(codec: Codec, pictures: list[np.ndarray], levels: list[int])
     counts = None
     for rgb in tqdm(pictures, desc="counting residuals", leave=False):
         for _, coded in coded_whole(codec, rgb, levels):
-            for order, values in coded.parts:
-                assert isinstance(order, Order)
-                counts = tables.count(values, order.index, counts)
+            for scales, values in coded.parts:
+                assert isinstance(scales, Scales)
+                counts = tables.count(values, scales.index, counts)
     assert counts is not None
     return counts
 

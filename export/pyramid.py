@@ -10,7 +10,7 @@ from export.graphs import Graph
 from export.prior import INT32, Arrays
 from models import wavelet
 from models.layers import Chain
-from models.pyramid import Codec, Config, Start, Step
+from models.pyramid import DARK_MOST, Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
@@ -20,6 +20,8 @@ FITS_TABLES = True
 """Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS: dict[str, frozenset[str]] = {}
 """Operators of graphs by name that are exact there, though not everywhere: none."""
+FLOAT_WHOLE = 1 << 23
+"""Whole numbers up to this are float32's too."""
 LAST = "fine_third"
 """The network after which nothing is coded."""
 
@@ -73,28 +75,42 @@ def gains() -> np.ndarray:
 
 
 def masking(config: Config) -> np.ndarray:
-    """Return the masking thresholds of wavelet levels 1 to 4, int32 (4, 8).
+    """Return the masking thresholds of wavelet levels 1 to 4, int32 (4, 12).
 
     From each threshold on, the sum of a position's luma coefficients makes steps one eighth of an octave wider.
     """
     eighths = np.arange(-spec.MASKING_MOST, spec.MASKING_MOST) + 0.5
     with np.errstate(divide="ignore"):  # of a slope of 0: all of the lower half are reached, none of the upper
-        octaves = eighths / (8 * config.masking_slope) + np.array(config.masking_log2_px)[:, None]
+        octaves = eighths / (8 * np.array(config.masking_slope)[:, None]) + np.array(config.masking_log2_px)[:, None]
     size_px = np.maximum(2.0**octaves - config.masking_floor_px, 0)
     units = (spec.BANDS * spec.PHASES << spec.COEFFICIENT_BITS) / wavelet.NORM ** (2 * np.arange(1, spec.LEVELS))
     return np.ceil(size_px * units[:, None]).clip(max=INT32 - 1).astype(np.int32)
 
 
+def dark(config: Config) -> np.ndarray:
+    """Return the thresholds on the decoded luma low band of two levels before, of wavelet levels 1 to 4, int32 (4, 4).
+
+    From each threshold on, steps are one eighth of an octave wider.
+    """
+    eighths = np.arange(-DARK_MOST, 0) + 0.5
+    floor, usual = config.dark_floor_px, config.dark_luma_px + config.dark_floor_px
+    with np.errstate(divide="ignore"):  # of a slope of 0: all are reached
+        octaves = eighths / (8 * config.dark_slope)
+    luma_px = np.where(np.isfinite(octaves), usual * 2.0**octaves - floor, octaves)
+    units = 3**0.5 * (2 / wavelet.NORM**2) ** np.arange(3, 7)
+    return np.ceil((luma_px - 128) * units[:, None]).clip(-FLOAT_WHOLE, FLOAT_WHOLE - 1).astype(np.int32)
+
+
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
-    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,) and masking
-    (4, 8) int32.
+    """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,), masking
+    (4, 12) and dark (4, 4) int32.
     """
     log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1)
     scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())
-    return scale | {"thresholds": prior.thresholds(), "masking": masking(model.config)}
+    return scale | {"thresholds": prior.thresholds(), "masking": masking(model.config), "dark": dark(model.config)}
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Return proven bounds, each as a share of what its integers hold (export/prior.py)."""
-    return prior.bounds(model, arrays, spec.INDEX_UNIT * spec.MASKING_MOST)
+    return prior.bounds(model, arrays, spec.INDEX_UNIT * (spec.MASKING_MOST + DARK_MOST))

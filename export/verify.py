@@ -116,7 +116,7 @@ def bits_and_psnr(codec: Codec, rgb: np.ndarray, levels: list[int]) -> list[tupl
     """Return the ideal bits under the tables, and the PSNR in dB, of a picture u8 (H, W, 3) at each level byte."""
     found = []
     for header, coded in coded_whole(codec, rgb, levels):
-        bits = ideal_bits(codec.family.tables, coded.parts)
+        bits = ideal_bits(coded.parts)
         (tile,) = tiles_of(codec, header)
         decoded = {tile: read_tile(codec, header, tile, b"".join(pack_tile(codec, header, coded)))}
         found.append((bits, psnr(picture(codec, header, decoded.__getitem__), rgb)))

@@ -55,8 +55,10 @@ PIXEL_RANGE = 64.0
 CORRECTION_PX = 0.25
 """Grid of the synthesis net's output in pixel levels: +-32 levels in 8 bits."""
 CORRECTION_RANGE = 32.0
-MASKING_MOST = 4
+MASKING_MOST = 6
 """Masking grows or shrinks steps by at most so many eighths of an octave."""
+DARK_MOST = 4
+"""Dark luma shrinks them by at most so many more."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +78,26 @@ class Config:
     """anchors of the rate scale; quality runs from 0 to levels - 1 and is interpolated between anchors"""
     lambda_low: float = 0.0003
     lambda_high: float = 0.55
-    step_octaves: tuple[tuple[float, float], ...] = (
-        (0.3, 0.4), (0.0, 0.15), (-0.25, -0.25), (-0.3, -0.3), (-0.3, -0.3), (-0.3, -0.3)
+    step_octaves: tuple[tuple[float, float, float, float], ...] = (
+        (0.5, 0.8, 1.1, 0.6), (0.0, 0.3, 0.85, 0.35), (-0.45, -0.45, 0.45, -0.25),
+        (-0.7, -0.7, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7)
     )  # fmt: skip
-    """what steps of luma and chroma are in octaves of their rate's: of levels 1 to 5, and of z. The eye, and MS-SSIM
-    with it, sees errors of the finest details least"""
-    masking_slope: float = 0.2
-    """by how many octaves steps grow where there is twice as much detail in the level before: errors hide there"""
-    masking_floor_px: float = 3.0
+    """what steps of luma, of its diagonal details, of u (red - blue) and of v (green - magenta) are in octaves of their
+    rate's: of levels 1 to 5, and of z. The eye sees errors of the finest details and of u least, and SSIMULACRA 2 with
+    it"""
+    masking_slope: tuple[float, ...] = (0.25, 0.25, 0.3, 0.2)
+    """by how many octaves steps of levels 1 to 4 grow where there is twice as much detail in the level before: errors
+    hide there"""
+    masking_floor_px: float = 1.5
     """detail much smaller than this counts as none"""
     masking_log2_px: tuple[float, ...] = (3.5, 4.9, 6.4, 7.9)
     """log2 of the usual size of detail, and of the floor, where steps of levels 1 to 4 are as they are"""
+    dark_slope: float = 0.2
+    """by how many octaves steps of levels 1 to 4 shrink where luma and its floor are half as much: the eye sees errors
+    in the dark best"""
+    dark_floor_px: float = 12.0
+    dark_luma_px: float = 70.0
+    """luma of gray from which on steps are as they are"""
 
 
 class Step(nn.Module):
@@ -216,9 +227,9 @@ class Codec(nn.Module):
         1, of 2, ... 5, then of z.
         """
         plain = self.log2_plain_step()
-        octaves = [[luma] * 3 + [chroma] * 6 for luma, chroma in self.config.step_octaves[:-1]]
-        luma, chroma = self.config.step_octaves[-1]
-        octaves += [[luma, chroma, chroma] + [luma] * 3 + [chroma] * 6]
+        octaves = [[y, y, diagonal, u, u, u, v, v, v] for y, diagonal, u, v in self.config.step_octaves]
+        y, _, u, v = self.config.step_octaves[-1]
+        octaves.insert(LEVELS, [y, u, v])
         return plain[:, None] + torch.tensor(sum(octaves, []), device=plain.device)
 
     def hats(self, level: Tensor) -> Tensor:
@@ -295,8 +306,18 @@ class Codec(nn.Module):
         """
         norms = luma.new_tensor([1.0, 1.0, wavelet.NORM**2]).repeat_interleave(4)  # the runtime sums without them
         size_px = (luma.abs() * norms[:, None, None]).mean(1, keepdim=True) + self.config.masking_floor_px
-        eighths = 8 * self.config.masking_slope * (size_px.log2() - self.config.masking_log2_px[level - 1])
-        eighths = eighths.round().clamp(-MASKING_MOST, MASKING_MOST)
+        eighths = 8 * self.config.masking_slope[level - 1] * (size_px.log2() - self.config.masking_log2_px[level - 1])
+        return eighths.round().clamp(-MASKING_MOST, MASKING_MOST).repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
+
+    @torch.no_grad()
+    def darkness(self, low: Tensor, level: int) -> Tensor:
+        """Return octaves (B, 1, 2 h, 2 w), whole eighths, by which steps of a level shrink in the dark, from
+        the luma low band (B, 1, h, w) of two levels before, in coefficients.
+        """
+        c = self.config
+        luma_px = low / (3**0.5 * 2 ** (level + 2)) + 128
+        octaves = (luma_px + c.dark_floor_px).clamp_min(1).log2() - math.log2(c.dark_luma_px + c.dark_floor_px)
+        eighths = (8 * c.dark_slope * octaves).round().clamp(-DARK_MOST, 0)
         return eighths.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
 
     def forward(
@@ -340,6 +361,9 @@ class Codec(nn.Module):
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
+        low, _, low_details = (
+            (z_hat * steps_z).detach()[:, :6].split([1, 2, 3], 1)
+        )  # of luma, one level apart from `last`
         for number in range(LEVELS, 0, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
@@ -349,7 +373,9 @@ class Codec(nn.Module):
             if decoded:
                 last = luma_and_chroma(decoded[-1])[1]
                 state, said = first(state, seen(last, SEEN_FIRST))
-                octaves = self.masking((decoded[-1] * steps_packed[number])[:, :12], number)
+                luma_px = (decoded[-1] * steps_packed[number]).detach()[:, :12]
+                octaves = self.masking(luma_px, number) + self.darkness(low, number)
+                low, low_details = wavelet.join_2d(low, low_details), F.pixel_shuffle(luma_px, 2)
             half_1 = code(half(luma, FIRST), said, luma_base, octaves)
             state, said = second(state, seen(half_1 * ("second" not in off), SEEN_LUMA))
             half_2 = code(half(luma, SECOND), said, luma_base, octaves)

@@ -60,8 +60,8 @@ def split_2d(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def join_2d(low: Tensor, details: Tensor) -> Tensor:
-    """Join what split_2d gave: its inverse."""
-    low_high, high_low, high_high = details.unflatten(1, (3, 3)).unbind(2)
+    """Join what split_2d gave, or some of its colours: its inverse."""
+    low_high, high_low, high_high = details.unflatten(1, (-1, 3)).unbind(2)
     return join(join(low, low_high, 2), join(high_low, high_high, 2), 3)
 
 

@@ -4,14 +4,18 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "bundles": "the weights that files may name",
     "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
+    "bench": "how many pictures a second each bundle codes here",
+    "completion": "what makes a shell complete these commands",
+    "man": "the manual page",
 }
 
 
@@ -19,13 +23,15 @@ def main(argv: list[str] | None = None) -> int:
     """Return the exit status of the command that the first word names; 2 where it names none."""
     words = sys.argv[1:] if argv is None else argv
     name = words[0] if words else ""
+    if name == "help":
+        name, words = (words[1], [words[1], "--help"]) if words[1:] else ("--help", [])
     if name in COMMANDS:
         status: int = _loaded(name).main(words[1:])
         return status
     if name in ("-V", "--version"):
         return _tell_version()
     lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
-    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo COMMAND --help tells its options"])
+    usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo help COMMAND tells its options"])
     if name in ("-h", "--help"):
         print(usage)
         return 0
@@ -59,5 +65,13 @@ def _loaded(name: str) -> Any:
         signal.signal(signal.SIGINT, before)
 
 
+def program() -> NoReturn:
+    """Run the command as a process of its own."""
+    status = main()
+    from runtime.console import leave
+
+    leave(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -160,84 +160,113 @@ done:
 enum { PRECISION_BITS = 14, WORD_BITS = 16, SLOTS = 1 << PRECISION_BITS, SYMBOLS = 256 };
 static const uint32_t LOWEST_STATE = 1 << WORD_BITS;
 
+static inline int power_of_two(int64_t lanes)
+{
+    return lanes > 0 && (lanes & (lanes - 1)) == 0;
+}
+
+/* Return a state with a symbol more, and move `at` where the word is that it emits. A freq of 2**14 never does. */
+static inline uint32_t pushed(uint32_t x, uint32_t start, uint32_t freq, uint16_t *words, int64_t *at)
+{
+    const uint32_t full = x > (freq << (2 * WORD_BITS - PRECISION_BITS)) - 1; /* 2**14 wraps to the largest */
+    words[*at - 1] = (uint16_t)x;
+    *at -= full;
+    x >>= WORD_BITS * full;
+    return x + x / freq * (SLOTS - freq) + start;
+}
+
 static int64_t push_symbols(const Argument *a, const char **refusal)
 {
     uint32_t *states = a[0].data;
     const uint32_t *start = a[1].data, *freq = a[2].data;
-    uint16_t *words = a[3].data;
     const int64_t n = a[2].size, lanes = a[0].size;
-    int64_t at = n;
+    int64_t at = n; /* > j: one word a symbol at most */
 
-    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(power_of_two(lanes), "lanes must be a power of two");
     NEED(a[1].size == n && a[3].size == n, "start, freq and words must be alike");
     for (int64_t j = n - 1; j >= 0; j--) {
-        const uint32_t f = freq[j];
-        uint32_t x = states[j & (lanes - 1)];
-        NEED(f - 1 < SLOTS, "freq must be 1 to 2**14");
-        const uint32_t full = x > (f << (2 * WORD_BITS - PRECISION_BITS)) - 1; /* 2**14 wraps to the largest: never */
-        words[at - 1] = (uint16_t)x;                                           /* at > j: one word a symbol at most */
-        at -= full;
-        x >>= WORD_BITS * full;
-        states[j & (lanes - 1)] = x + x / f * (SLOTS - f) + start[j];
+        NEED(freq[j] - 1 < SLOTS, "freq must be 1 to 2**14");
+        states[j & (lanes - 1)] = pushed(states[j & (lanes - 1)], start[j], freq[j], a[3].data, &at);
     }
     return at;
 }
 FUNCTION(push_symbols, "+III+H")
 
+/* The words that states take, at any address, and the tables of their symbols. */
+typedef struct {
+    const uint8_t *words;
+    int64_t available, used;
+    const uint32_t *start, *freq;
+} Source;
+
+/* Take a symbol of a table out of a state, and return it, or -1 where the words run out. */
+static inline int popped(Source *from, uint32_t *state, int64_t table)
+{
+    const uint32_t *start = from->start + table * SYMBOLS, *freq = from->freq + table * SYMBOLS;
+    uint32_t x = *state;
+    const uint32_t slot = x & (SLOTS - 1);
+    int symbol = 0; /* the last one that does not start behind the slot */
+
+    for (int step = SYMBOLS / 2; step > 0; step /= 2)
+        symbol += step & -(int)(start[symbol + step] <= slot);
+    x = freq[symbol] * (x >> PRECISION_BITS) + slot - start[symbol];
+    const uint32_t low = x < LOWEST_STATE; /* as a number: no branch, which nothing could foresee */
+    if (from->used < from->available) {
+        uint16_t word;
+        memcpy(&word, from->words + 2 * from->used, sizeof word);
+        x = x << (WORD_BITS * low) | (word & (0 - low));
+        from->used += low;
+    } else if (low) {
+        return -1;
+    }
+    *state = x;
+    return symbol;
+}
+
 static int64_t pop_symbols(const Argument *a, const char **refusal)
 {
     uint32_t *states = a[0].data;
-    const char *words = a[1].data; /* at any address */
     const uint8_t *narrow = a[2].kind == 'B' ? a[2].data : NULL;
     const Py_ssize_t *wide = a[2].data;
-    const uint32_t *start = a[3].data, *freq = a[4].data;
     uint8_t *symbols = a[7].data;
-    const int64_t n = a[2].size, lanes = a[0].size, available = a[1].size, tables = a[3].size / SYMBOLS;
-    int64_t used = 0;
+    const int64_t n = a[2].size, lanes = a[0].size, tables = a[3].size / SYMBOLS;
+    Source from = {a[1].data, a[1].size, 0, a[3].data, a[4].data};
 
-    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(power_of_two(lanes), "lanes must be a power of two");
     NEED(a[3].size == a[4].size && a[7].size == n, "start and freq, and table and symbols must be alike");
     for (int64_t j = 0; j < n; j++) {
-        uint32_t x = states[j & (lanes - 1)];
-        const uint32_t slot = x & (SLOTS - 1);
         const int64_t table = narrow != NULL ? narrow[j] : wide[j];
         NEED(table >= 0 && table < tables, "table beyond the intervals");
-        const uint32_t *first = start + table * SYMBOLS;
-        int64_t symbol = 0; /* the last one that does not start behind the slot */
-        for (int64_t step = SYMBOLS / 2; step > 0; step /= 2)
-            symbol += step & -(int64_t)(first[symbol + step] <= slot);
-        x = freq[table * SYMBOLS + symbol] * (x >> PRECISION_BITS) + slot - first[symbol];
-        const uint32_t low = x < LOWEST_STATE; /* as a number: no branch, which nothing could foresee */
-        if (used < available) {
-            uint16_t word;
-            memcpy(&word, words + 2 * used, sizeof word);
-            x = x << (WORD_BITS * low) | (word & (0 - low));
-            used += low;
-        } else if (low) {
+        const int symbol = popped(&from, &states[j & (lanes - 1)], table);
+        if (symbol < 0)
             return -1;
-        }
-        states[j & (lanes - 1)] = x;
         symbols[j] = (uint8_t)symbol;
     }
-    return used;
+    return from.used;
 }
 FUNCTION(pop_symbols, "+IHtIIIB+B")
 
-/* -- runtime/entropy/residuals.py --------------------------------------------------------------------------------- */
+/* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
 
-enum { INDEXES = 256, GROUPINGS = 5, MOST_DIGITS = 8, ESCAPE_BITS = 16, LARGEST_ESCAPE = 0xFFFF };
+enum { NO_TABLE = -1, LEFT_OUT = -2, TOO_LARGE = -3, NO_WORDS = -2, NO_BYTES = -3, BEHIND = -4, SMALL = -5 };
+
+enum { INDEXES = 256, GROUPINGS = 5, MOST_DIGITS = 8, ESCAPE_BITS = 16, COLUMNS = 5 };
 
 static const struct { int values, base, symbols; } GROUPING[GROUPINGS] = {
     {8, 2, 256}, {5, 3, 243}, {4, 4, 256}, {3, 6, 216}, {2, 16, 256},
 };
 static uint8_t DIGITS[GROUPINGS][SYMBOLS][MOST_DIGITS]; /* of each symbol, filled once when the module is made */
+static uint8_t TOPS[GROUPINGS][SYMBOLS];                /* which of them are the largest: the first in the lowest bit */
 
 static void fill_digits(void)
 {
     for (int g = 0; g < GROUPINGS; g++)
         for (int symbol = 0; symbol < GROUPING[g].symbols; symbol++)
             for (int place = GROUPING[g].values - 1, rest = symbol; place >= 0; place--, rest /= GROUPING[g].base)
+            {
                 DIGITS[g][symbol][place] = (uint8_t)(rest % GROUPING[g].base);
+                TOPS[g][symbol] |= (uint8_t)((rest % GROUPING[g].base == GROUPING[g].base - 1) << place);
+            }
 }
 
 /* Whether the next 8 indexes are all 0, as most are. */
@@ -267,83 +296,61 @@ static void count_indexes(const uint8_t *index, int64_t n, int64_t counts[INDEXE
         counts[k] = (int64_t)found[0][k] + found[1][k] + found[2][k] + found[3][k];
 }
 
-static int64_t count_ranks(const Argument *a, const char **refusal)
-{
-    const uint8_t *rank = a[1].data;
-    int64_t *ends = a[2].data, counts[INDEXES], by_rank[INDEXES] = {0}, total = 0;
-    const int64_t indexes = a[1].size;
+/* The values of one scale index, in coding order. */
+typedef struct {
+    int64_t end; /* behind its last value */
+    int table, shift, escape;
+} Run;
 
-    NEED(a[0].size <= UINT32_MAX, "too many indexes");
-    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
-    count_indexes(a[0].data, a[0].size, counts);
+typedef struct {
+    Run runs[INDEXES + 1];     /* run 0 is of what is not coded, and empty */
+    int64_t begin[INDEXES];    /* of each scale index */
+    int first[GROUPINGS + 1];  /* run of each grouping; the last is behind all runs */
+} Order;
+
+/* Find the order of values with such scale indexes, and return how many they are, -1 for an index without tables. */
+static int64_t find_order(const uint8_t *index, int64_t n, const Argument *coding, int64_t tables, Order *order,
+                          const char **refusal)
+{
+    const int32_t *row = coding->data;
+    const int64_t indexes = coding->shape[0];
+    int64_t counts[INDEXES], end = 0;
+    int g = 0;
+
+    NEED(n <= UINT32_MAX && coding->size == COLUMNS * indexes && indexes > 0 && indexes <= INDEXES, "wrong sizes");
+    NEED(row[0] == 0, "scale index 0 must come first");
+    count_indexes(index, n, counts);
     for (int64_t k = indexes; k < INDEXES; k++)
         if (counts[k])
             return -1;
-    for (int64_t k = 0; k < indexes; k++) {
-        NEED(rank[k] < indexes, "rank beyond the indexes");
-        by_rank[rank[k]] = k ? counts[k] : 0;
+    memset(order->begin, 0, sizeof order->begin);
+    order->runs[0] = (Run){0, 0, 0, 0};
+    for (int k = 1; k < indexes; k++) {
+        row += COLUMNS;
+        NEED(row[0] > 0 && row[0] < indexes && counts[row[0]] >= 0, "no such scale index, or twice");
+        NEED(row[1] >= 0 && row[1] < tables, "no such table");
+        NEED(row[2] >= 0 && row[2] < ESCAPE_BITS && row[4] >= 0 && row[4] < SYMBOLS, "no such shift or symbol");
+        NEED(row[3] >= 0 && row[3] < GROUPINGS && row[3] >= g - 1, "groupings must not fall");
+        while (g <= row[3])
+            order->first[g++] = k;
+        order->begin[row[0]] = end;
+        end += counts[row[0]];
+        counts[row[0]] = -1;
+        order->runs[k] = (Run){end, row[1], row[2], row[4]};
     }
-    for (int64_t r = 0; r < indexes; r++)
-        ends[r] = total += by_rank[r];
-    return 0;
-}
-FUNCTION(count_ranks, "BB+q")
-
-static int64_t fill_runs(const Argument *a, const char **refusal)
-{
-    const uint8_t *ranked = a[0].data, *ranked_table = a[1].data;
-    const int64_t *ends = a[2].data, *bounds = a[3].data, ranks = a[2].size, m = a[4].size;
-    uint8_t *indexes = a[4].data, *tables = a[5].data, *groups = a[6].data;
-    int64_t s = 0;
-
-    NEED(a[0].size == ranks && a[1].size == ranks && a[5].size == m, "arrays must be alike");
-    NEED(ranks > 0 && ends[ranks - 1] == m, "wrong ends");
-    for (int64_t r = 0, begin = 0; r < ranks; begin = ends[r++]) {
-        NEED(ends[r] >= begin && ends[r] <= m, "ends must not fall");
-        memset(indexes + begin, ranked[r], (size_t)(ends[r] - begin));
-        memset(tables + begin, ranked_table[r], (size_t)(ends[r] - begin));
-    }
-    NEED(a[3].size == GROUPINGS + 1 && bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the places");
-    for (int g = 0; g < GROUPINGS; g++) {
-        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
-        for (int64_t i = bounds[g]; i < bounds[g + 1]; i += GROUPING[g].values) {
-            NEED(s < a[6].size, "too little room for groups");
-            groups[s++] = tables[i];
-        }
-    }
-    NEED(s == a[6].size, "too much room for groups");
-    return 0;
-}
-FUNCTION(fill_runs, "BBqq+B+B+B")
-
-/* Fill in where the first coded value of each scale index is, and refuse what does not fit. */
-static int64_t find_begins(const Argument *a, int64_t m, int64_t next[INDEXES], const char **refusal)
-{
-    const uint8_t *rank = a[1].data;
-    const int64_t *ends = a[2].data, indexes = a[1].size;
-
-    NEED(indexes > 0 && indexes <= INDEXES && a[2].size == indexes, "rank and ends must be alike");
-    for (int64_t k = 0; k < INDEXES; k++) {
-        NEED(k >= indexes || rank[k] < indexes, "rank beyond the indexes");
-        next[k] = k >= indexes ? m : k && rank[k] ? ends[rank[k] - 1] : 0;
-        NEED(next[k] >= 0, "ends must be places");
-    }
-    return 0;
+    while (g <= GROUPINGS)
+        order->first[g++] = (int)indexes;
+    return end;
 }
 
-/* Fill in which of the next indexes, 256 at most, are not 0, and return how many: without a branch in each step, which
+/* Fill in which of the next values, 256 at most, are not 0, and return how many: without a branch in each step, which
  * nothing could foresee. */
-static int64_t find_coded(const uint8_t *index, int64_t n, uint8_t *some)
+static inline int64_t find_some(const int32_t *values, int64_t n, uint8_t *some)
 {
     int64_t count = 0;
-    for (int64_t begin = 0; begin < n; begin += 8) {
-        const int64_t end = begin + 8 < n ? begin + 8 : n;
-        if (end - begin == 8 && all_zero(index + begin))
-            continue;
-        for (int64_t i = begin; i < end; i++) {
-            some[count] = (uint8_t)i;
-            count += index[i] != 0;
-        }
+    for (int64_t i = 0; i < n; i++) {
+        some[count] = (uint8_t)i;
+        count += values[i] != 0;
     }
     return count;
 }
@@ -356,57 +363,6 @@ WIDE static int32_t not_coded(const uint8_t *index, const int32_t *values, int64
         others |= values[i] & -(int32_t)(index[i] == 0);
     return others;
 }
-
-static int64_t take_coded(const Argument *a, const char **refusal)
-{
-    const uint8_t *index = a[0].data;
-    const int32_t *values = a[4].data;
-    int32_t *coded = a[5].data, others = 0;
-    const int64_t n = a[0].size, m = a[5].size;
-    int64_t next[INDEXES];
-
-    NEED(a[4].size == n, "values and indexes must be alike");
-    find_begins(a, m, next, refusal);
-    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
-        const int64_t size = n - begin < CHUNK ? n - begin : CHUNK;
-        uint8_t some[CHUNK];
-        const int64_t count = find_coded(index + begin, size, some);
-        others |= not_coded(index + begin, values + begin, size);
-        for (int64_t i = 0; i < count; i++) {
-            const int k = index[begin + some[i]];
-            NEED(next[k] < m, "more indexes than places");
-            coded[next[k]++] = values[begin + some[i]];
-        }
-    }
-    return others ? -1 : 0;
-}
-FUNCTION(take_coded, "BBqpi+i")
-
-static int64_t put_coded(const Argument *a, const char **refusal)
-{
-    const uint8_t *index = a[0].data;
-    const int32_t *coded = a[4].data;
-    int32_t *values = a[5].data;
-    const int64_t n = a[0].size, m = a[4].size;
-    int64_t next[INDEXES];
-
-    NEED(a[5].size == n, "values and indexes must be alike");
-    find_begins(a, m, next, refusal);
-    memset(values, 0, (size_t)n * sizeof *values);
-    for (int64_t begin = 0; begin < n && *refusal == NULL; begin += CHUNK) {
-        uint8_t some[CHUNK];
-        const int64_t count = find_coded(index + begin, n - begin < CHUNK ? n - begin : CHUNK, some);
-        for (int64_t i = 0; i < count; i++) {
-            const int k = index[begin + some[i]];
-            NEED(next[k] < m, "more indexes than places");
-            values[begin + some[i]] = coded[next[k]++];
-        }
-    }
-    return 0;
-}
-FUNCTION(put_coded, "BBqpi+i")
-
-enum { WHOLE_GROUPS = 240 }; /* values: a multiple of all sizes of groups */
 
 static inline uint32_t size_of(int32_t value)
 {
@@ -425,71 +381,95 @@ WIDE static int find_digits(const int32_t *values, int shift, uint32_t largest, 
     return beyond != 0;
 }
 
+/* Bits to bytes, the highest first. */
+typedef struct {
+    uint8_t *data;
+    int64_t at;
+    uint64_t held;
+    int bits;
+} Packer;
+
+static inline void pack(Packer *to, uint32_t field, int width)
+{
+    to->held = to->held << width | field;
+    for (to->bits += width; to->bits >= 8; to->bits -= 8)
+        to->data[to->at++] = (uint8_t)(to->held >> (to->bits - 8));
+}
+
+static inline void fill_byte(Packer *to)
+{
+    if (to->bits)
+        pack(to, 0, 8 - to->bits);
+}
+
+enum { WHOLE_GROUPS = 240 }; /* values: a multiple of all sizes of groups */
+
 static int64_t split_values(const Argument *a, const char **refusal)
 {
-    const int32_t *values = a[0].data, *top_digit = a[4].data, *escape = a[5].data;
-    const uint8_t *table = a[1].data;
-    const int64_t *bounds = a[2].data, *shifted = a[3].data, runs = a[3].size / 3;
-    Py_ssize_t *groups = a[6].data, *excesses = a[7].data;
-    int64_t *fields = a[8].data, *widths = a[9].data, *counts = a[11].data;
-    uint8_t *signs = a[10].data;
-    const int64_t m = a[0].size, tables = a[4].size;
-    int64_t s = 0, e = 0, f = 0, z = 0, run = 0;
+    const int32_t *values = a[0].data;
+    const uint8_t *index = a[1].data;
+    const int64_t *cost = a[3].data, n = a[0].size, m = a[4].size - 1, tables = a[3].size / (2 * SYMBOLS);
+    int32_t *coded = a[4].data;
+    Py_ssize_t *first = a[5].data, *second = a[6].data;
+    int64_t *counts = a[8].data, s = 0, e = 0, total = 0;
+    Packer fields = {a[7].data, 0, 0, 0};
+    Order order;
 
-    NEED(a[1].size == m && a[2].size == GROUPINGS + 1 && a[5].size == tables, "wrong sizes");
-    NEED(a[7].size >= m && a[8].size >= m && a[9].size >= m && a[10].size >= m && a[11].size == 3, "too little room");
-    NEED(bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the values");
-    for (int64_t k = 0; k < runs; k++) {
-        const int64_t *from = shifted + 3 * k;
-        NEED(from[0] >= (k ? from[-2] : 0) && from[1] >= from[0] && from[1] <= m, "low bits must not overlap");
-        NEED(from[2] >= 0 && from[2] < ESCAPE_BITS, "too many low bits");
+    NEED(a[1].size == n && a[8].size == 4 && m >= 0, "values and indexes must be alike, and four counts");
+    NEED(a[5].size >= m / 2 + GROUPINGS && a[6].size >= m && a[7].size >= 4 * m + 2, "too little room");
+    const int64_t found = find_order(index, n, &a[2], tables, &order, refusal);
+    if (*refusal != NULL || found < 0)
+        return NO_TABLE;
+    NEED(found == m, "wrong number of coded values");
+    if (not_coded(index, values, n))
+        return LEFT_OUT;
+    order.begin[0] = m; /* one place for all that is not coded */
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin))
+            continue;
+        for (int64_t i = begin; i < end; i++) {
+            int64_t *place = &order.begin[index[i]];
+            coded[*place] = values[i];
+            *place += index[i] != 0;
+        }
     }
     for (int g = 0; g < GROUPINGS; g++) {
         const int size = GROUPING[g].values, base = GROUPING[g].base;
-        NEED(bounds[g] <= bounds[g + 1] && bounds[g + 1] <= m, "groupings must not fall");
-        for (int64_t begin = bounds[g]; begin < bounds[g + 1]; begin += WHOLE_GROUPS) {
-            const int64_t end = begin + WHOLE_GROUPS < bounds[g + 1] ? begin + WHOLE_GROUPS : bounds[g + 1];
+        const Run *run = &order.runs[order.first[g]], *head = run; /* of a value, and of a group's first one */
+        const int64_t stop = order.runs[order.first[g + 1] - 1].end;
+        for (int64_t begin = run[-1].end; begin < stop; begin += WHOLE_GROUPS) {
+            const int64_t end = begin + WHOLE_GROUPS < stop ? begin + WHOLE_GROUPS : stop;
             uint8_t digits[WHOLE_GROUPS + MOST_DIGITS] = {0};
-            NEED(s + (end - begin + size - 1) / size <= a[6].size, "too little room for groups");
-            for (int64_t i = begin, stop; i < end; i = stop) { /* as far as the number of low bits is the same */
-                int shift = 0;
-                while (run < runs && shifted[3 * run + 1] <= i)
+            for (int64_t i = begin, next; i < end; i = next) { /* run by run */
+                while (run->end <= i)
                     run++;
-                stop = end;
-                if (run < runs && shifted[3 * run] <= i)
-                    shift = (int)shifted[3 * run + 2], stop = shifted[3 * run + 1];
-                else if (run < runs)
-                    stop = shifted[3 * run];
-                stop = stop < end ? stop : end;
-                if (find_digits(values + i, shift, (uint32_t)base - 1, digits + (i - begin), stop - i))
-                    return -1;
-                for (int64_t j = i; j < stop; j++) {
-                    int width = shift;
-                    if (shift == 0) { /* to the next one that has an excess */
-                        const uint8_t *top = memchr(digits + (j - begin), base - 1, (size_t)(stop - j));
+                next = run->end < end ? run->end : end;
+                if (find_digits(coded + i, run->shift, (uint32_t)base - 1, digits + (i - begin), next - i))
+                    return TOO_LARGE;
+                for (int64_t j = i; j < next; j++) {
+                    int width = run->shift;
+                    if (width == 0) { /* to the next one that has an excess */
+                        const uint8_t *top = memchr(digits + (j - begin), base - 1, (size_t)(next - j));
                         if (top == NULL)
                             break;
                         j = begin + (top - digits);
                     }
                     if (digits[j - begin] == base - 1) {
-                        const int t = table[j];
-                        NEED(t < tables, "table beyond the tables");
-                        const int64_t beyond = (int64_t)(size_of(values[j]) >> shift) - top_digit[t], most = escape[t];
-                        excesses[e++] = (Py_ssize_t)((tables + t) * SYMBOLS + (beyond < most ? beyond : most));
-                        width += beyond >= most ? ESCAPE_BITS : 0;
+                        const int64_t beyond = (int64_t)(size_of(coded[j]) >> run->shift) - (base - 1);
+                        const int64_t excess = beyond < run->escape ? beyond : run->escape;
+                        second[e] = (Py_ssize_t)((tables + run->table) * SYMBOLS + excess);
+                        total += cost[second[e++]];
+                        width += excess == run->escape ? ESCAPE_BITS : 0;
                     }
-                    if (width) {
-                        fields[f] = size_of(values[j]) & ((UINT32_C(1) << width) - 1);
-                        widths[f++] = width;
-                    }
+                    if (width)
+                        pack(&fields, size_of(coded[j]) & ((UINT32_C(1) << width) - 1), width);
                 }
-            }
-            for (int64_t j = begin; j < end; j++) {
-                signs[z] = values[j] < 0; /* z <= j */
-                z += values[j] != 0;
             }
             for (int64_t i = begin; i < end; i += size) {
                 int number = 0;
+                while (head->end <= i)
+                    head++;
                 if (size == 8) {
                     uint64_t eight; /* of one bit each: byte k to bit 7 - k */
                     memcpy(&eight, digits + (i - begin), sizeof eight);
@@ -498,207 +478,225 @@ static int64_t split_values(const Argument *a, const char **refusal)
                     for (int k = 0; k < size; k++)
                         number = number * base + digits[i - begin + k];
                 }
-                groups[s++] = (Py_ssize_t)table[i] * SYMBOLS + number;
+                first[s] = (Py_ssize_t)head->table * SYMBOLS + number;
+                total += cost[first[s++]];
             }
         }
     }
-    NEED(s == a[6].size, "too much room for groups");
-    counts[0] = e, counts[1] = f, counts[2] = z;
-    return 0;
-}
-FUNCTION(split_values, "iBqqii+p+p+q+q+B+q")
-
-static int64_t join_digits(const Argument *a, const char **refusal)
-{
-    const uint8_t *symbols = a[0].data;
-    const int64_t *bounds = a[1].data, count = a[0].size, m = a[2].size;
-    int32_t *q = a[2].data;
-    Py_ssize_t *tops = a[3].data;
-    int64_t s = 0, e = 0;
-
-    NEED(a[1].size == GROUPINGS + 1 && a[3].size == m, "wrong sizes");
-    NEED(bounds[0] == 0 && bounds[GROUPINGS] == m, "groupings must cover the digits");
-    for (int g = 0; g < GROUPINGS; g++) {
-        const int size = GROUPING[g].values, largest = GROUPING[g].base - 1;
-        const int64_t end = bounds[g + 1];
-        int64_t i = bounds[g];
-        NEED(i <= end && end <= m, "groupings must not fall");
-        for (; i < end; i += size) {
-            NEED(s < count && symbols[s] < GROUPING[g].symbols, "no such symbol");
-            const uint8_t *digits = DIGITS[g][symbols[s++]];
-            const int here = end - i < size ? (int)(end - i) : size;
-            for (int k = 0; k < here; k++)
-                q[i + k] = digits[k];
-        }
-        for (i = bounds[g]; i < end; i++) {
-            tops[e] = (Py_ssize_t)i; /* e <= i */
-            e += q[i] >= largest;
-        }
-    }
-    NEED(s == count, "more symbols than groups");
-    return e;
-}
-FUNCTION(join_digits, "Bq+i+p")
-
-static int64_t add_excesses(const Argument *a, const char **refusal)
-{
-    int32_t *q = a[0].data;
-    const Py_ssize_t *tops = a[1].data;
-    const uint8_t *table = a[2].data, *excess = a[4].data;
-    const int32_t *escape = a[3].data;
-    const int64_t *shifted = a[5].data, runs = a[5].size / 3, m = a[0].size, count = a[1].size, room = a[6].size;
-    Py_ssize_t *places = a[6].data;
-    int64_t *widths = a[7].data, escapes = 0, fields = 0;
-
-    NEED(a[2].size == m && a[4].size == count && a[7].size == room && room >= count, "arrays must be alike");
-    for (int64_t e = 0; e < count; e++) {
-        const int64_t place = tops[e];
-        NEED(place >= 0 && place < m && table[place] < a[3].size, "place or table out of range");
-        q[place] = (int32_t)((uint32_t)q[place] + excess[e]);
-        places[escapes] = (Py_ssize_t)place;
-        widths[escapes] = ESCAPE_BITS;
-        escapes += excess[e] == escape[table[place]];
-    }
-    fields = escapes;
-    for (int64_t k = 0, e = 0; k < runs; k++) {
-        const int64_t *run = shifted + 3 * k;
-        NEED(run[0] >= (k ? run[-2] : 0) && run[1] >= run[0] && run[1] <= m, "low bits must not overlap");
-        NEED(run[2] >= 0 && run[2] < ESCAPE_BITS, "too many low bits");
-        fields += run[1] - run[0];
-        for (; e < escapes && places[e] < run[1]; e++)
-            fields -= places[e] >= run[0];
-    }
-    NEED(fields <= room, "too little room for fields");
-    for (int64_t k = runs - 1, e = escapes - 1, at = fields - 1; k >= 0; k--) { /* from the end on, so in place */
-        const int64_t *run = shifted + 3 * k;
-        for (; e >= 0 && places[e] >= run[1]; e--, at--) {
-            NEED(at >= e, "places must rise");
-            places[at] = places[e], widths[at] = ESCAPE_BITS;
-        }
-        for (int64_t j = run[1] - 1; j >= run[0]; j--, at--) {
-            const int escaped = e >= 0 && places[e] == j;
-            e -= escaped;
-            NEED(at > e, "places must rise");
-            places[at] = (Py_ssize_t)j, widths[at] = run[2] + escaped * ESCAPE_BITS;
-        }
-    }
-    return fields;
-}
-FUNCTION(add_excesses, "+ipBiBq+p+q")
-
-static int64_t join_fields(const Argument *a, const char **refusal)
-{
-    int32_t *q = a[0].data;
-    const int64_t *shifted = a[1].data, runs = a[1].size / 3, m = a[0].size, count = a[2].size;
-    const Py_ssize_t *places = a[2].data;
-    const int64_t *widths = a[3].data, *raw = a[4].data;
-
-    NEED(a[3].size == count && a[4].size == count, "arrays must be alike");
-    for (int64_t k = 0; k < runs; k++) {
-        const int64_t first = shifted[3 * k], end = shifted[3 * k + 1], shift = shifted[3 * k + 2];
-        NEED(first <= end && first >= 0 && end <= m && shift >= 0 && shift < ESCAPE_BITS, "wrong runs of low bits");
-        for (int64_t j = first; j < end; j++)
-            q[j] = (int32_t)((uint32_t)q[j] << shift);
-    }
-    for (int64_t f = 0; f < count; f++) {
-        const int64_t place = places[f];
-        NEED(place >= 0 && place < m, "place beyond the values");
-        if (widths[f] >= ESCAPE_BITS) { /* what comes raw takes the place of the least magnitude that may be escaped */
-            if (raw[f] < q[place])
-                return -1;
-            q[place] = 0;
-        }
-        q[place] |= (int32_t)(uint32_t)raw[f];
-    }
-    return 0;
-}
-FUNCTION(join_fields, "+iqpqq")
-
-/* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
-
-/* Fill in which of the values are not 0, and return how many: without a branch, which nothing could foresee. */
-static inline int64_t find_some(const int32_t *values, int64_t n, uint8_t *some)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) {
-        some[count] = (uint8_t)i;
-        count += values[i] != 0;
-    }
-    return count;
-}
-
-static int64_t give_signs(const Argument *a, const char **refusal)
-{
-    int32_t *values = a[0].data;
-    const uint8_t *signs = a[1].data;
-    const int64_t m = a[0].size, bits = 8 * a[1].size;
-    int64_t at = 0;
-
+    fill_byte(&fields);
+    Packer signs = {a[7].data, fields.at, 0, 0};
     for (int64_t j = 0; j < m; j += CHUNK) {
         uint8_t some[CHUNK];
-        const int64_t count = find_some(values + j, m - j < CHUNK ? m - j : CHUNK, some);
-        NEED(count <= bits - at, "fewer signs than values");
-        for (int64_t i = 0; i < count; i++, at++) {
-            const uint32_t down = signs[at >> 3] >> (7 - (at & 7)) & 1;
-            int32_t *value = values + j + some[i];
+        const int64_t count = find_some(coded + j, m - j < CHUNK ? m - j : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            signs.held = signs.held << 1 | (coded[j + some[i]] < 0);
+            if (++signs.bits == 8)
+                signs.data[signs.at++] = (uint8_t)signs.held, signs.bits = 0;
+        }
+    }
+    fill_byte(&signs);
+    counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = total;
+    return 0;
+}
+FUNCTION(split_values, "iBiq+i+p+p+B+q")
+
+static int64_t push_passes(const Argument *a, const char **refusal)
+{
+    uint32_t *states = a[0].data;
+    const uint32_t *start = a[3].data, *freq = a[4].data;
+    const int64_t lanes = a[0].size, symbols = a[3].size;
+    int64_t at = a[5].size;
+
+    NEED(power_of_two(lanes), "lanes must be a power of two");
+    NEED(a[4].size == symbols && at == a[1].size + a[2].size, "start and freq, and codes and words must be alike");
+    for (int pass = 2; pass >= 1; pass--) {
+        const Py_ssize_t *codes = a[pass].data;
+        for (int64_t j = a[pass].size - 1; j >= 0; j--) {
+            NEED(codes[j] >= 0 && codes[j] < symbols, "code beyond the tables");
+            NEED(freq[codes[j]] - 1 < SLOTS, "freq must be 1 to 2**14");
+            uint32_t *state = &states[j & (lanes - 1)];
+            *state = pushed(*state, start[codes[j]], freq[codes[j]], a[5].data, &at);
+        }
+    }
+    return at;
+}
+FUNCTION(push_passes, "+IppII+H")
+
+/* Bytes to bits: first those that the states of a last part hold, then those of the stream. */
+typedef struct {
+    uint32_t *states;
+    int64_t held; /* bytes that the states hold */
+    const uint8_t *data;
+    int64_t size, at;
+    int64_t taken; /* bytes that came from the states */
+    uint64_t bits;
+    int count;
+} Unpacker;
+
+/* Whether so many bits are there, which begin with a byte. */
+static inline int has_bits(const Unpacker *from, int64_t bits)
+{
+    return (bits + 7) / 8 <= from->held - from->taken + from->size - from->at;
+}
+
+/* Return the next bits, up to 31, which are there. */
+static inline uint32_t unpacked(Unpacker *from, int width)
+{
+    for (; from->count < width; from->count += 8) {
+        uint32_t byte;
+        if (from->taken < from->held) {
+            uint32_t *state = &from->states[from->taken / 2];
+            const int high = 8 * (int)(from->taken++ % 2);
+            byte = *state >> high & 0xFF;
+            *state &= ~(UINT32_C(0xFF) << high);
+        } else {
+            byte = from->data[from->at++];
+        }
+        from->bits = from->bits << 8 | byte;
+    }
+    from->count -= width;
+    return (uint32_t)(from->bits >> from->count) & ((UINT32_C(1) << width) - 1);
+}
+
+/* Whether what is left of a byte is not 0; the next bits begin with the next byte. */
+static inline int behind(Unpacker *from)
+{
+    return from->count ? unpacked(from, from->count) != 0 : 0;
+}
+
+/* Fill in digits plus excesses, in room for 7 more, and return how many of these are escapes; or what is refused. */
+static int64_t read_digits(const Order *order, Source *source, uint32_t *states, int64_t lanes, int64_t tables,
+                           int32_t *restrict q, int32_t *restrict tops, const char **refusal)
+{
+    Source from = *source; /* of its own, so that it can be in registers */
+    int64_t s = 0, e = 0, escapes = 0;
+
+    for (int g = 0; g < GROUPINGS; g++) {
+        const Run *run = &order->runs[order->first[g]];
+        const int64_t end = order->runs[order->first[g + 1] - 1].end;
+        for (int64_t i = run[-1].end; i < end; i += GROUPING[g].values, s++) {
+            while (run->end <= i)
+                run++;
+            const int symbol = popped(&from, &states[s & (lanes - 1)], run->table);
+            if (symbol < 0)
+                return NO_WORDS;
+            NEED(symbol < GROUPING[g].symbols, "no such symbol");
+            for (int k = 0; k < MOST_DIGITS; k++) /* those that are too many are overwritten by the next ones */
+                q[i + k] = DIGITS[g][symbol][k];
+            for (int mask = TOPS[g][symbol], k = 0; mask; mask >>= 1, k++)
+                if (mask & 1 && i + k < end)
+                    tops[e++] = (int32_t)(i + k);
+        }
+    }
+    const Run *run = &order->runs[1];
+    for (int64_t k = 0; k < e; k++) {
+        while (run->end <= tops[k])
+            run++;
+        const int excess = popped(&from, &states[k & (lanes - 1)], tables + run->table);
+        if (excess < 0)
+            return NO_WORDS;
+        q[tops[k]] += excess;
+        escapes += excess == run->escape;
+    }
+    *source = from;
+    return escapes;
+}
+
+/* Turn digits plus excesses into magnitudes by the raw bits of some; return 0, or what is refused. */
+static int64_t read_fields(const Order *order, Unpacker *from, int64_t escapes, int32_t *q)
+{
+    int64_t bits = escapes * ESCAPE_BITS;
+    int small = 0;
+
+    for (int r = 1; r < order->first[GROUPINGS]; r++)
+        bits += order->runs[r].shift * (order->runs[r].end - order->runs[r - 1].end);
+    if (!has_bits(from, bits))
+        return NO_BYTES;
+    for (int g = 0; g < GROUPINGS && bits; g++)
+        for (int r = order->first[g]; r < order->first[g + 1]; r++) {
+            const Run *run = &order->runs[r];
+            const int escape = GROUPING[g].base - 1 + run->escape;
+            if (run->shift == 0 && escapes == 0)
+                continue;
+            for (int64_t i = run[-1].end; i < run->end; i++) {
+                const int escaped = q[i] == escape, width = run->shift + escaped * ESCAPE_BITS;
+                const uint32_t raw = width ? unpacked(from, width) : 0, least = (uint32_t)q[i] << run->shift;
+                small |= escaped && raw < least; /* what comes raw takes the place of the least that may be escaped */
+                q[i] = (int32_t)(escaped ? raw : least | raw);
+            }
+        }
+    return behind(from) ? BEHIND : small ? SMALL : 0;
+}
+
+/* Give the values that are not 0 their signs; return 0, or what is refused. */
+static int64_t read_signs(Unpacker *from, int32_t *q, int64_t m)
+{
+    int64_t left = 0;
+    uint32_t signs = 0;
+    int held = 0;
+
+    for (int64_t i = 0; i < m; i++)
+        left += q[i] != 0;
+    if (!has_bits(from, left))
+        return NO_BYTES;
+    for (int64_t j = 0; j < m; j += CHUNK) {
+        uint8_t some[CHUNK];
+        const int64_t count = find_some(q + j, m - j < CHUNK ? m - j : CHUNK, some);
+        for (int64_t i = 0; i < count; i++) {
+            if (held == 0) {
+                held = left < 8 ? (int)left : 8;
+                signs = unpacked(from, held);
+                left -= held;
+            }
+            const uint32_t down = signs >> --held & 1;
+            int32_t *value = q + j + some[i];
             *value = (int32_t)(((uint32_t)*value ^ (0 - down)) + down);
         }
     }
-    return 0;
+    return behind(from) ? BEHIND : 0;
 }
-FUNCTION(give_signs, "+iB")
 
-static int64_t pack_fields(const Argument *a, const char **refusal)
+static int64_t read_values(const Argument *a, const char **refusal)
 {
-    const int64_t *fields = a[0].data, *widths = a[1].data, count = a[0].size, room = a[2].size;
-    uint8_t *data = a[2].data;
-    uint64_t held = 0;
-    int bits = 0;
-    int64_t at = 0;
+    uint32_t *states = a[2].data;
+    const uint8_t *data = a[0].data, *index = a[4].data;
+    int32_t *q = a[10].data, *values = a[11].data;
+    const int64_t at = a[1].number, lanes = a[2].size, n = a[4].size, tables = a[6].size / (2 * SYMBOLS);
+    Order order;
 
-    NEED(a[1].size == count, "fields and widths must be alike");
-    for (int64_t i = 0; i < count; i++) {
-        NEED(widths[i] >= 0 && widths[i] <= 32, "widths must be 0 to 32");
-        held = held << widths[i] | ((uint64_t)fields[i] & ((UINT64_C(1) << widths[i]) - 1));
-        for (bits += (int)widths[i]; bits >= 8; bits -= 8) {
-            NEED(at < room, "too little room");
-            data[at++] = (uint8_t)(held >> (bits - 8));
+    NEED(power_of_two(lanes) && at >= 0 && at <= a[0].size, "lanes must be a power of two, and the place in the data");
+    NEED(a[7].size == a[6].size && a[10].size == n + MOST_DIGITS && a[11].size == n, "arrays must be alike");
+    NEED(n <= INT32_MAX, "too many values");
+    const int64_t m = find_order(index, n, &a[5], tables, &order, refusal);
+    if (*refusal != NULL || m < 0)
+        return NO_TABLE;
+    Source words = {data + at, (a[0].size - at) / 2, 0, a[6].data, a[7].data};
+    const int64_t escapes = read_digits(&order, &words, states, lanes, tables, q, values, refusal);
+    if (*refusal != NULL || escapes < 0)
+        return escapes;
+    Unpacker raw = {states, a[3].number ? 2 * lanes : 0, data, a[0].size, at + 2 * words.used, 0, 0, 0};
+    int64_t status = read_fields(&order, &raw, escapes, q);
+    if (status == 0)
+        status = read_signs(&raw, q, m);
+    if (status < 0)
+        return status;
+    q[m] = 0;
+    order.begin[0] = m; /* one place for all that is not coded */
+    for (int64_t begin = 0; begin < n; begin += 8) {
+        const int64_t end = begin + 8 < n ? begin + 8 : n;
+        if (end - begin == 8 && all_zero(index + begin)) {
+            memset(values + begin, 0, 8 * sizeof *values);
+            continue;
+        }
+        for (int64_t i = begin; i < end; i++) {
+            int64_t *place = &order.begin[index[i]];
+            values[i] = q[*place];
+            *place += index[i] != 0;
         }
     }
-    if (bits) {
-        NEED(at < room, "too little room");
-        data[at++] = (uint8_t)(held << (8 - bits));
-    }
-    NEED(at == room, "too much room");
-    return 0;
+    return raw.at;
 }
-FUNCTION(pack_fields, "qq+B")
-
-static int64_t unpack_fields(const Argument *a, const char **refusal)
-{
-    const uint8_t *data = a[0].data;
-    const int64_t *widths = a[1].data, count = a[1].size, size = a[0].size;
-    int64_t *fields = a[2].data;
-    uint64_t held = 0;
-    int bits = 0;
-    int64_t at = 0;
-
-    NEED(a[2].size == count, "fields and widths must be alike");
-    for (int64_t i = 0; i < count; i++) {
-        NEED(widths[i] >= 0 && widths[i] <= 32, "widths must be 0 to 32");
-        for (; bits < widths[i]; bits += 8) {
-            NEED(at < size, "too little data");
-            held = held << 8 | data[at++];
-        }
-        bits -= (int)widths[i];
-        fields[i] = (int64_t)(held >> bits & ((UINT64_C(1) << widths[i]) - 1));
-    }
-    int64_t padding = (int64_t)(held & ((UINT64_C(1) << bits) - 1));
-    for (; at < size; at++)
-        padding |= data[at];
-    return padding != 0;
-}
-FUNCTION(unpack_fields, "Bq+q")
+FUNCTION(read_values, "Bn+InBiIIIB+i+i")
 
 /* -- runtime/latents/values.py ------------------------------------------------------------------------------------ */
 
@@ -739,17 +737,16 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
         const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
         float least[BLOCK];
         int32_t *found = symbols + begin;
-        uint8_t any = 0;
+        uint8_t largest = 0;
         for (int64_t i = 0; i < count; i++)
-            any |= index[begin + i];
-        if (any == 0 && dead[0] == INFINITY) {
+            largest = index[begin + i] > largest ? index[begin + i] : largest;
+        if (largest == 0 && dead[0] == INFINITY) {
             memset(found, 0, (size_t)count * sizeof *found);
             continue;
         }
-        for (int64_t i = 0; i < count; i++) {
-            NEED(index[begin + i] < indexes, "index beyond the savings");
+        NEED(largest < indexes, "index beyond the savings");
+        for (int64_t i = 0; i < count; i++)
             least[i] = dead[index[begin + i]];
-        }
         if (!round_values(exact + begin, least, most, found, count))
             continue;
         for (int64_t i = 0; i < count; i++) {
@@ -788,27 +785,37 @@ RESIDUALS_OF(residuals_hh, int16_t, int16_t)
 
 static int64_t find_residuals(const Argument *a, const char **refusal)
 {
-    const float *factor = a[1].data, *inverse = a[3].data, zero = (float)a[4].number;
-    const char *coefficients = a[0].data, *mean = a[2].data;
-    float *exact = a[5].data;
-    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], inverses = a[3].size;
-    const int whole = a[0].kind == 'h', wide = a[2].kind == 'h';
+    const Py_ssize_t *channels = a[1].data;
+    const float *factor = a[2].data, *inverse = a[4].data, zero = (float)a[5].number;
+    const int64_t count = a[1].size, h = a[8].shape[1], w = a[8].shape[2], n = h * w, all = n ? a[0].size / n : 0;
+    const int64_t inverses = a[4].size, rows = a[6].number, columns = a[7].number;
+    const int whole = a[0].kind == 'h', wide = a[3].kind == 'h';
 
-    NEED(a[0].size == channels * n && a[2].size == a[0].size && a[5].size == a[0].size, "arrays must be alike");
-    NEED(a[1].size == channels && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
-    for (int64_t c = 0; c < channels; c++, coefficients += n * (whole ? 2 : 4), mean += n * (wide ? 2 : 1), exact += n) {
+    NEED(a[8].size == count * n && a[3].size == a[8].size && a[0].size == all * n, "arrays must be alike");
+    NEED(a[2].size == count && (inverses == n || inverses == 1), "a factor a channel, and a gain each or one");
+    NEED(rows >= 0 && columns >= 0, "rows and columns are counted");
+    for (int64_t c = 0; c < count && n; c++) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the coefficients");
+        const int16_t *narrow = (const int16_t *)a[0].data + channels[c] * n, *mean_h = (const int16_t *)a[3].data + c * n;
+        const float *coefficients = (const float *)a[0].data + channels[c] * n;
+        const uint8_t *mean = (const uint8_t *)a[3].data + c * n;
+        float *exact = (float *)a[8].data + c * n;
         if (whole && wide)
-            residuals_hh((const int16_t *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_hh(narrow, factor[c], mean_h, zero, inverse, inverses, exact, n);
         else if (whole)
-            residuals_hB((const int16_t *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_hB(narrow, factor[c], mean, zero, inverse, inverses, exact, n);
         else if (wide)
-            residuals_fh((const float *)coefficients, factor[c], (const int16_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_fh(coefficients, factor[c], mean_h, zero, inverse, inverses, exact, n);
         else
-            residuals_fB((const float *)coefficients, factor[c], (const uint8_t *)mean, zero, inverse, inverses, exact, n);
+            residuals_fB(coefficients, factor[c], mean, zero, inverse, inverses, exact, n);
+        for (int64_t y = 0; y < h; y++) {
+            const int64_t kept = y < rows ? (columns < w ? columns : w) : 0;
+            memset(exact + y * w + kept, 0, (size_t)(w - kept) * sizeof *exact);
+        }
     }
     return 0;
 }
-FUNCTION(find_residuals, "xfvfn+f")
+FUNCTION(find_residuals, "xpfvfnnn+f")
 
 /* The values of a channel; only one gain: the same everywhere. */
 #define VALUES_OF(name, Mean)                                                                                             \
@@ -830,21 +837,23 @@ VALUES_OF(values_h, int16_t)
 static int64_t find_values(const Argument *a, const char **refusal)
 {
     const int32_t *symbols = a[1].data, *gain = a[2].data;
-    int16_t *found = a[4].data;
-    const int64_t channels = a[0].shape[0], n = a[0].shape[1] * a[0].shape[2], gains = a[2].size;
+    const Py_ssize_t *channels = a[4].data;
+    const int64_t count = a[4].size, n = a[5].shape[1] * a[5].shape[2], all = a[5].shape[0], gains = a[2].size;
     const int16_t zero = (int16_t)a[3].number;
 
-    NEED(a[0].size == channels * n && a[1].size == a[0].size && a[4].size == a[0].size, "arrays must be alike");
+    NEED(a[0].size == count * n && a[1].size == a[0].size && a[5].size == all * n, "arrays must be alike");
     NEED(gains == 1 || gains == n, "a gain each or one");
-    for (int64_t c = 0; c < channels; c++) {
+    for (int64_t c = 0; c < count; c++) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
+        int16_t *found = (int16_t *)a[5].data + channels[c] * n;
         if (a[0].kind == 'B')
-            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+            values_B((const uint8_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found, n);
         else
-            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found + c * n, n);
+            values_h((const int16_t *)a[0].data + c * n, zero, symbols + c * n, gain, gains, found, n);
     }
     return 0;
 }
-FUNCTION(find_values, "viin+h")
+FUNCTION(find_values, "viinp+h")
 
 WIDE static void scaled(const int16_t *values, float unit, float *restrict found, int64_t n)
 {
@@ -899,23 +908,28 @@ FUNCTION(find_indexes, "Bhhn+B")
 static int64_t see_values(const Argument *a, const char **refusal)
 {
     const uint16_t *values = a[0].data;
-    const uint8_t *table = a[1].data, *planes = a[2].data;
-    uint8_t *seen = a[4].data;
-    const int64_t n = a[0].size, channels = a[0].shape[0], place = a[0].shape[1] * a[0].shape[2];
-    const int64_t all = a[4].shape[0], spare = all - channels;
+    const Py_ssize_t *channels = a[1].data;
+    const uint8_t *table = a[2].data, *planes = a[3].data;
+    uint8_t *seen = a[5].data;
+    const int64_t count = a[1].size, place = a[5].shape[1] * a[5].shape[2], all = a[0].shape[0];
+    const int64_t spare = a[5].shape[0] - count;
 
-    NEED(a[1].size == 1 << 16 && n == channels * place && spare >= 0 && a[4].size == all * place, "wrong sizes");
-    for (int64_t i = 0; i < n; i++)
-        seen[i] = table[values[i]];
-    for (int64_t c = 0; c < spare; c++)
-        memset(seen + n + c * place, c < a[2].size ? planes[c] : (int)(uint8_t)a[3].number, (size_t)place);
+    NEED(a[0].size == all * place && a[5].size == a[5].shape[0] * place, "wrong sizes");
+    NEED(a[2].size == 1 << 16 && spare >= 0, "wrong sizes");
+    for (int64_t c = 0; c < count; c++, seen += place) {
+        NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
+        for (int64_t i = 0; i < place; i++)
+            seen[i] = table[values[channels[c] * place + i]];
+    }
+    for (int64_t c = 0; c < spare; c++, seen += place)
+        memset(seen, c < a[3].size ? planes[c] : (int)(uint8_t)a[4].number, (size_t)place);
     return 0;
 }
-FUNCTION(see_values, "hBBn+B")
+FUNCTION(see_values, "hpBBn+B")
 
 /* -- runtime/latents/corrections.py ------------------------------------------------------------------------------- */
 
-enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4 };
+enum { BINS = 64, SHIFTS = 16, MASK_BITS = 16, SHIFT_BITS = 4, MOST_BANDS = 256 };
 
 WIDE static void correct_band(const uint8_t *index, int16_t least, int16_t shift, int16_t top, uint8_t *restrict found,
                               int64_t n)
@@ -957,20 +971,11 @@ WIDE static void find_bins(const float *exact, int32_t *restrict bins, int64_t n
     }
 }
 
-static int64_t count_magnitudes(const Argument *a, const char **refusal)
+/* Count the magnitudes of some channels by scale index; rows of counts are made when the first one falls into them. */
+static int64_t count_magnitudes(const float *exact, const uint8_t *index, int64_t channels, int64_t height, int64_t width,
+                                int64_t every, int64_t indexes, int64_t *counts, uint8_t *there, const char **refusal)
 {
-    const float *exact = a[0].data;
-    const uint8_t *index = a[1].data;
-    int64_t *counts = a[3].data;
-    const int64_t channels = a[1].shape[0], height = a[1].shape[1], width = a[1].shape[2], every = a[2].number;
-    const int64_t bands = a[3].shape[0], indexes = a[3].shape[1];
-
-    NEED(a[1].size == channels * height * width && a[0].size == a[1].size, "values and indexes must be alike");
-    NEED(a[3].size == bands * indexes * BINS && a[3].shape[2] == BINS && bands > 0, "counts must have 64 bins");
-    NEED(channels % bands == 0 && every > 0, "as many channels in each band, and rows from 1 on");
-    memset(counts, 0, (size_t)a[3].size * sizeof *counts);
-    for (int64_t c = 0; c < channels; c++) {
-        int64_t *band = counts + c / (channels / bands) * indexes * BINS;
+    for (int64_t c = 0; c < channels; c++)
         for (int64_t y = 0; y < height; y += every) {
             const int64_t row = (c * height + y) * width;
             for (int64_t x = 0; x < width; x += CHUNK) {
@@ -980,18 +985,20 @@ static int64_t count_magnitudes(const Argument *a, const char **refusal)
                 for (int64_t i = 0; i < count; i++) {
                     const int k = index[row + x + i];
                     NEED(k < indexes, "index beyond the counts");
-                    band[k * BINS + bins[i]]++;
+                    if (!there[k]) {
+                        there[k] = 1;
+                        memset(counts + k * BINS, 0, BINS * sizeof *counts);
+                    }
+                    counts[k * BINS + bins[i]] += every;
                 }
             }
         }
-    }
     return 0;
 }
-FUNCTION(count_magnitudes, "fBn+q")
 
 /* Bits and counts are whole numbers of 64ths: sums are exact in any order. */
-static int64_t best_least(const int64_t *counts, int64_t bands, const double *bits, const double *errors, int64_t indexes,
-                          double much)
+static int64_t best_least(const int64_t *counts, const uint8_t (*there)[INDEXES], int64_t bands, const double *bits,
+                          const double *errors, int64_t indexes, double much)
 {
     const double price = MASK_BITS + 8;
     double before = 0, least_after = 0, coded = 0;
@@ -999,7 +1006,7 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
     int64_t best = 0;
 
     for (int64_t b = 0; b < bands; b++)
-        for (int m = 0; m < BINS; m++)
+        for (int m = 0; m < BINS && there[b][0]; m++)
             zeros[m] += (double)counts[b * indexes * BINS + m];
     for (int m = 0; m < BINS; m++)
         before += zeros[m] * errors[m];
@@ -1017,12 +1024,10 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
         if (best == 0 || after < least_after)
             best = i, least_after = after;
         for (int64_t b = 0; b < bands; b++)
-            for (int m = 0; m < BINS; m++) {
-                const int64_t count = counts[(b * indexes + i) * BINS + m];
-                if (count) {
-                    raised[m] += (double)count;
-                    coded += (double)count * bits[i * BINS + m];
-                }
+            for (int m = 0; m < BINS && there[b][i]; m++) {
+                const double count = (double)counts[(b * indexes + i) * BINS + m];
+                raised[m] += count;
+                coded += count * bits[i * BINS + m];
             }
     }
     return best && before > much * least_after + price ? best : 0;
@@ -1030,29 +1035,35 @@ static int64_t best_least(const int64_t *counts, int64_t bands, const double *bi
 
 static int64_t choose_corrections(const Argument *a, const char **refusal)
 {
-    int64_t *counts = a[0].data, *shifts = a[5].data;
-    const double *bits = a[1].data, *shifted = a[2].data, *errors = a[3].data, much = a[4].real;
-    const int64_t bands = a[0].shape[0], indexes = a[0].shape[1];
+    const double *bits = a[3].data, *shifted = a[4].data, *errors = a[5].data, much = a[6].real;
+    const int64_t channels = a[1].shape[0], plane = a[1].shape[1] * a[1].shape[2], every = a[2].number;
+    const int64_t bands = a[8].size, indexes = a[3].shape[0], part = bands ? channels / bands : 0;
+    int64_t *counts = a[7].data, *shifts = a[8].data;
+    uint8_t there[MOST_BANDS][INDEXES];
     const int none = SHIFTS / 2;
     double saved = 0;
 
-    NEED(a[0].size == bands * indexes * BINS && a[0].shape[2] == BINS, "counts must have 64 bins");
-    NEED(a[1].size == indexes * BINS && a[2].size == a[1].size * SHIFTS && a[3].size == BINS, "bits must suit counts");
-    NEED(a[5].size == bands, "a shift a band");
-    const int64_t least = best_least(counts, bands, bits, errors, indexes, much);
+    NEED(a[1].size == channels * plane && a[0].size == a[1].size, "values and indexes must be alike");
+    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels && every > 0, "as many channels in each band");
+    NEED(indexes > 0 && indexes <= INDEXES && a[3].size == indexes * BINS && a[5].size == BINS, "bits must have 64 bins");
+    NEED(a[7].size == bands * a[3].size && a[4].size == a[3].size * SHIFTS, "bits must suit counts");
+    memset(there, 0, (size_t)bands * sizeof *there);
+    for (int64_t b = 0; b < bands; b++)
+        count_magnitudes((const float *)a[0].data + b * part * plane, (const uint8_t *)a[1].data + b * part * plane, part,
+                         a[1].shape[1], a[1].shape[2], every, indexes, counts + b * indexes * BINS, there[b], refusal);
+    if (*refusal != NULL)
+        return 0;
+    const int64_t least = best_least(counts, there, bands, bits, errors, indexes, much);
     for (int64_t b = 0; b < bands; b++) {
-        int64_t *band = counts + b * indexes * BINS;
+        const int64_t *band = counts + b * indexes * BINS;
         double total[SHIFTS] = {0};
         int best = 0;
-        for (int64_t i = 0; i < least; i++)
-            for (int m = 0; m < BINS; m++) {
-                band[least * BINS + m] += band[i * BINS + m];
-                band[i * BINS + m] = 0;
-            }
-        for (int64_t k = 0; k < indexes * BINS; k++)
-            if (band[k] != 0)
-                for (int s = 0; s < SHIFTS; s++)
-                    total[s] += (double)band[k] * shifted[k * SHIFTS + s];
+        for (int64_t i = 0; i < indexes; i++) {
+            const double *raised = shifted + (i < least ? least : i) * BINS * SHIFTS;
+            for (int m = 0; m < BINS && there[b][i]; m++)
+                for (int s = 0; s < SHIFTS && band[i * BINS + m]; s++)
+                    total[s] += (double)band[i * BINS + m] * raised[m * SHIFTS + s];
+        }
         for (int s = 1; s < SHIFTS; s++)
             best = total[s] < total[best] ? s : best;
         saved += total[none] - total[best];
@@ -1062,7 +1073,7 @@ static int64_t choose_corrections(const Argument *a, const char **refusal)
         memset(shifts, 0, (size_t)bands * sizeof *shifts);
     return least;
 }
-FUNCTION(choose_corrections, "+qdddr+q")
+FUNCTION(choose_corrections, "fBndddr+q+q")
 
 /* -- runtime/latents/wavelet.py ----------------------------------------------------------------------------------- */
 
@@ -1451,30 +1462,34 @@ WIDE static void add_sizes(const int16_t *luma, uint32_t step, int32_t most, uin
 static int64_t find_masking(const Argument *a, const char **refusal)
 {
     const int16_t *luma = a[0].data;
-    const int32_t *steps = a[1].data, *thresholds = a[2].data;
-    int16_t *masking = a[6].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[5].number;
+    const int32_t *steps = a[1].data, *thresholds = a[3].data;
+    const float *low = a[2].data, *dark = a[4].data;
+    int16_t *masking = a[8].data;
+    const int64_t channels = a[0].shape[0], h = a[0].shape[1], w = a[0].shape[2], least = a[7].number;
 
-    NEED(a[0].size == channels * h * w && a[1].size == channels && a[6].size == 4 * h * w, "wrong sizes");
-    NEED(a[3].number >= 0 && a[3].number <= INT16_MAX + 1 && a[4].number >= 0 && a[4].number < 32, "wrong limits");
+    NEED(a[0].size == channels * h * w && a[1].size == channels && a[8].size == 4 * h * w, "wrong sizes");
+    NEED(a[2].size == h * w, "a low band as large as detail");
+    NEED(a[5].number >= 0 && a[5].number <= INT16_MAX + 1 && a[6].number >= 0 && a[6].number < 32, "wrong limits");
     for (int64_t y = 0; y < h; y++)
         for (int64_t left = 0; left < w; left += CHUNK) {
             uint32_t sums[CHUNK] = {0};
             const int64_t count = w - left < CHUNK ? w - left : CHUNK;
             for (int64_t c = 0; c < channels; c++)
-                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[3].number, sums, count);
+                add_sizes(luma + (c * h + y) * w + left, (uint32_t)steps[c], (int32_t)a[5].number, sums, count);
             for (int64_t i = 0; i < count; i++) {
-                const int32_t size = (int32_t)sums[i] >> a[4].number;
+                const int32_t size = (int32_t)sums[i] >> a[6].number;
                 int16_t found = (int16_t)least;
-                for (int64_t k = 0; k < a[2].size; k++)
+                for (int64_t k = 0; k < a[3].size; k++)
                     found = (int16_t)(found + (thresholds[k] <= size));
+                for (int64_t k = 0; k < a[4].size; k++)
+                    found = (int16_t)(found + (dark[k] <= low[y * w + left + i]));
                 int16_t *place = masking + 4 * y * w + 2 * (left + i);
                 place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
             }
         }
     return 0;
 }
-FUNCTION(find_masking, "hiinnn+h")
+FUNCTION(find_masking, "hififnnn+h")
 
 /* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
 
@@ -1680,12 +1695,10 @@ FUNCTION(decode_strip, "+h+HihhiiBin+IHIIIB")
 
 static PyMethodDef METHODS[] = {
     METHOD(push_symbols), METHOD(pop_symbols),
-    METHOD(count_ranks), METHOD(fill_runs), METHOD(take_coded), METHOD(put_coded), METHOD(split_values), METHOD(join_digits), METHOD(add_excesses),
-    METHOD(join_fields),
-    METHOD(give_signs), METHOD(pack_fields), METHOD(unpack_fields),
+    METHOD(split_values), METHOD(push_passes), METHOD(read_values),
     METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
     METHOD(find_indexes), METHOD(see_values),
-    METHOD(correct_indexes), METHOD(count_magnitudes), METHOD(choose_corrections),
+    METHOD(correct_indexes), METHOD(choose_corrections),
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),

@@ -7,6 +7,7 @@ rest is bit for bit what they would yield for the whole picture.
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from runtime.arrays import U8
 from runtime.errors import InputError
+from runtime.threads import each
 
 Slices = tuple[slice, slice]
 Region = tuple[int, int, int, int]
@@ -141,10 +143,22 @@ def squares(picture: Area, side_px: int) -> list[Area]:
     return list(cut(picture, (side_px, side_px)))
 
 
+def bands(whole: Area, tile_px: int, wanted: Area, window_px: int, lag_px: int) -> Iterator[Area]:
+    """Yield what a wanted area is cut into from top to bottom, rows of about window_px or of one or more whole tiles.
+
+    A row ends so much above the lower end of its tiles that what lies so far beyond it is in them too: then no tile is
+    needed before its turn. The last one goes on to the end.
+    """
+    step = max(1, window_px // tile_px) * tile_px
+    ends = [end - lag_px for end in range(whole.top + step, whole.bottom, step)]
+    edges = [wanted.top, *(end for end in ends if wanted.top < end < wanted.bottom), wanted.bottom]
+    return (Area(top, wanted.left, bottom, wanted.right) for top, bottom in pairwise(edges))
+
+
 class Blocks:
     """Grids of an area that are made block by block, when they are asked for.
 
-    `make` gives the arrays (channels, rows, columns) of a block, one for each of `strides_px`.
+    `make` gives the arrays (channels, rows, columns) of a block, one for each of `strides_px`; so many `threads` do.
     """
 
     def __init__(
@@ -153,27 +167,44 @@ class Blocks:
         whole: Area,
         sides_px: tuple[int, int],
         *strides_px: int,
+        threads: int = 1,
     ):
-        self._make, self._whole, self._sides, self._strides = make, whole, sides_px, strides_px
-        self._made: dict[Area, Sequence[NDArray[Any]]] = {}
+        self._make, self._whole, self._sides, self._strides, self._threads = make, whole, sides_px, strides_px, threads
+        self._made: dict[Area, tuple[Area, Sequence[NDArray[Any]]]] = {}
+        """Of each block what is kept, which is all of it or its lower rows."""
+
+    def prepare(self, area: Area) -> None:
+        """Make the blocks that an area meets: then several threads may take what is in it."""
+        missing = [block for block in cut(self._whole, self._sides, area) if block not in self._made]
+        made = each(self._make, missing, self._threads)
+        self._made.update((block, (block, arrays)) for block, arrays in zip(missing, made, strict=True))
 
     def take(self, area: Area, grid: int = 0) -> NDArray[Any]:
         """Return the array over an area of one of the grids; it may be a block's own, so it must not be written to."""
+        self.prepare(area)
         stride, taken = self._strides[grid], None
         for block in cut(self._whole, self._sides, area):
-            if block not in self._made:
-                self._made[block] = self._make(block)
-            array = self._made[block][grid]
-            if block == area:
+            kept, arrays = self._made[block]
+            array = arrays[grid]
+            if kept == area:
                 return array
             if taken is None:
                 taken = np.empty((len(array), *area.shape(stride)), array.dtype)
             both = area.common(block)
-            taken[:, *both.within(area, stride)] = array[:, *both.within(block, stride)]
+            assert both.top >= kept.top
+            taken[:, *both.within(area, stride)] = array[:, *both.within(kept, stride)]
         assert taken is not None
         return taken
 
     def forget(self, area: Area) -> None:
-        """Drop the blocks before the first one of an area, row by row: nobody will ask for them any more."""
-        first = next(cut(self._whole, self._sides, area))
-        self._made = {block: arrays for block, arrays in self._made.items() if block >= first}
+        """Drop the rows above an area, and the blocks before its first one: nobody will ask for them any more.
+
+        The area is of whole positions of all grids.
+        """
+        first, made = next(cut(self._whole, self._sides, area)), self._made
+        self._made = {}
+        for block, (kept, arrays) in made.items():
+            if block >= first:
+                lower = kept._replace(top=max(kept.top, area.top))
+                below = (lower.of(array, kept, stride) for array, stride in zip(arrays, self._strides, strict=True))
+                self._made[block] = (lower, tuple(below))

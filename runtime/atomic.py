@@ -7,31 +7,35 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 """Of Linux's renameat2."""
 
 
-def write_whole(path: Path, data: bytes, overwrite: bool = True) -> None:
-    """Write all of data to path, on the disk when this returns, or leave path as it was.
+def write_whole(path: Path, data: bytes | Iterable[bytes], overwrite: bool = True) -> int:
+    """Write all of data to path, on the disk when this returns, or leave path as it was; return how many bytes it is.
+
+    Data may come in parts, and be made meanwhile.
 
     What is overwritten keeps its permissions, and a link to it stays one. Raises OSError, which names path:
     FileExistsError for a file that exists, whenever it appeared, unless overwrite is set.
     """
     if path.exists() and not path.is_file():  # a device such as /dev/null must stay one
         try:
-            path.write_bytes(data)
+            with path.open("wb") as file:
+                return _write(file, data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
-        return
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".gargalo-{os.urandom(4).hex()}.part")
     try:
         with draft.open("xb") as file:
-            file.write(data)
+            written = _write(file, data)
             if overwrite and target.exists():
                 with suppress(OSError):  # some cards' file systems have no permissions
                     draft.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -42,11 +46,17 @@ def write_whole(path: Path, data: bytes, overwrite: bool = True) -> None:
         else:
             _name(draft, target)
         _sync_folder(target.parent)
+        return written
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         with suppress(OSError):
             draft.unlink()
+
+
+def _write(file: BinaryIO, data: bytes | Iterable[bytes]) -> int:
+    """Write data to a file, and return how many bytes it is."""
+    return sum(file.write(part) for part in ([data] if isinstance(data, bytes) else data))
 
 
 def make_folder(path: Path) -> None:

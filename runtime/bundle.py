@@ -17,11 +17,12 @@ from runtime.entropy.tables import Tables
 from runtime.errors import BundleError, InputError
 from runtime.networks import Network
 
-DEFAULT = "standard"
+DEFAULT = spec.DEFAULT_BUNDLE
 ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
-"""A folder for each shipped bundle."""
-
+"""A folder for each shipped bundle: NAME, and NAME-N for those of earlier releases, whose files stay readable."""
+_KEPT = re.compile(r".+-\d+")
+"""The folder of a bundle in whose name's place another has come."""
 
 _USABLE: dict[str, Callable[[Any], bool]] = {
     "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None,
@@ -35,9 +36,14 @@ _USABLE: dict[str, Callable[[Any], bool]] = {
 
 
 def shipped_names() -> list[str]:
-    """Return the names of the bundles that ship, the default one first."""
-    names = sorted(path.parent.name for path in WEIGHTS.glob("*/manifest.json"))
-    return sorted(names, key=lambda name: name != DEFAULT)
+    """Return the names of the bundles that ship, the default one first, without those that are kept for old files."""
+    return [folder.name for folder in shipped_folders() if not _KEPT.fullmatch(folder.name)]
+
+
+def shipped_folders() -> list[Path]:
+    """Return the folders of all bundles that ship, first the default one, last those that are kept for old files."""
+    folders = sorted(path.parent for path in WEIGHTS.glob("*/manifest.json"))
+    return sorted(folders, key=lambda path: (_KEPT.fullmatch(path.name) is not None, path.name != DEFAULT))
 
 
 def shipped_folder(name: str) -> Path:
@@ -105,10 +111,8 @@ class Bundle:
 
     @staticmethod
     def shipped(bundle_id: bytes) -> Path | None:
-        """Return the folder of the shipped bundle with an id, or None."""
-        return next(
-            (folder for folder in map(shipped_folder, shipped_names()) if Bundle.open(folder).id == bundle_id), None
-        )
+        """Return the folder of the shipped bundle with an id, kept ones among them, or None."""
+        return next((folder for folder in shipped_folders() if Bundle.open(folder).id == bundle_id), None)
 
     def verify(self) -> None:
         """Compare every file with its checksum; raise BundleError naming the first that differs."""
@@ -124,6 +128,23 @@ class Bundle:
                     f"{self.folder / name}: damaged (sha256 differs from the manifest); reinstall the bundle"
                 )
 
+    def check_id(self, networks: Iterable[Network]) -> None:
+        """Raise BundleError where the files of a bundle that does not ship make another one than the manifest says.
+
+        Else streams would name a bundle that cannot decode them.
+        """
+        if self.ships:
+            return
+        try:
+            made = bundle_id(self.folder, networks)
+        except OSError as error:
+            raise BundleError(f"{error.filename}: {error.strerror}; reinstall the bundle") from error
+        if made != self.id:
+            raise BundleError(
+                f"{self.folder}: its files make bundle {made.hex()}, its manifest.json is of {self.id.hex()}; "
+                "reinstall the bundle or export it anew"
+            )
+
     @property
     def id(self) -> bytes:
         return bytes.fromhex(self.manifest["id"])
@@ -136,6 +157,16 @@ class Bundle:
     def ships(self) -> bool:
         """Whether it is one of those that ship."""
         return self.folder.parent == WEIGHTS
+
+    @property
+    def release(self) -> str | None:
+        """The release of gargalo that first had it, None where there is none yet."""
+        return self.manifest.get("release")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
     @property
     def family(self) -> str | None:
@@ -178,3 +209,8 @@ class Bundle:
         if not 1 <= quality <= len(scale):
             raise InputError(f"quality {quality:g} is out of range; give a number from 1 to {len(scale)}")
         return round(float(np.interp(quality, np.arange(1, len(scale) + 1), scale)))
+
+    def quality(self, level: int) -> float:
+        """Return the quality whose level it is, 0 where it is below the level of quality 1."""
+        scale = self.manifest["quality_levels"]
+        return float(np.interp(level, scale, np.arange(1, len(scale) + 1), left=0))

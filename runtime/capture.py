@@ -6,7 +6,6 @@ A picture shows the moment it is named after, however long the one before took t
 
 import atexit
 import json
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from runtime.atomic import write_whole
 from runtime.budget import Budget
 from runtime.cameras.source import Source, end_at_once, hangs
 from runtime.cameras.web import public, without_secrets
-from runtime.cli.options import BUNDLES, parser, thread_count
+from runtime.cli.options import Parser, bundles_help, parser, thread_count
 from runtime.cli.process import exit_status, stopping
-from runtime.console import complain, reason, say, shown, size
+from runtime.console import complain, leave, reason, say, shown, size
 from runtime.errors import CodecError, InputError
 from runtime.quantities import bytes_per_second, number, seconds, whole
 
@@ -52,8 +51,8 @@ class Settings:
     quiet: bool
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done or told to stop, 1 after one line on stderr for what went wrong; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("capture", "Take a picture every so often and keep it as a .gar file.", _EXAMPLES)
     add = arguments.add_argument
     add("--source", required=True, metavar="CAM", help="number of a camera, URL of a stream or snapshot, or a video")
@@ -66,12 +65,18 @@ def main(argv: list[str] | None = None) -> int:
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
     add("-f", "--force", action="store_true", help="overwrite pictures that exist")
     add("--threads", metavar="N", help="CPU threads, default: all cores")
-    add("--bundle", type=Path, metavar="DIR", help=f"weights: {BUNDLES}, or a folder of your own")
+    add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles_help()}, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a picture")
     add("--quiet", action="store_true", help="print nothing but errors and drops")
-    args, unknown = arguments.parse_known_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done or told to stop, 1 after one line on stderr for what went wrong; argparse exits with 2."""
+    known = arguments()
+    args, unknown = known.parse_known_args(argv)
     if unknown:
-        arguments.error(without_secrets(f"unrecognized arguments: {' '.join(unknown)}", args.source))
+        known.error(without_secrets(f"unrecognized arguments: {' '.join(unknown)}", args.source))
     status = exit_status(lambda: _safely(args.source, lambda: capture(read_settings(**vars(args)))))
     if hangs():
         atexit.register(end_at_once, status)
@@ -171,4 +176,4 @@ def _line(path: Path, data: bytes, shape: tuple[int, ...], as_json: bool) -> str
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -8,6 +8,7 @@ bundle says which family it is of. Tiles are coded without knowledge of each oth
 are not whole, `exact/` makes pictures lossless.
 """
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -28,6 +29,8 @@ from runtime.errors import InputError, StreamError, TruncatedError
 from runtime.families.base import Analysis, Coded, Continuous, Stacks
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.quantities import positive
+from runtime.threads import each
 
 TILE_PX = 1024
 """Side of the squares that are coded independently."""
@@ -55,10 +58,10 @@ class Codec:
     """Encodes and decodes pictures with one bundle of weights.
 
     `bundle` is a folder or the name of a shipped bundle, `provider` where the networks run, `threads` how many threads
-    each may use (default: all cores), `tile_px` about the side of the squares that are computed at a time: it
-    changes memory and time, but no decoded pixel. `enhance` corrects decoded pixels with the network of a bundle that
-    has one for it (default: where `provider` is not the CPU). A Codec may be shared by threads. Raises InputError, and
-    BundleError for unusable weights.
+    share a picture, a tile each while there are so many (default: all cores), `tile_px` about the side of the squares
+    that are computed at a time: both change memory and time, but no byte and no decoded pixel. `enhance` corrects
+    decoded pixels with the network of a bundle that has one for it (default: where `provider` is not the CPU). A Codec
+    may be shared by threads. Raises InputError, and BundleError for unusable weights.
     """
 
     def __init__(
@@ -72,7 +75,8 @@ class Codec:
         _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
         family = families.find(self.bundle)
-        if tile_px < family.traits.stride_px or tile_px % family.traits.stride_px:
+        self.bundle.check_id(family.traits.networks)
+        if positive(tile_px, "tile_px") % family.traits.stride_px:
             raise InputError(
                 f"tile_px={tile_px} is not a multiple of {family.traits.stride_px}; use 512 or {WINDOW_PX}"
             )
@@ -92,6 +96,7 @@ class Codec:
         target_size: int | str | None = None,
         target_bpp: float | None = None,
         target_psnr: float | None = None,
+        target_ssimulacra2: float | None = None,
         max_error: int | None = None,
         **options: Any,
     ) -> bytes:
@@ -99,8 +104,8 @@ class Codec:
 
         `quality` runs from 1 to 100 (default 75) and gives, up to about 90, the PSNR of a JPEG of that quality. In its
         place there may be one target, for which several qualities are tried: `target_size`, the most bytes of the whole
-        stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, met
-        as nearly as levels allow.
+        stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, and
+        `target_ssimulacra2`, 0 to 100, met as nearly as levels allow, with a warning where that is not near.
 
         With `max_error`, 0 to 127, the stream also holds what makes sure that no decoded sample is off by more; 0 is
         lossless. A quality is then that of the picture for decoders that skip this; by default what takes least bytes.
@@ -109,18 +114,23 @@ class Codec:
         "4:2:0", which leaves out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly
         see them. Further options are those of the bundle's family.
 
-        Raises InputError for a picture or an option that cannot be used, and for a target that cannot be met.
+        Raises InputError for a picture or an option that cannot be used, and for a size that cannot be met.
         """
-        from runtime import search  # which encodes through this module
+        if any(target is not None for target in (target_size, target_bpp, target_psnr, target_ssimulacra2)):
+            from runtime import search  # which encodes through this module
 
-        target = search.parse(target_size, target_bpp, target_psnr, quality)
+            target = search.parse(target_size, target_bpp, target_psnr, quality, target_ssimulacra2)
+            assert target is not None
+            if max_error is not None:
+                raise InputError("a max error and a target exclude each other: the bound says how large the file is")
+            found = search.find(self, pixels, target, metadata, subsampling, **options)
+            if found.note:
+                warnings.warn(found.note, stacklevel=2)
+            return found.stream
         if max_error is not None:
-            from runtime.exact import picture as exact  # as this does
+            from runtime.exact import picture as exact  # which encodes through this module
 
-            bound = exact.parse(max_error, target)
-            return exact.encode(self, pixels, bound, quality, metadata, subsampling, **options)
-        if target is not None:
-            return search.encode(self, pixels, target, metadata, subsampling, **options)
+            return exact.encode(self, pixels, max_error, quality, metadata, subsampling, **options)
         level = self.bundle.level(QUALITY if quality is None else quality)
         return self._encoder(pixels, metadata, subsampling, **options)(level)
 
@@ -141,6 +151,11 @@ class Codec:
         A family that can computes them together, which is what a GPU wants; on a CPU it saves nothing. Raises
         InputError.
         """
+        if isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (3, 4):
+            raise InputError(
+                f"pictures of shape {pictures.shape} are one picture in colour, or {len(pictures)} gray ones of so few "
+                "columns; give [picture], or list(pictures)"
+            )
         options, level = self._options(subsampling, options), self.bundle.level(quality)
         planes = [channels.split(pixels) for pixels in pictures]
         if len(shapes := {pixels.shape for pixels in pictures}) > 1:
@@ -177,7 +192,10 @@ class Codec:
             assert isinstance(analysis, Continuous)
             return analysis.code_more(level, tile, more)
 
-        tiles = [pack_tile(self, header, code(tile)) for tile in tiles_of(self, header)]
+        def packed(tile: Area) -> list[bytes]:
+            return pack_tile(self, header, code(tile))
+
+        tiles = each(packed, tiles_of(self, header), self.networks.at_a_time)
         return container.pack(header, [(LATENTS, container.pack_tiles(tiles)), *others])
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:
@@ -194,6 +212,20 @@ class Codec:
 
             return exact.decode(codec, header, read, opacity, residual, region)
         return picture(codec, header, read, opacity, region)
+
+    def decode_strips(
+        self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS
+    ) -> tuple[tuple[int, ...], Iterator[Pixels]]:
+        """Return the shape of the picture that `decode` returns, and its rows in strips from top to bottom, each
+        decoded when it is asked for: that takes less memory than the picture.
+
+        Raises what `decode` raises, and so may each strip.
+        """
+        codec, header, read, opacity, residual = self._opened(data, max_pixels)
+        if residual is not None:
+            pixels = self.decode(data, region, max_pixels)  # all of it, so that damage is seen at once
+            return pixels.shape, iter([pixels])
+        return strips(codec, header, read, opacity, region)
 
     def decode_batch(self, streams: Sequence[bytes], max_pixels: float = MAX_PIXELS) -> Pixels:
         """Return the pictures of .gar streams of one size and kind, uint8 (N, H, W), (N, H, W, 3) or (N, H, W, 4), as
@@ -352,17 +384,47 @@ def pictures(
     region: Region | None = None,
 ) -> Pixels:
     """Return pictures whose headers differ in level and flag alone, along a new first axis, as `picture` does."""
-    header = headers[0]
-    whole = Area(0, 0, header.height, header.width)
-    wanted = whole if region is None else region_in(whole, region)
-    stack = np.empty((len(headers), *wanted.shape(1), *(() if header.gray else (3 + header.alpha,))), np.uint8)
+    wanted, shape = _wanted(headers[0], region)
+    stack = np.empty((len(headers), *shape), np.uint8)
     for area, each_rgb in _rendered(codec, headers, tiles, wanted):
         for pixels, rgb in zip(stack, each_rgb, strict=True):
             channels.paint(pixels[area.within(wanted, 1)], rgb)
-    if header.alpha:
+    if headers[0].alpha:
         for pixels, opacity in zip(stack, opacities, strict=True):
             pixels[:, :, 3] = 255 if opacity is None else opacity[wanted.on(1)]
     return stack
+
+
+def strips(
+    codec: Codec,
+    header: Header,
+    tiles: Callable[[Area], Any],
+    opacity: U8 | None = None,
+    region: Region | None = None,
+) -> tuple[tuple[int, ...], Iterator[Pixels]]:
+    """Return the shape of a picture, or of a region of it, and strips of its rows from top to bottom."""
+    wanted, shape = _wanted(header, region)
+
+    def painted() -> Iterator[Pixels]:
+        strip = np.empty(0, np.uint8)
+        for area, (rgb,) in _rendered(codec, [header], [tiles], wanted):
+            row = Area(area.top, wanted.left, area.bottom, wanted.right)
+            if area.left == wanted.left:
+                strip = np.empty((area.bottom - area.top, *shape[1:]), np.uint8)
+            channels.paint(strip[area.within(row, 1)], rgb)
+            if area.right == wanted.right:
+                if header.alpha:
+                    strip[:, :, 3] = 255 if opacity is None else opacity[row.on(1)]
+                yield strip
+
+    return shape, painted()
+
+
+def _wanted(header: Header, region: Region | None) -> tuple[Area, tuple[int, ...]]:
+    """Return the area of a region, by default of the whole picture, and the shape of its pixels."""
+    whole = Area(0, 0, header.height, header.width)
+    wanted = whole if region is None else region_in(whole, region)
+    return wanted, (*wanted.shape(1), *(() if header.gray else (3 + header.alpha,)))
 
 
 def _rendered(

@@ -169,8 +169,12 @@ def _unpack_header(reader: "Reader", max_pixels: float) -> tuple[Header, list[tu
     reader.take(len(MAGIC))
     version = reader.byte()
     if version != VERSION:
-        other = "a newer gargalo" if version > VERSION else "the gargalo that made it"
-        raise StreamError(f"the file has format version {version}, this gargalo reads {VERSION}: get {other}")
+        newer = f"newer than {VERSION}, which this gargalo reads: get a newer gargalo"
+        older = (
+            f"older than {VERSION}, which this gargalo reads; made by gargalo 0.1 or a version under development: "
+            "decode it with that one, and compress it anew"
+        )
+        raise StreamError(f"the file has format version {version}, {newer if version > VERSION else older}")
     flags = reader.byte()
     bundle_id = reader.take(BUNDLE_ID_BYTES)
     level, tile_bits = reader.byte(), reader.byte()
@@ -289,6 +293,19 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
             reader.at = min(reader.at + length, len(payload))
         chunks[tile].append(chunk)
     return chunks
+
+
+def section_bytes(data: bytes) -> dict[str, int]:
+    """Return how the bytes of a whole file are spent: on the header with all checksums, and on each kind of section.
+
+    Raises as unpack does for a header that is not whole and right.
+    """
+    _, entries = _unpack_header(Reader(data), float("inf"))
+    spent = {"header": len(data) - sum(length for _, length in entries)}
+    for kind, length in entries:
+        name = SECTION_NAMES.get(kind, f"section {kind}")
+        spent[name] = spent.get(name, 0) + length
+    return spent
 
 
 def _check_kinds(kinds: list[int], alpha: bool) -> None:

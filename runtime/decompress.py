@@ -1,8 +1,8 @@
 """python -m runtime.decompress cam.gar: .gar files in, pictures out. Mirror of compress.py."""
 
 import functools
-import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
-from runtime.cli.options import Batch, add_arguments, open_codec, parser, read_batch
+from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
 from runtime.quantities import whole
+from runtime.threads import most_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,8 +57,8 @@ class Settings:
     """Whether the picture is written anew each time that there is more of a file, until it is whole."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for a damaged one; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("decompress", "Decompress .gar files. The suffix of OUT names the picture format.", _EXAMPLES)
     add_arguments(arguments, "a .gar file", "IN with the suffix .png")
     add = arguments.add_argument
@@ -88,7 +89,12 @@ def main(argv: list[str] | None = None) -> int:
         help="of a file that is still being received write the best picture, and write it anew when more has come, "
         "until the file is complete; Ctrl-C ends it and leaves the last picture",
     )
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for each bad input, 3 for salvage; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: decompress(read_settings(**vars(args))))
 
 
@@ -121,11 +127,15 @@ def decompress(settings: Settings) -> int:
 class Decoded:
     """What becomes of a stream before it is written."""
 
-    picture: "list[Pixels]"
-    """One, which is taken out when it is written: then it can be freed."""
+    shape: tuple[int, ...]
+    strips: Iterator["Pixels"]
+    """The rows of the picture, from top to bottom, each decoded when it is asked for."""
     sections: dict[int, bytes]
     """The payloads of its metadata."""
     done: Done
+    """But for the time and the bytes that are written."""
+    spent_ms: list[float]
+    """The times of decoding, as far as it has come."""
     parts: int
     """How many parts of a stream that is not whole it shows."""
 
@@ -172,7 +182,7 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
 
 
 def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> Decoded:
-    """Return what becomes of a stream; raise StreamError, which names the source."""
+    """Return what becomes of a stream; raise StreamError, which names the source, as each strip may."""
     from runtime import container
     from runtime.codec import suited
     from runtime.pictures import metadata
@@ -182,60 +192,84 @@ def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvag
         header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
         start = time.perf_counter()
         try:
-            saved = _saved(settings, codec, source, data, header, salvage)
+            shape, strips, saved = _opened(settings, codec, source, data, header, salvage)
         except ResidualError:  # there is a picture
-            saved = _saved(settings, codec, source, data, header, salvage=True)
-        ms = 1e3 * (time.perf_counter() - start)
+            shape, strips, saved = _opened(settings, codec, source, data, header, salvage=True)
+        spent_ms = [1e3 * (time.perf_counter() - start)]
         bundle = suited(codec, header).bundle if codec.enhance else None
     except StreamError as error:
-        hint = "; --salvage decodes what is intact" if faults and not salvage else ""
-        kind = TruncatedError if isinstance(error, TruncatedError) else StreamError
-        raise kind(f"{source}: {error}{hint}") from error
+        raise _named(error, source, bool(faults) and not salvage) from error
     bound = _bound(sections, saved, settings)
-    sections = saved.metadata if salvage else {kind: body for kind, body in sections.items() if kind not in faults}
-    notes, shape = list(saved.damage), saved.pixels.shape[:2]
+    sections = saved.metadata if saved else {kind: body for kind, body in sections.items() if kind not in faults}
+    notes = list(saved.damage) if saved else []
     if bundle and not bundle.has_synthesis:
         notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
-    if shape != (header.height, header.width):
+    if shape[:2] != (header.height, header.width):
         sections = metadata.of_region(sections, notes)
     bpp = 8 * len(data) / (header.width * header.height)
-    done = Done(len(data), 0, ms, bpp, shape, notes, damaged=bool(saved.damage), max_error=bound)
-    return Decoded([saved.pixels], sections, done, saved.parts)
+    damaged = bool(saved and saved.damage)
+    done = Done(len(data), 0, 0, bpp, (shape[0], shape[1]), notes, damaged=damaged, max_error=bound)
+    timed = _timed(strips, spent_ms, source)
+    return Decoded(shape, timed, sections, done, spent_ms, saved.parts if saved else 0)
 
 
-def _bound(sections: "Mapping[int, bytes]", saved: "Saved", settings: Settings) -> int | None:
+def _bound(sections: "Mapping[int, bytes]", saved: "Saved | None", settings: Settings) -> int | None:
     """Return the bound on the errors of a picture, None where it has none."""
     from runtime.container import RESIDUAL
     from runtime.exact.section import bound_of
 
-    kept = RESIDUAL in sections and settings.layers is None and not saved.damage
+    kept = RESIDUAL in sections and settings.layers is None and not (saved and saved.damage)
     return bound_of(sections[RESIDUAL]) if kept else None
 
 
-def _saved(settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool) -> "Saved":
-    """Return the picture that is asked for."""
+def _opened(
+    settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool
+) -> "tuple[tuple[int, ...], Iterator[Pixels], Saved | None]":
+    """Return the shape and the rows of the picture that is asked for, and what else was saved."""
     from runtime import incomplete
     from runtime.codec import suited
 
     region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
     if salvage:
-        return incomplete.salvage(codec, data, region, max_pixels)
+        saved = incomplete.salvage(codec, data, region, max_pixels)
+        return saved.pixels.shape, iter([saved.pixels]), saved
     if layers is None:
-        return incomplete.Saved(codec.decode(data, region, max_pixels), {}, [], 0)
+        return *codec.decode_strips(data, region, max_pixels), None
     most = len(suited(codec, header).family.layer_ends(header))
     if layers > most:
         raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")
-    return incomplete.Saved(incomplete.preview(codec, data, layers, region, max_pixels), {}, [], 0)
+    pixels = incomplete.preview(codec, data, layers, region, max_pixels)
+    return pixels.shape, iter([pixels]), None
+
+
+def _timed(strips: Iterator["Pixels"], spent_ms: list[float], source: Path) -> Iterator["Pixels"]:
+    """Yield strips, and note how long each takes; raise StreamError, which names the source."""
+    while True:
+        start = time.perf_counter()
+        try:
+            strip = next(strips, None)
+        except StreamError as error:
+            raise _named(error, source) from error
+        spent_ms.append(1e3 * (time.perf_counter() - start))
+        if strip is None:
+            return
+        yield strip
+
+
+def _named(error: StreamError, source: Path, salvageable: bool = False) -> StreamError:
+    """Return an error that names the source, with a hint where something can be saved."""
+    hint = "; --salvage decodes what is intact" if salvageable else ""
+    return (TruncatedError if isinstance(error, TruncatedError) else StreamError)(f"{source}: {error}{hint}")
 
 
 def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: bool) -> Done:
     """Write a picture and its metadata, and return what the job came to."""
     from runtime.pictures import write
 
-    suffix = _suffix_of(settings, job)
-    made = write.encode(decoded.picture.pop(), suffix, decoded.sections, decoded.done.notes)
-    deliver(job.target, made, overwrite)
-    return replace(decoded.done, bytes_out=len(made))
+    suffix, notes, threads = _suffix_of(settings, job), decoded.done.notes, most_threads(settings.batch.threads)
+    made = write.encode_strips(decoded.strips, decoded.shape, suffix, decoded.sections, notes, threads)
+    size = deliver(job.target, made, overwrite)
+    return replace(decoded.done, ms=sum(decoded.spent_ms), bytes_out=size)
 
 
 def _suffix_of(settings: Settings, job: Job) -> str:
@@ -280,4 +314,4 @@ def _region(text: str | None) -> tuple[int, int, int, int] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -39,22 +39,23 @@ class Exif(Protocol):
 
 
 @overload
-def imread(source: Source, bundle: str | Path | None = None) -> Pixels: ...
+def imread(source: Source, bundle: str | Path | None = None, *, resize: str | None = None) -> Pixels: ...
 
 
 @overload
 def imread(
-    source: Source, bundle: str | Path | None = None, *, with_metadata: Literal[True]
+    source: Source, bundle: str | Path | None = None, *, with_metadata: Literal[True], resize: str | None = None
 ) -> tuple[Pixels, dict[int, bytes]]: ...
 
 
 def imread(
-    source: Source, bundle: str | Path | None = None, *, with_metadata: bool = False
+    source: Source, bundle: str | Path | None = None, *, with_metadata: bool = False, resize: str | None = None
 ) -> Pixels | tuple[Pixels, dict[int, bytes]]:
     """Return the upright picture in a file: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
     `source` is a path, the bytes of a file, or a binary file that is open. What is in it counts, not its name. With
     `with_metadata` also return the EXIF, ICC and XMP payloads as `imwrite` takes them, which docs/formats.md tells.
+    `resize` makes the picture smaller, by the mean of areas: "640x480", "50%", or "max 1024" px of the longer side.
     `bundle` is only needed for .gar files made with weights that do not ship.
 
     Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError.
@@ -62,11 +63,15 @@ def imread(
     data, name = taken(source)
     if data.startswith(container.MAGIC):
         kept = container.unpack(data)[1] if with_metadata else {}
-        pixels, payloads = decode(data, bundle), {kind: kept[kind] for kind in KINDS.values() if kind in kept}
+        payloads = {kind: kept[kind] for kind in KINDS.values() if kind in kept}
+        picture = read.Picture(decode(data, bundle), metadata=payloads)
     else:
         picture = read.decode(data, name)
-        pixels, payloads = picture.pixels, picture.metadata
-    return (pixels, payloads) if with_metadata else pixels
+    if resize is not None:
+        from runtime.pictures import resize as resizing  # which loads OpenCV
+
+        picture = resizing.resized(picture, resizing.parse(resize))
+    return (picture.pixels, picture.metadata) if with_metadata else picture.pixels
 
 
 def imwrite(
@@ -87,7 +92,8 @@ def imwrite(
     take their place. The picture is turned as an orientation in them asks. What cannot be kept is a warning.
 
     For .gar files alone: `bundle` names other weights than the standard ones; `quality` and the options, among them
-    `target_size`, `target_bpp`, `target_psnr`, `max_error` and `subsampling`, are those of `Codec.encode`.
+    `target_size`, `target_bpp`, `target_psnr`, `target_ssimulacra2`, `max_error` and `subsampling`, are those of
+    `Codec.encode`.
 
     Raises InputError, BundleError and OSError; a file that exists then stays as it was.
     """

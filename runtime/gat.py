@@ -20,7 +20,7 @@ from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
 from runtime.quantities import number
-from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
+from runtime.spec import THUMBNAIL_BUNDLES, THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
 
 SUFFIX = THUMBNAIL_SUFFIX
 SIDE_PX = thumbnail.SIDE_PX
@@ -28,8 +28,8 @@ LEAST_BYTES, USUAL_BYTES, MOST_BYTES = THUMBNAIL_BYTES
 """Of a whole file."""
 HEADER_BYTES, CHECK_BYTES, CHECK_START = 3, 2, 0xFFFF
 
-MODELS = ("thumbnail",)
-"""The shipped bundles by their numbers, which stay theirs."""
+MODELS = THUMBNAIL_BUNDLES
+"""The folders of shipped bundles by their numbers, which stay theirs: the last is the usual one."""
 FIRST_MODEL, OWN_MODEL = THUMBNAIL_MARKS[0], THUMBNAIL_MARKS[-1]
 """Model bytes: of number 0, and of all bundles that do not ship."""
 
@@ -42,7 +42,7 @@ def encode(pixels: U8, most_bytes: int = USUAL_BYTES, bundle: str | Path | None 
     most_bytes = int(number(most_bytes, "bytes", LEAST_BYTES, MOST_BYTES))
     if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
         raise InputError(f"a thumbnail of {pixels.dtype} {pixels.shape} must be uint8 ({SIDE_PX}, {SIDE_PX}, 3)")
-    family = _family(bundle or shipped_folder(MODELS[0]))
+    family = _family(bundle or shipped_folder(MODELS[-1]))
     name, shipped = family.bundle.folder.name, family.bundle.ships
     model = bytes([FIRST_MODEL + MODELS.index(name) if shipped and name in MODELS else OWN_MODEL])
     message = thumbnail.encode(family, pixels, most_bytes - HEADER_BYTES)
@@ -95,5 +95,5 @@ def _family(bundle: str | Path) -> Recurrent:
     """Return the codec's family for a bundle of thumbnails; raise BundleError for any other."""
     family = Codec(bundle, threads=1).family
     if not isinstance(family, Recurrent) or SIDE_PX % family.traits.stride_px:
-        raise BundleError(f"{bundle}: this bundle is not for thumbnails; give one like {MODELS[0]}")
+        raise BundleError(f"{bundle}: this bundle is not for thumbnails; give one like {MODELS[-1]}")
     return family

@@ -1,12 +1,13 @@
 """python -m runtime.info cam.gar: what the header says and where the bytes go, undecoded."""
 
+import json
 import math
-import sys
 from pathlib import Path
+from typing import Any
 
-from runtime.cli.options import parser
+from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status, take
-from runtime.console import complain, naming, reason, shown, trace
+from runtime.console import complain, leave, naming, reason, shown, trace
 from runtime.errors import StreamError
 
 _EXAMPLES = """\
@@ -16,28 +17,69 @@ examples:
 """
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("info", "Show the header of .gar files and the bytes of each section.", _EXAMPLES)
     arguments.add_argument("input", type=Path, nargs="+", metavar="IN", help="a .gar file, or - for stdin")
-    args = arguments.parse_args(argv)
-    return exit_status(lambda: max([_show(path) for path in args.input]))
+    arguments.add_argument("--json", action="store_true", help="print one JSON object a file")
+    return arguments
 
 
-def _show(path: Path) -> int:
-    """Print the table of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for bad input; argparse exits with 2."""
+    args = arguments().parse_args(argv)
+    return exit_status(lambda: max([_show(path, args.json) for path in args.input]))
+
+
+def _show(path: Path, as_json: bool) -> int:
+    """Print what there is of one file and return 0, or 1 after one line on stderr, whatever went wrong."""
     try:
-        text = table(path)
+        text, status = json.dumps(facts(path)) if as_json else table(path), 0
     except Exception as error:
         complain(reason(error), trace(error))
-        return 1
+        text, status = json.dumps({"input": str(path), "error": reason(error)}) if as_json else "", 1
     with naming("stdout"):
-        print(text, flush=True)
-    return 0
+        print(text, end="\n" if text else "", flush=True)
+    return status
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Return the header of one file and how its bytes are spent, for programs; raises StreamError or OSError."""
+    from runtime.bundle import Bundle
+    from runtime.container import RESIDUAL, section_bytes, unpack
+    from runtime.exact.section import bound_of
+
+    data = take(path)
+    try:
+        header, sections = unpack(data, math.inf)
+    except StreamError as error:
+        raise StreamError(f"{path}: {error}") from error
+    folder = Bundle.shipped(header.bundle_id)
+    bundle = Bundle.open(folder) if folder else None
+    return {
+        "input": str(path),
+        "width": header.width,
+        "height": header.height,
+        "gray": header.gray,
+        "alpha": header.alpha,
+        "flag": header.flag,
+        "level": header.level,
+        "quality": round(bundle.quality(header.level), 2) if bundle else None,
+        "tile_px": header.tile_px,
+        "bundle_id": header.bundle_id.hex(),
+        "bundle": bundle.name if bundle else None,
+        "max_error": bound_of(sections[RESIDUAL]) if RESIDUAL in sections else None,
+        "sections": section_bytes(data),
+        "bytes": len(data),
+        "bpp": round(8 * len(data) / (header.width * header.height), 4),
+        "error": None,
+    }
 
 
 def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
+    from runtime.bundle import Bundle
+    from runtime.codec import Codec
     from runtime.container import LATENTS, RESIDUAL, SECTION_NAMES, unpack
     from runtime.exact.section import bound_of
 
@@ -48,12 +90,17 @@ def table(path: Path) -> str:
         raise StreamError(f"{path}: {error}") from error
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
     colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
+    weights = Bundle.shipped(header.bundle_id)
+    bundle = f"{weights.name}, which ships" if weights else "the weights that it needs, which do not ship"
     rows = [
         ("picture", f"{header.width} x {header.height} px, {colour}"),
         ("level", f"{header.level}, how finely it is quantised: more is finer"),
         ("tile", f"{header.tile_px} px, the side of squares that are coded independently"),
-        ("bundle", f"{header.bundle_id.hex()}, the weights that it needs"),
+        ("bundle", f"{header.bundle_id.hex()}, {bundle}"),
     ]
+    if weights:  # which alone tell how many there are
+        layers = len(Codec(weights, threads=1).family.layer_ends(header))
+        rows.append(("layers", f"{layers}, coarse to fine: decompress --layer 0 to {layers - 1}"))
     for kind, body in sections.items():
         what = ", the picture" if kind == LATENTS else f", {bound_words(bound_of(body))}" if kind == RESIDUAL else ""
         rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))
@@ -70,4 +117,4 @@ def bound_words(bound: int) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

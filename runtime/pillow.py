@@ -1,8 +1,8 @@
 """A Pillow plugin: after `import runtime.pillow`, Image.open and save know .gar files as format GAR.
 
     Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
-    picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35, or max_error=0,
-                                             which is lossless;
+    picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35,
+                                             target_ssimulacra2=70; max_error=0, which is lossless;
                                              subsampling="4:4:4" or 0, "4:2:0" or 2, "auto" or -1 (the default);
                                              exif, icc_profile and xmp as for other formats; bundle, other weights
 
@@ -23,7 +23,7 @@ from runtime.errors import BundleError, CodecError, InputError, StreamError
 from runtime.files import EXIF_MARK, KINDS, decode, fitted, payloads, shared_codec
 from runtime.pictures import exif
 
-_TARGETS = ("target_size", "target_bpp", "target_psnr")
+_TARGETS = ("target_size", "target_bpp", "target_psnr", "target_ssimulacra2")
 _OPTIONS = ("quality", *_TARGETS, "max_error", "subsampling", *KINDS, "bundle")
 _SUBSAMPLING: dict[str | int | None, str] = {name: name for name in spec.SUBSAMPLING}
 _SUBSAMPLING |= {None: "auto", -1: "auto", 0: "4:4:4", 2: "4:2:0"}

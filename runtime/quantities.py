@@ -1,6 +1,8 @@
 """Numbers, sizes and lengths of time as users write them: 75, 40KB, 10s."""
 
 import re
+from operator import index
+from typing import Any
 
 from runtime.errors import InputError
 
@@ -28,6 +30,17 @@ def number(given: float | str, option: str, low: float, high: float) -> float:
 def whole(text: float | str, option: str, low: int, high: int) -> int:
     """Return the number in an option's text, a fraction rounded down; raise InputError unless it is in range."""
     return int(number(text, option, low, high))
+
+
+def positive(given: Any, argument: str) -> int:
+    """Return a whole number above 0 that a program gave; raise InputError for anything else."""
+    try:
+        value = index(given)
+    except TypeError:
+        value = 0
+    if value < 1:
+        raise InputError(f"{argument}={given!r} is not a positive whole number; give one, such as 1024")
+    return value
 
 
 def size_bytes(text: str) -> int | None:

@@ -1,10 +1,9 @@
-"""A stream of a wanted size or PSNR: the picture is analysed once, then the level is searched by halves.
+"""A stream of a wanted size, PSNR or SSIMULACRA 2: the picture is analysed once, then the level is searched by halves.
 
-Size and PSNR of photographs grow with the level but for small dents, so the neighbours of what the halving finds are
-tried too. Those of drawings may jump up and down; then what is found keeps to a size but may not be the best.
+Size and measures of photographs grow with the level but for small dents, so the neighbours of what the halving finds
+are tried too. Those of drawings may jump up and down; then what is found keeps to a size but may not be the best.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -12,21 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from runtime.codec import AUTO, Codec, Pixels, encoder
+from runtime.codec import AUTO, Codec, Encoder, Pixels, encoder
 from runtime.errors import InputError
+from runtime.metrics.psnr import psnr as psnr
+from runtime.metrics.psnr import without_alpha
 from runtime.quantities import number, size_bytes
 
 PSNR_TOLERANCE_DB = 0.1
+_SCORE_TOLERANCE = 0.5
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
 _HALVINGS, _NEAR_BYTES = 10, 1
 """So often what is between two levels is halved, unless a stream comes so near before: words have two bytes."""
-_MOST_BPP, _MOST_DB = 64, 100
+_MOST_BPP, _MOST_DB, _MOST_SCORE = 64, 100, 100
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the stream of each picture should come to; one of the three."""
+    """What the stream of each picture should come to; one of the four."""
 
     size_bytes: int | None = None
     """At most, with all metadata."""
@@ -34,17 +36,36 @@ class Target:
     """At most, in bits a pixel of the whole file."""
     psnr_db: float | None = None
     """As near as levels allow, over all colour samples."""
+    ssimulacra2: float | None = None
+    """As near as levels allow, 0 to 100."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The stream that comes nearest to a target."""
+
+    stream: bytes
+    reached: dict[str, float]
+    """The measure that was asked for and its value, under the target's name; empty for sizes."""
+    note: str = ""
+    """That a measure cannot be reached, where that is so."""
 
 
 def parse(
-    size: int | str | None, bpp: float | str | None, psnr: float | str | None, quality: float | None = None
+    size: int | str | None,
+    bpp: float | str | None,
+    psnr: float | str | None,
+    quality: float | None = None,
+    ssimulacra2: float | str | None = None,
 ) -> Target | None:
     """Return the target that one of the options names, numbers or texts; None without one.
 
     Raises InputError for what is no number of its kind, and where more than one is given, quality among them.
     """
-    if sum(option is not None for option in (size, bpp, psnr, quality)) > 1:
-        raise InputError("quality, target size, target bpp and target PSNR exclude each other; give one of them")
+    if sum(option is not None for option in (size, bpp, psnr, ssimulacra2, quality)) > 1:
+        raise InputError(
+            "quality, target size, target bpp, target PSNR and target SSIMULACRA 2 exclude each other; give one of them"
+        )
     if size is not None:
         limit = size_bytes(str(size))
         if limit is None:
@@ -54,7 +75,38 @@ def parse(
         return Target(bpp=number(bpp, "target bpp", 0.001, _MOST_BPP))
     if psnr is not None:
         return Target(psnr_db=number(psnr, "target PSNR", 1, _MOST_DB))
+    if ssimulacra2 is not None:
+        return Target(ssimulacra2=number(ssimulacra2, "target SSIMULACRA 2", 0, _MOST_SCORE))
     return None
+
+
+def find(
+    codec: Codec,
+    pixels: Pixels,
+    target: Target,
+    metadata: Mapping[int, bytes] | None = None,
+    subsampling: str = AUTO,
+    **options: Any,
+) -> Found:
+    """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
+
+    Of a size it is the largest that fits; InputError, which says what is possible, where none does. Of a measure it is
+    the nearest there is, with a note where that is not near.
+    """
+    at_level = cache(encoder(codec, pixels, metadata, subsampling, **options))
+    if target.psnr_db is not None:
+        return _of_measure(codec, pixels, at_level, "psnr_db", psnr, target.psnr_db, PSNR_TOLERANCE_DB)
+    if target.ssimulacra2 is not None:
+        return _of_measure(codec, pixels, at_level, "ssimulacra2", score, target.ssimulacra2, _SCORE_TOLERANCE)
+    height, width = pixels.shape[:2]
+    limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
+    smallest = len(at_level(0))
+    if smallest > limit:
+        kept = sum(map(len, (metadata or {}).values()))
+        possible = f"{smallest} bytes, {8 * smallest / (height * width):.3f} bpp"
+        possible += f", with {kept} bytes of metadata" if kept else ""
+        raise InputError(f"it cannot be made as small as {limit} bytes; the smallest possible is {possible}")
+    return Found(_of_size(codec, at_level, limit), {})
 
 
 def encode(
@@ -65,24 +117,53 @@ def encode(
     subsampling: str = AUTO,
     **options: Any,
 ) -> bytes:
-    """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
+    """Return the stream that `find` finds."""
+    return find(codec, pixels, target, metadata, subsampling, **options).stream
 
-    Never above a size: the largest that fits. Raise InputError, which says what is possible, where none does.
+
+def score(original: Pixels, decoded: Pixels) -> float:
+    """Return the SSIMULACRA 2 of two pictures of any kind, taken as sRGB without their alpha.
+
+    Raise InputError for pictures that are too small.
     """
+    from runtime.metrics.light import MIN_SIDE_PX
+    from runtime.metrics.ssimulacra2 import ssimulacra2
+
+    height, width = original.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise InputError(f"{width}x{height} px are too few for SSIMULACRA 2, which needs {MIN_SIDE_PX} px a side")
+    return ssimulacra2(*(np.broadcast_to(_colours(each), (height, width, 3)) for each in (original, decoded)))
+
+
+def _colours(pixels: Pixels) -> Pixels:
+    """Return a picture's one or three colours, (H, W, 1) or (H, W, 3)."""
+    return pixels[:, :, None] if pixels.ndim == 2 else without_alpha(pixels)
+
+
+def _of_measure(
+    codec: Codec,
+    pixels: Pixels,
+    at_level: Encoder,
+    name: str,
+    measure: Callable[[Pixels, Pixels], float],
+    wanted: float,
+    tolerance: float,
+) -> Found:
+    """Return the stream whose measure is nearest to what is wanted."""
     lowest, highest = 0, codec.bundle.level(100)
-    at_level = cache(encoder(codec, pixels, metadata, subsampling, **options))
-    height, width = pixels.shape[:2]
-    if target.psnr_db is not None:
-        psnr_db = cache(lambda level: psnr(pixels, codec.exact.decode(at_level(level))))
-        return at_level(_nearest(psnr_db, target.psnr_db, lowest, highest))
-    limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
-    smallest = len(at_level(lowest))
-    if smallest > limit:
-        kept = sum(map(len, (metadata or {}).values()))
-        possible = f"{smallest} bytes, {8 * smallest / (height * width):.3f} bpp"
-        possible += f", with {kept} bytes of metadata" if kept else ""
-        raise InputError(f"it cannot be made as small as {limit} bytes; the smallest possible is {possible}")
-    largest = _last(lambda level: len(at_level(level)) <= limit, lowest, highest)
+    value = cache(lambda level: measure(pixels, codec.exact.decode(at_level(level))))
+    level = _nearest(value, wanted, lowest, highest)
+    note = ""
+    if not value(lowest) - tolerance <= wanted <= value(highest) + tolerance:
+        words = {"psnr_db": "{:.2f} dB", "ssimulacra2": "SSIMULACRA 2 of {:.2f}"}[name]
+        note = f"{words.format(wanted)} cannot be reached; what comes nearest is taken, {words.format(value(level))}"
+    return Found(at_level(level), {name: value(level)}, note)
+
+
+def _of_size(codec: Codec, at_level: Encoder, limit: int) -> bytes:
+    """Return the largest stream that fits; that of the lowest level must."""
+    highest = codec.bundle.level(100)
+    largest = _last(lambda level: len(at_level(level)) <= limit, 0, highest)
     nearby = range(largest, min(largest + _NEIGHBOURS, highest) + 1)
     best = max((at_level(level) for level in nearby if len(at_level(level)) <= limit), key=len)
     if not codec.family.traits.continuous:
@@ -91,14 +172,6 @@ def encode(
     if largest < highest and len(filled) < limit - _NEAR_BYTES:
         filled = max(filled, _filled(lambda more: at_level(largest + 1, more), -1, 0, limit), key=len)
     return max(best, filled, key=len)
-
-
-def psnr(original: Pixels, decoded: Pixels) -> float:
-    """Return the peak signal-to-noise ratio in dB over all samples but alpha, inf where there is no difference."""
-    if original.ndim == 3:
-        original, decoded = original[:, :, :3], decoded[:, :, :3]
-    error = float(np.mean(np.square(original.astype(np.float32) - decoded), dtype=np.float64))
-    return 10 * math.log10(255**2 / error) if error else math.inf
 
 
 def _last(holds: Callable[[int], bool], low: int, high: int) -> int:
@@ -124,11 +197,8 @@ def _filled(at: Callable[[float], bytes], low: float, high: float, limit: int) -
     return best
 
 
-def _nearest(psnr_db: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:
-    """Return the level whose PSNR is nearest to what is wanted, the higher of two."""
-    if not psnr_db(lowest) - PSNR_TOLERANCE_DB <= wanted <= psnr_db(highest) + PSNR_TOLERANCE_DB:
-        possible = f"{psnr_db(lowest):.2f} to {psnr_db(highest):.2f} dB"
-        raise InputError(f"{wanted:g} dB cannot be reached; give {possible}")
-    below = lowest if psnr_db(lowest) > wanted else _last(lambda level: psnr_db(level) <= wanted, lowest, highest)
+def _nearest(value: Callable[[int], float], wanted: float, lowest: int, highest: int) -> int:
+    """Return the level whose value is nearest to what is wanted, the higher of two."""
+    below = lowest if value(lowest) > wanted else _last(lambda level: value(level) <= wanted, lowest, highest)
     nearby = range(max(below - 1, lowest), min(below + _NEIGHBOURS, highest) + 1)
-    return min(nearby, key=lambda level: (abs(psnr_db(level) - wanted), -level))
+    return min(nearby, key=lambda level: (abs(value(level) - wanted), -level))

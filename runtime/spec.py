@@ -1,7 +1,11 @@
 """What all families of codecs share, in export as in the runtime. Everything here is part of FORMAT.md."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of the stream format, the byte after the magic, and of bundles."""
+
+DEFAULT_BUNDLE = "standard"
+THUMBNAIL_BUNDLES = ("thumbnail",)
+"""The shipped bundles of thumbnails by their numbers, which stay theirs; all others are for whole pictures."""
 
 THUMBNAIL_SUFFIX = ".gat"
 THUMBNAIL_BYTES = (16, 128, 2048)

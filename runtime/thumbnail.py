@@ -4,18 +4,17 @@ The bytes of an input say which of the two it is. What those of a .gat file mean
 """
 
 import functools
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runtime.cli.jobs import Done, Job, Work
-from runtime.cli.options import Batch, add_files, parser, read_batch
+from runtime.cli.options import Batch, Parser, add_files, parser, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
-from runtime.console import STREAM, shown, size
+from runtime.console import STREAM, complain, leave, shown, size
 from runtime.errors import InputError, StreamError
 from runtime.quantities import whole
 from runtime.spec import THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
@@ -36,55 +35,72 @@ class Settings:
     """What the command was asked for."""
 
     batch: Batch
-    most_bytes: int
-    """Of a .gat file."""
+    most_bytes: int | None
+    """Of a .gat file that is made; None: as usual."""
     base64: bool
     """Text is printed, and no file made."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("thumbnail", "Make thumbnails in a hundred bytes, and pictures of them.", _EXAMPLES)
     add_files(
         arguments, "a picture, of which .gat is made, or a .gat file", "IN with the suffix .gat or .png", "thumbnail"
     )
     limits = f"at most so many, {_LEAST_BYTES} to {_MOST_BYTES}, default {_USUAL_BYTES}"
-    arguments.add_argument("--bytes", default=str(_USUAL_BYTES), metavar="N", help=limits)
+    arguments.add_argument("--bytes", metavar="N", help=limits)
     arguments.add_argument("--base64", action="store_true", help="print a line of Base64 for each, and make no file")
-    args = arguments.parse_args(argv)
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr for each bad input; argparse exits with 2."""
+    args = arguments().parse_args(argv)
     return exit_status(lambda: make(read_settings(**vars(args))))
 
 
-def read_settings(*, bytes: str, base64: bool, **shared: Any) -> Settings:
+def read_settings(*, bytes: str | None, base64: bool, **shared: Any) -> Settings:
     """Return the settings of the command's arguments; raise InputError for those that make no sense."""
     batch = read_batch(**shared)
     if base64 and batch.output:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
     if base64 and batch.json:
         raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
-    return Settings(batch, whole(bytes, "--bytes", _LEAST_BYTES, _MOST_BYTES), base64)
+    most = None if bytes is None else whole(bytes, "--bytes", _LEAST_BYTES, _MOST_BYTES)
+    return Settings(batch, most, base64)
 
 
 def make(settings: Settings) -> int:
     """Make thumbnails or pictures of them, and return the exit status."""
-    from runtime.pictures.suffixes import READABLE
-
-    def jobs_of(batch: Batch) -> list[Job]:
-        first, *others = [Path(text).suffix.lower() == THUMBNAIL_SUFFIX for text in batch.inputs]
-        jobs, _ = plan(batch, *((_PICTURE_SUFFIX, (THUMBNAIL_SUFFIX,)) if first else (THUMBNAIL_SUFFIX, READABLE)))
-        if (not first) in others:
-            raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
-        return jobs
-
     batch = settings.batch
     if settings.base64:
-        each = [job for text in batch.inputs for job in jobs_of(replace(batch, inputs=(text,)))]
+        each = [job for text in batch.inputs for job in _planned(replace(batch, inputs=(text,)))]
         jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
         batch = replace(batch, at_a_time=1, quiet=True)
     else:
-        jobs = jobs_of(batch)
+        jobs = _planned(batch)
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
     return status
+
+
+def _planned(batch: Batch) -> list[Job]:
+    """Return the jobs of a call, which makes pictures of .gat files or .gat files of pictures.
+
+    Folders that hold both are taken for pictures whose thumbnails are beside them.
+    """
+    from runtime.pictures.suffixes import READABLE
+
+    first, *others = [Path(text).suffix.lower() == THUMBNAIL_SUFFIX for text in batch.inputs]
+    if (not first) in others:
+        raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
+    if not first:
+        jobs, skipped = plan(batch, THUMBNAIL_SUFFIX, READABLE)
+        thumbnails = sum(path.suffix.lower() == THUMBNAIL_SUFFIX for path in skipped)
+        if not thumbnails or any(job.error is None for job in jobs):
+            if thumbnails and not batch.quiet:
+                complain(f"warning: skipped .gat files beside pictures: {thumbnails}; name them to get their pictures")
+            return jobs
+    return plan(batch, _PICTURE_SUFFIX, (THUMBNAIL_SUFFIX,))[0]
 
 
 def prepare(settings: Settings) -> Work:
@@ -106,12 +122,14 @@ def prepare(settings: Settings) -> Work:
         start = time.perf_counter()
         try:
             if back:
+                if settings.most_bytes is not None:
+                    raise InputError(f"--bytes is for making thumbnails, and {name} is one; leave it out")
                 suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
                 thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
             else:
                 _check_target(job.target)
                 square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
-                thumbnail = made = gat.encode(square, settings.most_bytes, batch.bundle)
+                thumbnail = made = gat.encode(square, settings.most_bytes or _USUAL_BYTES, batch.bundle)
         except StreamError as error:
             raise StreamError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
@@ -138,4 +156,4 @@ def line(job: Job, done: Done) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

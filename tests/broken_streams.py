@@ -129,8 +129,8 @@ def refused(
     found: dict[str, tuple[str, bytes | None]] = {
         "empty": ("no byte at all", b""),
         "magic": ("another magic", parts.but(magic=b"\x89PNG")),
-        "version-2": ("a version of the past", parts.but(version=2)),
-        "version-4": ("a version to come", parts.but(version=4)),
+        "version-3": ("a version of the past", parts.but(version=3)),
+        "version-5": ("a version to come", parts.but(version=5)),
         "flag-3": ("an unknown flag", parts.but(flags=8)),
         "gray-and-alpha": ("flags that exclude each other", see_through.but(flags=3)),
         "gray-alpha-subsampled": ("the same and one more", see_through.but(flags=7)),

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 
 from runtime import native
+from runtime.bundle import Bundle, shipped_names
 from runtime.codec import Codec
 
 TINY = Path(__file__).parent / "tiny" / "bundle"
 TINY_RECURRENT = Path(__file__).parent / "tiny" / "recurrent"
 """Bundles that training does not change; tests/tiny/make.py made them."""
+
+PYRAMIDS = [name for name in shipped_names() if Bundle.open(name).family in (None, "pyramid")]
+"""The shipped bundles of the first family."""
 
 if any(find_spec(package) is None for package in ("bjontegaard", "matplotlib", "tqdm")):
     collect_ignore_glob = ["benchmarks/test_*.py"]

@@ -106,7 +106,7 @@ def of_fields(dice: Random, stream: bytes) -> bytes:
         "flags": lambda: dice.choice((0, 1, 2, 3, 4, 255)),
         "level": lambda: dice.randrange(256),
         "tile": lambda: dice.choice((6, 7, 12, 13, 255)),
-        "version": lambda: dice.randrange(4),
+        "version": lambda: dice.randrange(6),
         "sections": lambda: [(kind, body) for kind, (_, body) in zip(kinds, parts.sections, strict=True)],
         "lengths": lambda: lengths,
     }

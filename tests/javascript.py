@@ -42,6 +42,7 @@ def pictures(photo: np.ndarray) -> dict[str, tuple[np.ndarray, float, int]]:
         "photo": (photo, 75, 1024),
         "tiles": (photo, 60, 64),
         "best": (photo[:100, :70], 100, 1024),
+        "dark": (photo // 7, 90, 1024),
         "worst": (photo[:100, :70], 1, 1024),
         "noise": (noise, 75, 1024),
         "gray": (photo[:65, :64, 0], 75, 1024),

@@ -60,7 +60,7 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     """1. The header's numbers, the bundle id and {kind: (offset, bytes)} of the sections."""
     need(cursor.take(4, "magic") == b"\x89GAR", "not a .gar file")
     version = cursor.number(1, "version")
-    need(version == 3, f"version {version} of the format is unknown")
+    need(version == 4, f"version {version} of the format is {'older' if version < 4 else 'newer'} than 4")
     head, bundle_id = {"flags": cursor.number(1, "flags")}, cursor.take(8, "bundle id")
     head |= {"level": cursor.number(1, "level"), "tile": cursor.number(1, "tile")}
     head |= {"width": cursor.varint("width"), "height": cursor.varint("height")}
@@ -299,7 +299,7 @@ def execute(path: Path, *inputs: np.ndarray, operators: dict[str, Callable[..., 
     return [values[entry.name][0].astype(np.int64) for entry in graph.output]
 
 
-WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-4, 5)])
+WORTH = np.array([round(2 ** (e / 8) * 128) for e in range(-10, 7)])
 """6. What a symbol is worth."""
 
 
@@ -320,7 +320,7 @@ def read_tile(
         mean, scale = np.split(said, 2)
         index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
         symbols.append(stream.read_part(stream.correct(index)))
-        v = ((WORTH[e + 4] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
+        v = ((WORTH[e + 10] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
         v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
         seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
@@ -330,11 +330,15 @@ def read_tile(
     yield 6, z
     state: list[np.ndarray] = []
     packed: list[np.ndarray] = []
+    low, luma = np.split(dequantise(z[[0, 3, 4, 5]], step[[45, 48, 49, 50]]), [1])  # low[6] and its details
     for l in (5, 4, 3, 2, 1):
         if packed:
             large = sum(np.minimum(abs(v), 2047) * step[9 * l + p // 4] for p, v in enumerate(packed[:12]))
-            e = np.searchsorted(prior["masking"][l - 1], large >> 5, side="right") - 4
+            e = np.searchsorted(prior["masking"][l - 1], large >> 5, side="right") - 6
+            e += np.searchsorted(prior["dark"][l - 1], low[0], side="right") - 4
             e = e.repeat(2, 0).repeat(2, 1)
+            low = join(low, luma)
+            luma = dequantise(depth_to_space(np.stack(packed[:12])), step[9 * l : 9 * l + 3])
         packed = [np.zeros(())] * 36
         for order, channels in zip(("first", "second", "third"), CHANNELS, strict=True):
             if stream.part > stream.last_part:  # 4:2:0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded, region_in, squares
+from runtime.areas import Area, Blocks, Reach, bands, cut, even_sides, padded, region_in, squares
 from runtime.errors import InputError
 
 PICTURE = Area(0, 0, 300, 520)
@@ -83,6 +83,50 @@ def test_forgotten_blocks_are_those_before_the_area_row_by_row() -> None:
     assert len(made) == count
     blocks.take(Area(64, 64, 80, 80))
     assert len(made) == count + 1
+
+
+def test_what_is_above_a_forgotten_area_takes_no_memory() -> None:
+    grid = np.arange(3 * 19 * 33).reshape(3, 19, 33)  # of 16 pixels a position
+    made: list[Area] = []
+
+    def make(part: Area) -> list[np.ndarray]:
+        made.append(part)
+        return [grid[:, *part.on(16)]]
+
+    blocks = Blocks(make, PICTURE, (128, 128), 16)
+    blocks.prepare(Area(0, 0, 200, 520))
+    count = len(made)
+    blocks.forget(Area(96, 0, 200, 520))
+    blocks.forget(Area(176, 0, 200, 520))
+    assert sum(arrays[0].nbytes for _, arrays in blocks._made.values()) == grid[:, 176 // 16 : 256 // 16].nbytes
+    below = Area(176, 0, 240, 520)
+    assert np.array_equal(blocks.take(below), grid[:, *below.on(16)])
+    assert len(made) == count == 10
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_that_threads_make_are_the_same(threads: int) -> None:
+    grid = np.arange(3 * 19 * 33).reshape(3, 19, 33)
+    blocks = Blocks(lambda part: [grid[:, *part.on(16)]], PICTURE, (64, 64), 16, threads=threads)
+    assert np.array_equal(blocks.take(PICTURE), grid)
+
+
+@pytest.mark.parametrize("height", [1, 1024, 1025, 4000])
+@pytest.mark.parametrize("tile_px, window_px", [(1024, 512), (1024, 1024), (64, 512), (4096, 512), (64, 64)])
+@pytest.mark.parametrize("lag_px", [0, 320])
+def test_bands_need_no_tile_before_its_turn(height: int, tile_px: int, window_px: int, lag_px: int) -> None:
+    whole = padded(height, 700, 64)
+    for wanted in (
+        Area(0, 0, height, 700),
+        Area(height // 3, 5, height, 6),
+        Area(height // 3, 0, height // 2 + 1, 700),
+    ):
+        rows = list(bands(whole, tile_px, wanted, window_px, lag_px))
+        assert rows[0][:2] == wanted[:2] and rows[-1][2:] == wanted[2:]
+        for above, below in zip(rows, rows[1:], strict=False):
+            assert above.bottom == below.top < below.bottom
+            assert (above.bottom + lag_px) % tile_px == 0
+            assert above.bottom - above.top <= max(tile_px, window_px) or above.top == 0
 
 
 def test_blocks_of_a_region_begin_at_its_corner() -> None:

@@ -16,7 +16,20 @@ def modules(folder: str) -> set[str]:
 
 
 COMMANDS = {
-    f"runtime.{name}" for name in ("budget", "capture", "compress", "console", "decompress", "info", "thumbnail")
+    f"runtime.{name}"
+    for name in (
+        "bench",
+        "budget",
+        "bundles",
+        "capture",
+        "completion",
+        "compress",
+        "console",
+        "decompress",
+        "info",
+        "man",
+        "thumbnail",
+    )
 }
 COMMANDS |= modules("cli") | modules("cameras")
 PICTURES = {"runtime.files", "runtime.pillow"} | modules("pictures")
@@ -57,15 +70,18 @@ def test_imports_point_one_way(folder: str, forbidden: set[str]) -> None:
     "package, doors",
     [
         ("argparse", {"cli/options.py"}),
-        ("cv2", {"cameras/feeds.py", "latents/colours.py", "latents/wavelet.py", "pictures"}),
+        ("cv2", {"cameras/feeds.py", "latents/colours.py", "latents/wavelet.py", "metrics", "pictures"}),
         ("onnxruntime", {"networks/sessions.py"}),
         ("PIL", {"pictures", "pillow.py"}),
+        ("shtab", {"completion.py"}),
+        ("tqdm", {"cli/run.py"}),
     ],
 )
 def test_outside_libraries_have_few_doors(package: str, doors: set[str]) -> None:
     users = {path for path in files("runtime") if package in {name.split(".")[0] for name in imports(path)}}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in users}
-    assert {"pictures" if place.startswith("pictures/") else place for place in places} == doors
+    folders = ("metrics", "pictures")
+    assert {place.split("/")[0] if place.startswith(folders) else place for place in places} == doors
 
 
 @pytest.mark.parametrize("name", ["codec", "incomplete", "search", "bundle", "container", "areas", "alpha", "channels"])
@@ -103,7 +119,8 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    commands = {"capture.py", "compress.py", "decompress.py", "info.py", "thumbnail.py"}
+    names = "bench", "bundles", "capture", "completion", "compress", "decompress", "info", "man", "thumbnail"
+    commands = {f"{name}.py" for name in names}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands
     for path in [*files("runtime/cli"), *files("runtime/cameras")]:

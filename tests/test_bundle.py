@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime.bundle import Bundle, bundle_id, deciding, shipped_names
 from runtime.codec import Codec
@@ -39,7 +40,7 @@ def test_a_folder_of_a_shipped_name_is_not_taken_unasked(tmp_path: Path, monkeyp
         Bundle.open("standard")
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     bundle = Bundle.open(name)
     bundle.verify()
@@ -53,7 +54,7 @@ def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     assert bundle.has_synthesis == (name == "standard")
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_format(name: str) -> None:
     prior, tables = Prior.of(Bundle.open(name)), Bundle.open(name).tables
     levels = len(prior.log2_step)
@@ -94,9 +95,9 @@ def test_a_file_that_changed_is_named(copy: Path) -> None:
 
 
 def test_another_format_is_refused_with_both_numbers(copy: Path) -> None:
-    for number in (2, 4, None):
+    for number in (3, 5, None):
         edited(copy, format=number)
-        with pytest.raises(BundleError, match=f"format {number}, this gargalo reads format 3"):
+        with pytest.raises(BundleError, match=f"format {number}, this gargalo reads format 4"):
             Codec(copy)
 
 
@@ -116,16 +117,17 @@ def test_a_missing_network_is_named_when_it_is_needed(copy: Path, photo: np.ndar
 
 def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> None:
     (copy / "prior.npz").write_bytes(b"dear diary")
-    edited(copy, sha256={})
+    edited(copy, sha256={}, id=bundle_id(copy, spec.NETWORKS).hex())
     with pytest.raises(BundleError, match="prior.npz: cannot be read"):
         Codec(copy, threads=1).encode(photo)
 
 
-def test_a_prior_that_lacks_something_is_named_with_it(copy: Path) -> None:
+@pytest.mark.parametrize("name", ["masking", "dark"])
+def test_a_prior_that_lacks_something_is_named_with_it(name: str, copy: Path) -> None:
     with np.load(copy / "prior.npz") as arrays:
-        np.savez(copy / "prior.npz", **{name: array for name, array in arrays.items() if name != "masking"})
+        np.savez(copy / "prior.npz", **{other: array for other, array in arrays.items() if other != name})
     edited(copy, sha256={})
-    with pytest.raises(BundleError, match="has no masking; export the bundle anew"):
+    with pytest.raises(BundleError, match=f"has no {name}; export the bundle anew"):
         Prior.of(Bundle.open(copy))
 
 
@@ -133,6 +135,21 @@ def test_files_of_another_bundle_are_refused_before_anything_is_coded(copy: Path
     """Else a stream would name a bundle that cannot decode it."""
     shutil.copy(Bundle.open("lite").folder / "prior.npz", copy)
     with pytest.raises(BundleError, match=r"prior.npz: damaged \(sha256 differs"):
+        Codec(copy)
+
+
+def test_files_and_checksums_of_another_bundle_are_refused_too(copy: Path) -> None:
+    other, name = Bundle.open("lite"), "fine_first.onnx"
+    shutil.copy(other.folder / name, copy)
+    edited(copy, sha256=Bundle.open().manifest["sha256"] | {name: other.manifest["sha256"][name]})
+    made, claimed = bundle_id(copy, spec.NETWORKS).hex(), Bundle.open().id.hex()
+    with pytest.raises(BundleError, match=f"its files make bundle {made}, its manifest.json is of {claimed}"):
+        Codec(copy)
+    edited(copy, id=made)
+    assert Codec(copy).bundle.id.hex() == made
+    (copy / "start.onnx").unlink()
+    edited(copy, sha256={})
+    with pytest.raises(BundleError, match="start.onnx: No such file or directory; reinstall"):
         Codec(copy)
 
 

@@ -201,7 +201,16 @@ def test_a_signal_ends_the_wait_for_a_dropped_camera(
     cameras: list[Camera], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source, "_FIRST_WAIT_S", 3600.0)
-    cameras.append(Camera(1, at_frame={-1: signal.SIGTERM}))
+    camera = Camera(1, at_frame={-1: signal.SIGTERM})
+    grab = camera.grab
+
+    def after_the_first_picture() -> bool:
+        while camera.left == 0 and not names(tmp_path):
+            time.sleep(0.01)
+        return grab()
+
+    monkeypatch.setattr(camera, "grab", after_the_first_picture)
+    cameras.append(camera)
     assert run("--source", 0, "--every", "1s", "-o", tmp_path) == 0
     assert len(names(tmp_path)) == 1
 

@@ -1,13 +1,16 @@
 """The codec end to end on the shipped bundle: shapes, sizes, determinism, refusals."""
 
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from runtime import codec as shared
 from runtime import container, spec
 from runtime.codec import Codec, encoder
 from runtime.errors import BundleError, InputError, StreamError
@@ -104,7 +107,7 @@ def test_a_picture_wider_than_a_tile_has_two_and_no_seam_of_windows(codec: Codec
     assert np.array_equal(small.decode(data, (1000, 3, 50, 20)), decoded[3:23, 1000:1050])
 
 
-@pytest.mark.parametrize("side", [0, 32, 100, -64])
+@pytest.mark.parametrize("side", [32, 100])
 def test_windows_of_an_odd_size_are_refused(side: int) -> None:
     with pytest.raises(InputError, match=f"tile_px={side}"):
         Codec(tile_px=side)
@@ -140,6 +143,15 @@ def test_a_batch_of_several_sizes_or_kinds_is_refused(codec: Codec, photo: np.nd
     for others in (streams[:2], streams[::2], []):
         with pytest.raises(InputError, match=f"{len(others)} streams has {len(others)} sizes, kinds or bundles"):
             codec.decode_batch(others)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_one_picture_is_not_taken_for_a_batch_of_its_rows(channels: int, codec: Codec) -> None:
+    picture = np.zeros((9, 8, channels), np.uint8)
+    with pytest.raises(InputError, match=rf"\(9, 8, {channels}\) are one picture in colour, or 9 gray ones"):
+        codec.encode_batch(picture)  # type: ignore[arg-type]
+    assert len(codec.encode_batch(list(picture))) == 9
+    assert codec.encode_batch(picture[None]) == codec.encode_batch([picture])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, container.RESIDUAL, 256, "exif"])
@@ -251,8 +263,12 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(InputError, match="abacus"):
         Codec(provider="abacus")
-    with pytest.raises(InputError, match="threads=0"):
-        Codec(threads=0)
+    wrong: list[Any] = [0, -64, "2", 1.5, "a", [1], float("nan")]
+    for given in wrong:
+        for argument in ("threads", "tile_px"):
+            with pytest.raises(InputError, match=re.escape(f"{argument}={given!r} is not a positive whole number")):
+                Codec(**{argument: given})
+    assert Codec(threads=np.int64(2)).networks.threads == 2  # type: ignore[arg-type]
 
 
 def test_subsampling_that_is_asked_for_is_what_comes(codec: Codec, photo: np.ndarray) -> None:
@@ -277,3 +293,45 @@ def test_one_analysis_serves_all_levels(codec: Codec, photo: np.ndarray) -> None
 def test_pixels_that_are_not_in_one_piece_are_read_as_they_stand(codec: Codec, photo: np.ndarray) -> None:
     for picture in (photo[::-1], photo[:, ::-1], photo[::2, 1::3], photo.transpose(1, 0, 2), photo[:, :, ::-1]):
         assert codec.encode(picture, 30) == codec.encode(np.ascontiguousarray(picture), 30)
+
+
+@pytest.mark.parametrize("bundle", ["standard", "autoencoder", "progressive"])
+@pytest.mark.parametrize("kind", ["gray", "rgb", "alpha"])
+def test_strips_make_the_picture(bundle: str, kind: str, cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.codec.TILE_PX", 64)
+    codec, picture = Codec(bundle, threads=2, tile_px=64), cam[:150, :203]
+    if kind == "gray":
+        picture = picture[:, :, 1].copy()
+    if kind == "alpha":
+        picture = np.dstack([picture, cam[:150, :203, 0]])
+    data = codec.encode(picture, 20)
+    for region in (None, (70, 10, 61, 130)):
+        shape, strips = codec.decode_strips(data, region)
+        found = list(strips)
+        decoded = codec.decode(data, region)
+        assert len(found) > 1 and shape == decoded.shape
+        assert np.array_equal(np.concatenate(found), decoded)
+
+
+def test_strips_of_no_picture_fail_at_once(codec: Codec, photo: np.ndarray) -> None:
+    data = codec.encode(photo)
+    with pytest.raises(InputError, match="region"):
+        codec.decode_strips(data, (0, 0, 999, 1))
+    with pytest.raises(StreamError):
+        codec.decode_strips(data[:-1])
+
+
+def test_tiles_are_coded_and_decoded_at_a_time(cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wait for each other, which one thread could not do."""
+    monkeypatch.setattr("runtime.codec.TILE_PX", 128)
+    data = Codec(threads=1).encode(cam, 50)
+    meeting = threading.Barrier(2, timeout=60)
+
+    def met(name: str) -> None:
+        work = getattr(shared, name)
+        monkeypatch.setattr(shared, name, lambda *given: (meeting.wait(), work(*given))[1])
+
+    met("pack_tile")
+    met("read_tile")
+    assert Codec(threads=2).encode(cam, 50) == data
+    Codec(threads=2).decode(data)

@@ -1,5 +1,6 @@
 """The compress command, in-process: what it writes, what it prints, what it refuses."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from runtime import container
 from runtime.codec import Codec
 from runtime.compress import main
 from runtime.console import size
+from runtime.metrics.psnr import psnr
+from runtime.metrics.ssim import ssim
 from runtime.pictures.read import read
 from runtime.pictures.write import encode, write
 
@@ -261,6 +264,61 @@ def test_a_simple_mistake_loads_nothing_heavy(cam: Path) -> None:
 )
 def test_sizes_are_for_people(length_bytes: int, text: str) -> None:
     assert size(length_bytes) == text
+
+
+# --- what is told of a file -------------------------------------------------------------------------------------------
+
+
+def test_verbose_tells_bits_quality_and_how_near_it_is(
+    cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(cam), "-v", "-q", "60"]) == 0
+    first, *rows = capfd.readouterr().out.splitlines()
+    told = {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+    data, pixels = cam.with_suffix(".gar").read_bytes(), read(cam).pixels
+    decoded = codec.decode(data)
+    assert LINE.fullmatch(first + "\n") and list(told) == ["quality", "header", "LATENTS", "PSNR", "SSIM"]
+    assert told["quality"].startswith("60, level ")
+    bits = [int(told[name].split()[0].replace(",", "")) for name in ("header", "LATENTS")]
+    assert sum(bits) == 8 * len(data)
+    assert told["PSNR"] == f"{psnr(pixels, decoded):.2f} dB" and told["SSIM"] == f"{ssim(pixels, decoded):.5f}"
+
+
+def test_verbose_goes_with_json_and_with_pictures_of_all_kinds(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, shape in {"gray": (20, 30), "alpha": (20, 30, 4), "tiny": (1, 1, 3)}.items():
+        write(tmp_path / f"{name}.png", soft_noise(*shape))
+    assert main([str(tmp_path), "-r", "-v", "--json"]) == 0
+    alpha, gray, tiny = [json.loads(line)["details"] for line in capfd.readouterr().out.splitlines()]
+    assert set(alpha["sections"]) == {"header", "LATENTS", "ALPHA"}
+    assert gray["psnr_db"] > 20 and 0 < gray["ssim"] < 1 and tiny["ssim"] is None
+    assert main([str(tmp_path / "tiny.png"), "-v", "-f"]) == 0
+    assert "SSIM       the picture is too small for it" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "aim, told, key",
+    [
+        (["--target-psnr", "30"], r"bpp, \d\d\.\d\d dB, ", "psnr_db"),
+        (["--target-ssimulacra2", "60"], r"bpp, SSIMULACRA 2 \d\d\.\d\d, ", "ssimulacra2"),
+    ],
+)
+def test_what_a_target_reached_is_told(
+    aim: list[str], told: str, key: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(cam), *aim]) == 0
+    assert re.search(told, capfd.readouterr().out)
+    assert main([str(cam), *aim, "-f", "--json"]) == 0
+    details = json.loads(capfd.readouterr().out)["details"]
+    assert abs(details[key] - float(aim[1])) < 2 and 1 <= details["quality"] <= 100
+
+
+def test_a_target_that_cannot_be_reached_is_a_warning(cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(cam), "--target-psnr", "99"]) == 0
+    out, err = capfd.readouterr()
+    assert err.startswith(f"gargalo: warning: {cam}: 99.00 dB cannot be reached") and err.count("\n") == 1
+    assert re.search(r"taken, (\S+ dB)", err)[1] in out  # type: ignore[index]
 
 
 def test_max_pixels_and_tile_are_taken(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from runtime.container import (
 from runtime.errors import StreamError, TruncatedError
 
 HEADER = Header(width=768, height=512, level=75, bundle_id=b"bundleid", tile_px=256, gray=False, alpha=False)
-GOLDEN = "89 47 41 52  03  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  c9 b5  61 62 63  c2 41 24 35"
+GOLDEN = "89 47 41 52  04  00  62 75 6e 64 6c 65 69 64  4b  08  80 06  80 04  01  01 03  82 3e  61 62 63  c2 41 24 35"
 
 
 def with_checksum(head: bytes) -> bytes:
@@ -33,7 +33,7 @@ def with_body(body: bytes) -> bytes:
 
 
 def by_hand(
-    flags: int = 0, tile_bits: int = 8, size: Any = b"\x80\x06\x80\x04", table: Any = b"\x01\x01\x03", version: int = 3
+    flags: int = 0, tile_bits: int = 8, size: Any = b"\x80\x06\x80\x04", table: Any = b"\x01\x01\x03", version: int = 4
 ) -> bytes:
     head = b"\x89GAR" + bytes([version, flags]) + b"bundleid" + bytes([75, tile_bits]) + size
     return with_checksum(head + table) + with_body(b"abc")
@@ -97,7 +97,7 @@ def test_every_flipped_bit_raises_stream_error() -> None:
 @pytest.mark.parametrize("seed", range(100))
 def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
     with pytest.raises(StreamError):
-        unpack(b"\x89GAR\x03" + np.random.default_rng(seed).bytes(seed * 3))
+        unpack(b"\x89GAR\x04" + np.random.default_rng(seed).bytes(seed * 3))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ def test_random_bytes_behind_the_magic_raise_stream_error(seed: int) -> None:
     [
         (b"\xff\xd8\xff\xe0 a JPEG", "not a .gar file"),
         (b"\xa0\x01\x02 a thumbnail", "if it is a .gat file, gargalo thumbnail reads it"),
-        (by_hand(version=2), "version 2"),
-        (by_hand(version=4), "version 4"),
+        (by_hand(version=3), "version 3, older than 4, .* made by gargalo 0.1 .*: decode it with that"),
+        (by_hand(version=5), "version 5, newer than 4, which this gargalo reads: get a newer gargalo"),
         (by_hand(flags=8), "flags 0x08"),
         (by_hand(flags=7), "exclude"),
         (by_hand(tile_bits=5), "2\\*\\*5"),

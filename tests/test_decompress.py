@@ -3,14 +3,17 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from runtime import codec as shared
 from runtime import incomplete
 from runtime.codec import Codec
 from runtime.decompress import main
+from runtime.errors import StreamError
 from runtime.pictures.read import read
 from runtime.pictures.write import encode
 
@@ -188,6 +191,26 @@ def test_damage_names_salvage(cam: Path, capfd: pytest.CaptureFixture[str]) -> N
     cam.write_bytes(cam.read_bytes()[:-1])
     assert main([str(cam)]) == 1
     assert "--salvage" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_damage_that_shows_late_leaves_no_file(
+    tiled: Path, suffix: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of a PNG are written as they are decoded, and the last tile fails."""
+
+    def fails(codec: Codec, header: Any, tile: Any, data: bytes) -> Any:
+        if tile.top:
+            raise StreamError("the last tile is damaged")
+        return read_tile(codec, header, tile, data)
+
+    read_tile = shared.read_tile
+    monkeypatch.setattr(shared, "read_tile", fails)
+    before = sorted(tiled.parent.iterdir())
+    assert f"{tiled}: the last tile is damaged" in failure([tiled, "-s", suffix], capfd)
+    assert sorted(tiled.parent.iterdir()) == before
+    assert main([str(tiled), "-s", suffix, "-o", "-"]) == 1
+    assert capfd.readouterr().out == ""
 
 
 def test_enhance_corrects_pixels(cam: Path, tiled: Path, codec: Codec) -> None:

@@ -1,5 +1,6 @@
 """The info command: every fact of the header, every byte accounted for."""
 
+import json
 import re
 from pathlib import Path
 
@@ -46,12 +47,31 @@ def test_it_shows_the_header_and_accounts_for_every_byte(
     assert out.splitlines()[0] == str(tmp_path / "cam.gar")
     assert row(out, "picture") == f"64 x 48 px, {colour}"
     assert row(out, "level").startswith(f"{header.level}, ")
-    assert row(out, "bundle").startswith(f"{header.bundle_id.hex()}, ")
+    assert row(out, "bundle") == f"{header.bundle_id.hex()}, standard, which ships"
+    assert row(out, "layers") == "3, coarse to fine: decompress --layer 0 to 2"
     assert row(out, "LATENTS") == f"{len(sections[1]):,} bytes, the picture"
     assert ("ALPHA  " in out) == (shape[2:] == (4,))
     assert row(out, "total") == f"{len(data):,} bytes, {8 * len(data) / 3072:.3f} bits a pixel"
     *sizes, total = (int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes", out))
     assert sum(sizes) == total == len(data)
+
+
+def test_of_weights_that_do_not_ship_neither_name_nor_layers_are_known(
+    tmp_path: Path, tiny: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path / "cam.gar", tiny, 8, 8, 3)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out = capfd.readouterr().out
+    assert row(out, "bundle") == f"{tiny.bundle.id.hex()}, the weights that it needs, which do not ship"
+    assert "  layers  " not in out
+
+
+def test_a_progressive_file_has_more_layers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    written(tmp_path / "cam.gar", Codec("progressive", threads=1), 8, 8, 3)
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    out = capfd.readouterr().out
+    assert row(out, "bundle").endswith(", progressive, which ships")
+    assert int(row(out, "layers").split(",")[0]) > 3
 
 
 @pytest.mark.parametrize("subsampling, colour", [("4:2:0", "RGB, chroma 4:2:0"), ("4:4:4", "RGB")])
@@ -99,6 +119,34 @@ def test_what_is_no_stream_is_one_line(data: bytes | None, tmp_path: Path, capfd
     out, err = capfd.readouterr()
     assert out == ""
     assert err.startswith("gargalo: ") and "x.gar" in err and err.count("\n") == 1
+
+
+def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
+    data = written(tmp_path / "cam.gar", codec, 48, 64, 4)
+    (tmp_path / "no.gar").write_bytes(b"dear diary")
+    assert main(["--json", str(tmp_path / "cam.gar"), str(tmp_path / "no.gar")]) == 1
+    out, err = capfd.readouterr()
+    good, bad = map(json.loads, out.splitlines())
+    header, sections = unpack(data)
+    assert good == {
+        "input": str(tmp_path / "cam.gar"),
+        "width": 64,
+        "height": 48,
+        "gray": False,
+        "alpha": True,
+        "flag": header.flag,
+        "level": header.level,
+        "quality": 75,
+        "tile_px": 1024,
+        "bundle_id": codec.bundle.id.hex(),
+        "bundle": "standard",
+        "sections": {"header": good["sections"]["header"], "LATENTS": len(sections[1]), "ALPHA": len(sections[2])},
+        "bytes": len(data),
+        "bpp": round(8 * len(data) / 3072, 4),
+        "error": None,
+    }
+    assert sum(good["sections"].values()) == len(data)
+    assert bad.keys() == {"input", "error"} and "not a .gar file" in bad["error"] and err.count("\n") == 1
 
 
 def test_a_cut_stream_is_one_line(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,21 @@ def test_help_names_the_commands_on_stdout(words: list[str], capfd: Capture) -> 
     assert err == "" and all(f"\n  {name} " in out for name in COMMANDS)
 
 
-@pytest.mark.parametrize("words, told", [([], "no command given"), (["zip"], "zip is not a command")])
+def test_help_of_a_command_is_what_it_says_itself(capfd: Capture) -> None:
+    told = []
+    for words in (["help", "info"], ["info", "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+        told.append(capfd.readouterr().out)
+    assert told[0] == told[1] and "runtime.info" in told[0]
+    assert main(["help"]) == 0 and "usage: gargalo COMMAND" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [([], "no command given"), (["zip"], "zip is not a command"), (["help", "zip"], "zip is not a command")],
+)
 def test_what_is_no_command_ends_with_2_and_the_usage(words: list[str], told: str, capfd: Capture) -> None:
     assert main(words) == 2
     out, err = capfd.readouterr()
@@ -72,7 +86,7 @@ def test_a_command_of_a_clone_names_the_packages_that_it_lacks(module: str, miss
     assert missing in done.stderr and "pip install -e" in done.stderr and done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["compress", "info", "capture", "thumbnail"])
+@pytest.mark.parametrize("name", ["bench", "compress", "info", "capture", "thumbnail"])
 def test_help_speaks_of_the_name_that_was_called(name: str, monkeypatch: pytest.MonkeyPatch, capfd: Capture) -> None:
     for called, expected in (("/usr/bin/gargalo", f"gargalo {name}"), ("x/runtime/__main__.py", f"runtime.{name}")):
         monkeypatch.setattr(sys, "argv", [called, name])

@@ -5,7 +5,6 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,28 +70,28 @@ def bytes_of(count: int) -> Any:
     return np.zeros(count, np.uint8)
 
 
+def uint32(*numbers: int) -> Any:
+    return np.array(numbers, np.uint32)
+
+
 @needs_core
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((bytes_of(3), bytes_of(1)), "2 arguments"),
-        ((bytes_of(3), bytes_of(1), np.zeros(1, np.int64), 1), "arguments"),
-        ((np.zeros(3, np.int8), bytes_of(1), np.zeros(1, np.int64)), "kind B"),
-        ((np.zeros(3, ">u2"), bytes_of(1), np.zeros(1, np.int64)), "kind B"),
-        ((bytes_of(6)[::2], bytes_of(1), np.zeros(1, np.int64)), "contiguous"),
-        ((bytes_of(3), bytes_of(1), np.zeros(1, np.int32)), "kind q"),
-        ((bytes_of(3), bytes_of(1), np.zeros(1, np.float64)), "kind q"),
-        ((bytes_of(3), bytes_of(1), bytes(8)), "writable"),
-        ((bytes_of(3), bytes_of(1), None), "array"),
+        ((bytes_of(3), np.ones(3, np.float32)), "2 arguments"),
+        ((bytes_of(3), np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
+        ((np.zeros(3, np.int8), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((np.zeros(3, ">u2"), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((bytes_of(6)[::2], np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
+        ((bytes_of(3), np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), np.ones(3, np.float32), bytes(12)), "writable"),
+        ((bytes_of(3), np.ones(3, np.float32), None), "array"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        compiled.count_ranks(*arguments)
-
-
-def uint32(*numbers: int) -> Any:
-    return np.array(numbers, np.uint32)
+        compiled.split_colours(*arguments)
 
 
 def slots(table: Any, symbols: int) -> Any:
@@ -101,33 +100,48 @@ def slots(table: Any, symbols: int) -> Any:
     return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
 
 
-def filling(ends: Sequence[int] = (0, 1), groups: int = 1) -> Any:
-    """Return arguments of fill_runs for one value of scale index 1 of 2."""
-    bounds = np.array([0, 1, 1, 1, 1, 1])
-    return bytes_of(2), bytes_of(2), np.array(ends), bounds, bytes_of(1), bytes_of(1), bytes_of(groups)
+CODING = [[0, 0, 0, -1, 0], [2, 0, 0, 0, 1], [1, 0, 3, 2, 1]]
+"""Of two scale indexes: 2 has groups of 8 digits, 1 of 4, and three low bits."""
 
 
-def ordering(*index: int, rank: int = 1, first: int = 0) -> Any:
-    """Return arguments of take_coded and put_coded for one value of scale index 1 of 2."""
-    ranks, values = np.array([0, rank], np.uint8), np.zeros(len(index), np.int32)
-    return np.array(index, np.uint8), ranks, np.array([first, 1]), np.zeros(0, np.intp), values, np.zeros(1, np.int32)
+def splitting(*index: int, coding: Any = CODING, coded: int = 1, values: int = 1, room: int = 9) -> Any:
+    """Return arguments of split_values for one value with tables of their own."""
+    outputs = np.zeros(room, np.intp), np.zeros(room, np.intp), bytes_of(room), np.zeros(4, np.int64)
+    inputs = np.ones(values, np.int32), np.array(index, np.uint8), np.array(coding, np.int32), np.zeros(512, np.int64)
+    return *inputs, np.zeros(coded + 1, np.int32), *outputs
 
 
-def adding(tops: Sequence[int], *shifted: tuple[int, int, int]) -> Any:
-    """Return arguments of add_excesses for 5 values of one table."""
-    runs, room = np.array(shifted, np.int64).reshape(-1, 3), (np.zeros(5, np.intp), np.zeros(5, np.int64))
-    return np.zeros(5, np.int32), np.array(tops), bytes_of(5), np.zeros(1, np.int32), bytes_of(len(tops)), runs, *room
+def reading(*index: int, at: int = 0, coding: Any = CODING, coded: int = 1, states: Any = None, freq: int = 512) -> Any:
+    """Return arguments of read_values for one value with tables of one symbol."""
+    starts, none = np.full(512, 1 << 14, np.uint32), (uint32(), bytes_of(0))
+    starts[::256] = 0
+    tables = starts, np.full(freq, 1 << 14, np.uint32), *none
+    states = uint32(65536) if states is None else states
+    inputs = bytes_of(8), at, states, 1, np.array(index, np.uint8), np.array(coding, np.int32)
+    return *inputs, *tables, np.zeros(coded + 8, np.int32), np.zeros(len(index), np.int32)
 
 
-def joining(place: int, *shifted: tuple[int, int, int]) -> Any:
-    """Return arguments of join_fields for 5 values and one field."""
-    runs = np.array(shifted, np.int64).reshape(-1, 3)
-    return np.zeros(5, np.int32), runs, np.array([place]), np.array([3]), np.array([1])
+def pushing(*codes: int, words: int = 1, freq: int = 1) -> Any:
+    """Return arguments of push_passes for codes of two symbols."""
+    none = np.zeros(0, np.intp)
+    return uint32(65536), np.array(codes, np.intp), none, uint32(0, 1), uint32(freq, freq), np.zeros(words, np.uint16)
 
 
-def digits(symbols: Any, *bounds: int) -> Any:
-    """Return arguments of join_digits for 5 values."""
-    return symbols, np.array(bounds), np.zeros(5, np.int32), np.zeros(5, np.intp)
+def with_row(*row: int) -> list[list[int]]:
+    """Return a table of coding with another last row."""
+    return [*CODING[:2], list(row)]
+
+
+def masking(low: int = 1, found: int = 4) -> Any:
+    """Return arguments of find_masking for one position and one channel."""
+    grids = np.zeros((1, 1, 1), np.int16), np.ones(1, np.int32), np.zeros(low, np.float32)
+    return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
+
+
+def knowing(rows: int = 4, planes: int = 0) -> Any:
+    """Return arguments of known_energy for a plane of 2 x 3 pixels."""
+    base, sizes = np.zeros((rows, 5), np.int16), np.zeros((planes, 4, 5), np.uint16)
+    return base, sizes, np.zeros(2, np.int32), np.zeros((2, 3), np.int32)
 
 
 def strip(decoding: bool = False, **others: Any) -> Any:
@@ -153,8 +167,8 @@ def strip(decoding: bool = False, **others: Any) -> Any:
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
-        ("known_energy", (np.zeros((3, 5), np.int16), np.zeros((0, 4, 5), np.uint16), np.zeros(2, np.int32), np.zeros((2, 3), np.int32)), "framed"),
-        ("known_energy", (np.zeros((4, 5), np.int16), np.zeros((1, 4, 5), np.uint16), np.zeros(2, np.int32), np.zeros((2, 3), np.int32)), "energies"),
+        ("known_energy", knowing(rows=3), "framed"),
+        ("known_energy", knowing(planes=1), "energies"),
         ("encode_strip", strip(errors=np.zeros((4, 5), np.int16)), "framed"),
         ("encode_strip", strip(sizes=np.zeros((4, 5), np.uint16)), "framed"),
         ("encode_strip", strip(before=np.zeros((1, 4, 5), np.int16)), "number of weights"),
@@ -172,41 +186,33 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("pop_symbols", slots(bytes_of(1) + 1, 1), "beyond the intervals"),
         ("pop_symbols", slots(np.full(1, -1), 1), "beyond the intervals"),
         ("pop_symbols", slots(np.zeros(1, np.intp), 2), "alike"),
-        ("fill_runs", filling(ends=[0, 9]), "ends"),
-        ("fill_runs", filling(ends=[2, 1]), "fall"),
-        ("fill_runs", filling(groups=0), "little room"),
-        ("fill_runs", filling(groups=2), "much room"),
-        ("take_coded", ordering(1, rank=9), "rank"),
-        ("take_coded", ordering(1, 1), "more indexes than places"),
-        ("take_coded", ordering(9), "more indexes than places"),
-        ("take_coded", ordering(1, first=-1), "places"),
-        ("put_coded", ordering(1, rank=9), "rank"),
-        ("put_coded", ordering(9), "more indexes than places"),
-        ("put_coded", ordering(1, first=-1), "places"),
-        ("count_ranks", (bytes_of(1), bytes_of(1) + 7, np.zeros(1, np.int64)), "rank"),
-        ("count_ranks", (bytes_of(1), bytes_of(2), np.zeros(1, np.int64)), "alike"),
-        ("add_excesses", adding([9]), "out of range"),
-        ("add_excesses", adding([-1]), "out of range"),
-        ("add_excesses", adding([3, 1], (2, 5, 1)), "must rise"),
-        ("add_excesses", adding([1], (2, 9, 1)), "overlap"),
-        ("add_excesses", adding([1], (0, 3, 1), (2, 4, 1)), "overlap"),
-        ("add_excesses", adding([1], (0, 3, 31)), "too many"),
-        ("join_fields", joining(9), "beyond the values"),
-        ("join_fields", joining(-1), "beyond the values"),
-        ("join_fields", joining(1, (0, 9, 1)), "low bits"),
-        ("join_fields", joining(1, (0, 2, 99)), "low bits"),
-        ("give_signs", (np.ones(9, np.int32), bytes_of(1)), "fewer signs"),
-        ("pack_fields", (np.zeros(1, np.int64), np.full(1, 33), bytes_of(5)), "0 to 32"),
-        ("pack_fields", (np.zeros(1, np.int64), np.full(1, 9), bytes_of(1)), "little room"),
-        ("pack_fields", (np.zeros(1, np.int64), np.full(1, 8), bytes_of(2)), "much room"),
-        ("unpack_fields", (bytes_of(1), np.full(1, 9), np.zeros(1, np.int64)), "little data"),
-        ("unpack_fields", (bytes_of(9), np.full(1, 33), np.zeros(1, np.int64)), "0 to 32"),
-        ("unpack_fields", (bytes_of(9), np.full(1, 3), np.zeros(2, np.int64)), "alike"),
-        ("join_digits", digits(bytes_of(1) + 250, 0, 0, 5, 5, 5, 5), "symbol"),
-        ("join_digits", digits(bytes_of(0), 0, 0, 5, 5, 5, 5), "symbol"),
-        ("join_digits", digits(bytes_of(2), 0, 0, 5, 5, 5, 5), "symbols"),
-        ("join_digits", digits(bytes_of(1), 0, 9, 5, 5, 5, 5), "fall"),
-        ("join_digits", digits(bytes_of(1), 0, 0, 9, 9, 9, 9), "cover"),
+        ("split_values", splitting(1, 1), "alike"),
+        ("split_values", splitting(1, room=4), "little room"),
+        ("split_values", splitting(1, coded=0), "wrong number"),
+        ("split_values", splitting(0, coded=1), "wrong number"),
+        ("split_values", splitting(1, coding=CODING[1:]), "come first"),
+        ("split_values", splitting(1, coding=with_row(3, 0, 0, 2, 1)), "no such scale index"),
+        ("split_values", splitting(1, coding=with_row(2, 0, 0, 2, 1)), "or twice"),
+        ("split_values", splitting(1, coding=with_row(1, 1, 0, 2, 1)), "no such table"),
+        ("split_values", splitting(1, coding=with_row(1, -1, 0, 2, 1)), "no such table"),
+        ("split_values", splitting(1, coding=with_row(1, 0, 16, 2, 1)), "shift or symbol"),
+        ("split_values", splitting(1, coding=with_row(1, 0, 0, 2, 256)), "shift or symbol"),
+        ("split_values", splitting(1, coding=with_row(1, 0, 0, 5, 1)), "must not fall"),
+        ("split_values", splitting(1, coding=with_row(1, 0, 0, -1, 1)), "must not fall"),
+        ("split_values", splitting(1, coding=[CODING[0], [2, 0, 0, 3, 1], CODING[2]]), "must not fall"),
+        ("read_values", reading(1, at=9), "place"),
+        ("read_values", reading(1, at=-1), "place"),
+        ("read_values", reading(1, coded=0), "alike"),
+        ("read_values", reading(1, freq=256), "alike"),
+        ("read_values", reading(1, states=uint32(1, 1, 1)), "power of two"),
+        ("read_values", reading(1, coding=with_row(1, 1, 0, 2, 1)), "no such table"),
+        ("push_passes", pushing(2), "code beyond"),
+        ("push_passes", pushing(-1), "code beyond"),
+        ("push_passes", pushing(1, freq=0), "freq"),
+        ("push_passes", pushing(1, words=0), "alike"),
+        ("find_masking", masking(low=0), "low band"),
+        ("find_masking", masking(low=2), "low band"),
+        ("find_masking", masking(found=3), "sizes"),
     ],
 )  # fmt: skip
 def test_arrays_that_would_lead_elsewhere_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:

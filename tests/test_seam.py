@@ -14,9 +14,9 @@ from streams import chunk_at, error, expect_pictures_or_codec_errors, flipped
 from toy_family import Toy
 
 from runtime import codec as shared
-from runtime import container, families, incomplete, info, search
+from runtime import container, families, incomplete, info, search, spec
 from runtime.areas import Area
-from runtime.bundle import Bundle
+from runtime.bundle import Bundle, bundle_id
 from runtime.codec import Codec
 from runtime.container import ALPHA, LATENTS, Header
 from runtime.entropy.tile_stream import PartReader
@@ -38,13 +38,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of the toy: a manifest, tables, no graph."""
     path = tmp_path_factory.mktemp("weights") / "toy"
     path.mkdir()
-    levels = np.linspace(0, 60, 100).round().astype(int).tolist()
-    manifest = {"format": 3, "family": "toy", "name": "toy", "id": "746f79746f79746f", "quality_levels": levels}
-    manifest["sha256"] = {}
-    (path / "manifest.json").write_text(json.dumps(manifest))
     tables = gaussian_tables()
     names = ("frequencies", "radius", "index_table", "index_shift")
     np.savez(path / "prior.npz", **{name: getattr(tables, name) for name in names})
+    levels = np.linspace(0, 60, 100).round().astype(int).tolist()
+    named = {"format": spec.FORMAT, "family": "toy", "name": "toy", "id": bundle_id(path, Toy.traits.networks).hex()}
+    (path / "manifest.json").write_text(json.dumps(named | {"quality_levels": levels, "sha256": {}}))
     return path
 
 
@@ -150,9 +149,10 @@ def test_any_codec_decodes_streams_of_any_shipped_family(
         assert np.array_equal(incomplete.preview(other, data, 1), incomplete.preview(one, data, 1))
 
 
-def test_info_needs_no_family(six: bytes, tmp_path: Path) -> None:
+def test_info_needs_no_family(toy: Codec, six: bytes, tmp_path: Path) -> None:
     (tmp_path / "toy.gar").write_bytes(six)
-    assert "160 x 128 px" in info.table(tmp_path / "toy.gar") and "746f79746f79746f" in info.table(tmp_path / "toy.gar")
+    table = info.table(tmp_path / "toy.gar")
+    assert "160 x 128 px" in table and toy.bundle.id.hex() in table
 
 
 # -- streams that are not whole ----------------------------------------------------------------------------------------

@@ -101,9 +101,37 @@ def test_what_cannot_be_is_refused_with_what_can(codec: Codec, small: np.ndarray
     least, _, _ = sizes(codec, small)
     with pytest.raises(InputError, match=f"{least} bytes"):
         search.encode(codec, small, Target(size_bytes=least - 1))
-    for wanted in (5, 90):
-        with pytest.raises(InputError, match=r"\d\d\.\d\d to \d\d\.\d\d dB"):
-            search.encode(codec, small, Target(psnr_db=wanted))
+
+
+@pytest.mark.parametrize("wanted", [Target(psnr_db=5), Target(psnr_db=90), Target(ssimulacra2=99.9)])
+def test_of_a_measure_that_cannot_be_the_nearest_is_taken_and_told(
+    wanted: Target, codec: Codec, small: np.ndarray
+) -> None:
+    found = search.find(codec, small, wanted)
+    value = list(found.reached.values())[0]
+    level = container.unpack(found.stream)[0].level
+    assert "cannot be reached" in found.note and f"{value:.2f}" in found.note
+    assert level <= 2 if wanted.psnr_db == 5 else level >= codec.bundle.level(97)
+    with pytest.warns(UserWarning, match="cannot be reached"):
+        data = codec.encode(small, target_psnr=wanted.psnr_db, target_ssimulacra2=wanted.ssimulacra2)
+    assert data == found.stream
+
+
+@pytest.mark.parametrize("shape", ["gray", "colour", "with alpha"])
+def test_the_ssimulacra2_is_hit_as_nearly_as_levels_allow(shape: str, codec: Codec, small: np.ndarray) -> None:
+    image = {"gray": small[..., 1], "colour": small, "with alpha": np.dstack([small, small[..., 0]])}[shape]
+    found = search.find(codec, image, Target(ssimulacra2=70))
+    level = container.unpack(found.stream)[0].level
+    assert found.note == "" and found.reached == {"ssimulacra2": search.score(image, codec.decode(found.stream))}
+    for near in (level - 1, level + 1):
+        other = codec.encode(image, codec.bundle.quality(near))
+        assert container.unpack(other)[0].level == near
+        assert abs(found.reached["ssimulacra2"] - 70) <= abs(search.score(image, codec.decode(other)) - 70)
+
+
+def test_a_picture_too_small_for_ssimulacra2_is_refused(codec: Codec) -> None:
+    with pytest.raises(InputError, match="40x7 px are too few for SSIMULACRA 2, which needs 8 px a side"):
+        codec.encode(np.zeros((7, 40), np.uint8), target_ssimulacra2=70)
 
 
 def test_psnr_is_the_textbook_s() -> None:
@@ -143,12 +171,15 @@ def test_sizes_are_understood(text: str, length_bytes: int) -> None:
         ("--target-bpp", "nan"),
         ("--target-psnr", "x"),
         ("--target-psnr", "1000"),
+        ("--target-ssimulacra2", "101"),
+        ("--target-ssimulacra2", "-1"),
+        ("--target-ssimulacra2", "good"),
     ],
 )
 def test_senseless_targets_are_one_line(flag: str, text: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([str(cam), f"{flag}={text}"]) == 1
     out, err = capfd.readouterr()
-    name = "target PSNR" if flag == "--target-psnr" else flag[2:].replace("-", " ")
+    name = flag[2:].replace("-", " ").replace("psnr", "PSNR").replace("ssimulacra2", "SSIMULACRA 2")
     assert out == "" and err.startswith(f"gargalo: {name} {text}".strip()) and err.count("\n") == 1
 
 
@@ -187,6 +218,8 @@ def test_the_codec_takes_targets_itself(codec: Codec, photo: np.ndarray) -> None
         {"target_bpp": -1},
         {"target_bpp": [1]},
         {"target_psnr": float("nan")},
+        {"target_ssimulacra2": 101},
+        {"target_psnr": 30.0, "target_ssimulacra2": 70},
     ],
 )
 def test_the_codec_refuses_senseless_targets(options: dict[str, Any], codec: Codec, photo: np.ndarray) -> None:

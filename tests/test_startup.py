@@ -15,7 +15,7 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("command", ["compress", "decompress", "thumbnail"])
+@pytest.mark.parametrize("command", ["bench", "compress", "decompress", "thumbnail"])
 def test_a_command_answers_before_it_loads_what_is_heavy(command: str) -> None:
     found = loaded_by(f"from runtime import {command}")
     assert not found & {"numpy", "cv2", "onnxruntime", "concurrent.futures", "tqdm"}

@@ -114,6 +114,30 @@ def test_folders_go_with_r(folder: Path, photo: np.ndarray) -> None:
     assert (folder / "out" / "a.gat").read_bytes() == (folder / "out" / "sub" / "b.gat").read_bytes()
 
 
+def test_a_folder_of_thumbnails_alone_becomes_pictures(folder: Path) -> None:
+    (folder / "in" / "sub").mkdir(parents=True)
+    for name in ("a.gat", "sub/b.gat"):
+        assert run(folder / "cam.png", "-o", folder / "in" / name) == 0
+    assert run(folder / "in", "-r", "-o", folder / "out", "--quiet") == 0
+    assert read(folder / "out" / "a.png").pixels.shape == read(folder / "out" / "sub" / "b.png").pixels.shape
+
+
+def test_thumbnails_beside_pictures_are_skipped_and_told(folder: Path, capfd: Capture) -> None:
+    for words in ([], ["-f"]):
+        assert run(folder, "-r", *words) == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["cam.gat", "cam.png"]
+    told = "gargalo: warning: skipped .gat files beside pictures: 1; name them to get their pictures\n"
+    assert capfd.readouterr().err == told, "by the second call alone"
+
+
+def test_bytes_are_for_making_thumbnails(folder: Path, capfd: Capture) -> None:
+    assert run(folder / "cam.png") == 0
+    assert run(folder / "cam.gat", "-o", folder / "small.png", "--bytes", 100) == 1
+    error = capfd.readouterr().err
+    assert error == f"gargalo: --bytes is for making thumbnails, and {folder / 'cam.gat'} is one; leave it out\n"
+    assert not (folder / "small.png").exists()
+
+
 def test_json_is_an_object_a_file(folder: Path, capfd: Capture) -> None:
     assert run(folder / "cam.png", "--json") == 0
     told = json.loads(capfd.readouterr().out)

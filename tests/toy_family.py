@@ -12,9 +12,8 @@ import numpy as np
 from runtime.areas import Area, cut, padded
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.residuals import Order
 from runtime.entropy.tables import Tables
-from runtime.entropy.tile_stream import PartReader
+from runtime.entropy.tile_stream import PartReader, Scales
 from runtime.errors import InputError, StreamError
 from runtime.families.base import Coded, Family, Traits
 from runtime.networks.sessions import Networks
@@ -41,10 +40,10 @@ def twice(grid: np.ndarray) -> np.ndarray:
     return grid.repeat(2, axis=-2).repeat(2, axis=-1)
 
 
-def order_of(tables: Tables, shape: tuple[int, ...], before: np.ndarray | None) -> Order:
-    """Return the order of a part (n, h, w), from the differences (n, h/2, w/2) before it."""
+def scales_of(tables: Tables, shape: tuple[int, ...], before: np.ndarray | None) -> Scales:
+    """Return the scales of a part (n, h, w), from the differences (n, h/2, w/2) before it."""
     index = np.full(shape, 20) if before is None else twice(10 + 3 * np.abs(before).clip(max=5))
-    return Order(tables, index.astype(np.uint8).ravel())
+    return Scales(tables, index.astype(np.uint8).ravel())
 
 
 class Toy(Family):
@@ -81,8 +80,7 @@ class Toy(Family):
             if before is not None:
                 found = twice(found)
             if reader.more:
-                order = order_of(self.tables, found.shape, before)
-                before = order.put(reader.read(order)).reshape(found.shape)
+                before = reader.read(scales_of(self.tables, found.shape, before)).reshape(found.shape)
                 found = found + step(header.level) * before
             else:
                 before = np.zeros(found.shape, int)
@@ -123,9 +121,9 @@ class ToyAnalysis:
         while side:
             if before is not None:
                 found = twice(found)
-            order = order_of(self.tables, found.shape, before)
+            scales = scales_of(self.tables, found.shape, before)
             before = np.rint((means(samples, side) - found) / step(level)).astype(np.int32)
-            parts.append((order, order.take(before.ravel())))
+            parts.append((scales, before.ravel()))
             found, side = found + step(level) * before, side // 2
         return Coded(parts, *((0, b"") if offset == 128 else (OFFSET_FLAG, bytes([offset]))))
 

@@ -4,11 +4,12 @@ An engine is a function of `prepare`, which returns what does one job, and the j
 generator is closed is given up.
 """
 
+import gc
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from functools import cache, partial
 
-from runtime.cli.jobs import Failed, Job, Outcome, Work, attempt, settled
+from runtime.cli.jobs import Failed, Job, Outcome, Planned, Work, attempt, settled
 from runtime.console import STREAM
 
 Prepare = Callable[[], Work]
@@ -24,6 +25,12 @@ def local(prepare: Prepare, jobs: Sequence[Job], at_a_time: int = 1) -> Outcomes
     """Do jobs on this machine, several at a time each in a process of its own."""
     processes = min(at_a_time, len(_for_others(jobs)), _MOST_PROCESSES)
     return here(prepare, jobs) if processes < 2 else elsewhere(prepare, jobs, processes)
+
+
+def rehearse(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
+    """Do nothing, and tell of each job whether it would be done."""
+    for job in jobs:
+        yield job, settled(job) or Planned()
 
 
 def here(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
@@ -60,4 +67,8 @@ def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
 
 def _ready(prepare: Prepare) -> Callable[[Job], Outcome]:
     """Return what attempts a job."""
-    return partial(attempt, prepare())
+    gc.disable()  # all that is loaded meanwhile stays
+    try:
+        return partial(attempt, prepare())
+    finally:
+        gc.enable()

@@ -1,13 +1,15 @@
 """A job, one file to be made from another, and its outcome: done, failed or skipped."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from runtime.atomic import make_folder
 from runtime.cli.process import check_signals
-from runtime.console import STREAM, reason, trace
+from runtime.console import STREAM, reason, shown, trace
 
 
 class Existing(Enum):
@@ -29,6 +31,12 @@ class Job:
     """The target's folder is to be made if it is not there."""
     error: Exception | None = None
     """Why it cannot even begin."""
+    needless: str = ""
+    """Why it need not begin, if so."""
+    copy: Path | None = None
+    """Where the source goes as it is if the target would be larger; None: nowhere."""
+    keep_times: bool = False
+    """What is made gets the source's times."""
 
     @property
     def overwrite(self) -> bool:
@@ -52,6 +60,8 @@ class Done:
     damaged: bool = False
     max_error: int | None = None
     """No sample is off by more, 0 for a lossless picture; None without such a bound."""
+    details: dict[str, Any] = field(default_factory=dict)
+    """What else --json tells of it."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +76,20 @@ class Failed:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A job that was not begun, as its target exists."""
+    """A job that need not be done, or whose target would have been larger than the source."""
+
+    why: str
+    copy: Path | None = None
+    """Where the source was copied to."""
 
 
-Outcome = Done | Failed | Skipped
-Work = Callable[[Job], Done]
+@dataclass(frozen=True)
+class Planned:
+    """A job that would be done."""
+
+
+Outcome = Done | Failed | Skipped | Planned
+Work = Callable[[Job], Done | Skipped]
 """Does one job, and raises whatever its libraries raise."""
 
 
@@ -83,7 +102,10 @@ def attempt(work: Work, job: Job) -> Outcome:
     try:
         if job.make_folder:
             make_folder(job.target.parent)
-        return work(job)
+        outcome = work(job)
+        if job.keep_times:
+            _keep_times(job.source, outcome.copy if isinstance(outcome, Skipped) else job.target)
+        return outcome
     except Exception as error:
         check_signals()
         if isinstance(error, BrokenPipeError) and job.target == STREAM:
@@ -96,9 +118,13 @@ def settled(job: Job) -> Outcome | None:
     """Return what a job comes to that cannot or need not begin, None for others."""
     if job.error:
         return Failed(reason(job.error), trace(job.error))
+    if job.needless:
+        return Skipped(job.needless)
     if job.overwrite or job.target == STREAM:
         return None
     try:
+        if job.existing is Existing.SKIP and job.copy and job.copy.is_file():
+            return Skipped(f"{shown(job.copy)} exists")
         if not job.target.is_file():
             return None
         empty = job.target.stat().st_size == 0
@@ -106,4 +132,13 @@ def settled(job: Job) -> Outcome | None:
         return Failed(reason(error), trace(error))
     if job.existing is Existing.KEEP:
         return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
-    return Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped()
+    return (
+        Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped(f"{shown(job.target)} exists")
+    )
+
+
+def _keep_times(source: Path, made: Path | None) -> None:
+    """Give a file the times at which its source was read and written."""
+    if made is not None and STREAM not in (source, made):
+        found = source.stat()
+        os.utime(made, ns=(found.st_atime_ns, found.st_mtime_ns))

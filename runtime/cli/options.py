@@ -11,15 +11,13 @@ from runtime.cli.jobs import Existing
 from runtime.console import complain
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.quantities import whole
+from runtime.spec import DEFAULT_BUNDLE, THUMBNAIL_BUNDLES
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
 
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
-
-BUNDLES = "standard (the default), lite, autoencoder, progressive"
-"""The shipped bundles for whole pictures, as --help names them."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +40,28 @@ class Batch:
     """The most that a picture may have."""
     bundle: Path | None = None
     provider: str = "auto"
+    dry_run: bool = False
+    """Nothing is done, and what would be is told."""
+    keep_times: bool = False
+    keep_name: bool = False
+    """A suffix is added to the input's name, not put in the place of its own."""
+    skip_larger: bool = False
+    """An output that would be larger than its input is not made."""
+    progress: bool = False
     json: bool = False
     quiet: bool = False
 
 
-def parser(name: str, description: str, examples: str) -> argparse.ArgumentParser:
+Parser = argparse.ArgumentParser
+
+
+def parser(name: str, description: str, examples: str) -> Parser:
     """Return the parser of a command; examples are in the words of `python -m runtime`, or of gargalo if that runs."""
     # numpy, when it is loaded, would start threads for products of matrices, of which there are none here
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "OFF")  # what OpenCV, if it is loaded, warns of is said by us
     called = "gargalo " if os.path.basename(sys.argv[0]).startswith("gargalo") else "python -m runtime."
-    return argparse.ArgumentParser(
+    return Parser(
         prog=f"{called}{name}",
         description=description,
         epilog=examples.replace("python -m runtime.", called),
@@ -65,16 +74,29 @@ def _output(text: str) -> str:
     return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
 
 
-def add_arguments(to: argparse.ArgumentParser, what: str, default_output: str) -> None:
+def picture_bundles() -> list[str]:
+    """Return the names of the shipped bundles for whole pictures, the default one first; loads nothing."""
+    weights = Path(__file__).parents[1] / "weights"
+    names = {path.parent.name for path in weights.glob("*/manifest.json")}.difference(THUMBNAIL_BUNDLES)
+    return sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name))
+
+
+def bundles_help() -> str:
+    """Return the shipped bundles for whole pictures, as --help names them."""
+    default, *others = picture_bundles()
+    return ", ".join([f"{default} (the default)", *others])
+
+
+def add_arguments(to: Parser, what: str, default_output: str) -> None:
     """Add the arguments that compress and decompress have in common; `read_batch` reads them."""
-    add_files(to, what, default_output, BUNDLES)
+    add_files(to, what, default_output, bundles_help())
     add = to.add_argument
     add("--threads", metavar="N", help="CPU threads a file, default: all cores, or 1 with -j")
     add("--tile", metavar="PX", help="about the side of squares to work on, default 1024: less takes less memory")
     add("--provider", default="auto", metavar="NAME", help="auto (the CPU, default), cpu, openvino, cuda or webgpu")
 
 
-def add_files(to: argparse.ArgumentParser, what: str, default_output: str, bundles: str) -> None:
+def add_files(to: Parser, what: str, default_output: str, bundles: str) -> None:
     """Add the arguments of all commands that make a file of each that they are given; `read_batch` reads them.
 
     `bundles` tells those that ship.
@@ -93,9 +115,13 @@ def add_files(to: argparse.ArgumentParser, what: str, default_output: str, bundl
         action="store_true",
         help="take what is in folders and their subfolders; OUT gets the same ones",
     )
+    add("-n", "--dry-run", action="store_true", help="say what would be made, and make nothing")
+    add("--keep-name", action="store_true", help="add to the name of IN: a.jpg and a.png give two files")
+    add("--keep-times", action="store_true", help="give outputs the times of their inputs")
     add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
     add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles}, or a folder of your own")
+    add("--progress", action="store_true", help="tell how far it is and how long it will take, also into a log")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")
 
@@ -106,15 +132,20 @@ def read_batch(
     output: str | None,
     force: bool,
     skip_existing: bool,
+    dry_run: bool,
+    keep_name: bool,
+    keep_times: bool,
     recursive: bool,
     jobs: str,
     max_pixels: str | None,
     bundle: Path | None,
+    progress: bool,
     json: bool,
     quiet: bool,
     threads: str | None = None,
     tile: str | None = None,
     provider: str = "auto",
+    skip_larger: bool = False,
 ) -> Batch:
     """Return the settings of the arguments that `add_arguments` or `add_files` adds; raise InputError for numbers out
     of range.
@@ -131,6 +162,11 @@ def read_batch(
         max_pixels=MAX_PIXELS if max_pixels is None else whole(max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2),
         bundle=bundle,
         provider=provider,
+        dry_run=dry_run,
+        keep_times=keep_times,
+        keep_name=keep_name,
+        skip_larger=skip_larger,
+        progress=progress,
         json=json,
         quiet=quiet,
     )

@@ -5,9 +5,9 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from runtime.cli.jobs import Job
+from runtime.cli.jobs import Existing, Job
 from runtime.cli.options import Batch
-from runtime.console import STREAM
+from runtime.console import STREAM, complain, shown
 from runtime.errors import InputError
 
 _Entry = tuple[Path, Path | None]
@@ -22,42 +22,50 @@ def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job
     """
     if batch.output is None and len(batch.inputs) == 2 and Path(batch.inputs[1]).suffix.lower() == suffix:
         raise InputError(f"{batch.inputs[1]} is given as a second input; for an output give -o {batch.inputs[1]}")
-    entries = dict.fromkeys(entry for text in batch.inputs for entry in _expand(text, accepted, batch.recursive))
+    links: list[Path] = []
+    entries = dict.fromkeys(entry for text in batch.inputs for entry in _expand(text, accepted, batch.recursive, links))
+    if links and not batch.quiet:
+        names = ", ".join(map(str, links))
+        complain(f"warning: folders that are links are not followed, give them as inputs of their own: {names}")
     wanted = [(source, below) for source, below in entries if below is not None]
     several = len(wanted) > 1 or any(Path(text).is_dir() for text in batch.inputs)
     into_folder = _into_folder(batch.output, several)
     jobs: list[Job] = []
     takers: dict[str, Path] = {}
     for source, below in wanted:
-        target = _target(batch.output, source, below, suffix, into_folder)
+        target = _target(batch, source, below, suffix, into_folder)
         try:
             if source.suffix.lower() == suffix:
-                raise InputError(
-                    f"{source} is a {suffix} file already; compress takes pictures, decompress takes .gar files"
-                )
+                already = f"{source} is a {suffix} file already"
+                if batch.existing is Existing.SKIP:  # as when a command with a pattern for all files is run again
+                    jobs.append(Job(source, target, batch.existing, needless=shown(already)))
+                    continue
+                raise InputError(f"{already}; compress takes pictures, decompress takes .gar files")
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
             _check(source, target, into_folder, batch.recursive)
             taker = takers.setdefault(os.path.abspath(target), source)
             if taker != source:
-                raise InputError(f"{source}: its output {target} is also that of {taker}; name another with -o")
+                other = "name another with -o" if batch.keep_name else "give --keep-name, or name another with -o"
+                raise InputError(f"{source}: its output {target} is also that of {taker}; {other}")
         except Exception as error:
             jobs.append(Job(source, target, batch.existing, error=error))
         else:
-            jobs.append(Job(source, target, batch.existing, into_folder))
+            copy = _copy(source, target) if batch.skip_larger and into_folder and source != STREAM else None
+            jobs.append(Job(source, target, batch.existing, into_folder, copy=copy, keep_times=batch.keep_times))
     return jobs, [source for source, below in entries if below is None]
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------------
 
 
-def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_Entry]:
-    """Yield each file that an input stands for."""
+def _expand(text: str, accepted: Collection[str], recursive: bool, links: list[Path]) -> Iterator[_Entry]:
+    """Yield each file that an input stands for; `links` gets the folders that are not followed."""
     path = Path(text)
     if text == "-":
         yield STREAM, Path("stdin")
     elif path.is_dir() and recursive:
-        files = list(_files(path, accepted))
+        files = list(_files(path, accepted, links))
         yield from files
         if all(below is None for _, below in files):
             yield path, Path(path.name)  # refused by _check
@@ -65,20 +73,21 @@ def _expand(text: str, accepted: Collection[str], recursive: bool) -> Iterator[_
         matches = sorted(glob.glob(text, recursive=True))
         for match in matches:
             if not os.path.isdir(match) or recursive:
-                yield from _expand(glob.escape(match) if os.path.isdir(match) else match, accepted, recursive)
+                yield from _expand(glob.escape(match) if os.path.isdir(match) else match, accepted, recursive, links)
         if not matches:
             yield path, Path(path.name)
     else:
         yield path, Path(path.name)
 
 
-def _files(folder: Path, accepted: Collection[str]) -> Iterator[_Entry]:
+def _files(folder: Path, accepted: Collection[str], links: list[Path]) -> Iterator[_Entry]:
     """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
-    cannot be read, which _check refuses.
+    cannot be read, which _check refuses. `links` gets the subfolders that are links.
     """
     unread: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=unread.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links += (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
         for path in (Path(parent, name) for name in sorted(names) if not name.startswith(".")):
             yield path, path.relative_to(folder) if path.suffix.lower() in accepted else None
     yield from ((path, path.relative_to(folder)) for path in (Path(error.filename) for error in unread))
@@ -98,16 +107,24 @@ def _into_folder(output: str | None, several: bool) -> bool:
     return output != "-" and (several or Path(output).is_dir() or output.endswith(("/", os.sep)))
 
 
-def _target(output: str | None, source: Path, below: Path, suffix: str, into_folder: bool) -> Path:
+def _target(batch: Batch, source: Path, below: Path, suffix: str, into_folder: bool) -> Path:
     """Return where the output of a source goes."""
-    if output is None:
-        return STREAM if source == STREAM else _renamed(source, suffix)
-    return Path(output) / _renamed(below, suffix) if into_folder else Path(output)
+    if batch.output is None:
+        return STREAM if source == STREAM else _renamed(source, suffix, batch.keep_name)
+    return Path(batch.output) / _renamed(below, suffix, batch.keep_name) if into_folder else Path(batch.output)
 
 
-def _renamed(path: Path, suffix: str) -> Path:
-    """Return the path with another suffix; `.` and `/`, folders that have no name, as they are."""
+def _renamed(path: Path, suffix: str, keep_name: bool) -> Path:
+    """Return the path with another suffix, or one more; `.` and `/`, folders that have no name, as they are."""
+    if keep_name and path.name:
+        return path.with_name(path.name + suffix)
     return path.with_suffix(suffix) if path.name else path
+
+
+def _copy(source: Path, target: Path) -> Path | None:
+    """Return where a source that is better kept goes, beside its target; None where it lies there."""
+    copy = target.with_name(source.name)
+    return None if copy.exists() and copy.samefile(source) else copy
 
 
 def _check(source: Path, target: Path, into_folder: bool, recursive: bool) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -142,13 +142,17 @@ def take(source: Path) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def deliver(target: Path, data: bytes, overwrite: bool) -> None:
-    """Write data to the file, or to stdout when the target is -. FileExistsError where overwrite would be needed."""
+def deliver(target: Path, data: bytes | Iterable[bytes], overwrite: bool) -> int:
+    """Write data, which may come in parts, to the file, or to stdout when the target is -, and return its length.
+
+    Raise FileExistsError where overwrite would be needed.
+    """
     if target == STREAM:
+        data = data if isinstance(data, bytes) else b"".join(data)  # nothing is written where a part fails
         if sys.stdout is None:
             raise InputError("stdout is closed; give a file to -o")
         with naming("stdout"):
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-    else:
-        write_whole(target, data, overwrite)
+        return len(data)
+    return write_whole(target, data, overwrite)

@@ -4,16 +4,20 @@ A file that fails is named in one line on stderr and does not stop the others.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 
-from runtime.cli.engines import Prepare, local
+from runtime.cli.engines import Prepare, local, rehearse
 from runtime.cli.jobs import Done, Failed, Job, Outcome, Skipped
 from runtime.cli.options import Batch
 from runtime.console import complain, say, shown, size
+
+_PROGRESS_S = 10
+"""Between lines of --progress."""
 
 
 def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], batch: Batch) -> tuple[int, list[Done]]:
@@ -21,21 +25,24 @@ def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], bat
 
     Print the line, or JSON, of each in their order; with several also a sum, and a bar where stderr is a terminal.
     """
-    engine = partial(local, at_a_time=batch.at_a_time)
+    engine = rehearse if batch.dry_run else partial(local, at_a_time=batch.at_a_time)
     several, start, outcomes = len(jobs) > 1, time.perf_counter(), list[Outcome]()
-    with closing(engine(prepare, jobs)) as answers, _progress(len(jobs), batch.quiet) as step:
+    with closing(engine(prepare, jobs)) as answers, _progress(len(jobs), batch) as step:
         for job, outcome in in_order(jobs, answers):
             outcomes.append(outcome)
             with step():
                 _tell(job, outcome, line, batch, several)
     good = [outcome for outcome in outcomes if isinstance(outcome, Done)]
-    skipped = sum(isinstance(outcome, Skipped) for outcome in outcomes)
-    if several and not (batch.quiet or batch.json):
+    skipped, failed = (sum(isinstance(outcome, kind) for outcome in outcomes) for kind in (Skipped, Failed))
+    if batch.dry_run and not (batch.quiet or batch.json):
+        told = f", {skipped} skipped" if skipped else ""
+        say(jobs[0].target, f"{len(jobs) - skipped - failed} of {len(jobs)} files would be made{told}; nothing is done")
+    elif several and not (batch.quiet or batch.json):
         total = [sum(done.bytes_in for done in good), sum(done.bytes_out for done in good)]
         seconds = time.perf_counter() - start
         files = f"{len(good)} of {len(jobs)} files" + (f", {skipped} skipped" if skipped else "")
         say(jobs[0].target, f"{files}, {size(total[0])} -> {size(total[1])}, {seconds:.1f} s")
-    return 0 if len(good) + skipped == len(jobs) else 1, good
+    return 1 if failed else 0, good
 
 
 def in_order(jobs: Sequence[Job], answers: Iterator[tuple[Job, Outcome]]) -> Iterator[tuple[Job, Outcome]]:
@@ -59,8 +66,10 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
             complain(f"warning: {job.source}: {note}")
         if lines:
             say(job.target, line(job, outcome))
+    elif lines and isinstance(outcome, Skipped):
+        say(job.target, f"{shown(job.source)} skipped: {outcome.why}")
     elif lines:
-        say(job.target, f"{shown(job.source)} skipped: {shown(job.target)} exists")
+        say(job.target, f"{shown(job.source)} -> {shown(job.target)}")
     if batch.json:
         say(job.target, _json(job, outcome))
 
@@ -74,32 +83,43 @@ def _json(job: Job, outcome: Outcome) -> str:
         entry |= {"bytes_in": outcome.bytes_in, "bytes_out": outcome.bytes_out}
         entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
         entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
+        entry |= {"details": {name: None if value == math.inf else value for name, value in outcome.details.items()}}
         entry |= {"max_error": outcome.max_error}
     else:
-        entry |= dict.fromkeys(("bytes_in", "bytes_out", "height", "width", "bpp", "ms")) | {"warnings": []}
-        entry["max_error"] = None
+        nothing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms", "details", "max_error")
+        entry |= dict.fromkeys(nothing) | {"warnings": []}
+    if isinstance(outcome, Skipped):
+        entry |= {"output": str(outcome.copy or job.target), "warnings": [outcome.why]}
     error = outcome.reason if isinstance(outcome, Failed) else None
     return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
 
 
 @contextmanager
-def _progress(files: int, quiet: bool) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed."""
-    if files == 1 or quiet or sys.stderr is None or not sys.stderr.isatty():
+def _progress(files: int, batch: Batch) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed.
+
+    Where stderr is no terminal --progress prints lines every so often.
+    """
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    if sys.stderr is None or batch.quiet or not (batch.progress or files > 1 and terminal):
         yield nullcontext
         return
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        yield nullcontext
-        return
-    with tqdm(total=files, unit="file", leave=False) as bar:
+    from tqdm import tqdm
+
+    start, told = time.perf_counter(), 0.0
+    with tqdm(total=files, unit="file", leave=False, disable=not terminal) as bar:
+        done = 0
 
         @contextmanager
         def step() -> Iterator[None]:
+            nonlocal done, told
             bar.clear()
             yield
-            bar.n += 1
+            bar.n = done = done + 1
             bar.refresh()
+            seconds = time.perf_counter() - start
+            if not terminal and (done == files or seconds - told >= _PROGRESS_S):
+                told = seconds
+                complain(tqdm.format_meter(done, files, seconds, ncols=0, unit="file"))
 
         yield step

@@ -12,6 +12,9 @@ from runtime.arrays import F32, F64, I32, I64, U8
 from runtime.entropy.rans import PRECISION_BITS
 from runtime.entropy.tables import ESCAPE_BITS, Tables
 
+BITS_PER_SQUARED_STEP = 10.0
+"""Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
+
 BINS = 64
 """Bins of magnitudes whose bits are estimated together: 0, and four bins an octave from 1 on."""
 
@@ -68,6 +71,16 @@ class Costs:
                 savings[index, 1 : len(cost)] = np.diff(cost)
         savings[:, -1] = 0
         return savings.clip(0)
+
+    @cached_property
+    def dead_zone(self) -> F32:
+        """(I,) Below which magnitude a residual of a scale index is taken for 0, where that saves more than it costs.
+
+        Those of 1.5 and more are not, but all are of scale index 0.
+        """
+        dead = np.minimum(0.5 + self.savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
+        dead[0] = np.inf
+        return dead
 
     def bits(self, values: I32, index: U8) -> float:
         """Return the bits that values (n,) of scale indexes (n,) cost an ideal coder of one value at a time."""

@@ -11,8 +11,8 @@ import numpy as np
 
 from runtime.arrays import I32, I64, U8, U16
 from runtime.entropy.rans import SLOTS, Slots
-from runtime.entropy.residuals import Symbols
 from runtime.entropy.tables import SYMBOLS
+from runtime.entropy.tile_stream import Split
 from runtime.errors import BundleError
 
 
@@ -42,15 +42,15 @@ class PlainTables(Slots):
 class Passes:
     """The tables of a part's symbols, which are coded in two passes: what the second has, the first one tells."""
 
+    tables: PlainTables
     first: U8
     second: U8
 
-    def split(self, values: I32) -> Symbols:
+    def split(self, values: I32) -> Split:
         """Return the symbols of a part, of the first pass and then of the second, as the coder takes them."""
-        tables = np.concatenate([self.first, self.second])
-        codes = tables * np.intp(SYMBOLS) + values
-        none = np.zeros(0, np.int64)
-        return Symbols(codes[: len(self.first)], codes[len(self.first) :], none, none, none.astype(np.bool_))
+        codes = np.concatenate([self.first, self.second]) * np.intp(SYMBOLS) + values
+        first, second = codes[: len(self.first)], codes[len(self.first) :]
+        return Split(first, second, b"", int(self.tables.cost.take(codes).sum()))
 
 
 def _bad(what: str) -> BundleError:

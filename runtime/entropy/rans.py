@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import F64, I64, U8, U16, U32, Intp
+from runtime.arrays import I64, U8, U16, U32, Intp
 from runtime.errors import TruncatedError
 from runtime.native import compiled, twin
 
@@ -47,8 +47,10 @@ ROW_LANES = 16
 ENTRY_FREQ_SHIFT = 16
 """An entry of a slot is freq * 2**16 + slot - start."""
 
-_NO_ENTRIES: U32 = np.zeros(0, np.uint32)
-_NO_SYMBOLS: U8 = np.zeros(0, np.uint8)
+COST_UNITS = 1 << 16
+"""What costs of symbols are in units of, a bit."""
+
+_NOT_LOOKED_UP: tuple[U32, U8] = np.zeros(0, np.uint32), np.zeros(0, np.uint8)
 _EMIT_SHIFT = 2 * WORD_BITS - PRECISION_BITS
 _SLOT_MASK = (1 << PRECISION_BITS) - 1
 _WORD_MASK = (1 << WORD_BITS) - 1
@@ -96,9 +98,17 @@ class Slots(ABC):
         return entries.ravel()
 
     @cached_property
-    def cost(self) -> F64:
-        """(T * 256,) bits of symbol s of table t, at t * 256 + s; symbols without slots have no meaning."""
-        return PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
+    def cost(self) -> I64:
+        """(T * 256,) 2**-16 bits of symbol s of table t, at t * 256 + s: whole, so that sums are the same in any order.
+
+        Symbols without slots have no meaning.
+        """
+        bits = PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
+        return np.rint(bits * COST_UNITS).astype(np.int64)
+
+    def looked_up(self, compiled: bool) -> tuple[U32, U8]:
+        """Return entries and symbols, or two empty arrays: the compiled core looks for a symbol among the starts."""
+        return _NOT_LOOKED_UP if compiled else (self.entries, self.symbols)
 
 
 def pop(states: U32, words: U16, table: U8 | Intp, slots: Slots) -> tuple[U32, U8, int]:
@@ -109,7 +119,7 @@ def pop(states: U32, words: U16, table: U8 | Intp, slots: Slots) -> tuple[U32, U
     """
     states = states.copy()
     symbols = np.empty(len(table), np.uint8)
-    looked_up = (_NO_ENTRIES, _NO_SYMBOLS) if compiled(pop_symbols) else (slots.entries, slots.symbols)
+    looked_up = slots.looked_up(compiled(pop_symbols))
     used = pop_symbols(states, words, table, *slots.intervals, *looked_up, symbols)
     if used < 0:
         raise TruncatedError(

@@ -58,37 +58,15 @@ class Grouping(NamedTuple):
     base: int
 
 
-class CodingOrder(NamedTuple):
-    """In which order values are coded, by the ranks of their scale indexes."""
-
-    rank: U8
-    """(I,) rank of each scale index"""
-    indexes: U8
-    """(I,) scale index of each rank"""
-    table: U8
-    """(I,) table of each rank"""
-    bounds: Intp
-    """(6,) 0, then the highest rank of each grouping or of one before it"""
-    shifted_ranks: Intp
-    """(k,) ranks from 1 on whose values have low bits"""
-    shifts: I64
-    """(k,) how many these are"""
-
-    def shifted(self, ends: I64) -> I64:
-        """Return first, end and shift (k, 3) of values with low bits, of where the values of each rank end."""
-        if not len(self.shifts) or ends[self.shifted_ranks[0] - 1] == ends[-1]:
-            return np.empty((0, 3), np.int64)
-        runs = np.empty((len(self.shifts), 3), np.int64)
-        runs[:, 0], runs[:, 1], runs[:, 2] = ends[self.shifted_ranks - 1], ends[self.shifted_ranks], self.shifts
-        return runs[runs[:, 0] < runs[:, 1]]
-
-
 BITS = Grouping(8, 2)
 GROUPINGS = (BITS, Grouping(5, 3), Grouping(4, 4), Grouping(3, 6), Grouping(2, 16))
 """From the narrowest scales to the widest; the last takes every table that no other takes."""
 
 TOP_DIGIT_SLOTS = 1 << 10
 """A grouping suits a table if at most 1 value in 16 has the largest digit, and so an excess."""
+
+CODING_INDEX, CODING_TABLE, CODING_SHIFT, CODING_GROUPING, CODING_ESCAPE = range(5)
+"""The columns of `Tables.coding`."""
 
 _ONE = 1 << 40
 
@@ -180,19 +158,15 @@ class Tables(Slots):
         return np.stack(groups + excesses)
 
     @cached_property
-    def order(self) -> "CodingOrder":
-        """The order of coding: by grouping, then as scale indexes are; 0 stays 0."""
-        grouping = self.grouping[self.index_table]
-        grouping[0] = -1
-        ranked = np.argsort(grouping, kind="stable")
-        rank = np.empty(len(ranked), np.uint8)
-        rank[ranked] = np.arange(len(rank))
-        last = grouping[ranked[1:]].searchsorted(np.arange(len(GROUPINGS)), side="right")
-        shift = self.index_shift[ranked]
-        shift[0] = 0
-        bounds, shifted = np.append(0, last), np.flatnonzero(shift)
-        table = self.index_table[ranked].astype(np.uint8)
-        return CodingOrder(rank, ranked.astype(np.uint8), table, bounds, shifted, shift[shifted].astype(np.int64))
+    def coding(self) -> I32:
+        """(I, 5) scale indexes in the order of coding, 0 first, then by grouping; the table of each, its low bits, the
+        number of its grouping, and that of the symbol ESCAPE in its table of excesses.
+        """
+        table = self.index_table.astype(np.intp)
+        columns = np.arange(len(table)), table, self.index_shift, self.grouping.take(table), self.escape.take(table)
+        coding = np.stack(columns, 1).astype(np.int32)
+        coding[0, CODING_SHIFT:] = 0, -1, 0  # not coded
+        return coding[np.argsort(coding[:, CODING_GROUPING], kind="stable")]
 
     def check_index(self, index: U8) -> None:
         """Raise InputError for a scale index that the tables do not have."""

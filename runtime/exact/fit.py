@@ -137,8 +137,7 @@ def _solve(features: F64, wanted: F64, trust: F64 | float) -> F64:
     trusted = features * trust
     square = trusted @ trusted.T
     square.flat[:: len(square) + 1] += _RIDGE * (1 + np.diag(square))
-    solved: F64 = np.linalg.solve(square, trusted @ (wanted * trust))
-    return solved
+    return np.linalg.solve(square, trusted @ (wanted * trust)).astype(np.float64)
 
 
 def _fit_energies(features: F64, sizes: F64) -> I32:

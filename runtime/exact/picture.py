@@ -15,13 +15,13 @@ from runtime.areas import Area, Region, region_in
 from runtime.arrays import U8, contiguous
 from runtime.codec import AUTO, Codec, Pixels, encoder, picture
 from runtime.container import RESIDUAL, Header, with_section
-from runtime.errors import InputError, ResidualError, StreamError
+from runtime.errors import ResidualError, StreamError
 from runtime.exact import section
 from runtime.quantities import whole
 from runtime.spec import MOST_ERROR
 
 if TYPE_CHECKING:
-    from runtime.search import Target
+    pass
 
 QUALITIES = (10, 40, 70, 90)
 """Of the stream, which are tried."""
@@ -37,20 +37,10 @@ _SKETCH_SHARE = 1 / 16
 """Of a drawing's bytes, which its sketch may take; else it shows one colour."""
 
 
-def parse(bound: int | str, target: "Target | None" = None) -> int:
-    """Return the bound that an option names; raise InputError for what is none, and beside a target."""
-    found = whole(bound, "max error", 0, MOST_ERROR)
-    if target is not None:
-        raise InputError(
-            "max error and a target exclude each other: the bound says how large the file is; give one of them"
-        )
-    return found
-
-
 def encode(
     codec: Codec,
     pixels: Pixels,
-    bound: int,
+    max_error: int,
     quality: float | None = None,
     metadata: Mapping[int, bytes] | None = None,
     subsampling: str = AUTO,
@@ -61,6 +51,7 @@ def encode(
     `quality` is that of the stream alone; by default it is chosen. Raises InputError.
     """
     channels.split(pixels)  # InputError for what is no picture
+    bound = whole(max_error, "max error", 0, MOST_ERROR)
 
     def stream(pixels: Pixels, quality: float) -> bytes:
         return encoder(codec, pixels, metadata, subsampling, **options)(codec.bundle.level(quality))

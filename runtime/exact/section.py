@@ -12,10 +12,12 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from runtime.arrays import I16, U8, Array, contiguous
+from runtime.arrays import I16, U8, contiguous
 from runtime.container import Reader, varint
 from runtime.errors import ResidualError, StreamError
 from runtime.exact import drawing, parameters
@@ -113,10 +115,9 @@ def code(samples: U8, base: U8, bound: int) -> bytes:
     return b"".join([head, *map(parameters.pack, suited), *index, *strips])
 
 
-def _planes(array: Array) -> list[Array]:
+def _planes(array: NDArray[Any]) -> list[NDArray[Any]]:
     """Return the planes (h, w) of an array (h, w, channels), in their order."""
-    planes: list[Array] = [contiguous(array[:, :, channel]) for channel in _ORDER[array.shape[2]]]
-    return planes
+    return [contiguous(array[:, :, channel]) for channel in _ORDER[array.shape[2]]]
 
 
 def _joined(decoded: Sequence[U8], errors: Sequence[I16]) -> U8:

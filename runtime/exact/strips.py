@@ -12,10 +12,12 @@ logarithm, tells the class, and the table.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from runtime.arrays import I16, I32, U8, U16, U32, Array, Intp
+from runtime.arrays import I16, I32, U8, U16, U32, Intp
 from runtime.entropy.rans import ENTRY_FREQ_SHIFT, LOWEST_STATE, PRECISION_BITS, SLOTS, WORD_BITS
 from runtime.exact.tables import FRACTIONS, QUARTERS, SYMBOLS
 from runtime.native import twin
@@ -40,23 +42,20 @@ ONE = 16
 _EIGHTHS_SHIFT = WEIGHT_BITS - 3
 
 
-def framed(plane: Array, outside: int) -> Array:
+def framed(plane: NDArray[Any], outside: int) -> NDArray[Any]:
     """Return a plane (h, w) with what surrounds one that is being coded, which is `outside`."""
-    found: Array = np.pad(plane, ((ABOVE, 0), (LEFT, RIGHT)), constant_values=outside)
-    return found
+    return np.pad(plane, ((ABOVE, 0), (LEFT, RIGHT)), constant_values=outside)
 
 
-def inside(array: Array) -> Array:
+def inside(array: NDArray[Any]) -> NDArray[Any]:
     """Return the plane within what surrounds it."""
-    found: Array = array[ABOVE:, LEFT:-RIGHT]
-    return found
+    return array[ABOVE:, LEFT:-RIGHT]
 
 
-def shifted(array: Array, at: tuple[int, int]) -> Array:
+def shifted(array: NDArray[Any], at: tuple[int, int]) -> NDArray[Any]:
     """Return what is so many rows and columns from each pixel of a plane with a frame of one pixel."""
     (dy, dx), (h, w) = at, array.shape
-    found: Array = array[1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
-    return found
+    return array[1 + dy : h - 1 + dy, 1 + dx : w - 1 + dx]
 
 
 def rings(sizes: U16) -> list[I32]:

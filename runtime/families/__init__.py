@@ -15,13 +15,18 @@ FIRST = "pyramid"
 """That of bundles whose manifest names none."""
 
 
-def find(bundle: "Bundle") -> "type[Family]":
-    """Return the family of a bundle; raise BundleError where there is none of the name in its manifest."""
-    module = FAMILIES.get(str(bundle.family or FIRST))
-    if module is None:
+def name_of(bundle: "Bundle") -> str:
+    """Return the name of a bundle's family; raise BundleError where there is none of the name in its manifest."""
+    name = str(bundle.family or FIRST)
+    if name not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise BundleError(
-            f"{bundle.folder}: a bundle of family {bundle.family}, this gargalo knows {known}: get a newer gargalo"
+            f"{bundle.folder}: a bundle of family {name}, this gargalo knows {known}: get a newer gargalo"
         )
-    family: type[Family] = import_module(module).FAMILY
+    return name
+
+
+def find(bundle: "Bundle") -> "type[Family]":
+    """Return the family of a bundle; raise BundleError as `name_of` does."""
+    family: type[Family] = import_module(FAMILIES[name_of(bundle)]).FAMILY
     return family

@@ -117,7 +117,7 @@ class Family(Protocol):
     def render(
         self, header: Header, tiles: Callable[[Area], Any], wanted: Area, enhance: bool
     ) -> Iterator[tuple[Area, U8]]:
-        """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each.
+        """Yield areas that make up the wanted one, in pixels, row by row, and the RGB (h, w, 3) of each.
 
         `tiles` returns what `read` does for a tile, computed at each call: a caller that needs it twice keeps it.
         `enhance` says whether enhancing networks are run.

@@ -18,10 +18,9 @@ from typing import Self
 import numpy as np
 
 from runtime.arrays import F32, F64, I16, I64, U8, contiguous
-from runtime.entropy.costs import BIN_MAGNITUDES, BINS, Costs
+from runtime.entropy.costs import BIN_MAGNITUDES, BINS, BITS_PER_SQUARED_STEP, Costs
 from runtime.errors import StreamError
 from runtime.latents import spec
-from runtime.latents.values import BITS_PER_SQUARED_STEP
 from runtime.native import twin
 
 LEAST_FLAG, SHIFTS_FLAG = 1, 2
@@ -147,17 +146,39 @@ def best(exact: F32, index: U8, bands: int, costs: Costs, much: float = 1.5) -> 
     For a least scale index leaving out must cost `much` times what coding does: photographs else gain little and take
     more time.
     """
+    bits, shifts = costs.binned_bits, np.empty(bands, np.int64)
     rows = max(1, index.shape[1] * index.shape[2] // _POSITIONS)
-    counts = np.empty((bands, len(costs.binned_bits), BINS), np.int64)
-    count_magnitudes(exact.reshape(index.shape), contiguous(index), rows, counts)
-    counts *= rows
-    shifts = np.empty(bands, np.int64)
-    least = choose_corrections(counts, costs.binned_bits, costs.shifted_bits, _BITS_OF_ERRORS, much, shifts)
+    counts = np.empty((bands, *bits.shape), np.int64)
+    errors, shifted = _BITS_OF_ERRORS, costs.shifted_bits
+    least = choose_corrections(exact, contiguous(index), rows, bits, shifted, errors, much, counts, shifts)
     return least, tuple(shifts.tolist())
 
 
 @twin
-def count_magnitudes(exact: F32, index: U8, every: int, counts: I64) -> None:
+def choose_corrections(
+    exact: F32,
+    index: U8,
+    every: int,
+    bits: F64,
+    shifted: F64,
+    errors: F64,
+    much: float,
+    counts: I64,
+    shifts: I64,
+) -> int:
+    """Return the least scale index that pays most, and fill in the shifts (bands,) that do then.
+
+    Residuals (n h w,) in steps have scale indexes (n, h, w), of which every so many-th row counts, for all of them.
+    bits (I, BINS) that magnitudes cost, and shifted (I * BINS, 16) by each of spec.SHIFTS; errors (BINS,): bits that
+    the squared error is worth. All are whole 64ths, so that sums are exact in any order. counts (bands, I, BINS) is
+    room.
+    """
+    _count_magnitudes(exact.reshape(index.shape), index, every, counts)
+    counts *= every
+    return _choose_corrections(counts, bits, shifted, errors, much, shifts)
+
+
+def _count_magnitudes(exact: F32, index: U8, every: int, counts: I64) -> None:
     """Fill in how many residuals there are (bands, I, BINS) of each scale index with a magnitude of each bin.
 
     Residuals and scale indexes are (n, h, w), as many channels in each band; only every so many-th row is counted.
@@ -175,13 +196,8 @@ def count_magnitudes(exact: F32, index: U8, every: int, counts: I64) -> None:
     counts[:] = np.bincount(by_band.ravel(), minlength=counts.size).reshape(counts.shape)
 
 
-@twin
-def choose_corrections(counts: I64, bits: F64, shifted: F64, errors: F64, much: float, shifts: I64) -> int:
-    """Return the least scale index that pays most, and fill in the shifts (bands,) that do then; counts change.
-
-    counts (bands, I, BINS); bits (I, BINS) that they cost, and shifted (I * BINS, 16) by each of spec.SHIFTS; errors
-    (BINS,): bits that the squared error is worth. All are whole 64ths, so that sums are exact in any order.
-    """
+def _choose_corrections(counts: I64, bits: F64, shifted: F64, errors: F64, much: float, shifts: I64) -> int:
+    """Return what choose_corrections returns, from counts (bands, I, BINS), which change."""
     bands = len(counts)
     least = _best_least(counts, bits, errors, much)
     if least:

@@ -11,10 +11,11 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import I16, I32, U8, contiguous
+from runtime.arrays import I16, I32, U8, Intp, contiguous
 from runtime.bundle import Bundle
 from runtime.errors import BundleError
 from runtime.latents import spec
+from runtime.latents.values import all_channels
 from runtime.native import twin
 
 _NOTHING: I16 = np.zeros((1, 1), np.int16)
@@ -111,23 +112,23 @@ class Rates:
         whole = np.clip(bases >> spec.INDEX_BITS, 0, self.prior.top_index).astype(np.uint8)
         return np.broadcast_to(whole[:, None, None], (len(bases), *shape))
 
-    def index_said(self, bases: I32, said: U8, less: I16 | None = None) -> U8:
-        """Return the scale indexes (n, h, w) of channels with bases (n,), from what a network says of their scales,
-        less so many eighths of an octave (h, w).
+    def index_said(self, halves: I16, said: U8, less: I16 | None = None) -> U8:
+        """Return the scale indexes (n, h, w) of channels with such halves (n,) of their bases.
+
+        They follow from what a network says of their scales, less so many eighths of an octave (h, w).
         """
-        # (base + 32 * scale) >> 6 is half of base / 32 + scale, rounded down; INDEX_UNIT is 32
-        halves = (bases >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO
         index = np.empty(said.shape, np.uint8)
-        less = _NOTHING if less is None else less
-        find_indexes(contiguous(said), halves.astype(np.int16), less, self.prior.top_index, index)
+        find_indexes(contiguous(said), halves, _NOTHING if less is None else less, self.prior.top_index, index)
         return index
 
-    def see(self, values: I16, channels: int) -> U8:
-        """Return what a network sees of values (n, h, w): them, the level planes as far as there is room in so many
-        channels, and zero points in spare ones.
+    def see(self, values: I16, count: int, channels: Intp | None = None) -> U8:
+        """Return what a network sees of some channels (n,), or all, of values (c, h, w).
+
+        It is them, the level planes as far as there is room in so many channels, and zero points in spare ones.
         """
-        seen = np.empty((channels, *values.shape[1:]), np.uint8)
-        see_values(contiguous(values), self.prior.seen, self.planes, spec.GRID_ZERO, seen)
+        seen = np.empty((count, *values.shape[1:]), np.uint8)
+        channels = all_channels(len(values)) if channels is None else channels
+        see_values(contiguous(values), channels, self.prior.seen, self.planes, spec.GRID_ZERO, seen)
         return seen
 
 
@@ -140,11 +141,19 @@ def find_indexes(said: U8, halves: I16, less: I16, top: int, index: U8) -> None:
     index[:] = np.clip(found, 0, top, out=found)
 
 
+def halves_of(bases: I32) -> I16:
+    """Return what half of a network's scale is added to, of bases (n,)."""
+    # (base + 32 * scale) >> 6 is half of base / 32 + scale, rounded down; INDEX_UNIT is 32
+    return ((bases >> (spec.INDEX_BITS - 1)) - spec.GRID_ZERO).astype(np.int16)
+
+
 @twin
-def see_values(values: I16, table: U8, planes: U8, zero: int, seen: U8) -> None:
-    """Fill in what networks see (channels, h, w): values (n, h, w) by the table (65536,), planes (8,), then zero."""
-    n = len(values)
-    seen[:n] = table.take(values.view(np.uint16))
+def see_values(values: I16, channels: Intp, table: U8, planes: U8, zero: int, seen: U8) -> None:
+    """Fill in what networks see (m, h, w): some channels (n,) of values (c, h, w) by the table (65536,), planes (8,),
+    then zero.
+    """
+    n = len(channels)
+    seen[:n] = table.take(values.view(np.uint16).take(channels, axis=0))
     constant = seen[n : n + len(planes)]
     constant[:] = planes[: len(constant), None, None]
     seen[n + len(planes) :] = zero

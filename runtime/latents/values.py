@@ -5,69 +5,95 @@ mean that a network told. The gain is about 8, as a family has it: GAIN where it
 Shapes: (channels, h, w) on the part's own grid. FORMAT.md, section 6.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.arrays import F32, I16, I32, U8, contiguous
+from runtime.arrays import F32, I16, I32, U8, Intp, contiguous
+from runtime.entropy.costs import BITS_PER_SQUARED_STEP, Costs
 from runtime.latents import spec
 from runtime.native import twin
-
-BITS_PER_SQUARED_STEP = 10.0
-"""Bits that a squared error of one step is worth: 6 / ln 2 = 8.7 in theory, chosen on validation pictures."""
 
 GAIN: I32 = np.array([[spec.VALUE_STEPS << spec.GAIN_BITS]], np.int32)
 """(1, 1) The gain of one step."""
 
 _GAIN_UNITS = np.float32(1 << spec.GAIN_BITS)
+INVERSE_GAIN: F32 = _GAIN_UNITS / GAIN.astype(np.float32)
+"""(1, 1) The symbols of one value then."""
+
+_HALVES: F32 = np.array([np.inf, *[0.5] * 255], np.float32)
+_NO_SAVINGS: F32 = np.zeros((256, 2), np.float32)
 
 LARGEST_SYMBOL = spec.LARGEST_VALUE // spec.VALUE_STEPS - 16
 """The encoder's; a stream may hold larger ones."""
 
 
-def quantise(exact: F32, index: U8, savings: F32 | None = None) -> I32:
+def quantise(exact: F32, index: U8, costs: Costs | None = None) -> I32:
     """Return symbols (n,) of residuals (n,) in steps that have these scale indexes (n,), 0 where they are 0.
 
-    With `savings` (of runtime.entropy.costs) a symbol moves one towards zero where the bits saved outweigh
-    the error added: rate-distortion-optimised quantisation, a choice of the encoder alone.
+    With `costs` a symbol moves one towards zero where the bits saved outweigh the error added:
+    rate-distortion-optimised quantisation, a choice of the encoder alone.
     """
-    if savings is None:
-        dead, savings = np.full(256, 0.5, np.float32), np.zeros((256, 2), np.float32)
-    else:
-        dead = _dead_zone(savings)
-    dead[0] = np.inf
+    dead, savings = (costs.dead_zone, costs.savings) if costs else (_HALVES, _NO_SAVINGS)
     symbols = np.empty(index.shape, np.int32)
     quantise_values(exact, index, dead, savings, symbols, LARGEST_SYMBOL)
     return symbols
 
 
-def _dead_zone(savings: F32) -> F32:
-    """Return the magnitude (I,) below which a residual of a scale index is taken for 0, where that saves more than it
-    costs; those of 1.5 and more are not.
-    """
-    return np.minimum(0.5 + savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
-
-
-def residuals(coefficients: NDArray[Any], steps: I32, mean: U8 | I16, gain: I32) -> F32:
-    """Return unrounded symbols (n h w,): (coefficient / step - mean) / gain, the inverse of values and dequantise.
-
-    Coefficients (n, h, w) are in 1/16 pixel level, steps (n,) those of their channels, means (n, h, w) as networks say
-    them; gains are (h, w).
-    """
+def factors(steps: I32) -> F32:
+    """Return the values that a coefficient in 1/16 pixel level stands for, at steps (n,)."""
     values_per_step = np.float32(spec.VALUE_STEPS << (spec.STEP_BITS - spec.COEFFICIENT_BITS))
-    factor, inverse_gain = values_per_step / steps.astype(np.float32), _GAIN_UNITS / gain.astype(np.float32)
+    return values_per_step / steps.astype(np.float32)
+
+
+def inverse(gain: I32) -> F32:
+    """Return the symbols that a value stands for, at gains (h, w)."""
+    return _GAIN_UNITS / gain.astype(np.float32)
+
+
+def residuals(
+    coefficients: NDArray[Any],
+    factors: F32,
+    mean: U8 | I16,
+    inverse_gain: F32,
+    channels: Intp | None = None,
+    shown: tuple[int, int] | None = None,
+) -> F32:
+    """Return unrounded symbols (n h w,): (coefficient * factor - mean) * inverse gain.
+
+    It is the inverse of values and dequantise. Coefficients (c, h, w) are in 1/16 pixel level, of which the part has
+    some channels, or all; factors (n,) are those of its channels, means (n, h, w) as networks say them. Beyond so many
+    rows and columns as are shown they are 0.
+    """
+    if channels is None:
+        channels = all_channels(len(mean))
+    elif not coefficients.flags.c_contiguous:  # of a tile
+        coefficients, channels = coefficients.take(channels, axis=0), all_channels(len(mean))
+    rows, columns = shown or mean.shape[1:]
     exact = np.empty(mean.shape, np.float32)
-    coefficients, mean = contiguous(coefficients), contiguous(mean)
-    find_residuals(coefficients, factor, mean, inverse_gain, spec.GRID_ZERO, exact)
+    arrays = contiguous(coefficients), channels, factors, contiguous(mean), inverse_gain
+    find_residuals(*arrays, spec.GRID_ZERO, rows, columns, exact)
     return exact.ravel()
 
 
 def values(mean: U8 | I16, symbols: I32, gain: I32) -> I16:
     """Return values (n, h, w): means (n, h, w) as networks say them, and symbols (n, h, w) times the gains (h, w)."""
     found = np.empty(mean.shape, np.int16)
-    find_values(contiguous(mean), contiguous(symbols), gain, spec.GRID_ZERO, found)
+    put_values(mean, symbols, gain, all_channels(len(mean)), found)
     return found
+
+
+def put_values(mean: U8 | I16, symbols: I32, gain: I32, channels: Intp, into: I16) -> None:
+    """Put such values into some channels (n,) of others (c, h, w)."""
+    find_values(contiguous(mean), contiguous(symbols), gain, spec.GRID_ZERO, channels, into)
+
+
+@cache
+def all_channels(count: int) -> Intp:
+    """Return the numbers of so many channels."""
+    return np.arange(count)
 
 
 def dequantise(values: I16, steps: I32) -> F32:
@@ -109,22 +135,37 @@ def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32
 
 @twin
 def find_residuals(
-    coefficients: I16 | F32, factor: F32, mean: U8 | I16, inverse_gain: F32, zero: int, exact: F32
+    coefficients: I16 | F32,
+    channels: Intp,
+    factor: F32,
+    mean: U8 | I16,
+    inverse_gain: F32,
+    zero: int,
+    rows: int,
+    columns: int,
+    exact: F32,
 ) -> None:
-    """Fill in unrounded symbols (n, h, w): (coefficient * factor - mean + zero) * inverse gain.
+    """Fill in unrounded symbols (n, h, w): (coefficient * factor - mean + zero) * inverse gain, and 0 beyond some rows
+    and columns.
 
-    Factors are (n,), inverse gains (h, w) or (1, 1), all others (n, h, w).
+    Coefficients are (c, h, w), of which some channels (n,) count; factors (n,), inverse gains (h, w) or (1, 1), means
+    (n, h, w).
     """
-    np.multiply(coefficients, factor[:, None, None], out=exact)
+    np.multiply(coefficients.take(channels, axis=0), factor[:, None, None], out=exact)
     exact -= mean
     exact += np.float32(zero)
     exact *= inverse_gain
+    exact[:, rows:] = 0
+    exact[:, :, columns:] = 0
 
 
 @twin
-def find_values(mean: U8 | I16, symbols: I32, gain: I32, zero: int, found: I16) -> None:
-    """Fill in values (n, h, w): means less zero, and symbols (n, h, w) times the gains, which are (h, w) or (1, 1)."""
-    np.copyto(found, mean)
+def find_values(mean: U8 | I16, symbols: I32, gain: I32, zero: int, channels: Intp, into: I16) -> None:
+    """Fill in values of some channels (n,) of others (c, h, w).
+
+    They are means (n, h, w) less zero, and symbols (n, h, w) times the gains, which are (h, w) or (1, 1).
+    """
+    found = mean.astype(np.int16)
     found -= np.int16(zero)
     some = np.flatnonzero(symbols != 0)
     total = symbols.ravel().take(some)
@@ -134,6 +175,7 @@ def find_values(mean: U8 | I16, symbols: I32, gain: I32, zero: int, found: I16) 
     total >>= np.int32(spec.GAIN_BITS)
     total += found.ravel().take(some)
     found.reshape(-1)[some] = np.clip(total, -spec.LARGEST_VALUE - 1, spec.LARGEST_VALUE, out=total)
+    into[channels] = found
 
 
 @twin

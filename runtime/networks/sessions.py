@@ -1,7 +1,7 @@
 """The networks as ONNX Runtime sessions, made when first used; the only file that knows onnxruntime.
 
 What an exact stream depends on (FORMAT.md, section 6) runs on the CPU whatever is asked for; another provider
-(`providers.py`) takes the other networks, as the float twins of `float_twin.py`. Threads are those of `strips.py`.
+(`providers.py`) takes the other networks, as the float twins of `float_twin.py`. Threads are used as `strips.py` tells.
 """
 
 import threading
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from runtime.errors import BundleError, InputError, out_of_memory
 from runtime.networks import Network, strips
 from runtime.networks.providers import CPU, PROVIDERS, Provider
+from runtime.quantities import positive
+from runtime.threads import most_threads, spare
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -42,15 +44,21 @@ class Networks:
     ):
         if provider not in PROVIDERS:
             raise InputError(f"provider={provider!r} is not one of {', '.join(PROVIDERS)}")
-        if threads is not None and threads < 1:
-            raise InputError(f"threads={threads} is not a positive number")
-        self.folder, self.threads = folder, strips.most_threads(threads)
+        wanted = None if threads is None else positive(threads, "threads")
+        self.folder, self.threads = folder, most_threads(wanted)
         self._networks = networks
         self.provider = PROVIDERS[provider]
         self._devices = _devices(provider, self.provider) if self.provider is not CPU else []
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._names: dict[str, tuple[list[str], list[str]]] = {}
+        """Of the inputs and outputs of a session: it makes them anew at each call."""
         self._reaches: dict[str, int | None] = {}
         self._making = threading.Lock()
+
+    @property
+    def at_a_time(self) -> int:
+        """How many parts of a picture may be computed at a time: what is not a CPU gets one after the other."""
+        return spare(self.threads) if self.provider is CPU else 1
 
     def note(self, enhance: bool) -> str | None:
         """Return a sentence for the user on what does not run on the CPU provider; None for the CPU provider.
@@ -77,25 +85,41 @@ class Networks:
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""
+        threads = spare(self.threads)
+        if threads == 1:
+            return self._run(name, inputs)
         session = self.session(name)
-        if self.threads == 1:
-            return _run(session, inputs)
         axes = [_rows_axis(grid) for grid in session.get_inputs()]
         sides = {grid.shape[axis : axis + 2] for grid, axis in zip(inputs, axes, strict=True)}
         alike = len(sides) == 1 and all(grid.ndim == 3 for grid in inputs)
-        count = strips.worth(self.threads, *sides.pop()) if alike else 1
+        count = strips.worth(threads, *sides.pop()) if alike else 1
         reach = self._reach(name) if count > 1 else None
         if reach is None:
-            return _run(session, inputs)
+            return self._run(name, inputs)
         axes_out = [_rows_axis(grid) for grid in session.get_outputs()]
-        return strips.run(lambda grids: _run(session, grids), inputs, axes, axes_out, reach, count)
+        return strips.run(lambda grids: self._run(name, grids), inputs, axes, axes_out, reach, count)
 
     def run_stack(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and with a batch axis.
 
         Only some networks take a batch axis longer than 1.
         """
-        return _run_stack(self.session(name), inputs)
+        session = self.session(name)
+        if name not in self._names:
+            self._names[name] = (
+                [grid.name for grid in session.get_inputs()],
+                [grid.name for grid in session.get_outputs()],
+            )
+        names, outputs = self._names[name]
+        try:
+            return session.run(outputs, dict(zip(names, inputs, strict=True)))
+        except Exception as error:  # onnxruntime raises its own, undocumented classes
+            if out_of_memory(error):
+                raise MemoryError("a network needs more memory than there is") from error
+            raise
+
+    def _run(self, name: str, inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        return [output[0] for output in self.run_stack(name, *[x[None] for x in inputs])]
 
     def _provider(self, name: str) -> Provider:
         movable = any(network.movable for network in self._networks if network.name == name)
@@ -160,6 +184,13 @@ class Networks:
         return options
 
 
+def version() -> str:
+    """Return the version of ONNX Runtime."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
 @cache
 def _share_arena() -> None:
     """Give the process an arena for all sessions: one for each would keep all that each has ever needed."""
@@ -173,20 +204,6 @@ def _share_arena() -> None:
         onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg(0, as_requested, default, default))
     except Exception:  # onnxruntime raises its own, undocumented classes, where other code has made one before
         return
-
-
-def _run(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    return [output[0] for output in _run_stack(session, [x[None] for x in inputs])]
-
-
-def _run_stack(session: "onnxruntime.InferenceSession", inputs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    named = {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)}
-    try:
-        return session.run(None, named)
-    except Exception as error:  # onnxruntime raises its own, undocumented classes
-        if out_of_memory(error):
-            raise MemoryError("a network needs more memory than there is") from error
-        raise
 
 
 def _rows_axis(grid: Any) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 
 from runtime.errors import InputError
 
-_PNG_HEAD_BYTES = 8
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 _PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PART_BYTES = 1 << 20
 _MOST_BOXES = 4096
@@ -31,7 +31,7 @@ def png_chunks(data: bytes) -> dict[bytes, bytes]:
     which Pillow does not look at.
     """
     chunks: dict[bytes, bytes] = {}
-    for kind, start, stop, right in _chunks(data):
+    for kind, start, stop, right in all_png_chunks(data):
         if kind in _PIXELS and not right:
             raise InputError(f"is damaged (the checksum of a chunk {kind.decode()} is wrong); get another copy of it")
         if kind != b"IDAT" and right and kind not in chunks:
@@ -41,14 +41,14 @@ def png_chunks(data: bytes) -> dict[bytes, bytes]:
 
 def png_with(data: bytes, kinds: Collection[bytes] = _PIXELS) -> bytes:
     """Return a PNG with chunks of some kinds alone, by default those that make its pixels."""
-    kept = (data[start:stop] for kind, start, stop, right in _chunks(data) if kind in kinds and right)
-    return b"".join([data[:_PNG_HEAD_BYTES], *kept])
+    kept = (data[start:stop] for kind, start, stop, right in all_png_chunks(data) if kind in kinds and right)
+    return b"".join([PNG_HEAD, *kept])
 
 
 def png_rows_bytes(data: bytes) -> int:
     """Return how many bytes its compressed samples come to."""
     inflater, total = zlib.decompressobj(), 0
-    for kind, start, stop, _ in _chunks(data):
+    for kind, start, stop, _ in all_png_chunks(data):
         given = data[start + 8 : stop - 4] if kind == b"IDAT" else b""
         while given and not inflater.eof:
             total += len(inflater.decompress(given, _PART_BYTES))
@@ -56,9 +56,9 @@ def png_rows_bytes(data: bytes) -> int:
     return total
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
+def all_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int, bool]]:
     """Yield the letters of each chunk, where it starts and stops, and whether its checksum is right."""
-    view, at = memoryview(data), _PNG_HEAD_BYTES
+    view, at = memoryview(data), len(PNG_HEAD)
     while at + 12 <= len(data):
         kind, stop = data[at + 4 : at + 8], at + 12 + int.from_bytes(data[at : at + 4])
         if stop > len(data):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
-from runtime.pictures import exif, xmp
+from runtime.pictures import exif
 
 MAX_PAYLOAD_BYTES = 4 << 20
 """A longer EXIF, ICC or XMP is left out; usual ones have some KiB, profiles of printers about 1 MiB."""
@@ -56,7 +56,11 @@ _POSITION = re.compile("gps|latitude|longt?itude", re.IGNORECASE)
 def orientation(payloads: Mapping[int, bytes]) -> int:
     """Return how pixels lie, 1 to 8, as EXIF tells, or XMP where EXIF does not; 1 where neither does."""
     number = exif.orientation(payloads.get(EXIF, b""))
-    text = str(number) if number is not None else xmp.value(payloads.get(XMP, b""), *_ORIENTATION)
+    if number is None and XMP not in payloads:
+        return 1
+    from runtime.pictures import xmp
+
+    text = str(number) if number is not None else xmp.value(payloads[XMP], *_ORIENTATION)
     return int(text) if re.fullmatch("[1-8]", text) else 1
 
 
@@ -95,12 +99,22 @@ def fitting(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: t
     edits = {
         EXIF: upright,
         ICC: lambda payload: _profile(payload, gray),
-        XMP: lambda payload: xmp.edit(payload.rstrip(b"\0"), rule),
+        XMP: lambda payload: _edited_xmp(payload.rstrip(b"\0"), rule),
     }
     kept = _edited(payloads, edits, notes)
     if lost and XMP in kept:
         notes.append(f"what its XMP says of {' and '.join(sorted(lost))} is left out, since it is no longer true")
     return kept
+
+
+def resized(payloads: Mapping[int, bytes], gray: bool, notes: list[str], size: tuple[int, int]) -> dict[int, bytes]:
+    """Return the EXIF, ICC and XMP that fit a picture whose size has become another, as `fitting` does."""
+    edits = {
+        EXIF: lambda payload: exif.without(payload, _MISLAID),
+        ICC: lambda payload: payload,
+        XMP: lambda payload: payload,
+    }
+    return _edited(fitting(payloads, gray, notes, size), edits, notes)
 
 
 def of_region(payloads: Mapping[int, bytes], notes: list[str]) -> dict[int, bytes]:
@@ -112,7 +126,7 @@ def of_region(payloads: Mapping[int, bytes], notes: list[str]) -> dict[int, byte
     edits = {
         EXIF: lambda payload: exif.without(payload, _SHOWING, thumbnail=False),
         ICC: lambda payload: payload,
-        XMP: lambda payload: xmp.edit(payload, rule),
+        XMP: lambda payload: _edited_xmp(payload, rule),
     }
     kept = _edited(payloads, edits, notes)
     changed = [SECTION_NAMES[kind] for kind in kept if kept[kind] != payloads[kind]]
@@ -148,6 +162,12 @@ def _edited(
     return kept
 
 
+def _edited_xmp(packet: bytes, rule: Callable[[str, str, str], str | None]) -> bytes:
+    from runtime.pictures import xmp  # which loads a parser that few pictures need
+
+    return xmp.edit(packet, rule)
+
+
 def _of_whole(space: str, name: str) -> bool:
     """Return whether an XMP property shows or measures the whole picture, or tells a position in it."""
     return space.startswith(_WHOLE) or name in _POSITIONED
@@ -155,7 +175,7 @@ def _of_whole(space: str, name: str) -> bool:
 
 def _without_position(packet: bytes) -> bytes:
     """Return an XMP packet that tells no position; ValueError where a word of it is left."""
-    cut = xmp.edit(packet, lambda space, name, _: "" if _POSITION.search(name) or "wgs84_pos" in space else None)
+    cut = _edited_xmp(packet, lambda space, name, _: "" if _POSITION.search(name) or "wgs84_pos" in space else None)
     if b"gps" in cut.lower():
         raise ValueError("it may hold a position")
     return cut

@@ -45,12 +45,12 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes, note
         return _pnm(image, data, notes)
     if kind == "TIFF":  # else Pillow would check the size by the limit of the whole process
         image.im = Image.new(image.mode, _tiff_size(image), None).im
+    if kind == "JPEG":
+        return _jpeg(image, notes)
     extents = image.tile[0].extents if kind == "GIF" else None
     image.load()
-    if kind == "PNG":
-        return _png(image, data, notes)
-    if kind == "TIFF":
-        return _tiff(image, data, notes)
+    if kind in ("PNG", "TIFF"):
+        return (_png if kind == "PNG" else _tiff)(image, data, notes)
     if kind == "JPEG 2000":
         return _jpeg_2000(image, data, boxes, notes)
     if kind == "BMP":
@@ -95,6 +95,31 @@ def _array(image: Image.Image, notes: list[str]) -> Samples:
             samples = np.empty((height, *strip.shape[1:]), strip.dtype.newbyteorder("="))
         samples[top : top + rows] = strip
     return samples
+
+
+# --- JPEG -------------------------------------------------------------------------------------------------------------
+
+
+def _jpeg(image: ImageFile.ImageFile, notes: list[str]) -> Samples:
+    """Load a gray or RGB picture and return its samples, for which Pillow gets our memory: both would be too much.
+
+    Of RGB it wants four bytes a pixel, of which three are drawn together afterwards.
+    """
+    if image.mode not in ("L", "RGB") or not image.tile:  # without a tile it is cut off, and says so
+        image.load()
+        return _array(image, notes)
+    (width, height), mode = image.size, "L" if image.mode == "L" else "RGBX"
+    room = np.empty(height * width * len(mode), np.uint8)
+    image.im = Image.frombuffer(mode, image.size, room, "raw", mode, 0, 1).im
+    image.load()
+    image.im = Image.new(image.mode, (1, 1)).im
+    if mode == "L":
+        return room.reshape(height, width)
+    for start in range(0, height * width, _STRIP_PX):
+        strip = room[4 * start : 4 * (start + _STRIP_PX)].reshape(-1, 4)
+        room[3 * start : 3 * (start + len(strip))] = strip[:, :3].reshape(-1)
+    room.resize(height * width * 3, refcheck=False)
+    return room.reshape(height, width, 3)
 
 
 # --- GIF and BMP ------------------------------------------------------------------------------------------------------

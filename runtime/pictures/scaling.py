@@ -1,7 +1,6 @@
 """Arithmetic of samples: other ranges to 0 to 255, and crops of a picture."""
 
 import struct
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,8 @@ def cropped(samples: Samples, box: bytes) -> Samples:
 
     Raise InputError where it does not begin and end at whole pixels of the picture.
     """
+    from fractions import Fraction
+
     numbers = struct.unpack(">8i", box[:32])
     width, height, right, down = (Fraction(*numbers[at : at + 2]) for at in (0, 2, 4, 6))
     left, top = (samples.shape[1] - width) / 2 + right, (samples.shape[0] - height) / 2 + down

@@ -1,24 +1,25 @@
 """uint8 pixels to the bytes of a picture file, through Pillow; `read.py` is the way back.
 
+The rows of a PNG may come in strips: they go through `png.py`, and only what is around them is Pillow's.
 Pillow puts EXIF, ICC and XMP into JPEG, PNG, WebP and AVIF as they are. Of a TIFF it writes the samples alone: its way
 with tags would lose letters beyond ASCII and maker's notes, so `tags.py` puts them in.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from runtime.atomic import write_whole
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
-from runtime.pictures import exif, metadata, tags
+from runtime.pictures import exif, metadata, png, tags
 from runtime.pictures.suffixes import SUFFIXES
 
 Pixels = NDArray[np.uint8]
@@ -36,16 +37,15 @@ _FORMATS = {
 }
 """Pillow's name of the plugin that writes each."""
 
-_RLE, _PREDICTOR, _HORIZONTAL = 3, 317, 2
+_PREDICTOR, _HORIZONTAL = 317, 2
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "Png": {"compress_level": 1, "compress_type": _RLE},
     "Jpeg": {"quality": 95, "subsampling": "4:4:4"},
     "WebP": {"lossless": True, "quality": 20},
     "Tiff": {"compression": "tiff_lzw", "tiffinfo": {_PREDICTOR: _HORIZONTAL}},
     "Avif": {"quality": 95, "speed": 9},
 }
-"""Runs alone make PNGs of photographs smaller than level 6 does, in a quarter of its time. WebP's quality is an effort:
-80 saves 3 % in three times the time. AVIF stays at 4:2:0, as 4:4:4 would take half as much memory again."""
+"""WebP's quality is an effort: 80 saves 3 % in three times the time. AVIF stays at 4:2:0, as 4:4:4 would take half as
+much memory again."""
 _NO_ALPHA = ("Jpeg", "Ppm", "Bmp")
 _GRAY_AS_RGB = ("WebP", "Ppm")
 _NO_METADATA = ("Ppm", "Bmp")
@@ -76,6 +76,40 @@ def suffix_of(path: Path) -> str:
     return suffix
 
 
+def encode_strips(
+    strips: Iterator[Pixels],
+    shape: tuple[int, ...],
+    suffix: str,
+    payloads: Mapping[int, bytes] | None = None,
+    notes: list[str] | None = None,
+    threads: int = 1,
+) -> Iterator[bytes]:
+    """Yield a picture file's bytes as `encode` returns them, of a picture of a shape whose rows come in strips.
+
+    A PNG takes no more memory than a few of them; threads compress it.
+    """
+    if suffix != ".png":
+        yield encode(_joined(strips, shape), suffix, payloads, notes)
+        return
+    notes = [] if notes is None else notes
+    height, width = _sides("Png", suffix, shape)
+    like = Image.new({(): "L", (3,): "RGB"}.get(shape[2:], "RGBA"), (1, 1))
+    _, options = _held_and_options("Png", suffix, like.mode == "L", (width, height), payloads or {}, notes)
+    yield from png.encode(strips, (height, width), _saved(like, "Png", suffix, options), threads)
+
+
+def _joined(strips: Iterator[Pixels], shape: tuple[int, ...]) -> Pixels:
+    """Return the picture of a shape whose rows come in strips."""
+    first = next(strips)
+    if first.shape == shape:
+        return first
+    pixels, row = np.empty(shape, np.uint8), 0
+    for strip in chain([first], strips):
+        pixels[row : row + len(strip)] = strip
+        row += len(strip)
+    return pixels
+
+
 def encode(
     pixels: Pixels, suffix: str, payloads: Mapping[int, bytes] | None = None, notes: list[str] | None = None
 ) -> bytes:
@@ -84,37 +118,66 @@ def encode(
     payloads are EXIF, ICC and XMP by section kind; what the file cannot hold of them is left out and told in notes.
     Raise InputError where the format cannot hold the picture.
     """
+    if suffix == ".png":
+        return b"".join(encode_strips(iter([pixels]), pixels.shape, suffix, payloads, notes))
     notes = [] if notes is None else notes
-    form, (height, width) = _FORMATS[suffix], pixels.shape[:2]
+    form = _FORMATS[suffix]
     if form in _NO_ALPHA and pixels.shape[2:] == (4,):
         if pixels[:, :, 3].min() < 255:
             raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
         pixels = np.ascontiguousarray(pixels[:, :, :3])
-    longest = _LONGEST_SIDE_PX.get(form)
-    if longest and max(width, height) > longest:
-        raise InputError(f"{width}x{height} pixels are too many for {suffix}, at most {longest} a side; use .tif")
+    height, width = _sides(form, suffix, pixels.shape)
     image = Image.fromarray(pixels)
     del pixels  # which may be the last reference, beside 4 bytes a pixel
     if image.mode == "L" and form in _GRAY_AS_RGB:
         image = image.convert("RGB")
-    fitting = metadata.fitting(payloads or {}, image.mode == "L", notes, (width, height))
-    held = _held(fitting, form, suffix, notes)
-    options = _OPTIONS.get(form, {}) | ({"dpi": density} if (density := exif.density(fitting.get(EXIF, b""))) else {})
-    file = BytesIO()
-    importlib.import_module(f"PIL.{form}ImagePlugin")  # Pillow would try all that it has
+    held, options = _held_and_options(form, suffix, image.mode == "L", (width, height), payloads or {}, notes)
+    data = _saved(image, form, suffix, options)
+    del image
+    if form == "Tiff":
+        return tags.with_metadata(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
+    return data
+
+
+def _sides(form: str, suffix: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return height and width; raise InputError where a format cannot have them."""
+    height, width = shape[:2]
+    longest = _LONGEST_SIDE_PX.get(form)
+    if longest and max(width, height) > longest:
+        raise InputError(f"{width}x{height} pixels are too many for {suffix}, at most {longest} a side; use .tif")
+    return height, width
+
+
+class _File(BytesIO):
+    """A file in memory, for whose name Pillow loads one plugin: for a format it would load all usual ones."""
+
+    def __init__(self, form: str):
+        super().__init__()
+        self.name = f"picture.{form.lower()}"
+
+
+def _saved(image: Image.Image, form: str, suffix: str, options: dict[str, Any]) -> bytes:
+    """Return the bytes that Pillow's plugin makes of a picture; raise InputError where it makes none."""
+    file, (width, height) = _File(form), image.size
+    importlib.import_module(f"PIL.{form}ImagePlugin")
+    if form.upper() not in Image.SAVE:
+        raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it")
     try:
-        image.save(file, form, **options, **_as_options(held, form))
-    except KeyError:
-        raise InputError(f"this Pillow was built without {form}; use .png, or install a Pillow that has it") from None
+        image.save(file, **options)
     except (OSError, ValueError, RuntimeError, SystemError) as error:
         if form in ("Avif", "WebP"):  # whose libraries do not say when it was memory that they lacked
             np.empty((height, width, 4), np.uint32)
         raise InputError(f"Pillow cannot write {width}x{height} pixels as {suffix} ({error}); use .png") from error
-    del image
-    data = file.getvalue()
-    if form == "Tiff":
-        return tags.with_metadata(data, held.get(EXIF, b""), held.get(ICC, b""), held.get(XMP, b""))
-    return data
+    return file.getvalue()
+
+
+def _held_and_options(
+    form: str, suffix: str, gray: bool, size: tuple[int, int], payloads: Mapping[int, bytes], notes: list[str]
+) -> tuple[dict[int, bytes], dict[str, Any]]:
+    """Return the payloads that a file of a picture of a width and height can hold, and Pillow's options of save."""
+    fitting = metadata.fitting(payloads, gray, notes, size)
+    held, density = _held(fitting, form, suffix, notes), exif.density(fitting.get(EXIF, b""))
+    return held, _OPTIONS.get(form, {}) | ({"dpi": density} if density else {}) | _as_options(held, form)
 
 
 def _held(payloads: Mapping[int, bytes], form: str, suffix: str, notes: list[str]) -> dict[int, bytes]:
@@ -147,6 +210,8 @@ def _as_options(payloads: Mapping[int, bytes], form: str) -> dict[str, Any]:
     if ICC in payloads:
         options["icc_profile"] = payloads[ICC]
     if XMP in payloads and form == "Png":
+        from PIL.PngImagePlugin import PngInfo
+
         options["pnginfo"] = PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
     elif XMP in payloads:

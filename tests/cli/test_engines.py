@@ -117,8 +117,8 @@ def test_answers_in_any_order_are_told_in_that_of_the_jobs_as_soon_as_they_can(j
 
 def test_equal_jobs_are_answered_each(jobs: list[Job]) -> None:
     twice = [jobs[0], jobs[0], jobs[3]]
-    told = list(in_order(twice, iter([(jobs[3], Skipped()), (jobs[0], Failed("1")), (jobs[0], Failed("2"))])))
-    assert told == [(jobs[0], Failed("1")), (jobs[0], Failed("2")), (jobs[3], Skipped())]
+    told = list(in_order(twice, iter([(jobs[3], Skipped("")), (jobs[0], Failed("1")), (jobs[0], Failed("2"))])))
+    assert told == [(jobs[0], Failed("1")), (jobs[0], Failed("2")), (jobs[3], Skipped(""))]
 
 
 def test_what_is_prepared_is_prepared_once(jobs: list[Job]) -> None:

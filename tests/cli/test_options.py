@@ -5,7 +5,7 @@ import pytest
 from runtime import gat
 from runtime.bundle import shipped_names
 from runtime.cli.jobs import Existing
-from runtime.cli.options import BUNDLES, Batch, add_arguments, parser, read_batch
+from runtime.cli.options import Batch, add_arguments, parser, picture_bundles, read_batch
 from runtime.errors import InputError
 
 
@@ -16,7 +16,11 @@ def settings(*words: str) -> Batch:
 
 
 def test_help_names_every_shipped_bundle_of_whole_pictures() -> None:
-    assert {name.split()[0] for name in BUNDLES.split(", ")} == set(shipped_names()) - set(gat.MODELS)
+    assert picture_bundles() == [name for name in shipped_names() if name not in gat.MODELS]
+    arguments = parser("x", "", "")
+    add_arguments(arguments, "a file", "beside it")
+    told = " ".join(arguments.format_help().split())
+    assert f"weights: standard (the default), {', '.join(picture_bundles()[1:])}, or a folder of your own" in told
 
 
 def test_without_options_all_is_as_by_default() -> None:

@@ -51,6 +51,37 @@ def test_targets(inputs: list[str], output: str | None, expected: list[str]) -> 
     assert targets(*inputs, output=output) == expected
 
 
+@pytest.mark.parametrize(
+    "inputs, output, expected",
+    [
+        (["a.png"], None, ["a.png.gar"]),
+        (["in"], "new", ["new/b.jpg.gar", "new/sub/a.png.gar"]),
+        (["a.png", "a.jpg"], "new", ["new/a.png.gar", "new/a.jpg.gar"]),
+        (["a.png"], "b", ["b"]),
+        (["-"], None, ["-"]),
+    ],
+)
+def test_keep_name_adds_a_suffix(inputs: list[str], output: str | None, expected: list[str], folder: Path) -> None:
+    (folder / "a.jpg").touch()
+    jobs, _ = plan(Batch(tuple(inputs), output, recursive=True, keep_name=True), ".gar", {".png", ".jpg"})
+    assert [(job.target.as_posix(), job.error) for job in jobs] == [(target, None) for target in expected]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
+@pytest.mark.parametrize("quiet", [False, True])
+def test_folders_that_are_links_are_told_and_not_followed(
+    quiet: bool, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "in" / "link").symlink_to(folder / "out")
+    (folder / "out" / "c.png").touch()
+    jobs, _ = plan(Batch(("in",), recursive=True, quiet=quiet), ".gar", {".png", ".jpg"})
+    assert [job.source.as_posix() for job in jobs] == ["in/b.jpg", "in/sub/a.png"]
+    told = "gargalo: warning: folders that are links are not followed, give them as inputs of their own: in/link\n"
+    assert capfd.readouterr().err == ("" if quiet else told)
+    jobs, _ = plan(Batch(("in/link",), recursive=True), ".gar", {".png", ".jpg"})
+    assert [job.source.as_posix() for job in jobs] == ["in/link/c.png"] and capfd.readouterr().err == ""
+
+
 def test_files_of_other_suffixes_are_skipped_in_folders_alone() -> None:
     jobs, skipped = plan(Batch(("in", "in/notes.txt"), recursive=True), ".gar", {".png"})
     assert [job.source.as_posix() for job in jobs] == ["in/sub/a.png", "in/notes.txt"]

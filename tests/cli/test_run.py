@@ -4,12 +4,14 @@ import errno
 import io
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
 import sys
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def files(folder: Path, suffix: str = ".gar") -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob(f"*{suffix}"))
 
 
-def run(command: list[str | Path]) -> int:
+def run(command: Sequence[str | Path]) -> int:
     return compress([str(word) for word in command])
 
 
@@ -470,6 +472,113 @@ def test_an_output_that_appears_meanwhile_is_kept(
     assert ("use -f to overwrite it" in err and f"{kept}.gar exists" in err) == (not flags)
 
 
+def test_a_pattern_that_takes_outputs_too_can_be_run_again(tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png", tree / "b.jpg"]) == 0
+    everything = [path for path in sorted(tree.iterdir()) if path.is_file() and path.suffix != ".txt"]
+    assert run([*everything, "--skip-existing"]) == 0
+    assert f"{tree / 'a.gar'} skipped: {tree / 'a.gar'} is a .gar file already\n" in capfd.readouterr().out
+    assert run(everything) == 1
+
+
+# --- what would be done, names, times, larger outputs -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_dry_run_tells_and_does_nothing(
+    jobs: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "b.gar").write_bytes(b"as it was")
+    monkeypatch.setattr(Codec, "__init__", None)
+    out = tree.parent / "out"
+    assert run([tree, "-r", "-n", "-j", jobs, "--skip-existing"]) == 0
+    *lines, total = capfd.readouterr().out.splitlines()
+    assert lines[0] == f"{tree / 'a.png'} -> {tree / 'a.gar'}" and "skipped" in lines[1] and len(lines) == 4
+    assert total == "3 of 4 files would be made, 1 skipped; nothing is done"
+    assert run([tree, "-r", "-n", "-o", out, "--json"]) == 0
+    told = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert len(told) == 4 and not any(each["skipped"] or each["error"] or each["bytes_out"] for each in told)
+    assert files(tree) == ["b.gar"] and not out.exists()
+    assert run([tree / "b.jpg", tree / "none.png", "-n"]) == 1
+    out_lines, err = capfd.readouterr()
+    assert out_lines == "0 of 2 files would be made; nothing is done\n" and err.count("\n") == 2
+
+
+def test_keep_name_lets_pictures_of_one_stem_live_together(tree: Path, capfd: Capture) -> None:
+    (tree / "a.jpg").write_bytes((tree / "b.jpg").read_bytes())
+    assert run([tree / "a.png", tree / "a.jpg"]) == 1
+    assert "give --keep-name" in capfd.readouterr().err
+    assert run([tree / "a.png", tree / "a.jpg", "--keep-name"]) == 0
+    assert files(tree) == ["a.gar", "a.jpg.gar", "a.png.gar"]
+    assert decompress([str(tree / "a.jpg.gar"), str(tree / "a.png.gar"), "-o", f"{tree}/back/", "-s", "ppm"]) == 0
+    assert files(tree / "back", ".ppm") == ["a.jpg.ppm", "a.png.ppm"]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_keep_times_gives_outputs_the_times_of_their_inputs(jobs: str, tree: Path) -> None:
+    names = "a.png", "b.jpg"
+    for number, name in enumerate(names):
+        os.utime(tree / name, (10**9 + number, 10**9 + 7 + number))
+    assert run([*(tree / name for name in names), "--keep-times", "-j", jobs]) == 0
+    assert [(tree / name).with_suffix(".gar").stat().st_mtime for name in names] == [10**9 + 7, 10**9 + 8]
+    assert decompress([str(tree / "a.gar"), "--keep-times", "-o", str(tree / "back.png")]) == 0
+    assert (tree / "back.png").stat().st_mtime == 10**9 + 7
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A folder: big.bmp, which becomes smaller, and small.jpg, whose noise takes more at quality 100."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder / "big.bmp", np.full((48, 48, 3), 90, np.uint8))
+    noise = np.random.default_rng(1).integers(0, 256, (48, 48, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(folder / "small.jpg", quality=5)
+    os.utime(folder / "small.jpg", (10**9, 10**9))
+    return folder
+
+
+LARGER = ["--skip-larger", "-q", "100"]
+
+
+def test_skip_larger_leaves_an_input_where_it_lies(two: Path, capfd: Capture) -> None:
+    assert run([two / "big.bmp", two / "small.jpg", *LARGER]) == 0
+    assert sorted(path.name for path in two.iterdir()) == ["big.bmp", "big.gar", "small.jpg"]
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[1].startswith(f"{two / 'small.jpg'} skipped: it would have ") and lines[1].endswith("; kept as it is")
+    assert lines[2].startswith("1 of 2 files, 1 skipped")
+    assert run([two / "small.jpg", "-o", two / "x.gar", *LARGER]) == 0 and not (two / "x.gar").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_skip_larger_copies_to_a_folder_and_can_be_run_again(jobs: str, two: Path, capfd: Capture) -> None:
+    out = two.parent / "out"
+    command: list[str | Path] = [two, "-r", "-o", out, *LARGER, "--keep-times", "--json", "-j", jobs]
+    assert run(command) == 0
+    big, small = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert sorted(path.name for path in out.iterdir()) == ["big.gar", "small.jpg"]
+    assert (out / "small.jpg").read_bytes() == (two / "small.jpg").read_bytes()
+    assert (out / "small.jpg").stat().st_mtime == 10**9
+    assert not big["skipped"] and small["skipped"] and small["error"] is None
+    assert small["output"] == str(out / "small.jpg") and "copied to" in small["warnings"][0]
+    assert run([*command, "--skip-existing"]) == 0
+    told = [json.loads(line)["warnings"] for line in capfd.readouterr().out.splitlines()]
+    assert told == [[f"{out / 'big.gar'} exists"], [f"{out / 'small.jpg'} exists"]]
+    assert run(command) == 1 and run([*command, "-f"]) == 0
+
+
+def test_skip_larger_into_the_folder_of_the_inputs_copies_nothing(two: Path) -> None:
+    assert run([two, "-r", "-o", two, *LARGER]) == 0
+    assert sorted(path.name for path in two.iterdir()) == ["big.bmp", "big.gar", "small.jpg"]
+
+
+@pytest.mark.parametrize("flags", [["--strip"], ["--no-gps"], ["--resize", "50%"], ["-o", "-"]])
+def test_skip_larger_with_what_an_input_as_it_is_would_not_hold_to_is_refused(
+    flags: list[str], two: Path, capfd: Capture
+) -> None:
+    assert run([two / "small.jpg", *LARGER, *flags]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith("gargalo: --skip-larger may ") and err.count("\n") == 1
+
+
 def test_a_bundle_that_is_not_there_is_one_line_whatever_the_jobs(tree: Path, capfd: Capture) -> None:
     assert run([tree / "a.png", tree / "b.jpg", "-j", "2", "--bundle", tree / "none"]) == 1
     assert capfd.readouterr().err.count("\n") == 1
@@ -493,6 +602,12 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
         "warnings": [],
         "bpp": round(8 * length / 64, 4),
         "ms": 0,
+        "details": {
+            "quality": 75,
+            "level": good["details"]["level"],
+            "sections": {"header": length - good["details"]["sections"]["LATENTS"]}
+            | {"LATENTS": good["details"]["sections"]["LATENTS"]},
+        },
         "skipped": False,
         "error": None,
         "arrays": native.name,
@@ -518,7 +633,6 @@ class Terminal(io.StringIO):
 def test_a_bar_is_shown_only_on_a_terminal_with_several_files(
     tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("tqdm")
     for names, flags, shown in (
         (["a.png", "b.jpg"], ["-f"], True),
         (["a.png"], ["-f"], False),
@@ -530,11 +644,17 @@ def test_a_bar_is_shown_only_on_a_terminal_with_several_files(
         assert ("2/2" in terminal.getvalue()) == shown
 
 
-def test_without_tqdm_there_is_no_bar(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    assert run([tree / "a.png", tree / "b.jpg"]) == 0
-    assert terminal.getvalue() == "" and files(tree) == ["a.gar", "b.gar"]
+def test_progress_goes_into_a_log_as_lines_with_the_time_that_is_left(
+    tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.cli.run._PROGRESS_S", 0)
+    assert run([tree, "-r", "--progress", "--json"]) == 0
+    out, err = capfd.readouterr()
+    lines = [line for line in err.splitlines() if "skipped files" not in line]
+    assert len(out.splitlines()) == len(lines) == 4
+    assert [line.split()[2] for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert all(re.search(r"\[\d\d:\d\d<\d\d:\d\d, ", line) for line in lines)
+    assert run([tree, "-r", "--progress", "--quiet", "-f"]) == 0 and capfd.readouterr().err == ""
 
 
 def test_many_jobs_keep_stderr_and_the_order_of_the_lines(tmp_path: Path, capfd: Capture) -> None:

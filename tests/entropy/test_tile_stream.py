@@ -6,9 +6,8 @@ from gaussian_tables import draw_layer, gaussian_tables
 
 from runtime.entropy import tile_stream as streams
 from runtime.entropy.costs import Costs
-from runtime.entropy.residuals import Order
 from runtime.entropy.tables import Tables
-from runtime.entropy.tile_stream import PartReader, pack_bits, unpack_bits
+from runtime.entropy.tile_stream import PartReader, Scales, pack_bits, unpack_bits
 from runtime.errors import StreamError, TruncatedError
 
 TABLES = gaussian_tables()
@@ -22,13 +21,11 @@ GOLDEN = ["001e3eb7059c2b0007c0", "a040"]
 
 
 def encode_parts(tables: Tables, parts: Any) -> Any:
-    orders = [Order(tables, index) for _, index in parts]
-    return streams.encode_parts(tables, [(o, o.take(values)) for o, (values, _) in zip(orders, parts, strict=True)])
+    return streams.encode_parts(tables, [(Scales(tables, index), values) for values, index in parts])
 
 
 def read(reader: Any, tables: Tables, index: Any) -> Any:
-    order = Order(tables, index)
-    return order.put(reader.read(order))
+    return reader.read(Scales(tables, index))
 
 
 def read_all(tables: Tables, data: bytes, parts: Any) -> Any:
@@ -75,13 +72,13 @@ def test_parts_from_the_end_on_are_zeros_and_take_no_bytes() -> None:
 @pytest.mark.parametrize("flags, side", [(0, b""), (1, b"x"), (6, b""), (15, bytes(range(200)))])
 def test_flags_and_side_bytes_come_back_before_the_parts(flags: int, side: bytes) -> None:
     values, index = draw_layer(TABLES, 5, 900)
-    order = Order(TABLES, index)
-    data = b"".join(streams.encode_parts(TABLES, [(order, order.take(values))], flags, side))
+    scales = Scales(TABLES, index)
+    data = b"".join(streams.encode_parts(TABLES, [(scales, values)], flags, side))
     assert len(data) == len(encode_parts(TABLES, [(values, index)])[0]) + len(side)
     reader = PartReader(TABLES, data, 1, known_flags=15)
     assert reader.flags == flags
     assert reader.side(len(side) // 2) + reader.side(len(side) - len(side) // 2) == side
-    assert np.array_equal(order.put(reader.read(order)), values)
+    assert np.array_equal(reader.read(scales), values)
     reader.close()
     with pytest.raises(TruncatedError, match="side bytes"):
         PartReader(TABLES, data, 1, known_flags=15).side(len(data))
@@ -109,7 +106,9 @@ def test_raw_bits_are_packed_highest_first() -> None:
     """101 | 00000000 | 1 | nothing | 0110: 10100000 00010110."""
     fields, width = np.array([5, 0, 1, 9, 6]), np.array([3, 8, 1, 0, 4])
     assert pack_bits(fields, width) == bytes([0b10100000, 0b00010110])
-    assert unpack_bits(bytes([0b10100000, 0b00010110]), width).tolist() == [5, 0, 1, 0, 6]
+    fields, behind = unpack_bits(bytes([0b10100000, 0b00010110]), width)
+    assert fields.tolist() == [5, 0, 1, 0, 6] and not behind
+    assert unpack_bits(bytes([0b10100000, 0b00010111]), np.array([3, 8, 1, 0, 3]))[1]
 
 
 @pytest.mark.parametrize("lanes", [None, 64])

@@ -60,7 +60,7 @@ def test_the_exported_codec_decodes_what_it_encodes(bundle: Path, picture: np.nd
         decoded = codec.decode(codec.encode(picture, quality))
         assert decoded.shape == picture.shape
         errors.append(np.mean((decoded.astype(float) - picture) ** 2))
-    assert errors[2] < errors[1] < errors[0] and errors[2] < 8  # steps of 6.9 levels
+    assert errors[2] < errors[1] < errors[0] and errors[2] < 13  # steps of 6.9 levels, of u of twice as much
 
 
 def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
@@ -70,7 +70,7 @@ def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
     assert not (folder / "synthesis.onnx").exists()
     codec = Codec(folder, threads=1)
     decoded = codec.decode(codec.encode(picture, 100))
-    assert np.mean((decoded.astype(float) - picture) ** 2) < 8  # steps of 6.9 levels
+    assert np.mean((decoded.astype(float) - picture) ** 2) < 13  # steps of 6.9 levels, of u of twice as much
     assert codec.bundle.manifest["kmacs_per_px"]["synthesis"] == 0
 
 
@@ -78,14 +78,16 @@ def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
 def test_rate_and_distortion_are_those_of_the_model(
     bundle: Path, picture: np.ndarray, level: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which knows nothing of corrections."""
+    """Which knows nothing of corrections, and does not round values to eighths of a step: 3 of them where steps are
+    finest.
+    """
     monkeypatch.setattr(corrections, "best", lambda exact, index, bands, costs: (0, (0,) * bands))
     model, _ = checkpoint.load(bundle.parent / "tiny.pt")
     set_mode(model, "quant")
     bpp, db = rate_distortion(model, [picture], level / spec.LEVEL_STEPS, frozenset({"synthesis"}))
     ((found_bits, found_db),) = verify.bits_and_psnr(Codec(bundle, threads=1), picture, [level])
     assert found_bits / (128 * 192) == pytest.approx(bpp, rel=0.1)
-    assert found_db == pytest.approx(db, abs=0.2)
+    assert found_db == pytest.approx(db, abs=0.3)
 
 
 def test_the_tables_fit_the_pictures_better_than_the_ideal_ones(
@@ -95,8 +97,8 @@ def test_the_tables_fit_the_pictures_better_than_the_ideal_ones(
     family = codec.family
     assert isinstance(family, Pyramid)
     parts = family.quantise(family.transform(picture), 120).parts
-    fitted = sum(family.costs.bits(part.coded, part.order.index) for part in parts)
-    assert fitted < sum(ideal.bits(part.coded, part.order.index) for part in parts)
+    fitted = sum(family.costs.bits(part.coded, part.scales.coded) for part in parts)
+    assert fitted < sum(ideal.bits(part.coded, part.scales.coded) for part in parts)
 
 
 def test_the_manifest_says_what_the_bundle_is(bundle: Path) -> None:

@@ -19,6 +19,9 @@ from models.pyramid import Step  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
 from runtime.families.pyramid.levels import Prior  # noqa: E402
 
+USUAL_LUMA = np.full((40, 50), -100, np.float32)
+"""Luma's low band where steps do not follow it."""
+
 
 def bands(model: Model, x: "torch.Tensor") -> list[np.ndarray]:
     """Return coefficients of one picture by column of prior.npz."""
@@ -68,17 +71,35 @@ def test_masking_is_the_model_s(model: Model) -> None:
         steps = level.steps[column : column + 3] / (1 << spec.STEP_BITS) * pyramid.gains()[column : column + 3]
         pixels = values / spec.VALUE_STEPS * np.repeat(steps, 4)[:, None, None]
         expected = 8 * model.masking(torch.from_numpy(pixels).float()[None], number)[0, 0].numpy()
-        found = level.masking(values, number)
+        found = level.masking(values, USUAL_LUMA, number)
         assert (found != expected).mean() < 0.02 and np.abs(found - expected).max() <= 1
-        assert found.min() <= -3 and found.max() == 4
+        assert found.min() <= -5 and found.max() >= 5
+
+
+def test_dark_thresholds_are_the_model_s(model: Model) -> None:
+    """But for luma that comes to lie on a threshold."""
+    thresholds = pyramid.dark(model.config)
+    assert thresholds.shape == (4, 4) and thresholds.dtype == np.int32
+    low = np.random.default_rng(7).uniform(-3000, 3000, (40, 50)).astype(np.float32)
+    for number in range(1, spec.LEVELS):
+        orthonormal = torch.from_numpy(low * wavelet.NORM ** (2 * (number + 2)))[None, None]
+        expected = 8 * model.darkness(orthonormal, number)[0, 0, ::2, ::2].numpy()
+        found = np.searchsorted(thresholds[number - 1], low, side="right") - 4
+        assert (found != expected).mean() < 0.02 and np.abs(found - expected).max() <= 1
+        assert found.min() == -4 and found.max() == 0
+
+
+def test_without_a_slope_steps_are_as_wide_in_the_dark(untrained: Callable[..., Model]) -> None:
+    rows = pyramid.dark(untrained(dark_slope=0.0).config)
+    assert (rows == -(2**23)).all()
 
 
 def test_without_a_slope_steps_are_never_masked(untrained: Callable[..., Model]) -> None:
-    arrays = pyramid.integers(untrained(masking_slope=0.0))
+    arrays = pyramid.integers(untrained(masking_slope=(0.0,) * 4))
     level = Prior(**arrays, top_index=58).at_level(100)
     values = np.random.default_rng(6).integers(-32768, 32768, (12, 40, 50)).astype(np.int16)
     values[:, 0] = 0
-    assert not any(level.masking(values, number).any() for number in range(1, spec.LEVELS))
+    assert not any(level.masking(values, USUAL_LUMA, number).any() for number in range(1, spec.LEVELS))
 
 
 @pytest.mark.parametrize("value", [200.0, float("nan")])

@@ -8,7 +8,7 @@ import pytest
 from runtime.codec import Codec
 from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.levels import Level, gain_of
-from runtime.latents.values import LARGEST_SYMBOL, dequantise, quantise, residuals, values
+from runtime.latents.values import LARGEST_SYMBOL, dequantise, factors, inverse, quantise, residuals, values
 
 TOP = 48
 PLAIN = np.array([[128]], np.int32)
@@ -32,8 +32,8 @@ def test_a_value_is_eight_times_the_symbol_and_the_mean() -> None:
 
 
 def test_the_gain_is_eight_and_an_eighth_of_an_octave_more_for_each_step_of_masking() -> None:
-    gain = gain_of(np.arange(-4, 5, dtype=np.int16)[None])
-    assert gain.tolist() == [[91, 99, 108, 117, 128, 140, 152, 166, 181]]
+    gain = gain_of(np.arange(-10, 7, dtype=np.int16)[None])
+    assert gain.tolist() == [[54, 59, 64, 70, 76, 83, 91, 99, 108, 117, 128, 140, 152, 166, 181, 197, 215]]
 
 
 def test_a_value_follows_the_gain_of_symbols_at_its_position() -> None:
@@ -49,7 +49,7 @@ def test_values_of_a_hostile_stream_are_those_of_whole_numbers() -> None:
     near = [*range(4070, 4110), 32766, 32767, 32768, 32769, 2**28, 2**28 + 1, 2**29, 2**31 - 1]
     symbols = np.array([*near, *(-symbol for symbol in near), 0], np.int32)
     for mean in (0, 1, 127, 128, 129, 255):
-        for unit in (91, 128, 181):
+        for unit in (54, 128, 215):
             exact = (unit * symbols.astype(np.int64).clip(-(2**15), 2**15) + 8 >> 4) + mean - 128
             told = np.full((len(symbols), 1, 1), mean, np.uint8)
             found = values(told, symbols.reshape(told.shape), np.array([[unit]], np.int32))
@@ -92,7 +92,7 @@ def test_quantising_for_fewer_bits_never_moves_away_from_zero_nor_by_more_than_o
     assert isinstance(codec.family, Pyramid)
     exact, scale = drawn(2)
     nearest = quantise(exact, scale)
-    symbols = quantise(exact, scale, codec.family.costs.savings)
+    symbols = quantise(exact, scale, codec.family.costs)
     moved = symbols != nearest
     assert 0.01 < moved.mean() < 0.5
     assert np.array_equal(symbols[moved], (nearest - np.sign(nearest))[moved])
@@ -104,7 +104,7 @@ def test_quantising_for_fewer_bits_moves_just_what_pays(codec: Codec) -> None:
     assert isinstance(codec.family, Pyramid)
     exact, scales = drawn(3, 2000)
     savings = codec.family.costs.savings
-    symbols = quantise(exact, scales, savings)
+    symbols = quantise(exact, scales, codec.family.costs)
     for residual, scale, symbol in zip(exact.tolist(), scales.tolist(), symbols, strict=True):
         nearest = round(residual)
         if nearest:
@@ -118,13 +118,13 @@ def test_quantising_for_fewer_bits_moves_just_what_pays(codec: Codec) -> None:
 @pytest.mark.parametrize("part, channels", [(0, 6), (2, 24)])
 def test_residuals_are_what_values_and_coefficients_undo(level: Level, part: int, channels: int) -> None:
     random = np.random.default_rng(4)
-    steps, gain = level.part_step(1, part), gain_of(random.integers(-4, 5, (5, 7)).astype(np.int16))
+    steps, gain = level.part_step(1, part), gain_of(random.integers(-10, 7, (5, 7)).astype(np.int16))
     mean = random.integers(0, 256, (channels, 5, 7)).astype(np.uint8)
     symbols = random.integers(-99, 100, mean.shape).astype(np.int32)
     found = dequantise(values(mean, symbols, gain), steps) * 16  # as the encoder has them
-    exact = residuals(found, steps, mean, gain)
+    exact = residuals(found, factors(steps), mean, inverse(gain))
     assert exact.dtype == np.float32
-    assert np.abs(exact - symbols.ravel()).max() < 0.5 / 5.6  # half a value, of those of a symbol
+    assert np.abs(exact - symbols.ravel()).max() < 0.5 / 3.3  # half a value, of those of a symbol
 
 
 def test_symbols_of_any_residual_keep_their_values_in_16_bits() -> None:

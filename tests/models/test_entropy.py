@@ -11,8 +11,8 @@ else:
     torch = pytest.importorskip("torch")
 
 from models import entropy  # noqa: E402
+from runtime.entropy import costs  # noqa: E402
 from runtime.families.pyramid import spec  # noqa: E402
-from runtime.latents import values as latents  # noqa: E402
 
 
 def test_the_bits_of_all_residuals_are_those_of_a_distribution() -> None:
@@ -25,7 +25,7 @@ def test_the_bits_of_all_residuals_are_those_of_a_distribution() -> None:
 
 
 def test_the_encoder_of_the_runtime_weighs_error_alike_and_codes_the_same_scales() -> None:
-    assert entropy.BITS_PER_SQUARED_STEP == latents.BITS_PER_SQUARED_STEP
+    assert entropy.BITS_PER_SQUARED_STEP == costs.BITS_PER_SQUARED_STEP
     assert entropy.LOG2_SIGMA_MIN == spec.INDEX_ZERO_LOG2
 
 

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 else:
     torch = pytest.importorskip("torch")
 
-from models import pyramid, train  # noqa: E402
+from models import (  # noqa: E402
+    pyramid,
+    train,
+    wavelet,  # noqa: E402
+)
 from models.entropy import bits, chosen  # noqa: E402
 from models.evaluate import live_share, psnr, rate_distortion  # noqa: E402
 from models.layers import Conv, set_mode  # noqa: E402
@@ -105,8 +109,49 @@ def test_masking_grows_steps_where_the_level_before_has_much_detail(model: Codec
     luma[:, :, 1, 0] = 1000
     found = 8 * model.masking(luma, 1)
     assert found.shape == (1, 1, 4, 4)
-    assert found[0, 0, :2, :2].tolist() == [[-3, -3], [-3, -3]]  # of the floor alone
-    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [4, 4]
+    assert found[0, 0, :2, :2].tolist() == [[-6, -6], [-6, -6]]  # of the floor alone
+    assert found[0, 0, 0, 2:].tolist() == [1, 1] and found[0, 0, 3, :2].tolist() == [6, 6]
+
+
+@torch.no_grad()
+def test_steps_shrink_in_the_dark(model: Codec) -> None:
+    """A fifth of an octave for each doubling of luma and its floor."""
+    c = model.config
+    for level in (1, 4):
+        luma = [0.0, (c.dark_luma_px + c.dark_floor_px) / 2 - c.dark_floor_px, c.dark_luma_px, 255.0, -50.0, 400.0]
+        low = torch.stack([_low_of_gray(value, level + 2).mean() for value in luma])
+        found = 8 * model.darkness(low[None, None, None], level)[0, 0, 0, ::2]
+        assert found.tolist() == [-4, -2, 0, 0, -4, 0]
+
+
+def _low_of_gray(value: float, level: int) -> "torch.Tensor":
+    """Return the luma low band of a wavelet level of a gray picture."""
+    low = wavelet.to_colours(torch.full((1, 3, 256, 256), value))
+    for _ in range(level):
+        low, _ = wavelet.split_2d(low)
+    return low[:, 0]
+
+
+@torch.no_grad()
+def test_dark_steps_follow_decoded_luma_alone(
+    model: Codec, picture: "torch.Tensor", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is told of luma in each level is what the decoded picture's own low bands are."""
+    told: list[tuple[int, torch.Tensor]] = []
+
+    def darkness(low: "torch.Tensor", level: int) -> "torch.Tensor":
+        told.append((level, low))
+        return torch.zeros(1)
+
+    monkeypatch.setattr(model, "darkness", darkness)
+    x_hat, *_ = model(picture, LEVEL)
+    low, expected = wavelet.to_colours(x_hat), {}
+    for level in range(1, 7):
+        low, _ = wavelet.split_2d(low)
+        expected[level] = low[:, :1]
+    assert [level for level, _ in told] == [4, 3, 2, 1]
+    for level, low in told:
+        assert torch.allclose(low, expected[level + 2], rtol=1e-3, atol=0.05)
 
 
 def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
@@ -122,7 +167,7 @@ def test_several_pictures_count_alike(picture: "torch.Tensor") -> None:
 def test_where_networks_say_nothing_each_channel_has_the_scale_of_its_band(
     picture: "torch.Tensor",
 ) -> None:
-    model = Codec(replace(TINY, masking_slope=0.0))
+    model = Codec(replace(TINY, masking_slope=(0.0,) * 4, dark_slope=0.0))
     torch.nn.init.normal_(model.log2_scale, std=3)
     torch.nn.init.normal_(model.log2_scale_z, std=3)
     for name in NAMES[:-1]:
@@ -172,7 +217,9 @@ def test_bits_are_positive_and_each_picture_has_its_own(model: Codec, picture: "
 def test_the_error_of_coefficients_is_about_that_of_pixels_where_all_steps_are_alike(
     model: Codec, picture: "torch.Tensor", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "config", replace(model.config, step_octaves=((0.0, 0.0),) * 6, masking_slope=0.0))
+    monkeypatch.setattr(
+        model, "config", replace(model.config, step_octaves=((0.0,) * 4,) * 6, masking_slope=(0.0,) * 4, dark_slope=0.0)
+    )
     x_hat, _, error, _ = model(picture, LEVEL)
     assert float(error) == pytest.approx(float(((x_hat - picture) ** 2).sum()), rel=0.15)
 
@@ -304,7 +351,7 @@ def test_in_8_bits_it_is_nearly_the_same_codec(model: Codec, photo: np.ndarray) 
 # -- what it costs and what it learns ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "encode", "decode"), [("standard", 15, 16), ("lite", 5, 5)])
+@pytest.mark.parametrize(("name", "encode", "decode"), [("standard", 15, 16), ("lite", 5, 5), ("nano", 1, 1)])
 def test_the_shipped_sizes_keep_to_their_budgets(name: str, encode: float, decode: float) -> None:
     _, config, _ = train.read_config(str(CONFIGS / f"{name}.toml"))
     kmacs = Codec(config).kmacs_per_px()

@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime.codec import Codec
 from runtime.families.pyramid import spec
@@ -27,7 +28,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strips, "_LEAST_POSITIONS", 1)
 
 
-@pytest.mark.parametrize("bundle", ["standard", "lite"])
+@pytest.mark.parametrize("bundle", PYRAMIDS)
 @pytest.mark.parametrize("threads", [2, 3, 64])
 def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None:
     """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""
@@ -65,39 +66,6 @@ def test_threads_that_the_system_refuses_are_done_without(
         assert np.array_equal(one, exact)
 
 
-def test_an_error_in_a_thread_reaches_the_caller_when_all_have_ended() -> None:
-    ended = []
-
-    def work(number: int) -> int:
-        if number == 2:
-            raise MemoryError("no room")
-        ended.append(number)
-        return number
-
-    before = threading.active_count()
-    with pytest.raises(MemoryError, match="no room"):
-        strips.together(work, 4)
-    assert sorted(ended) == [0, 1, 3] and threading.active_count() == before
-
-
-def test_a_thread_that_a_signal_overtakes_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would be in C++ when Python takes itself apart, which aborts the process."""
-    late: list[threading.Thread] = []
-    did: list[object] = []
-    start = threading.Thread.start
-
-    def interrupted(thread: threading.Thread) -> None:
-        late.append(thread)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        strips.together(did.append, 3)
-    start(late[0])
-    late[0].join()
-    assert not did
-
-
 def test_a_picture_is_the_same_for_any_number_of_threads(photo: np.ndarray) -> None:
     picture = np.tile(photo, (8, 4, 1))
     alone, several = Codec(threads=1, enhance=True), Codec(threads=5, enhance=True)
@@ -119,7 +87,3 @@ def test_a_small_picture_is_not_worth_threads(photo: np.ndarray) -> None:
 )
 def test_strips_are_neither_thin_nor_small(threads: int, rows: int, columns: int, count: int) -> None:
     assert strips.worth(threads, rows, columns) == count
-
-
-def test_there_are_as_many_threads_as_wanted_or_as_cores() -> None:
-    assert strips.most_threads(7) == 7 and strips.most_threads(None) >= 1

@@ -19,7 +19,7 @@ import { GarError, must, Truncated } from "./errors.js";
  */
 
 const MAGIC = [0x89, 0x47, 0x41, 0x52];
-const VERSION = 3;
+const VERSION = 4;
 const LONGEST_SIDE = 2 ** 20;
 export const LATENTS = 1;
 export const ALPHA = 2;
@@ -101,7 +101,8 @@ function parse(bytes) {
   const cursor = new Cursor(bytes);
   for (const byte of MAGIC) must(cursor.u8() === byte, "this is no .gar file: it begins with other bytes");
   const version = cursor.u8();
-  must(version === VERSION, `the file has version ${version}; this decoder reads version ${VERSION}`);
+  must(version <= VERSION, `the file has version ${version}, newer than ${VERSION}, which this decoder reads; update it`);
+  must(version === VERSION, `the file has version ${version}, older than ${VERSION}, which this decoder reads`);
   const flags = cursor.u8();
   const id = [...cursor.take(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const level = cursor.u8();

@@ -5,8 +5,8 @@ import { must } from "./errors.js";
 
 const STEPS_AN_ANCHOR = 32;
 export const LEVEL_PLANES = 8;
-/** Masking is within this on both sides of 0. */
-export const LARGEST_MASK = 4;
+/** Masking is within these. */
+export const [LEAST_MASK, LARGEST_MASK] = [-10, 6];
 const MIDDLE = 128;
 const LARGEST_VALUE = 2 ** 15;
 const STEP_OF_OCTAVE = Float64Array.from({ length: 64 }, (_, i) => Math.round(2 ** (i / 64) * 2 ** 14));
@@ -49,14 +49,14 @@ export function levelPlanes(level, anchors) {
 }
 
 /**
- * Return the scale index for what a network says of the scale, less the masking, from -LARGEST_MASK on.
+ * Return the scale index for what a network says of the scale, less the masking, from 0 - LARGEST_MASK on.
  * @param {number} base
  * @param {number} least
  * @param {number} shift
  * @param {number} last
  */
 export function indexesOf(base, least, shift, last) {
-  return Uint8Array.from({ length: 256 + 2 * LARGEST_MASK }, (_, i) => {
+  return Uint8Array.from({ length: 256 + LARGEST_MASK - LEAST_MASK }, (_, i) => {
     const index = Math.min(Math.max((base + 32 * (i - LARGEST_MASK - MIDDLE)) >> 6, least), last);
     return index && Math.min(Math.max(index + shift, 1), last);
   });

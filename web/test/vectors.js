@@ -37,6 +37,9 @@ export function allCases() {
 /** Return the stream of a case. @param {string} name */
 export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`));
 
+/** Return the id of the bundle of a case. @param {string} name */
+export const bundleId = (name) => Buffer.from(stream(name).subarray(6, 14)).toString("hex");
+
 /** @returns {{ name: string, stream: Uint8Array }[]} */
 export function refused() {
   const names = Object.keys(read(`${VECTORS}refused/cases.json`).cases);

@@ -6,9 +6,9 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { decode, GarError } from "gargalo";
 import { serve } from "./server.js";
-import { PACKAGE, stream } from "./vectors.js";
+import { bundleId, PACKAGE, stream } from "./vectors.js";
 
-const LITE = "e6ee237a57f2d2ab";
+const LITE = bundleId("lite");
 
 /** Return a folder that is removed after a test. @param {import("node:test").TestContext} t */
 function scratch(t) {
@@ -37,7 +37,7 @@ test("weights that are not those of the id are refused", async (t) => {
   const weights = `${pathToFileURL(folder).href}/`;
   await assert.rejects(
     decode(stream("lite"), { weights }),
-    /have the id [0-9a-f]{16}; they must be those of e6ee237a57f2d2ab/,
+    new RegExp(`have the id [0-9a-f]{16}; they must be those of ${LITE}`),
   );
 });
 
@@ -61,6 +61,7 @@ test("a server without the weights is told of", async (t) => {
     missing,
     (error) =>
       error instanceof GarError &&
-      /needs the weights e6ee237a57f2d2ab, and .* is not there \(404\)/.test(error.message),
+      error.message.includes(`needs the weights ${LITE}, and `) &&
+      error.message.endsWith(" is not there (404)"),
   );
 });

@@ -24,7 +24,7 @@ from runtime.areas import Area, Blocks, cropped, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, Bool
 from runtime.bundle import Bundle
 from runtime.container import Header
-from runtime.entropy.costs import Costs
+from runtime.entropy.costs import BITS_PER_SQUARED_STEP, Costs
 from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
@@ -55,6 +55,7 @@ from runtime.latents.spread import spread
 from runtime.networks import strips
 from runtime.networks.providers import CPU
 from runtime.networks.sessions import Networks
+from runtime.threads import spare
 
 NO_CORRECTIONS = Corrections.none(PART_BANDS)
 
@@ -210,7 +211,7 @@ class Autoencoder(Family, Stacks):
         """Return the output of `run` for a grid with rows of blocks along axis 2, cut into strips, one a thread."""
         count = 1
         if self.networks.provider is CPU:
-            count = strips.worth(self.networks.threads, grid.shape[2], width_px)
+            count = strips.worth(spare(self.networks.threads), grid.shape[2], width_px)
         return strips.run(run, [grid], [2], [2], max(REACH) // BLOCK_PX, count)[0]
 
     def quantise(
@@ -228,11 +229,10 @@ class Autoencoder(Family, Stacks):
             part = CODING_ORDER[number]
             rows, columns = tile.on(GRIDS[part.grid][1])
             selected = latents[part.grid][part.channels, rows, columns]
-            exact = values.residuals(selected, level.steps.take(part.columns), mean, values.GAIN)
-            shown = exact.reshape(mean.shape)
             last_row, last_column = (count + 1 for count in picture.shape(GRIDS[part.grid][1]))
-            shown[:, max(0, last_row - rows.start) :] = 0
-            shown[:, :, max(0, last_column - columns.start) :] = 0
+            shown = max(0, last_row - rows.start), max(0, last_column - columns.start)
+            factors = values.factors(level.steps.take(part.columns))
+            exact = values.residuals(selected, factors, mean, values.INVERSE_GAIN, shown=shown)
             some, (n, h, w) = np.flatnonzero(where), mean.shape
             coded, told = exact.reshape(n, h * w).take(some, axis=1), index.reshape(n, h * w, 1).take(some, axis=1)
             least[number], shifts[number] = corrections.best(coded, told, part.bands, self.costs, much)
@@ -284,15 +284,18 @@ class Autoencoder(Family, Stacks):
         whole, sides = padded(headers[0].height, headers[0].width, STRIDE_PX), (headers[0].tile_px,) * 2
 
         def blocks_of(tiles: Callable[[Area], Latents]) -> Blocks:
-            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *(side_px for _, side_px in GRIDS))
+            strides = (side_px for _, side_px in GRIDS)
+            return Blocks(lambda tile: tiles(tile).grids, whole, sides, *strides, threads=self.networks.at_a_time)
 
         stack = [blocks_of(each) for each in tiles]
         rates = np.full((len(levels), RATE_PLANES, 1, 1), spec.GRID_ZERO, np.uint8)
         rates[:, : spec.LEVEL_PLANES, 0, 0] = [level.planes for level in levels]
         height, width = even_sides(wanted, self.window_px, STRIDE_PX)
         for strip in cut(wanted, (height, wanted.right)):
+            wide = strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole)
             for blocks in stack:
-                blocks.forget(strip.grown(REACH, BLOCK_PX, whole).grown(DC_REACH, STRIDE_PX, whole))
+                blocks.forget(wide)
+                blocks.prepare(wide)
             for window in cut(strip, (height, width)):
                 seen = window.grown(REACH, BLOCK_PX, whole)
                 latents = [self.latents(*each, seen, whole) for each in zip(levels, stack, strict=True)]
@@ -332,7 +335,7 @@ class Autoencoder(Family, Stacks):
             bases, n = level.bases.take(part.columns), len(part.channels)
             if number:
                 *state, said = self.networks.run(part.network, *state, level.see(last, part.seen))
-                mean, index = said[:n], level.index_said(bases, said[n : 2 * n])
+                mean, index = said[:n], level.index_said(rates.halves_of(bases), said[n : 2 * n])
                 if len(said) > 2 * n:
                     mean = with_guess(level, number, said, grids[part.grid], dc)
             else:
@@ -386,7 +389,7 @@ class AutoencoderAnalysis:
         if any(latents.corrections.least):  # nets may make latents of what no pixel shows: then they are not worth it
             plain = self._family.quantise(self._latents, at_level, tile, picture, raising=False)
             latents = min(latents, plain, key=lambda each: self._cost(each, level, tile))
-        return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+        return coded(latents)
 
     def _cost(self, latents: Latents, level: int, tile: Area) -> float:
         """Return the cost of a tile in bits: its rate, plus its squared error in pixels at the encoder's price."""
@@ -396,8 +399,14 @@ class AutoencoderAnalysis:
         squares = 0
         for area, rgb in family.render(header, lambda _: latents, Area(0, 0, height, width), False):
             squares += int(np.square(rgb - shown[area.on(1)]).sum(dtype=np.int64))
-        price = values.BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
-        return sum(family.costs.bits(part.coded, part.order.index) for part in latents.parts) + price * squares
+        price = BITS_PER_SQUARED_STEP * RIDGE / float(family.prior.at_level(level).ridge)
+        bits = sum(family.costs.bits(part.coded, part.scales.coded) for part in latents.parts)
+        return bits + price * squares
+
+
+def coded(latents: Latents) -> Coded:
+    """Return the parts of a tile, and its corrections as flags and side bytes."""
+    return Coded([part.to_code for part in latents.parts], *corrections.pack(latents.corrections))
 
 
 def _grids(low: F32, ac: I16) -> list[NDArray[Any]]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from runtime.areas import Area, padded
-from runtime.arrays import F32, I16, I32, U8
+from runtime.arrays import F32, I16, I32, U8, Intp
 from runtime.bundle import Bundle
 from runtime.container import Header
 from runtime.entropy.costs import Costs
@@ -25,19 +25,28 @@ from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
 from runtime.families.pyramid import chroma, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
-from runtime.families.pyramid.transform import Coefficients, forward, inverse, packed_stride
+from runtime.families.pyramid.transform import (
+    ENHANCING_REACH,
+    REACH,
+    Coefficients,
+    Forward,
+    Inverse,
+    forward,
+    luma_bands,
+)
 from runtime.latents import colours, corrections, values
 from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part, guess_part, quantise_part, read_part
 from runtime.latents.spread import spread
 from runtime.networks.sessions import Networks
+from runtime.threads import each
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
-ROWS: tuple[list[int] | slice, ...] = (
-    *([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half] for half in spec.HALVES),
-    slice(spec.BANDS * spec.PHASES, spec.PACKED),
+ROWS: tuple[Intp, ...] = (
+    *(np.array([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half]) for half in spec.HALVES),
+    np.arange(spec.BANDS * spec.PHASES, spec.PACKED),
 )
 """The channels of packed details that make each part."""
 
@@ -80,7 +89,8 @@ class Pyramid(Family):
     )
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
-        self.bundle, self.networks, self.window_px = bundle, networks, window_px
+        self.bundle, self.networks = bundle, networks
+        self.window_px = max(spec.STRIDE_PX, window_px // 2)  # a tile takes more memory then than its windows
 
     @cached_property
     def prior(self) -> Prior:
@@ -121,31 +131,28 @@ class Pyramid(Family):
         """Return the wavelet coefficients of a picture (H, W, 3), which no level changes."""
         return forward(rgb, subsampled, self.window_px)
 
-    def quantise(self, coefficients: Coefficients, level_byte: int, tile: Area | None = None) -> Latents:
-        """Return the coded latents of a tile of a picture; without a tile, of the whole picture taken as one."""
-        level = self.prior.at_level(level_byte, coefficients.subsampled)
-        tile, top = tile or coefficients.area, self.prior.top_index
+    def quantise(self, coefficients: Coefficients, level_byte: int) -> Latents:
+        """Return the coded latents of a tile of a picture, or of the whole picture taken as one."""
+        level, top = self.prior.at_level(level_byte, coefficients.subsampled), self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
+        inverse_gain: F32
 
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
-            wavelet_level, part = CODING_ORDER[number]
+            nonlocal inverse_gain
+            wavelet_level, part = place = CODING_ORDER[number]
+            if part == 0:  # others have the same
+                inverse_gain = values.inverse(gain)
             if wavelet_level == 0:
-                selected, steps = coefficients.z[:, *tile.on(spec.STRIDE_PX)], level.step(0)
+                selected, rows, shown = coefficients.z, None, None
             else:
-                rows, columns = tile.on(packed_stride(wavelet_level))
-                selected = coefficients.packed[wavelet_level - 1][ROWS[part], rows, columns]
-                steps = level.part_step(wavelet_level, part)
-            exact = values.residuals(selected, steps, mean, gain)
-            if wavelet_level:
-                last_row, last_column = coefficients.needed(wavelet_level)
-                beyond = exact.reshape(mean.shape)
-                beyond[:, max(0, last_row - rows.start) :] = 0
-                beyond[:, :, max(0, last_column - columns.start) :] = 0
+                selected, rows = coefficients.packed[wavelet_level - 1], ROWS[part]
+                shown = coefficients.needed(wavelet_level)
+            exact = values.residuals(selected, level.factors[place], mean, inverse_gain, rows, shown)
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
             return quantise_part(self.costs, exact, index)
 
-        latents = self.predict(level, tile.shape(spec.STRIDE_PX), code)
+        latents = self.predict(level, coefficients.z.shape[1:], code)
         return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
@@ -178,9 +185,17 @@ class Pyramid(Family):
     ) -> Iterator[tuple[Area, U8]]:
         """Yield areas that make up the wanted one, in pixels, and the RGB (h, w, 3) of each."""
         level, whole = self.level(header), padded(header.height, header.width, spec.STRIDE_PX)
-        windows = inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, wanted, self.window_px)
-        for area, seen, signals in windows:
-            yield area, self.synthesise(level, signals, enhance)[area.within(seen, 1)]
+        at_a_time = self.networks.at_a_time
+        reach = ENHANCING_REACH if enhance else REACH
+        back = Inverse(level, lambda tile: tiles(tile).values, whole, header.tile_px, reach, at_a_time)
+
+        def shown(window: Area) -> tuple[Area, U8]:
+            seen, signals = back.signals(window)
+            return window, self.synthesise(level, signals, enhance)[window.within(seen, 1)]
+
+        for windows in back.windows(wanted, self.window_px):
+            for some in range(0, len(windows), at_a_time):
+                yield from each(shown, windows[some : some + at_a_time], at_a_time)
 
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
         """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels, enhanced if there is a net for that."""
@@ -214,30 +229,31 @@ class Pyramid(Family):
         masking = np.zeros(shape, np.int16)
         gain = gain_of(masking)
 
-        def values_of(mean: U8, index: U8) -> I16:
+        def values_of(mean: U8, index: U8, rows: Intp, into: I16) -> None:
             parts.append(code(len(parts), mean, gain, index))
-            return values.values(mean, parts[-1].symbols, gain)
+            values.put_values(mean, parts[-1].symbols, gain, rows, into)
 
-        last = values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape))
-        grids = [last]
-        state, said = self.networks.run("start", level.see(last, spec.SEEN_START))
+        grids = [np.empty((spec.Z, *shape), np.int16)]
+        rows = values.all_channels(spec.Z)
+        values_of(np.full((spec.Z, *shape), spec.GRID_ZERO, np.uint8), level.index_z(shape), rows, grids[0])
+        lows = luma_bands(level, grids)
+        state, said = self.networks.run("start", level.see(grids[0], spec.SEEN_START))
         for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
             where = "fine" if wavelet_level == 1 else "coarse"
             if part == 0:
                 if wavelet_level < spec.LEVELS:
-                    seen = level.see(last, spec.SEEN_FIRST)
+                    seen = level.see(grids[-1], spec.SEEN_FIRST, rows)
                     state, said = self.networks.run(f"{where}_first", state, seen)
-                    masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], wavelet_level)
+                    masking = level.masking(grids[-1][: spec.BANDS * spec.PHASES], next(lows), wavelet_level)
                     gain = gain_of(masking)
                 count = spec.BANDS * spec.PHASES if wavelet_level == 1 and level.subsampled else spec.PACKED
                 grids.append(np.empty((count, *said.shape[1:]), np.int16))
             else:
-                seen = level.see(last, spec.SEEN_OTHER)
+                seen = level.see(grids[-1], spec.SEEN_OTHER, rows)
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
-            mean, scale = said.reshape(2, -1, *said.shape[1:])
-            last = values_of(mean, level.index(scale, wavelet_level, part, masking))
-            grids[-1][ROWS[part]] = last
+            (mean, scale), rows = said.reshape(2, -1, *said.shape[1:]), ROWS[part]
+            values_of(mean, level.index(scale, wavelet_level, part, masking), rows, grids[-1])
         return Latents(tuple(parts), tuple(grids))
 
 
@@ -248,9 +264,9 @@ class PyramidAnalysis:
     """A picture (H, W, 3) and what all levels share; `subsampling` is None where each level may choose."""
 
     def __init__(self, family: Pyramid, rgb: U8, subsampling: str | None):
-        self._family, self._rgb, self._subsampling = family, rgb, subsampling
+        self._family, self._subsampling = family, subsampling
         self._chroma = chroma.chroma_detail(rgb) if subsampling is None else 0.0
-        self._transformed: Coefficients | None = None
+        self._forward = Forward(rgb, family.window_px, family.networks.threads)
 
     def flag(self, level: int) -> bool:
         """Return whether the finest details of chroma are not coded: 4:2:0."""
@@ -260,17 +276,9 @@ class PyramidAnalysis:
 
     def code(self, level: int, tile: Area) -> Coded:
         """Return the coded parts of a tile at a level, and its corrections."""
-        latents = self._family.quantise(self._coefficients(self.flag(level)), level, tile)
-        return coded(latents)
-
-    def _coefficients(self, subsampled: bool) -> Coefficients:
-        """Return the picture's coefficients; those of 4:4:4 serve for both."""
-        coefficients = self._transformed
-        if coefficients is None or (coefficients.subsampled and not subsampled):
-            coefficients = self._transformed = self._family.transform(self._rgb, subsampled)
-        return coefficients.with_subsampling() if subsampled else coefficients
+        return coded(self._family.quantise(self._forward.of(tile, self.flag(level)), level))
 
 
 def coded(latents: Latents) -> Coded:
     """Return the parts of a tile, and its corrections as flags and side bytes."""
-    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+    return Coded([part.to_code for part in latents.parts], *corrections.pack(latents.corrections))

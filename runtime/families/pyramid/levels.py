@@ -1,7 +1,8 @@
-"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the next coarser detail.
+"""The rate scale of the pyramid, with masking: steps and scale indexes also follow the next coarser detail and luma.
 
-Busy areas hide errors, so their steps are wider. `runtime/latents/rates.py` tells what else a level of the rate scale
-is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
+Busy areas hide errors, so their steps are wider; dark ones show them, so theirs are finer. `runtime/latents/rates.py`
+tells what else a level of the rate scale is, and how steps are stored. Shapes: (channels, h, w) on the part's own grid.
+FORMAT.md, sections 5 and 6.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from functools import cached_property
 
 import numpy as np
 
-from runtime.arrays import I16, I32, U8, contiguous
+from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
-from runtime.latents.rates import Rates, falls, unusable
+from runtime.latents.rates import Rates, falls, halves_of, unusable
+from runtime.latents.values import factors
 from runtime.native import twin
 
 UNSEEN_SQUARED_STEPS = 0.02
@@ -31,14 +33,22 @@ class Prior(rates.Prior):
     columns = spec.LEVELS * spec.DETAILS + spec.Z
 
     masking: I32
-    """(4, 8) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
+    """(4, 12) what the detail before wavelet levels 1 to 4 must reach for each eighth of an octave that steps grow"""
+    dark: I32
+    """(4, 4) what luma's low band two levels before them must reach, in pixel levels, for each eighth of an octave that
+    steps are not finer, which they are in the dark"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.masking.shape != (spec.LEVELS - 1, 2 * spec.MASKING_MOST) or falls(self.masking):
-            raise unusable(
-                f"masking of shape {self.masking.shape} must have 4 rows of 8 whole numbers that do not fall"
-            )
+        counts = {"masking": 2 * spec.MASKING_MOST, "dark": spec.DARK_MOST}
+        for name, count in counts.items():
+            rows = getattr(self, name)
+            if rows.shape != (spec.LEVELS - 1, count) or falls(rows):
+                raise unusable(
+                    f"{name} of shape {rows.shape} must have 4 rows of {count} whole numbers that do not fall"
+                )
+        if np.abs(self.dark.astype(np.int64)).max() >= 1 << 24:
+            raise unusable(f"dark from {self.dark.min()} to {self.dark.max()}, must be within 2**24 on both sides of 0")
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""
@@ -74,17 +84,19 @@ class Level(Rates):
         """Return the scale indexes (12, hz, wz) of z."""
         return self.index_unsaid(_columns(self.bases, 0), shape)
 
-    def masking(self, luma: I16, wavelet_level: int) -> I16:
+    def masking(self, luma: I16, low: F32, wavelet_level: int) -> I16:
         """Return the masking (2 h, 2 w) of a wavelet level: the eighths of an octave by which its steps grow.
 
-        It follows from the values (12, h, w) of the luma details of the wavelet level before.
+        It follows from the values (12, h, w) of the luma details of the wavelet level before, and from luma's low band
+        (h, w) in pixel levels.
         """
         steps = self.step(wavelet_level + 1)[: spec.BANDS].repeat(spec.PHASES)
         _, h, w = luma.shape
         masking = np.empty((2 * h, 2 * w), np.int16)
-        limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, -spec.MASKING_MOST
-        thresholds = self.prior.masking[wavelet_level - 1].astype(np.int32)
-        find_masking(contiguous(luma), steps, thresholds, *limits, masking)
+        masked, dark = self.prior.masking[wavelet_level - 1], self.prior.dark[wavelet_level - 1]
+        thresholds = masked.astype(np.int32), dark.astype(np.float32)
+        limits = spec.MASKING_LARGEST, _COEFFICIENT_SHIFT, spec.MASKINGS.start
+        find_masking(contiguous(luma), steps, contiguous(low), *thresholds, *limits, masking)
         return masking
 
     def index(self, said: U8, wavelet_level: int, part: int, masking: I16) -> U8:
@@ -92,7 +104,25 @@ class Level(Rates):
 
         They follow from what the network says of its scales, and from masking (h, w).
         """
-        return self.index_said(_part(_columns(self.bases, wavelet_level), part), said, masking)
+        return self.index_said(self._halves[wavelet_level, part], said, masking)
+
+    @cached_property
+    def _halves(self) -> dict[tuple[int, int], I16]:
+        """Those (n,) that `index_said` takes, for each part of each wavelet level."""
+        return {
+            (wavelet_level, part): halves_of(_part(_columns(self.bases, wavelet_level), part))
+            for wavelet_level in range(1, spec.LEVELS + 1)
+            for part in range(len(spec.PARTS))
+        }
+
+    @cached_property
+    def factors(self) -> dict[tuple[int, int], F32]:
+        """Those (n,) that `residuals` takes, for each wavelet level and part; for (0, 0) those of z."""
+        return {
+            (wavelet_level, part): factors(self.part_step(wavelet_level, part) if wavelet_level else self.step(0))
+            for wavelet_level in range(spec.LEVELS + 1)
+            for part in range(len(spec.PARTS))
+        }
 
     def part_step(self, wavelet_level: int, part: int) -> I32:
         """Return the steps (n,) of the channels of a part of a wavelet level."""
@@ -100,21 +130,24 @@ class Level(Rates):
 
 
 @twin
-def find_masking(luma: I16, steps: I32, thresholds: I32, largest: int, shift: int, least: int, masking: I16) -> None:
-    """Fill in the masking (2 h, 2 w): the least, plus how many thresholds the detail at each position reaches.
+def find_masking(
+    luma: I16, steps: I32, low: F32, thresholds: I32, dark: F32, largest: int, shift: int, least: int, masking: I16
+) -> None:
+    """Fill in the masking (2 h, 2 w): the least, plus how many thresholds the detail at each position reaches, and how
+    many of `dark` the low band (h, w).
 
-    It is the sum of the sizes of luma (n, h, w), up to the largest, times steps (n,), without the lowest bits.
+    Detail is the sum of the sizes of luma (n, h, w), up to the largest, times steps (n,), without the lowest bits.
     """
     size = np.abs(luma.astype(np.int32)).clip(max=largest)
     size *= steps[:, None, None]
     size = size.sum(axis=0, dtype=np.int32) >> np.int32(shift)
-    found = np.searchsorted(thresholds, size, side="right") + least
+    found = np.searchsorted(thresholds, size, side="right") + np.searchsorted(dark, low, side="right") + least
     masking[:] = found.repeat(2, axis=0).repeat(2, axis=1)
 
 
 def gain_of(masking: I16) -> I32:
     """Return the gain (h, w), the values that a symbol stands for at each position, in 1/16."""
-    return np.array(spec.GAINS, np.int32).take(masking + spec.MASKING_MOST)
+    return np.array(spec.GAINS, np.int32).take(masking - spec.MASKINGS.start)
 
 
 def _columns(table: I32, wavelet_level: int) -> I32:

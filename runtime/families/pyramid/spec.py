@@ -58,11 +58,13 @@ SYNTHESIS_PX, SYNTHESIS_SEEN = 4, 64
 
 MASKING_LARGEST = 2047
 """Values beyond this count as this where masking sums them: then 32 bits hold the sum."""
-MASKING_MOST = 4
+MASKING_MOST = 6
 """Steps follow the detail of the wavelet level before by at most so many eighths of an octave."""
-GAINS = tuple(
-    round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in range(-MASKING_MOST, MASKING_MOST + 1)
-)
-"""Gain, the values that a symbol stands for, for each eighth of an octave of masking, in 2 ** -GAIN_BITS."""
+DARK_MOST = 4
+"""Steps are finer in the dark by at most so many eighths of an octave."""
+MASKINGS = range(-MASKING_MOST - DARK_MOST, MASKING_MOST + 1)
+"""What masking may be, in eighths of an octave, by detail and luma together."""
+GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in MASKINGS)
+"""Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""
 PART_BANDS = (Z, *(BANDS, BANDS, (COLOUR_COUNT - 1) * BANDS) * LEVELS)
 """The number of each part's bands, whose scale indexes may be corrected: wavelet bands of a colour, channels of z."""

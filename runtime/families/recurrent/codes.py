@@ -170,7 +170,7 @@ def write(prior: Prior, visit: Visit, u: F32, worth: float) -> CodedPart:
     upper = size.take(old) >= 2 * np.abs(k.take(old)) + 1
     upper &= (u.ravel().take(old) > 0) == (k.take(old) > 0)
     second = np.concatenate([upper, u.ravel().take(some) > 0, sizes])
-    passes = Passes(_first(prior, visit, fresh), _second(prior, visit, old, some))
+    passes = Passes(prior.tables, _first(prior, visit, fresh), _second(prior, visit, old, some))
     _learn(k, old, some, second)
     return passes, np.concatenate([significant, second]).astype(np.int32)
 

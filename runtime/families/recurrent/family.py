@@ -146,7 +146,8 @@ class Recurrent(Family):
         rate, whole = Rate.of(header.level), padded(header.height, header.width, self.traits.stride_px)
         unit = rate.scale / np.float32(1 << spec.PLACE_BITS)
         steps = self.prior.steps[rate.offset] * unit
-        yield from inverse(steps, tiles, whole, header.tile_px, wanted, self.window_px)
+        at_a_time = self.networks.at_a_time
+        yield from inverse(steps, tiles, whole, header.tile_px, wanted, self.window_px, at_a_time)
 
     # -- both sides ----------------------------------------------------------------------------------------------------
 

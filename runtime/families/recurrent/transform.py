@@ -59,14 +59,17 @@ def inverse(
     tile_px: int,
     wanted: Area,
     window_px: int,
+    threads: int = 1,
 ) -> Iterator[tuple[Area, U8]]:
     """Yield parts of a wanted area, and the RGB (h, w, 3) of each.
 
-    `grids` returns those of a tile of the whole that is coded, in units of the steps (n,) of each grid's channels.
+    `grids` returns those of a tile of the whole that is coded, in units of the steps (n,) of each grid's channels; so
+    many threads ask for them.
     """
     levels = len(steps) - 1
     each = strides(levels)
-    tiles, coarse = Blocks(grids, whole, (tile_px, tile_px), *each), levels - FINE_LEVELS
+    tiles = Blocks(grids, whole, (tile_px, tile_px), *each, threads=threads)
+    coarse = levels - FINE_LEVELS
 
     def joined(low: F32, area: Area, numbers: range) -> F32:
         for number in numbers:

@@ -24,12 +24,11 @@ from runtime import container, incomplete, search  # noqa: E402
 from runtime.areas import Area, Reach, padded  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.container import LATENTS, Header  # noqa: E402
-from runtime.entropy.residuals import Order  # noqa: E402
+from runtime.entropy.tile_stream import Scales  # noqa: E402
 from runtime.errors import StreamError, TruncatedError  # noqa: E402
 from runtime.families.autoencoder import family  # noqa: E402
 from runtime.families.autoencoder.family import Autoencoder, Latents  # noqa: E402
 from runtime.families.autoencoder.spec import CODING_ORDER, GRIDS, LAYER_ENDS, STRIDE_PX  # noqa: E402
-from runtime.families.base import Coded  # noqa: E402
 from runtime.latents import corrections  # noqa: E402
 from runtime.latents.parts import Part  # noqa: E402
 from runtime.networks.float_twin import float_twin  # noqa: E402
@@ -275,11 +274,9 @@ def test_a_tile_is_coded_as_if_it_were_all(tiny: Codec, six: bytes, picture: np.
         coded = alone.code(header.level, Area(0, 0, 64, 64))
         assert shared.pack_tile(tiny, header, coded) == chunks
         found = shared.read_tile(tiny, header, tile, b"".join(chunks))
-        assert all(np.array_equal(part.coded, c) for part, (_, c) in zip(found.parts, coded.parts, strict=True))
-
-
-def as_coded(latents: Latents) -> Coded:
-    return Coded([(part.order, part.coded) for part in latents.parts], *corrections.pack(latents.corrections))
+        assert all(
+            np.array_equal(part.symbols.ravel(), c) for part, (_, c) in zip(found.parts, coded.parts, strict=True)
+        )
 
 
 @pytest.mark.parametrize("tile_px", [64, 128])
@@ -288,7 +285,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(tiny: Codec, f
     header = Header(320, 190, 200, tiny.bundle.id, tile_px, False, False)
     tiles = shared.tiles_of(tiny, header)
     drawn = [hostile(tiny, tile.shape(STRIDE_PX), seed) for seed, tile in enumerate(tiles)]
-    chunks = [shared.pack_tile(tiny, header, as_coded(latents)) for latents in drawn]
+    chunks = [shared.pack_tile(tiny, header, family.coded(latents)) for latents in drawn]
     data = container.pack(header, [(LATENTS, container.pack_tiles(chunks))])
     decoded, small = tiny.decode(data), Codec(folder, threads=1, tile_px=64)
     assert decoded.std() > 50
@@ -304,7 +301,7 @@ def hostile(tiny: Codec, shape: tuple[int, int], seed: int) -> Latents:
         index = index * where
         found = random.integers(-65535, 65536, index.shape).astype(np.int32)
         found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
-        return Part(index, Order(tiny.bundle.tables, index.ravel()), found)
+        return Part(Scales(tiny.bundle.tables, index.ravel()), found)
 
     return autoencoder.predict(autoencoder.prior.at_level(200), shape, code)
 

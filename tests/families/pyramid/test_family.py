@@ -1,17 +1,18 @@
 """The pyramid as a family: its latents, layers, chroma, corrections and synthesis net, on the shipped bundles."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import PYRAMIDS
 
 from runtime import container
-from runtime.areas import Area, padded, squares
+from runtime.areas import Area, Reach, padded, squares
 from runtime.codec import Codec, encoder, pack_tile, read_tile, tiles_of
 from runtime.container import Header
-from runtime.entropy.residuals import Order
-from runtime.entropy.tile_stream import PartReader
+from runtime.entropy.tile_stream import PartReader, Scales
 from runtime.errors import StreamError
 from runtime.families.pyramid import chroma, spec, transform
 from runtime.families.pyramid.family import NO_CORRECTIONS, ROWS, Latents, Pyramid, coded
@@ -22,6 +23,7 @@ from runtime.latents.corrections import Corrections
 from runtime.latents.parts import Part
 from runtime.networks.sessions import Networks
 from runtime.pictures.read import read
+from runtime.threads import each
 
 PROJECT = Path(__file__).parents[3]
 
@@ -64,7 +66,7 @@ def test_a_tile_is_coded_as_if_it_were_all(codec: Codec, photo: np.ndarray, monk
         same(read_tile(codec, header, tile, b"".join(chunks)), latents)
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 @pytest.mark.parametrize("tile_px", [64, 128, 1 << 12])
 @pytest.mark.parametrize("subsampled", [False, True])
 def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, tile_px: int, subsampled: bool) -> None:
@@ -84,7 +86,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, til
 def test_the_synthesis_net_sees_no_further_than_windows_are_grown(codec: Codec) -> None:
     """At most 32 px, the rest of the reach being the wavelet's: 28 px of three levels."""
     assert codec.bundle.has_synthesis
-    assert transform.REACH.before == transform.REACH.after >= 28 + 32
+    assert transform.ENHANCING_REACH.before == transform.ENHANCING_REACH.after >= 28 + 32
     random = np.random.default_rng(6)
     seen = random.integers(100, 156, (spec.SYNTHESIS_SEEN, 40, 40), dtype=np.uint8)
     far = 32 // spec.SYNTHESIS_PX
@@ -129,6 +131,41 @@ def test_coefficients_are_the_same_in_any_window_bit_for_bit(codec: Codec, photo
         found = pyramid(Codec(threads=1, tile_px=tile_px)).transform(photo)
         for mine, its in zip((whole.z, *whole.packed), (found.z, *found.packed), strict=True):
             assert mine.dtype == its.dtype and np.array_equal(mine, its)
+
+
+@pytest.mark.parametrize("kept_px, threads", [(0, 1), (0, 3), (1 << 22, 1), (1 << 22, 3)])
+def test_tiles_of_a_picture_have_its_coefficients_bit_for_bit(
+    cam: np.ndarray, kept_px: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the fine ones are kept, as of a small picture, or made for each tile anew, as of a large one."""
+    monkeypatch.setattr(transform, "KEPT_PX", kept_px)
+    there, tiles = transform.Forward(cam, 64, threads), squares(transform.whole_of(cam), 128)
+    for subsampled in (True, False, True):
+        whole = transform.forward(cam, subsampled, 1024)
+        found = each(functools.partial(there.of, subsampled=subsampled), tiles, threads)
+        for tile, one in zip(tiles, found, strict=True):
+            its = whole.of(tile)
+            assert its.size == one.size and len(its.packed) == len(one.packed) == spec.LEVELS
+            assert all(map(np.array_equal, (one.z, *one.packed), (its.z, *its.packed)))
+
+
+def test_coarse_levels_see_no_further_than_is_looked_at(codec: Codec) -> None:
+    level, random = pyramid(codec).prior.at_level(140), np.random.default_rng(1)
+    whole, near = Area(0, 0, 1152, 1152), Area(512, 576, 640, 640)
+    strides = (64, 64, 32)
+    grids = [
+        random.integers(-2000, 2000, (channels, *whole.shape(stride))).astype(np.int16)
+        for channels, stride in zip((spec.Z, spec.PACKED, spec.PACKED), strides, strict=True)
+    ]
+
+    def low(reach: int) -> np.ndarray:
+        wide = near.grown(Reach(reach, reach), spec.STRIDE_PX, whole)
+        seen = [grid[:, *wide.on(stride)] for grid, stride in zip(grids, strides, strict=True)]
+        return transform.low_band(level, seen)[:, *near.within(wide, 8)]
+
+    assert transform.COARSE_REACH == Reach(256, 256)
+    assert np.array_equal(low(256), low(2048))
+    assert not np.array_equal(low(128), low(2048))
 
 
 @pytest.mark.parametrize("height, width", [(1, 1), (64, 65), (100, 3), (150, 203)])
@@ -180,10 +217,9 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
 
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
         index = corrected.of(number, index, pyramid(codec).prior.top_index)
-        order = Order(codec.bundle.tables, index.ravel())
         found = random.integers(-65535, 65536, index.shape).astype(np.int32)
         found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
-        return Part(index, order, found)
+        return Part(Scales(codec.bundle.tables, index.ravel()), found)
 
     return replace(pyramid(codec).predict(level, shape, code), corrections=corrected)
 
@@ -223,7 +259,7 @@ def test_a_region_decodes_only_the_tiles_that_it_needs(
 def test_coded_bytes_are_close_to_the_tables_entropy(codec: Codec, cam: np.ndarray) -> None:
     level = codec.bundle.level(80)
     latents = pyramid(codec).quantise(pyramid(codec).transform(cam), level)
-    bits = sum(pyramid(codec).costs.bits(part.coded, part.order.index) for part in latents.parts)
+    bits = sum(pyramid(codec).costs.bits(part.coded, part.scales.coded) for part in latents.parts)
     coded = codec.encode(cam, 80, subsampling="4:4:4")
     # a group of values in one symbol can cost a little less than its values one by one
     assert 0.97 * bits <= 8 * len(coded) <= 1.015 * bits + 8 * 32
@@ -238,8 +274,7 @@ def test_a_symbol_beyond_16_bits_decodes_as_the_largest_value(codec: Codec, phot
     z[0, 0, 0], z[1, 0, 0] = 60_000, -60_000
 
     def code(number: int, mean: np.ndarray, gain: np.ndarray, index: np.ndarray) -> Part:
-        order = Order(codec.bundle.tables, index.ravel())
-        return Part(index, order, np.zeros(index.shape, np.int32) if number else z)
+        return Part(Scales(codec.bundle.tables, index.ravel()), np.zeros(index.shape, np.int32) if number else z)
 
     latents = pyramid(codec).predict(level, (1, 1), code)
     header = Header(64, 64, level_byte, codec.bundle.id, 64, False, False)
@@ -258,7 +293,7 @@ def test_a_prefix_of_the_layers_is_readable(codec: Codec, photo: np.ndarray, sub
     reader = PartReader(codec.bundle.tables, sections[container.LATENTS], parts, known_flags=3)
     corrections.unpack(reader.flags, reader.side, parts, pyramid(codec).prior.top_index, spec.PART_BANDS)
     for part in latents.parts[:7]:
-        assert np.array_equal(reader.read(part.order), part.coded)
+        assert np.array_equal(reader.read(part.scales), part.symbols.ravel())
     chunks, whole = pack_tile(codec, header, coded(latents)), padded(photo.shape[0], photo.shape[1], 64)
     assert b"".join(chunks) == sections[container.LATENTS]
     for layers in (1, 2, 3):
@@ -367,7 +402,7 @@ def corrections_of(codec: Codec, data: bytes) -> list[Corrections]:
     ]
 
 
-@pytest.mark.parametrize("name", ["standard", "lite"])
+@pytest.mark.parametrize("name", PYRAMIDS)
 @pytest.mark.parametrize("size", [16, 100, 1100])
 def test_what_no_network_expects_is_coded_all_the_same(name: str, size: int) -> None:
     """Columns of red and blue, in one tile and in several: their chroma is all in details that photographs lack."""

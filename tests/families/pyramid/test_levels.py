@@ -1,11 +1,13 @@
 """The rate scale: fixed-point rules of FORMAT.md, by literal numbers."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from runtime.codec import Codec
+from runtime.errors import BundleError
 from runtime.families.pyramid import levels, spec
 from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.levels import Level, Prior
@@ -20,12 +22,13 @@ def prior_of(*anchors: tuple[int, int]) -> Prior:
     columns = np.arange(COLUMNS)
     steps, bases = (np.array([row[part] + columns for row in anchors], np.int16) for part in (0, 1))
     thresholds = [math.ceil(8 * (math.exp((k - 0.5) / 16) - 1)) for k in range(1, 128)]
-    masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(8)
+    masking = 1000 * np.arange(1, 5)[:, None] + 10 * np.arange(12)
     return Prior(
         log2_step=steps,
         scale_base=bases,
         thresholds=np.array(thresholds, np.int32),
         masking=masking.astype(np.int32),
+        dark=(1000 * np.arange(1, 5)[:, None] + 100 * np.arange(4) - 2500).astype(np.int32),
         top_index=TOP,
     )
 
@@ -124,7 +127,7 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
         for number in range(1, spec.LEVELS + 1):
             details = level.bases[9 * (number - 1) : 9 * number]
             for part, bases in ((0, details[:3].repeat(2)), (1, details[:3].repeat(2)), (2, details[3:].repeat(4))):
-                for eighths in (-4, -1, 0, 4):
+                for eighths in (-10, -4, -1, 0, 6):
                     expected = (bases[:, None, None] + 32 * (said.astype(int) - 128 - eighths)) // 64
                     masking = np.full(said.shape[1:], eighths, np.int16)
                     found = level.index(said.repeat(len(bases), 0), number, part, masking)
@@ -136,15 +139,16 @@ def test_indexes_are_the_format_s_for_all_that_can_be_said(codec: Codec) -> None
 
 
 def test_masking_counts_the_thresholds_that_detail_reaches_at_each_position_s_four_followers() -> None:
-    """Steps of one pixel level: a value of 8 is 16 units. Thresholds of level 2 are 2000, 2010, ... 2070."""
+    """Steps of one pixel level: a value of 8 is 16 units. Thresholds of level 2 are 2000, 2010, ... 2110."""
     level = prior_of((6 * 64, 0)).at_level(0)
     level.step(3)[:] = 64
     luma = np.zeros((12, 2, 2), np.int16)
     luma[3, 0, 1], luma[11, 0, 1] = 505, -500  # 1010 + 1000 units
     luma[:, 1, 0] = -32768
-    found = level.masking(luma, 2)
+    low = np.zeros((2, 2), np.float32)  # beyond all thresholds of the dark, from -500 on
+    found = level.masking(luma, low, 2)
     assert found.dtype == np.int16
-    assert found.tolist() == [[-4, -4, -2, -2], [-4, -4, -2, -2], [4, 4, -4, -4], [4, 4, -4, -4]]
+    assert found.tolist() == [[-6, -6, -4, -4], [-6, -6, -4, -4], [6, 6, -6, -6], [6, 6, -6, -6]]
 
 
 def test_masking_of_the_largest_values_and_steps_is_that_of_whole_numbers() -> None:
@@ -154,8 +158,42 @@ def test_masking_of_the_largest_values_and_steps_is_that_of_whole_numbers() -> N
     level.step(2)[:] = step
     for value in (-32768, -2048, 2047, 2046, 32767):
         total = 12 * min(abs(value), 2047) * step >> 5
-        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 4
-        assert (level.masking(np.full((12, 1, 1), value, np.int16), 1) == expected).all()
+        expected = np.searchsorted(level.prior.masking[0], total, side="right") - 10
+        dark = np.full((1, 1), -9999, np.float32)
+        assert (level.masking(np.full((12, 1, 1), value, np.int16), dark, 1) == expected).all()
+
+
+def test_masking_counts_the_thresholds_that_luma_reaches_beside_those_of_detail() -> None:
+    """By a slow loop over all numbers; some of luma are just on a threshold, or just below it."""
+    random = np.random.default_rng(2)
+    level = prior_of((500, 0)).at_level(0)
+    for wavelet_level in (1, 2, 3, 4):
+        masking, dark = (rows[wavelet_level - 1].tolist() for rows in (level.prior.masking, level.prior.dark))
+        luma = random.integers(-60, 61, (12, 5, 4)).astype(np.int16)
+        luma[:, 1] = luma[:, 0]
+        low = (dark[0] - 50 + random.random((5, 4)) * 400).astype(np.float32)
+        low[0] = dark
+        low[1] = np.nextafter(low[0], np.float32(-1e9))
+        found, steps = level.masking(luma, low, wavelet_level), level.step(wavelet_level + 1).tolist()
+        assert found.shape == (10, 8)
+        for y, x in np.ndindex(10, 8):
+            detail = sum(abs(int(v)) * steps[c // 4] for c, v in enumerate(luma[:, y // 2, x // 2])) >> 5
+            expected = sum(t <= detail for t in masking) - 6 + sum(t <= low[y // 2, x // 2] for t in dark) - 4
+            assert found[y, x] == expected
+        assert found[0].tolist() == (found[2] + 1).tolist()  # on and below
+
+
+@pytest.mark.parametrize(
+    "dark, message",
+    [
+        (np.zeros((4, 7), np.int32), r"dark of shape \(4, 7\) must have 4 rows of 4"),
+        (np.tile(np.arange(4, 0, -1), (4, 1)), "that do not fall"),
+        (np.full((4, 4), -(2**24)), "must be within 2\\*\\*24"),
+    ],
+)
+def test_thresholds_of_luma_that_no_bundle_may_have_are_refused(dark: np.ndarray, message: str) -> None:
+    with pytest.raises(BundleError, match=message):
+        replace(prior_of((0, 0)), dark=dark.astype(np.int32))
 
 
 def test_indexes_of_z_are_those_where_nothing_is_said() -> None:

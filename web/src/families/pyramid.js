@@ -3,7 +3,8 @@ import { place } from "../coefficients.js";
 import { pixels } from "../colours.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
-import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { must } from "../errors.js";
+import { indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
 
@@ -25,7 +26,9 @@ const Z = Array.from({ length: 12 }, (_, i) => i);
 const Z_COLUMN = 45; // of log2_step and scale_base
 const DETAILS = 9; // of a level
 const LEVELS = 5; // of packed details
-const GRAINS = [-4, -3, -2, -1, 0, 1, 2, 3, 4].map((e) => Math.round(2 ** (e / 8) * 128));
+const GRAINS = Array.from({ length: LARGEST_MASK - LEAST_MASK + 1 }, (_, i) => {
+  return Math.round(2 ** ((i + LEAST_MASK) / 8) * 128);
+});
 const LARGEST_SYMBOL = 2 ** 15;
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
@@ -38,6 +41,7 @@ export const pyramid = { networks: NETWORKS, grain, layers, open, tile, render }
  * @param {import("../container.js").Header} header
  */
 function open({ prior, run }, header) {
+  must(prior.dark, `the weights ${header.bundleId} have no dark in prior.npz, as those of gargalo 0.1; export them anew`);
   const tables = readTables(prior);
   return {
     header,
@@ -47,6 +51,7 @@ function open({ prior, run }, header) {
     seen: seenValues(prior.thresholds.data),
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
     masking: prior.masking,
+    dark: prior.dark,
     tables,
     lastIndex: tables.count - 1,
   };
@@ -101,13 +106,16 @@ async function* tile(coding, area, more) {
   };
   let [state, said] = await run("start", [look(z, SEEN_BY_FIRST)]);
   let last = z;
+  const alone = [{ area: { ...area, top: 0, left: 0 }, values }];
+  let luma = lowest(alone, rows, columns, 0, coding.steps);
   for (let level = LEVELS; level >= 1; level--) {
     const name = level === 1 ? "fine" : "coarse";
     if (level < LEVELS) [state, said] = await run(`${name}_first`, [state, look(last, SEEN_BY_FIRST)]);
     [rows, columns] = [rowsOf(level), columnsOf(level)];
     const column = (/** @type {number} */ channel) => DETAILS * (level - 1) + (channel >> 2);
+    if (level < LEVELS - 1) luma = finer(luma, rows / 4, columns / 4, level + 3, alone, 0, coding.steps);
     const masks =
-      level < LEVELS ? maskingOf(coding, values[level + 1], level, rows, columns) : new Int8Array(rows * columns);
+      level < LEVELS ? maskingOf(coding, values[level + 1], luma, level, rows, columns) : new Int8Array(rows * columns);
     const to = (values[level] = new Int16Array(36 * rows * columns));
     last = await read(FIRST, to, column, bytes(said), masks);
     [state, said] = await run(`${name}_second`, [state, look(last, SEEN_BY_OTHERS)]);
@@ -163,7 +171,7 @@ function valuesOf(symbols, said, masks) {
         continue;
       }
       const symbol = Math.min(Math.max(symbols[at], -LARGEST_SYMBOL), LARGEST_SYMBOL);
-      const value = ((GRAINS[masks[i] + LARGEST_MASK] * symbol + 8) >> 4) + mean;
+      const value = ((GRAINS[masks[i] - LEAST_MASK] * symbol + 8) >> 4) + mean;
       values[at] = Math.min(Math.max(value, -LARGEST_SYMBOL), LARGEST_SYMBOL - 1);
     }
   }
@@ -174,11 +182,12 @@ function valuesOf(symbols, said, masks) {
  * Return the masking of each pixel of a packed level.
  * @param {Coding} coding
  * @param {Int16Array} above  values of the level above
+ * @param {Float32Array} luma  low band of the tile, as large as a channel of the level above
  * @param {number} level
  * @param {number} rows
  * @param {number} columns
  */
-function maskingOf({ steps, masking }, above, level, rows, columns) {
+function maskingOf({ steps, masking, dark }, above, luma, level, rows, columns) {
   const half = columns / 2;
   const pixels = (rows / 2) * half;
   const sums = new Int32Array(pixels);
@@ -186,17 +195,24 @@ function maskingOf({ steps, masking }, above, level, rows, columns) {
     const step = steps[DETAILS * level + (channel >> 2)];
     for (let i = 0, at = channel * pixels; i < pixels; i++, at++) sums[i] += Math.min(Math.abs(above[at]), 2047) * step;
   }
-  const limits = masking.data.subarray(8 * (level - 1), 8 * level);
+  const [limits, darkLimits] = [masking, dark].map(({ data, shape: [, count] }) => {
+    return data.subarray(count * (level - 1), count * level);
+  });
   const masks = new Int8Array(rows * columns);
   for (let y = 0, at = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++, at++) {
-      const detail = sums[(y >> 1) * half + (x >> 1)] >> 5;
-      let passed = 0;
-      while (passed < limits.length && limits[passed] <= detail) passed++;
-      masks[at] = passed - LARGEST_MASK;
+      const i = (y >> 1) * half + (x >> 1);
+      masks[at] = LEAST_MASK + passed(limits, sums[i] >> 5) + passed(darkLimits, luma[i]);
     }
   }
   return masks;
+}
+
+/** Return how many limits, which never fall, a number reaches. @param {Int32Array} limits @param {number} number */
+function passed(limits, number) {
+  let count = 0;
+  while (count < limits.length && limits[count] <= number) count++;
+  return count;
 }
 
 /**
@@ -211,25 +227,50 @@ async function render(coding, tiles, layers) {
   const [codedHeight, codedWidth] = [height, width].map((side) => 64 * Math.ceil(side / 64));
   const planes = [0, 1, 2].map((colour) => {
     let [rows, columns] = [codedHeight / 64, codedWidth / 64];
-    let low = new Float32Array(rows * columns);
-    for (const { area, values } of tiles) {
-      const channel = {
-        values: values[0].subarray((colour * values[0].length) / 12),
-        step: coding.steps[Z_COLUMN + colour],
-      };
-      place(low, columns, 1, area, 64, [{ ...channel, down: 0, right: 0 }]);
-    }
+    let low = lowest(tiles, rows, columns, colour, coding.steps);
     for (let level = LEVELS + 1; level >= 1 + Math.log2(scale); level--) {
-      low = spread(low, rows, columns);
+      low = finer(low, rows, columns, level, tiles, colour, coding.steps);
       [rows, columns] = [2 * rows, 2 * columns];
-      for (const tile of tiles) details(low, columns, level, tile, colour, coding.steps);
-      join(low, rows, columns);
     }
     return low;
   });
   const columns = codedWidth / scale;
   const picture = { width: Math.ceil(width / scale), height: Math.ceil(height / scale) };
   return { ...picture, data: pixels(planes, columns, picture, PASS_GAIN ** (2 * Math.log2(scale)), gray) };
+}
+
+/**
+ * Return the low band of z.
+ * @param {Tile[]} tiles
+ * @param {number} rows
+ * @param {number} columns
+ * @param {number} colour
+ * @param {Int32Array} steps
+ */
+function lowest(tiles, rows, columns, colour, steps) {
+  const low = new Float32Array(rows * columns);
+  for (const { area, values } of tiles) {
+    const channel = { values: values[0].subarray((colour * values[0].length) / 12), step: steps[Z_COLUMN + colour] };
+    place(low, columns, 1, area, 64, [{ ...channel, down: 0, right: 0 }]);
+  }
+  return low;
+}
+
+/**
+ * Return a low band joined with the details of a level.
+ * @param {Float32Array} low
+ * @param {number} rows  of the low band
+ * @param {number} columns
+ * @param {number} level  1 to 6
+ * @param {Tile[]} tiles
+ * @param {number} colour
+ * @param {Int32Array} steps
+ */
+function finer(low, rows, columns, level, tiles, colour, steps) {
+  const plane = spread(low, rows, columns);
+  for (const tile of tiles) details(plane, 2 * columns, level, tile, colour, steps);
+  join(plane, 2 * rows, 2 * columns);
+  return plane;
 }
 
 /**

@@ -2,10 +2,8 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
-F32 = npt.NDArray[np.float32]
+from runtime.arrays import F32, U8
 
 MIN_SIDE_PX = 8
 """Under it neither metric means anything."""
@@ -13,14 +11,14 @@ _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def linear_pair(original: Pixels, decoded: Pixels) -> tuple[F32, F32]:
+def linear_pair(original: U8, decoded: U8) -> tuple[F32, F32]:
     """Return two (H, W, 3) uint8 sRGB pictures in linear light, 0..1; ValueError if they cannot be compared."""
     if original.shape != decoded.shape:
         raise ValueError(f"shapes differ: {original.shape} and {decoded.shape}")
     height, width = original.shape[:2]
     if min(height, width) < MIN_SIDE_PX:
         raise ValueError(f"{width}x{height} is too small: need {MIN_SIDE_PX} px a side")
-    return _LINEAR[original], _LINEAR[decoded]
+    return np.asarray(cv2.LUT(original, _LINEAR)), np.asarray(cv2.LUT(decoded, _LINEAR))
 
 
 def half(linear: F32) -> F32:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.light import half, linear_pair
+from runtime.metrics.light import half, linear_pair
 
 
 def test_samples_become_light_by_the_srgb_curve() -> None:

@@ -6,8 +6,8 @@ from eye_pairs import DISTORTIONS, blurred, brighter, noisy, scene
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import ssimulacra2 as module
-from benchmarks.ssimulacra2 import ssimulacra2
+from runtime.metrics import ssimulacra2 as module
+from runtime.metrics.ssimulacra2 import ssimulacra2
 
 VALUES = {"blurred": 83.03, "noisy": 88.14, "blocky": 48.31, "brighter": 96.74, "bluer": 77.13}
 
@@ -50,10 +50,20 @@ def test_a_pair_that_is_turned_on_its_side_has_nearly_the_same_score(height: int
 def test_the_blur_of_a_point_is_the_kernel_both_ways() -> None:
     point = np.zeros((31, 41, 3), np.float32)
     point[12, 20] = 1, 2, 3
-    found = module._blur(point)[8:17, 16:25]
+    blur = module._Blur(41 * 3)
+    across = module._across(np.pad(point, ((0, blur.DELAY_PX), (0, 0), (0, 0))))
+    found = blur(across)[blur.DELAY_PX :].reshape(point.shape)[8:17, 16:25]
     expected = np.outer(module._KERNEL, module._KERNEL)
     assert np.abs(found - expected[..., None] * [1, 2, 3]).max() < 1e-6
     assert module._KERNEL.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 17])
+def test_strips_do_not_change_the_score(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = scene(60, 70), noisy(scene(60, 70))
+    whole = ssimulacra2(*pair)
+    monkeypatch.setattr(module, "_STRIP_PX", 70 * rows)
+    assert ssimulacra2(*pair) == pytest.approx(whole, abs=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 31), (64, 15)])

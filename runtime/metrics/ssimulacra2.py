@@ -3,16 +3,18 @@
 At six scales and in three components of XYB there are three maps of errors: SSIM, edges that are new, edges that are
 lost. Their means and 4-norms, 108 numbers, are weighed into the score. Written after the description and program of
 Jon Sneyers, https://github.com/cloudinary/ssimulacra2 (2023), whose weights these are (BSD-3-Clause), and proved
-against it.
+against it. Pictures are compared in strips of rows.
 """
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.light import F32, MIN_SIDE_PX, Pixels, half, linear_pair
+from runtime.arrays import F32, F64, U8
+from runtime.metrics.light import MIN_SIDE_PX, half, linear_pair
 
 SCALES = 6
+_STRIP_PX = 1 << 15
+"""About so many pixels are compared at a time, which bounds memory and fits caches."""
 _SSIM_C2 = np.float32(0.0009)
 """SSIM's constant of the variances. In the factor of the means there is neither a constant nor a denominator here."""
 
@@ -61,17 +63,17 @@ _WEIGHTS = np.array([
 # fmt: on
 
 
-def ssimulacra2(original: Pixels, decoded: Pixels) -> float:
+def ssimulacra2(original: U8, decoded: U8) -> float:
     """Return the score of two (H, W, 3) uint8 sRGB pictures of at least 8 px a side: 100 if equal.
 
     90 cannot be told apart by flicker, 80 not side by side, 70 is high quality, 50 medium, 30 low; below 0 it means
     little. Which picture is the original matters.
     """
     a, b = linear_pair(original, decoded)
-    errors = [_errors(_xyb(a), _xyb(b))]
+    errors = [_errors(a, b)]
     while len(errors) < SCALES and min(a.shape[:2]) >= MIN_SIDE_PX:
         a, b = half(a), half(b)
-        errors.append(_errors(_xyb(a), _xyb(b)))
+        errors.append(_errors(a, b))
     # as in the reference, weights are not moved where a small picture has fewer scales
     found = np.stack(errors, axis=1).ravel()  # component, scale, norm, map
     return _score(float(found @ _WEIGHTS[: found.size]))
@@ -90,35 +92,73 @@ def _xyb(linear: F32) -> F32:
     return cv2.merge([7 * (long - medium) + np.float32(0.42), luma + np.float32(0.01), short - luma + np.float32(0.55)])
 
 
-def _blur(picture: F32) -> F32:
-    """Return the blurred picture; beyond its sides all is 0.
+class _Blur:
+    """Blurs a picture that comes in strips of rows, each row given out when `DELAY_PX` more have come; beyond the
+    picture's sides all is 0.
 
     The reference blurs by recursions in single precision, and their rounding is most of what it sees in pictures that
     differ by a level: without it scores above 90 are up to 1.2 higher. So columns are blurred in its way, row by row.
     """
-    height, width, channels = picture.shape
-    across = cv2.sepFilter2D(picture, cv2.CV_64F, _KERNEL, np.ones(1), borderType=cv2.BORDER_CONSTANT)
-    rows = np.zeros((height + 3 * _RADIUS_PX, width * channels), np.float32)
-    rows[2 * _RADIUS_PX : -_RADIUS_PX] = across.reshape(height, -1)
-    blurred = np.empty((height, width * channels), np.float32)
-    last = before = np.zeros((3, width * channels), np.float32)  # of each cosine
-    for row in range(height + _RADIUS_PX - 1):
-        both = rows[row] + rows[row + 2 * _RADIUS_PX]
-        kept = (_TURN * last - before).astype(np.float32)
-        last, before = (_GAIN * both + kept).astype(np.float32), last  # float64 inside, as fused operations are
-        if row >= _RADIUS_PX - 1:
-            blurred[row - _RADIUS_PX + 1] = last[0] + (last[1] + last[2])
-    return blurred.reshape(picture.shape)
+
+    DELAY_PX = _RADIUS_PX - 1
+
+    def __init__(self, width: int) -> None:
+        self._rows = np.zeros((2 * _RADIUS_PX, width), np.float32)
+        self._last = self._before = np.zeros((len(_ANGLES), width), np.float32)
+
+    def __call__(self, across: F32) -> F32:
+        """Return as many blurred rows as are given, which are blurred along themselves: (rows, width)."""
+        rows = np.concatenate([self._rows, across])
+        last, before, blurred = self._last, self._before, np.empty_like(across)
+        for row in range(len(across)):
+            both = rows[row] + rows[row + 2 * _RADIUS_PX]
+            kept = (_TURN * last - before).astype(np.float32)
+            last, before = (_GAIN * both + kept).astype(np.float32), last  # float64 inside, as fused operations are
+            blurred[row] = last[0] + (last[1] + last[2])
+        self._rows, self._last, self._before = rows[-2 * _RADIUS_PX :], last, before
+        return blurred
 
 
-def _errors(a: F32, b: F32) -> npt.NDArray[np.float64]:
-    """Return the norms of the three maps of one scale: (components, norms, maps)."""
-    mean_a, mean_b = _blur(a), _blur(b)
-    covariance = _blur(a * b) - mean_a * mean_b
-    variances = (_blur(a * a) - mean_a**2) + (_blur(b * b) - mean_b**2)
+def _across(rows: F32) -> F32:
+    """Return rows (n, W, channels) blurred along themselves, as (n, W * channels)."""
+    blurred = cv2.sepFilter2D(rows, cv2.CV_64F, _KERNEL, np.ones(1), borderType=cv2.BORDER_CONSTANT)
+    return blurred.astype(np.float32).reshape(len(rows), -1)
+
+
+def _errors(a: F32, b: F32) -> F64:
+    """Return the norms of the three maps of one scale, of two pictures in linear light: (components, norms, maps)."""
+    height, width = a.shape[:2]
+    blur, delay = _Blur(5 * a[0].size), _Blur.DELAY_PX
+    late_a = late_b = np.zeros((delay, width, 3), np.float32)
+    sums = np.zeros((2, 3, 3))  # norm, map, component
+    strip = max(1, _STRIP_PX // width)
+    for top in range(0, height + delay, strip):
+        bottom = min(top + strip, height + delay)
+        rows_a, rows_b = (_rows(picture, top, bottom) for picture in (a, b))
+        products = (rows_a, rows_b, rows_a * rows_b, rows_a * rows_a, rows_b * rows_b)
+        blurred = blur(np.concatenate([_across(each) for each in products], 1))
+        late_a, late_b = np.concatenate([late_a, rows_a]), np.concatenate([late_b, rows_b])
+        there = slice(max(delay - top, 0), None)  # rows above the picture come out first
+        means = blurred.reshape(-1, 5, width, 3).swapaxes(0, 1)[:, there]
+        sums += _sums(late_a[:-delay][there], late_b[:-delay][there], *means)
+        late_a, late_b = late_a[-delay:], late_b[-delay:]
+    means, fourths = sums / (height * width)
+    return np.stack([means, fourths**0.25]).transpose(2, 0, 1)
+
+
+def _rows(linear: F32, top: int, bottom: int) -> F32:
+    """Return rows of a picture in XYB, and zeros for those below it."""
+    xyb = np.zeros((bottom - top, *linear.shape[1:]), np.float32)
+    there = linear[top:bottom]
+    if len(there):
+        xyb[: len(there)] = _xyb(there)
+    return xyb
+
+
+def _sums(a: F32, b: F32, mean_a: F32, mean_b: F32, ab: F32, aa: F32, bb: F32) -> F64:
+    """Return the sums of the three maps, and of their fourth powers, of some rows: (2, maps, components)."""
+    covariance, variances = ab - mean_a * mean_b, (aa - mean_a**2) + (bb - mean_b**2)
     similarity = (1 - (mean_a - mean_b) ** 2) * (2 * covariance + _SSIM_C2) / (variances + _SSIM_C2)
     edges = (1 + np.abs(b - mean_b)) / (1 + np.abs(a - mean_a)) - 1
     maps = np.maximum([1 - similarity, edges, -edges], 0)
-    means = maps.mean((1, 2), dtype=np.float64)
-    norms = np.square(np.square(maps)).mean((1, 2), dtype=np.float64) ** 0.25
-    return np.stack([means, norms]).transpose(2, 0, 1)
+    return np.stack([each.sum((1, 2), dtype=np.float64) for each in (maps, np.square(np.square(maps)))])

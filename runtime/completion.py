@@ -1,0 +1,56 @@
+"""python -m runtime.completion bash: shells complete commands and options with what shtab makes of parsers."""
+
+import sys
+from importlib import import_module
+
+from runtime.cli.options import Parser, parser
+from runtime.cli.process import exit_status
+from runtime.console import naming
+from runtime.errors import InputError
+
+SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
+_EXAMPLES = """\
+examples:
+  python -m runtime.completion bash > ~/.local/share/bash-completion/completions/gargalo
+  python -m runtime.completion fish > ~/.config/fish/completions/gargalo.fish
+"""
+_FILES, _FOLDERS = ("IN", "OUT"), ("DIR",)
+"""What the arguments are called that are completed from the disk."""
+
+
+def arguments() -> Parser:
+    """Return the command's parser."""
+    arguments = parser("completion", "Print what makes a shell complete gargalo's commands and options.", _EXAMPLES)
+    arguments.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr where shtab is missing; argparse exits with 2."""
+    args = arguments().parse_args(argv)
+    return exit_status(lambda: show(args.shell))
+
+
+def show(shell: str) -> None:
+    """Print the text for a shell; raise InputError without shtab."""
+    from runtime.__main__ import COMMANDS
+
+    try:
+        import shtab
+    except ImportError:
+        raise InputError("completion needs the package shtab; pip install 'gargalo[completion]'") from None
+    whole = Parser("gargalo", description="A learned image codec for small machines.")
+    whole.add_argument("-V", "--version", action="store_true", help="print the version")
+    commands = whole.add_subparsers(dest="command")
+    for name, what in COMMANDS.items():
+        one = import_module(f"runtime.{name}").arguments()
+        for action in one._actions:
+            if action.metavar in (*_FILES, *_FOLDERS):
+                action.complete = shtab.FILE if action.metavar in _FILES else shtab.DIRECTORY
+        commands.add_parser(name, help=what, parents=[one], add_help=False)
+    with naming("stdout"):
+        print(shtab.complete(whole, shell), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
