@@ -181,8 +181,8 @@ def prepare(settings: Settings) -> Work:
         reached: dict[str, float] = {}
         try:
             if settings.target is None:
-                options = {"subsampling": settings.subsampling, "max_error": settings.max_error}
-                data = codec.encode(picture.pixels, settings.quality, kept, **options)
+                quality, subsampling, bound = settings.quality, settings.subsampling, settings.max_error
+                data = codec.encode(picture.pixels, quality, kept, subsampling, max_error=bound)
             else:
                 from runtime import search
 
@@ -200,8 +200,8 @@ def prepare(settings: Settings) -> Work:
         if settings.verbose:
             details |= measures(codec, picture.pixels, data)
         bpp = 8 * len(data) / (height * width)
-        bound = settings.max_error
-        return Done(bytes_in, len(data), ms, bpp, (height, width), notes, details=details, max_error=bound)
+        shape, bound = (height, width), settings.max_error
+        return Done(bytes_in, len(data), ms, bpp, shape, notes, details=details, max_error=bound)
 
     return work
 

@@ -76,7 +76,7 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
     unchecked = len(chunks) == 1 and LATENTS in faults
     all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)
     left = {tile: _parts_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
-    if not any(left.values()):
+    if not any(left.values()) and not _holds_samples(sections, faults):
         kind = TruncatedError if isinstance(faults.get(LATENTS), TruncatedError) else StreamError
         raise kind("no tile has its first layer: there is nothing to be saved")
     try:
@@ -89,7 +89,7 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
         for tile, parts in left.items()
         if parts
     )
-    guess = codec.family.guess(header, known) if not all(left.values()) else None
+    guess = codec.family.guess(header, known) if any(left.values()) and not all(left.values()) else None
 
     def read(tile: Area) -> Any:
         if left[tile] == 0 and guess is not None:
@@ -121,6 +121,11 @@ def _exact(
         return decode(codec, header, read, opacity, residual, region)
     except ResidualError:
         return None
+
+
+def _holds_samples(sections: Mapping[int, bytes], faults: Mapping[int, StreamError]) -> bool:
+    """Return whether there is an intact RESIDUAL section that needs no other."""
+    return RESIDUAL not in faults and sections.get(RESIDUAL, b"")[1:2] == b"\1"
 
 
 def _told(

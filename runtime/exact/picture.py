@@ -97,6 +97,10 @@ def decode(
         opened = section.unpack(residual, header.height, header.width, 1 if header.gray else 3)
     except StreamError as error:
         raise ResidualError(str(error)) from error
+    if isinstance(opened, section.Drawn):  # whatever else there is
+        colours = contiguous(opened.samples[wanted.on(1)])
+        alpha = np.full(wanted.shape(1), 255, np.uint8) if opacity is None else opacity[wanted.on(1)]
+        return np.dstack([colours, alpha]) if header.alpha else colours[:, :, 0] if header.gray else colours
     pixels = picture(codec, header, tiles, opacity, (0, top, header.width, bottom - top))
     colours = _colours(pixels)
     try:

@@ -11,7 +11,7 @@ from PIL import Image
 from runtime import container
 from runtime.codec import Codec
 from runtime.container import RESIDUAL
-from runtime.errors import InputError, ResidualError
+from runtime.errors import InputError, ResidualError, StreamError
 from runtime.exact.section import CODED, DRAWN, bound_of
 from runtime.incomplete import salvage
 
@@ -156,7 +156,7 @@ def test_a_drawing_is_saved_whose_stream_is_damaged(tiny: Codec) -> None:
 def test_two_residuals_are_refused(small_photo: np.ndarray, tiny: Codec) -> None:
     stream = tiny.encode(small_photo, 40, max_error=0)
     twice = container.with_section(stream, RESIDUAL, container.unpack(stream)[1][RESIDUAL])
-    with pytest.raises(container.StreamError, match="2 RESIDUAL sections"):
+    with pytest.raises(StreamError, match="2 RESIDUAL sections"):
         tiny.decode(twice)
 
 
