@@ -7,6 +7,9 @@ DEFAULT_BUNDLE = "standard"
 THUMBNAIL_BUNDLES = ("thumbnail",)
 """The shipped bundles of thumbnails by their numbers, which stay theirs; all others are for whole pictures."""
 
+KEPT_BUNDLE = r".+-\d+"
+"""The name of a folder of weights in whose place others have come: NAME-N, for files of earlier releases."""
+
 THUMBNAIL_SUFFIX = ".gat"
 THUMBNAIL_BYTES = (16, 128, 2048)
 """Of a thumbnail's whole file: at least, usually, and at most (docs/format/thumbnail.md)."""
