@@ -49,9 +49,10 @@ def _show(path: Path, as_json: bool) -> int:
 def facts(path: Path) -> dict[str, Any]:
     """Return the header of one file and how its bytes are spent, for programs; raises StreamError or OSError."""
     from runtime.bundle import Bundle
-    from runtime.container import section_bytes
+    from runtime.container import RESIDUAL, section_bytes
+    from runtime.exact.section import bound_of
 
-    data, header, _ = _opened(path)
+    data, header, sections = _opened(path)
     folder = Bundle.shipped(header.bundle_id)
     bundle = Bundle.open(folder) if folder else None
     return {
@@ -66,6 +67,7 @@ def facts(path: Path) -> dict[str, Any]:
         "tile_px": header.tile_px,
         "bundle_id": header.bundle_id.hex(),
         "bundle": bundle.name if bundle else None,
+        "max_error": bound_of(sections[RESIDUAL]) if RESIDUAL in sections else None,
         "sections": section_bytes(data),
         "bytes": len(data),
         "bpp": round(8 * len(data) / (header.width * header.height), 4),
@@ -77,7 +79,8 @@ def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.bundle import Bundle
     from runtime.codec import Codec
-    from runtime.container import LATENTS, SECTION_NAMES
+    from runtime.container import LATENTS, RESIDUAL, SECTION_NAMES
+    from runtime.exact.section import bound_of
 
     data, header, sections = _opened(path)
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
@@ -94,7 +97,7 @@ def table(path: Path) -> str:
         layers = len(Codec(weights, threads=1).family.layer_ends(header))
         rows.append(("layers", f"{layers}, coarse to fine: decompress --layer 0 to {layers - 1}"))
     for kind, body in sections.items():
-        what = ", the picture" if kind == LATENTS else ""
+        what = ", the picture" if kind == LATENTS else f", {bound_words(bound_of(body))}" if kind == RESIDUAL else ""
         rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))
     head = len(data) - sum(len(body) for body in sections.values())
     bpp = 8 * len(data) / (header.width * header.height)
@@ -112,6 +115,11 @@ def _opened(path: Path) -> tuple[bytes, "Header", dict[int, bytes]]:
         return data, *unpack(data, math.inf)  # of pixels there will be none
     except StreamError as error:
         raise StreamError(f"{path}: {error}") from error
+
+
+def bound_words(bound: int) -> str:
+    """Return what a bound on errors says of a picture."""
+    return f"with which no sample is off by more than {bound}" if bound else "with which it is lossless"
 
 
 if __name__ == "__main__":

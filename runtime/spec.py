@@ -20,6 +20,9 @@ MIME_TYPES = {".gar": "image/x-gargalo", THUMBNAIL_SUFFIX: "image/x-gargalo-thum
 SUBSAMPLING = ("auto", "4:4:4", "4:2:0")
 """What an encoder may be asked for: all of chroma or, as in 4:2:0, not its finest details; by default it chooses."""
 
+MOST_ERROR = 127
+"""The largest bound on what a sample is off by; 0 is lossless."""
+
 GRID_ZERO = 128
 """Zero point of all 8-bit values that networks take and give."""
 

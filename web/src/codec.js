@@ -1,9 +1,10 @@
 // From the bytes of a .gar to pixels: read this first.
 import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
-import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, section, XMP } from "./container.js";
+import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, RESIDUAL, section, XMP } from "./container.js";
 import { GarError, must } from "./errors.js";
 import { readChunks, tileAreas } from "./latents.js";
+import { restore } from "./residual.js";
 import { Source } from "./source.js";
 
 /** @typedef {import("./families/index.js").Picture} Picture */
@@ -101,6 +102,8 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
     checkSections(source.bytes, header);
   }
   const { data } = await family.render(coding, tiles, layers);
+  const residual = section(source.bytes, header, RESIDUAL);
+  if (residual) await restore(residual, { width, height, data }, header.gray);
   const alpha = section(source.bytes, header, ALPHA);
   if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
   const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));

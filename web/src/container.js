@@ -27,6 +27,7 @@ export const ALPHA = 2;
 export const EXIF = 3;
 export const ICC = 4;
 export const XMP = 5;
+export const RESIDUAL = 128;
 const FIRST_ANCILLARY = 128;
 
 /** Whether a file is a .gat, by its first byte. @param {Uint8Array} bytes */
@@ -129,7 +130,7 @@ function parse(bytes) {
     position = section.end + 4;
     return section;
   });
-  for (const kind of [LATENTS, ALPHA, EXIF, ICC, XMP]) {
+  for (const kind of [LATENTS, ALPHA, EXIF, ICC, XMP, RESIDUAL]) {
     const count = sections.filter((section) => section.kind === kind).length;
     if (kind === LATENTS) must(count === 1, `${count} sections LATENTS; there must be one`);
     else if (kind === ALPHA) must(count === Number(alpha), `${count} sections ALPHA, unlike what the flags say`);
