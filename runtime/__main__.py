@@ -10,10 +10,12 @@ COMMANDS = {
     "compress": "pictures to .gar files",
     "decompress": ".gar files to pictures",
     "info": "what a .gar file holds, undecoded",
+    "view": ".gar files in the browser",
     "bundles": "the weights that files may name",
     "thumbnail": "pictures to .gat files of a hundred bytes, and back",
     "capture": "a time-lapse from a camera or a video",
     "bench": "how many pictures a second each bundle codes here",
+    "desktop": ".gar files in file managers: their type and their thumbnails",
     "completion": "what makes a shell complete these commands",
     "man": "the manual page",
 }

@@ -13,6 +13,7 @@
 #include <Python.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -34,7 +35,7 @@
 
 /* -- arguments ---------------------------------------------------------------------------------------------------- */
 
-enum { MOST_ARGUMENTS = 12, MOST_DIMENSIONS = 4, CHUNK = 256 };
+enum { MOST_ARGUMENTS = 16, MOST_DIMENSIONS = 4, CHUNK = 256 };
 
 typedef struct {
     void *data;
@@ -1490,6 +1491,204 @@ static int64_t find_masking(const Argument *a, const char **refusal)
 }
 FUNCTION(find_masking, "hififnnn+h")
 
+/* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
+
+enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
+enum { ABOVE = 2, LEFT = 2, FRAME = 3 }; /* FRAME: columns beside a plane, on both sides */
+
+static int64_t known_energy(const Argument *a, const char **refusal)
+{
+    const int16_t *base = a[0].data;
+    const uint16_t *sizes = a[1].data;
+    const int32_t *energies = a[2].data;
+    int32_t *energy = a[3].data;
+    const int64_t h = a[3].shape[0], w = a[3].shape[1], across = w + 2, framed = (h + 2) * across;
+    const int64_t planes = a[1].size / framed;
+    const int64_t around[AROUND] = {-1, -across, 1, across, -across - 1, -across + 1, across - 1, across + 1};
+
+    NEED(a[0].size == framed && a[1].size == planes * framed && a[3].size == h * w, "planes must be framed");
+    NEED(a[2].size == 2 + 3 * planes, "wrong number of energies");
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t x = 0; x < w; x++) {
+            const int64_t at = (y + 1) * across + x + 1;
+            int32_t activity = 0;
+            for (int k = 0; k < AROUND; k++)
+                activity += abs(base[at + around[k]] - base[at]);
+            uint32_t total = (uint32_t)energies[0] * (uint32_t)activity + (uint32_t)energies[1] * ONE;
+            for (int64_t p = 0; p < planes; p++) {
+                const uint16_t *size = sizes + p * framed + at;
+                uint32_t ring[2] = {0, 0};
+                for (int k = 0; k < AROUND; k++)
+                    ring[k / 4] += size[around[k]];
+                total += (uint32_t)energies[2 + 3 * p] * size[0];
+                total += (uint32_t)energies[3 + 3 * p] * ring[0] + (uint32_t)energies[4 + 3 * p] * ring[1];
+            }
+            energy[y * w + x] = (int32_t)total;
+        }
+    return 0;
+}
+FUNCTION(known_energy, "hHi+i")
+
+static inline int32_t floor_divided(int32_t number, int32_t by)
+{
+    return number / by - (number % by < 0);
+}
+
+/* What encode_strip and decode_strip share: the arguments that say what surrounds errors, and where a pixel is. */
+typedef struct {
+    const int16_t *errors, *base, *before;
+    uint16_t *sizes;
+    const int32_t *energy, *weights, *energies, *tables;
+    const uint8_t *classes;
+    int64_t h, w, planes, class_count, framed, causal[CAUSAL], sized[SIZED], around[AROUND];
+    int32_t step, thresholds[CONTEXTS];
+} Strip;
+
+/* What is expected of an error. */
+typedef struct {
+    int32_t steps, eighths; /* whole steps; eighths of a level */
+    int32_t table, beneath;
+} Expectation;
+
+static void open_strip(const Argument *a, Strip *s, const char **refusal)
+{
+    static const int32_t QUARTERS[4] = {16, 19, 23, 27};
+    const int64_t h = a[2].shape[0], w = a[2].shape[1], across = w + FRAME, line = w + 2, framed = (h + 2) * line;
+    const int64_t causal[CAUSAL] = {-1, -across, -across - 1, -across + 1, -2, -2 * across};
+    const int64_t around[AROUND] = {-1, -line, 1, line, -line - 1, -line + 1, line - 1, line + 1};
+
+    memset(s, 0, sizeof *s);
+    s->errors = a[0].data, s->sizes = a[1].data, s->energy = a[2].data, s->base = a[3].data, s->before = a[4].data;
+    s->weights = a[5].data, s->energies = a[6].data, s->classes = a[7].data, s->tables = a[8].data;
+    s->h = h, s->w = w, s->framed = framed, s->planes = a[4].size / framed, s->class_count = a[5].shape[0];
+    s->step = (int32_t)a[9].number;
+    memcpy(s->causal, causal, sizeof causal);
+    memcpy(s->sized, causal, sizeof causal);
+    memcpy(s->around, around, sizeof around);
+    s->sized[6] = 1 - 2 * across, s->sized[7] = -across - 2;
+    for (int j = 0; j < CONTEXTS - 1; j++)
+        s->thresholds[j] = QUARTERS[j % 4] << (j / 4 + 3);
+    if (h * w < 1 || a[2].size != h * w || a[0].size != (h + ABOVE) * across || a[1].size != a[0].size)
+        *refusal = "errors and sizes must be framed";
+    else if (a[3].size != framed || a[4].size != s->planes * framed)
+        *refusal = "planes must be framed";
+    else if (a[5].size != s->class_count * (CAUSAL + AROUND + (1 + AROUND) * s->planes) || a[6].size != SIZED)
+        *refusal = "wrong number of weights or energies";
+    else if (a[7].size != CONTEXTS || a[8].size != CONTEXTS)
+        *refusal = "wrong number of classes or tables";
+    else if (a[9].number < 1 || a[9].number > 255)
+        *refusal = "step must be 1 to 255";
+    for (int j = 0; j < CONTEXTS && *refusal == NULL; j++)
+        if (s->classes[j] >= s->class_count)
+            *refusal = "class beyond the weights";
+}
+
+/* Fill in what is expected of the error of a pixel: `at` is its place in errors and sizes. */
+static inline void expect(const Strip *s, int64_t y, int64_t x, int64_t at, Expectation *found)
+{
+    const int16_t *base = s->base + (y + 1) * (s->w + 2) + x + 1;
+    const int16_t *before = s->before + (base - s->base);
+    const int32_t beneath = EIGHTHS * base[0], most = EIGHTHS * 255 - beneath;
+    uint32_t sum = 0, energy = (uint32_t)s->energy[y * s->w + x];
+    int context = 0;
+
+    for (int k = 0; k < SIZED; k++)
+        energy += (uint32_t)s->energies[k] * s->sizes[at + s->sized[k]];
+    for (int half = 32; half > 0; half /= 2) /* thresholds rise */
+        if (context + half < CONTEXTS && s->thresholds[context + half - 1] <= (int32_t)energy)
+            context += half;
+    const int32_t *weight = s->weights + s->classes[context] * (CAUSAL + AROUND + (1 + AROUND) * s->planes);
+    for (int k = 0; k < CAUSAL; k++)
+        sum += (uint32_t)*weight++ * (uint32_t)(int32_t)s->errors[at + s->causal[k]];
+    for (int k = 0; k < AROUND; k++)
+        sum += (uint32_t)*weight++ * (uint32_t)(base[s->around[k]] - base[0]);
+    for (int64_t p = 0; p < s->planes; p++, before += s->framed) {
+        sum += (uint32_t)*weight++ * (uint32_t)(int32_t)before[0];
+        for (int k = 0; k < AROUND; k++)
+            sum += (uint32_t)*weight++ * (uint32_t)(int32_t)before[s->around[k]];
+    }
+    int32_t eighths = (int32_t)(sum + (1u << (WEIGHT_BITS - 4))) >> (WEIGHT_BITS - 3);
+    eighths = eighths < -beneath ? -beneath : eighths > most ? most : eighths;
+    const int32_t parts = floor_divided(2 * eighths + s->step, 2 * s->step);
+    found->eighths = eighths;
+    found->steps = (parts + EIGHTHS / 2) >> 3;
+    found->table = s->tables[context] + parts - EIGHTHS * found->steps + EIGHTHS / 2;
+    found->beneath = base[0];
+}
+
+static inline uint16_t size_off(int32_t error, int32_t eighths)
+{
+    const int32_t off = EIGHTHS * error - eighths;
+    return (uint16_t)(off < 0 ? -off : off);
+}
+
+static int64_t encode_strip(const Argument *a, const char **refusal)
+{
+    Strip s;
+    int32_t *codes = a[10].data;
+    int64_t j = 0;
+
+    open_strip(a, &s, refusal);
+    if (*refusal != NULL)
+        return 0;
+    NEED(a[10].size == s.h * s.w, "as many codes as errors");
+    for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
+        for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++) {
+            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
+            Expectation e;
+            expect(&s, y, x, at, &e);
+            const int32_t error = s.errors[at], times = floor_divided(error + s.step / 2, s.step);
+            s.sizes[at] = size_off(error, e.eighths);
+            codes[j++] = e.table * SYMBOLS + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
+        }
+    return 0;
+}
+FUNCTION(encode_strip, "h+HihhiiBin+i")
+
+static int64_t decode_strip(const Argument *a, const char **refusal)
+{
+    Strip s;
+    int16_t *errors = a[0].data;
+    uint32_t *states = a[10].data;
+    const uint16_t *words = a[11].data;
+    const uint32_t *start = a[12].data, *freq = a[13].data;
+    const int64_t lanes = a[10].size, available = a[11].size, tables = a[12].size / SYMBOLS;
+    int64_t j = 0, used = 0;
+
+    open_strip(a, &s, refusal);
+    if (*refusal != NULL)
+        return 0;
+    NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
+    NEED(a[12].size == a[13].size, "start and freq must be alike");
+    for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
+        for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++, j++) {
+            const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
+            Expectation e;
+            expect(&s, y, x, at, &e);
+            NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
+            uint32_t state = states[j & (lanes - 1)];
+            const uint32_t slot = state & (SLOTS - 1), *first = start + e.table * SYMBOLS;
+            int32_t symbol = 0; /* the last one that does not start behind the slot */
+            for (int32_t half = SYMBOLS / 2; half > 0; half /= 2)
+                symbol += half & -(int32_t)(first[symbol + half] <= slot);
+            state = freq[e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
+            if (state < LOWEST_STATE) {
+                if (used == available)
+                    return -1;
+                state = state << WORD_BITS | words[used++];
+            }
+            states[j & (lanes - 1)] = state;
+            const int32_t beneath = e.beneath, least = -((beneath + s.step / 2) / s.step);
+            const int32_t times = least + ((e.steps + symbol - SYMBOLS / 2 - least) & (SYMBOLS - 1));
+            const int32_t sample = beneath + s.step * times;
+            const int32_t error = (sample < 0 ? 0 : sample > 255 ? 255 : sample) - beneath;
+            errors[at] = (int16_t)error;
+            s.sizes[at] = size_off(error, e.eighths);
+        }
+    return used;
+}
+FUNCTION(decode_strip, "+h+HihhiiBin+IHIIIB")
+
 /* -- the module --------------------------------------------------------------------------------------------------- */
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
@@ -1504,6 +1703,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
     METHOD(find_masking),
+    METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };
 

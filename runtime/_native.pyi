@@ -67,3 +67,37 @@ def correct_indexes(index: U8, least: int, shifts: I16, top: int, corrected: U8,
 def choose_corrections(
     exact: F32, index: U8, every: int, bits: F64, shifted: F64, errors: F64, much: float, counts: I64, shifts: I64, /
 ) -> int: ...
+def known_energy(base: I16, sizes: U16, energies: I32, energy: I32, /) -> int: ...
+def encode_strip(
+    errors: I16,
+    sizes: U16,
+    energy: I32,
+    base: I16,
+    before: I16,
+    weights: I32,
+    energies: I32,
+    classes: U8,
+    tables: I32,
+    step: int,
+    codes: I32,
+    /,
+) -> int: ...
+def decode_strip(
+    errors: I16,
+    sizes: U16,
+    energy: I32,
+    base: I16,
+    before: I16,
+    weights: I32,
+    energies: I32,
+    classes: U8,
+    tables: I32,
+    step: int,
+    states: U32,
+    words: U16,
+    start: U32,
+    freq: U32,
+    entries: U32,
+    numbers: U8,
+    /,
+) -> int: ...

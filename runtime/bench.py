@@ -14,7 +14,7 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
 
-from runtime.cli.options import parser, picture_bundles
+from runtime.cli.options import Parser, parser, picture_bundles
 from runtime.cli.process import exit_status
 from runtime.console import complain, naming
 from runtime.quantities import number
@@ -57,17 +57,21 @@ class Speed:
     """Or reckoned from a smaller size, as there was no time or memory left."""
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Return 0 when done, 1 after one line on stderr; argparse exits with 2."""
+def arguments() -> Parser:
+    """Return the command's parser."""
     arguments = parser("bench", "Tell how many pictures a second each bundle codes on this machine.", _EXAMPLES)
     add = arguments.add_argument
-    shipped = picture_bundles()
-    add("--bundles", metavar="A,B", help=f"shipped names, or folders of your own; default: {','.join(shipped)}")
+    default = ",".join(picture_bundles())
+    add("--bundles", metavar="A,B", default=default, help=f"shipped names, or folders of your own; default: {default}")
     add("--seconds", default="30", metavar="N", help="about how long it may take, default 30")
     add("--json", action="store_true", help="print one JSON object")
-    args = arguments.parse_args(argv)
-    bundles = args.bundles.split(",") if args.bundles else shipped
-    return exit_status(lambda: bench(bundles, number(args.seconds, "--seconds", 1, 3600), args.json))
+    return arguments
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Return 0 when done, 1 after one line on stderr; argparse exits with 2."""
+    args = arguments().parse_args(argv)
+    return exit_status(lambda: bench(args.bundles.split(","), number(args.seconds, "--seconds", 1, 3600), args.json))
 
 
 def bench(bundles: Sequence[str], seconds: float, as_json: bool) -> None:

@@ -21,8 +21,7 @@ DEFAULT = spec.DEFAULT_BUNDLE
 ARRAYS = "prior.npz"
 WEIGHTS = Path(__file__).parent / "weights"
 """A folder for each shipped bundle: NAME, and NAME-N for those of earlier releases, whose files stay readable."""
-_KEPT = re.compile(r".+-\d+")
-"""The folder of a bundle in whose name's place another has come."""
+_KEPT = re.compile(spec.KEPT_BUNDLE)
 
 _USABLE: dict[str, Callable[[Any], bool]] = {
     "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{16}", value) is not None,

@@ -5,12 +5,14 @@ decode   the same line from right to left: container ─ layers ─ entropy ─ 
 
 A family (`families/base.py`) says how a picture becomes the numbers that are coded, and how these become a picture; the
 bundle says which family it is of. Tiles are coded without knowledge of each other. `incomplete.py` decodes streams that
-are not whole.
+are not whole, `exact/` makes pictures lossless.
 """
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,6 +97,7 @@ class Codec:
         target_bpp: float | None = None,
         target_psnr: float | None = None,
         target_ssimulacra2: float | None = None,
+        max_error: int | None = None,
         **options: Any,
     ) -> bytes:
         """Return the .gar stream of a picture: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
@@ -103,6 +106,9 @@ class Codec:
         place there may be one target, for which several qualities are tried: `target_size`, the most bytes of the whole
         stream, a number or a text such as "20KB"; `target_bpp`, the most bits a pixel; `target_psnr`, a PSNR in dB, and
         `target_ssimulacra2`, 0 to 100, met as nearly as levels allow, with a warning where that is not near.
+
+        With `max_error`, 0 to 127, the stream also holds what makes sure that no decoded sample is off by more; 0 is
+        lossless. A quality is then that of the picture for decoders that skip this; by default what takes least bytes.
 
         `metadata` holds the payloads of further sections by kind (container.EXIF, ICC, XMP). `subsampling` is "4:4:4",
         "4:2:0", which leaves out the finest details of chroma and saves time, or "auto": 4:2:0 where one would hardly
@@ -115,10 +121,16 @@ class Codec:
 
             target = search.parse(target_size, target_bpp, target_psnr, quality, target_ssimulacra2)
             assert target is not None
+            if max_error is not None:
+                raise InputError("a max error and a target exclude each other: the bound says how large the file is")
             found = search.find(self, pixels, target, metadata, subsampling, **options)
             if found.note:
                 warnings.warn(found.note, stacklevel=2)
             return found.stream
+        if max_error is not None:
+            from runtime.exact import picture as exact  # which encodes through this module
+
+            return exact.encode(self, pixels, max_error, quality, metadata, subsampling, **options)
         level = self.bundle.level(QUALITY if quality is None else quality)
         return self._encoder(pixels, metadata, subsampling, **options)(level)
 
@@ -188,12 +200,17 @@ class Codec:
 
     def decode(self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS) -> Pixels:
         """Return the picture of a .gar stream, in the shape it was encoded from; or a region of it, which is all then
-        decoded.
+        decoded. No sample is off by more than a stream with a bound promises; it is computed on the CPU then.
 
         The stream may be of any bundle that is shipped: its header says which. Raises StreamError, also for a picture
-        of more than `max_pixels`, BundleError, and InputError for a region that is not in the picture.
+        of more than `max_pixels`, and ResidualError where but for the bound it could be decoded; BundleError, and
+        InputError for a region that is not in the picture.
         """
-        codec, header, read, opacity = self._opened(data, max_pixels)
+        codec, header, read, opacity, residual = self._opened(data, max_pixels)
+        if residual is not None:
+            from runtime.exact import picture as exact  # which decodes through this module
+
+            return exact.decode(codec, header, read, opacity, residual, region)
         return picture(codec, header, read, opacity, region)
 
     def decode_strips(
@@ -204,7 +221,10 @@ class Codec:
 
         Raises what `decode` raises, and so may each strip.
         """
-        codec, header, read, opacity = self._opened(data, max_pixels)
+        codec, header, read, opacity, residual = self._opened(data, max_pixels)
+        if residual is not None:
+            pixels = self.decode(data, region, max_pixels)  # all of it, so that damage is seen at once
+            return pixels.shape, iter([pixels])
         return strips(codec, header, read, opacity, region)
 
     def decode_batch(self, streams: Sequence[bytes], max_pixels: float = MAX_PIXELS) -> Pixels:
@@ -214,20 +234,25 @@ class Codec:
         Raises what decode raises, and InputError where they differ in more than what they show.
         """
         opened = [self._opened(data, max_pixels) for data in streams]
-        kinds = {replace(header, level=0, flag=False) for _, header, _, _ in opened}
+        kinds = {replace(header, level=0, flag=False) for _, header, *_ in opened}
         if len(kinds) != 1:
             raise InputError(
                 f"a batch of {len(streams)} streams has {len(kinds)} sizes, kinds or bundles; it must have one"
             )
-        codecs, headers, tiles, opacities = zip(*opened, strict=True)
+        codecs, headers, tiles, opacities, residuals = zip(*opened, strict=True)
+        if any(residual is not None for residual in residuals):
+            return np.stack([self.decode(data, max_pixels=max_pixels) for data in streams])
         return pictures(codecs[0], headers, tiles, opacities)
 
-    def _opened(self, data: bytes, max_pixels: float) -> tuple["Codec", Header, Callable[[Area], Any], U8 | None]:
-        """Return the codec that suits a stream, its header, what reads a tile of it, and its alpha plane."""
+    def _opened(
+        self, data: bytes, max_pixels: float
+    ) -> tuple["Codec", Header, Callable[[Area], Any], U8 | None, bytes | None]:
+        """Return the codec that suits a stream, its header, what reads a tile of it, its alpha plane, its residual."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise InputError(f"decode takes the bytes of a .gar file, not {type(data).__name__}; read the file first")
         header, sections = container.unpack(bytes(data), max_pixels)
-        codec = self._suited(header)
+        residual = sections.get(container.RESIDUAL)
+        codec = self._suited(header) if residual is None else self._suited(header).exact
         tiles = tiles_of(codec, header)
         layers = container.unpack_tiles(sections[LATENTS], len(tiles), len(codec.family.layer_ends(header)))
         chunks = dict(zip(tiles, layers, strict=True))
@@ -236,7 +261,17 @@ class Codec:
         def read(tile: Area) -> Any:
             return read_tile(codec, header, tile, b"".join(chunks[tile]))
 
-        return codec, header, read, opacity
+        return codec, header, read, opacity, residual
+
+    @cached_property
+    def exact(self) -> "Codec":
+        """This codec as it decodes the same on every machine: on the CPU, not enhanced."""
+        provider, threads, tile_px, _ = self._settings
+        if self.networks.provider is not CPU:
+            return Codec(self.bundle.folder, "cpu", threads, tile_px, enhance=False)
+        plain = copy(self)
+        plain.enhance = False
+        return plain
 
     def _suited(self, header: Header) -> "Codec":
         """Return this codec, or that of the shipped bundle which a stream names.

@@ -19,8 +19,8 @@ from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, complain, leave, shown, size
 from runtime.errors import InputError
-from runtime.quantities import number
-from runtime.spec import SUBSAMPLING
+from runtime.quantities import number, whole
+from runtime.spec import MOST_ERROR, SUBSAMPLING
 
 if TYPE_CHECKING:
     from runtime.codec import Codec, Pixels
@@ -40,9 +40,11 @@ class Settings:
     """What the command was asked for."""
 
     batch: Batch
-    quality: float
-    """1 to 100; does not count where there is a target."""
+    quality: float | None
+    """1 to 100; None for the usual one."""
     target: "Target | None"
+    """Which stands in the place of a quality."""
+    max_error: int | None
     subsampling: str
     strip: bool
     """EXIF and XMP are not kept."""
@@ -61,7 +63,7 @@ def arguments() -> Parser:
         arguments, "a PNG, JPEG, WebP, TIFF, AVIF, HEIC, GIF, JPEG 2000, PNM or BMP", "IN with the suffix .gar"
     )
     aim = arguments.add_mutually_exclusive_group()
-    aim.add_argument("-q", "--quality", default="75", help="1 (smallest) to 100 (best), default 75")
+    aim.add_argument("-q", "--quality", help="1 (smallest) to 100 (best), default 75")
     aim.add_argument("--target-size", metavar="SIZE", help="the best quality in at most 12345 bytes, 40KB, 0.5MB")
     aim.add_argument("--target-bpp", metavar="BPP", help="the best quality in at most this many bits a pixel")
     aim.add_argument("--target-psnr", metavar="DB", help="the quality that comes nearest to this PSNR, in dB")
@@ -69,6 +71,12 @@ def arguments() -> Parser:
         "--target-ssimulacra2",
         metavar="SCORE",
         help="the quality that comes nearest to this SSIMULACRA 2: 90 cannot be told apart, 70 is high, 50 medium",
+    )
+    arguments.add_argument(
+        "--max-error",
+        metavar="N",
+        help="store too what makes sure that no sample is off by more than N, 0 to 127: 0 is lossless; -q is then that "
+        "of the picture for decoders that skip this, by default what takes least bytes",
     )
     arguments.add_argument(
         "--subsampling",
@@ -101,10 +109,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def read_settings(
     *,
-    quality: str,
+    quality: str | None,
     target_size: str | None,
     target_bpp: str | None,
     target_psnr: str | None,
+    max_error: str | None,
     target_ssimulacra2: str | None,
     subsampling: str,
     strip: bool,
@@ -120,6 +129,9 @@ def read_settings(
         from runtime import search  # loads numpy
 
         target = search.parse(target_size, target_bpp, target_psnr, ssimulacra2=target_ssimulacra2)
+        if max_error is not None:
+            raise InputError("--max-error and --target-... exclude each other: the bound says how large the file is")
+    bound = None if max_error is None else whole(max_error, "--max-error", 0, MOST_ERROR)
     size = None
     if resize is not None:
         from runtime.pictures.resize import parse  # loads numpy
@@ -130,8 +142,8 @@ def read_settings(
         raise InputError("--skip-larger may keep an input as it is; leave out --resize, --strip and --no-gps, or that")
     if batch.skip_larger and batch.output == "-":
         raise InputError("--skip-larger may make no output; give a file or a folder in place of -o -")
-    quality_1_to_100 = number(quality, "-q", 1, 100)
-    return Settings(batch, quality_1_to_100, target, subsampling, strip, no_gps, sdr, size, verbose)
+    quality_1_to_100 = None if quality is None else number(quality, "-q", 1, 100)
+    return Settings(batch, quality_1_to_100, target, bound, subsampling, strip, no_gps, sdr, size, verbose)
 
 
 def compress(settings: Settings) -> int:
@@ -173,7 +185,8 @@ def prepare(settings: Settings) -> Work:
         reached: dict[str, float] = {}
         try:
             if settings.target is None:
-                data = codec.encode(picture.pixels, settings.quality, kept, settings.subsampling)
+                quality, subsampling, bound = settings.quality, settings.subsampling, settings.max_error
+                data = codec.encode(picture.pixels, quality, kept, subsampling, max_error=bound)
             else:
                 from runtime import search
 
@@ -191,7 +204,8 @@ def prepare(settings: Settings) -> Work:
         if settings.verbose:
             details |= measures(codec, picture.pixels, data)
         bpp = 8 * len(data) / (height * width)
-        return Done(bytes_in, len(data), ms, bpp, (height, width), notes, details=details)
+        shape, bound = (height, width), settings.max_error
+        return Done(bytes_in, len(data), ms, bpp, shape, notes, details=details, max_error=bound)
 
     return work
 
@@ -252,6 +266,8 @@ def line(job: Job, done: Done) -> str:
     details = done.details
     reached = [f"{details['psnr_db']:.2f} dB"] if "psnr_db" in details and "ssim" not in details else []
     reached += [f"SSIMULACRA 2 {details['ssimulacra2']:.2f}"] if "ssimulacra2" in details else []
+    if done.max_error is not None:
+        reached.append(f"max error {done.max_error}" if done.max_error else "lossless")
     first = ", ".join([f"{before} -> {after}", f"{done.bpp:.2f} bpp", *reached, f"{done.ms:.0f} ms"])
     return "\n".join([first, *_rows(done)]) if "ssim" in details else first
 

@@ -10,13 +10,14 @@ is known elsewhere (`entropy/tile_stream.py`, `alpha.py`), only how the chunks o
 told here. Every length is compared with the bytes that are there before anything is taken out.
 """
 
+import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime import spec
-from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
 
 MAGIC = b"\x89GAR"
 THUMBNAIL_MARKS = range(0xA0, 0xC0)
@@ -30,9 +31,10 @@ ALPHA = 2
 EXIF = 3
 ICC = 4
 XMP = 5
-SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", XMP: "XMP"}
 ANCILLARY = 128
 """Sections of unknown kind are skipped from here on, and refused below."""
+RESIDUAL = 128
+SECTION_NAMES = {LATENTS: "LATENTS", ALPHA: "ALPHA", EXIF: "EXIF", ICC: "ICC", XMP: "XMP", RESIDUAL: "RESIDUAL"}
 
 MAX_SIDE_PX = 1 << 20
 MAX_PIXELS = 256_000_000
@@ -79,11 +81,11 @@ class Header:
 
 def checked_metadata(metadata: object) -> dict[int, bytes]:
     """Return the payloads of sections that encoders take, by kind; raise InputError for anything else."""
-    possible = {EXIF, ICC, XMP, *range(ANCILLARY, 256)}
+    possible = {EXIF, ICC, XMP, *range(RESIDUAL + 1, 256)}
     if not isinstance(metadata, Mapping) or not all(isinstance(body, bytes) for body in metadata.values()):
         raise InputError("metadata is not a dict of bytes by section kind; give one, as imread returns it")
     if impossible := set(metadata) - possible:
-        raise InputError(f"metadata has kinds {impossible}; possible are EXIF, ICC, XMP and {ANCILLARY} to 255")
+        raise InputError(f"metadata has kinds {impossible}; possible are EXIF, ICC, XMP and {RESIDUAL + 1} to 255")
     return dict(metadata)
 
 
@@ -100,21 +102,29 @@ def pack(header: Header, sections: Sequence[tuple[int, bytes]]) -> bytes:
     flags = _GRAY_FLAG * header.gray | _ALPHA_FLAG * header.alpha | _FAMILY_FLAG * header.flag
     head = bytearray(MAGIC + bytes([VERSION, flags]))
     head += header.bundle_id + bytes([header.level, tile_bits])
-    head += _varint(header.width) + _varint(header.height) + bytes([len(sections)])
+    head += varint(header.width) + varint(header.height) + bytes([len(sections)])
     for kind, body in sections:
-        head += bytes([kind]) + _varint(len(body))
+        head += bytes([kind]) + varint(len(body))
     head += struct.pack("<H", zlib.crc32(head) & 0xFFFF)
     bodies = [body + struct.pack("<I", zlib.crc32(body)) for _, body in sections]
     return b"".join([bytes(head), *bodies])
+
+
+def with_section(data: bytes, kind: int, body: bytes) -> bytes:
+    """Return a file that pack has made with one more section, behind all others."""
+    reader = Reader(data)
+    header, entries = _unpack_header(reader, math.inf)
+    return pack(header, [*((each, _unpack_section(reader, each, length)) for each, length in entries), (kind, body)])
 
 
 def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[int, bytes]]:
     """Return the header and the sections of known kinds, the inverse of pack.
 
     Raises TruncatedError where the file ends early, StreamError for everything else: foreign bytes,
-    another version, a wrong checksum, an illegal value, a picture of more than max_pixels.
+    another version, a wrong checksum, an illegal value, a picture of more than max_pixels. It is a ResidualError where
+    the RESIDUAL section alone is damaged.
     """
-    reader = _Reader(data)
+    reader = Reader(data)
     header, entries = _unpack_header(reader, max_pixels)
     reader.need(sum(length + CRC_BYTES for _, length in entries))
     sections = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
@@ -130,7 +140,7 @@ def unpack_damaged(
     A section is what there is of it: TruncatedError stands for one that is cut, and kind FILE for the
     end of the file. Raises as unpack does for a header that is not whole and right.
     """
-    reader = _Reader(data)
+    reader = Reader(data)
     header, entries = _unpack_header(reader, max_pixels)
     sections, faults = {}, {}
     for kind, length in entries:
@@ -148,7 +158,7 @@ def unpack_damaged(
     return header, sections, faults
 
 
-def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[tuple[int, int]]]:
+def _unpack_header(reader: "Reader", max_pixels: float) -> tuple[Header, list[tuple[int, int]]]:
     """Return the header, checked, and the kind and the length of each section."""
     magic = reader.data[: len(MAGIC)]
     if not magic:
@@ -196,12 +206,13 @@ def _unpack_header(reader: "_Reader", max_pixels: float) -> tuple[Header, list[t
     return Header(width, height, level, bundle_id, 1 << tile_bits, gray, alpha, flag), entries
 
 
-def _unpack_section(reader: "_Reader", kind: int, length: int) -> bytes:
+def _unpack_section(reader: "Reader", kind: int, length: int) -> bytes:
     """Return the next section, which matches its checksum."""
     body = reader.take(length)
     if zlib.crc32(body) != reader.u32():
         name = SECTION_NAMES.get(kind, f"kind {kind}")
-        raise StreamError(f"section {name} does not match its checksum: the file is damaged")
+        wrong = ResidualError if kind == RESIDUAL else StreamError
+        raise wrong(f"section {name} does not match its checksum: the file is damaged")
     return body
 
 
@@ -214,7 +225,7 @@ def pack_tiles(chunks: Sequence[Sequence[bytes]]) -> bytes:
     if len(chunks) == 1:
         return b"".join(chunks[0])
     ordered = [chunk for layer in zip(*chunks, strict=True) for chunk in layer]
-    index = b"".join(_varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in ordered)
+    index = b"".join(varint(len(chunk)) + struct.pack("<I", zlib.crc32(chunk)) for chunk in ordered)
     return b"".join([index, struct.pack("<I", zlib.crc32(index)), *ordered])
 
 
@@ -225,7 +236,7 @@ def unpack_tiles(payload: bytes, tiles: int, layers: int) -> list[list[bytes]]:
     """
     if tiles == 1:
         return [[payload]]
-    reader = _Reader(payload)
+    reader = Reader(payload)
     reader.need(tiles * layers * MIN_CHUNK_ENTRY_BYTES + CRC_BYTES)
     index = [(reader.varint(), reader.u32()) for _ in range(tiles * layers)]
     crc = zlib.crc32(payload[: reader.at])
@@ -259,7 +270,7 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
     """
     if tiles == 1:
         return [[payload]]
-    reader = _Reader(payload)
+    reader = Reader(payload)
     chunks: list[list[bytes | StreamError]] = [[] for _ in range(tiles)]
     index: list[tuple[int, int]] = []
     error: StreamError = TruncatedError("the file ends before the index of its tiles does")
@@ -289,7 +300,7 @@ def section_bytes(data: bytes) -> dict[str, int]:
 
     Raises as unpack does for a header that is not whole and right.
     """
-    _, entries = _unpack_header(_Reader(data), float("inf"))
+    _, entries = _unpack_header(Reader(data), float("inf"))
     spent = {"header": len(data) - sum(length for _, length in entries)}
     for kind, length in entries:
         name = SECTION_NAMES.get(kind, f"section {kind}")
@@ -312,7 +323,7 @@ def _check_kinds(kinds: list[int], alpha: bool) -> None:
         raise StreamError("the alpha flag and the ALPHA section must come together: the file is damaged")
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
     """Return LEB128: 7 bits a byte, lowest first, the high bit set in all but the last byte."""
     encoded = bytearray()
     while number > 0x7F:
@@ -322,7 +333,7 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-class _Reader:
+class Reader:
     """Takes numbers and bytes from the front of data; TruncatedError where they run out."""
 
     def __init__(self, data: bytes):

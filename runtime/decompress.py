@@ -16,11 +16,13 @@ from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, leave, shown, size
-from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
 from runtime.quantities import whole
 from runtime.threads import most_threads
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runtime.areas import Region
     from runtime.codec import Codec, Pixels
     from runtime.container import Header
@@ -37,7 +39,7 @@ examples:
 _DEFAULT_SUFFIX = ".png"
 MOST_LAYER = 254
 DAMAGED = 3
-"""The exit status when --salvage found damage."""
+"""The exit status when a picture was written in spite of damage."""
 
 
 @dataclass(frozen=True)
@@ -199,11 +201,15 @@ def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salva
     try:
         header, sections, faults = container.unpack_damaged(data, settings.batch.max_pixels)
         start = time.perf_counter()
-        shape, strips, saved = _opened(settings, codec, source, data, header, salvage)
+        try:
+            shape, strips, saved = _opened(settings, codec, source, data, header, salvage)
+        except ResidualError:  # there is a picture
+            shape, strips, saved = _opened(settings, codec, source, data, header, salvage=True)
         spent_ms = [1e3 * (time.perf_counter() - start)]
         bundle = suited(codec, header).bundle if codec.enhance else None
     except StreamError as error:
         raise _named(error, source, bool(faults) and not salvage) from error
+    bound = _bound(sections, saved, settings)
     sections = saved.metadata if saved else {kind: body for kind, body in sections.items() if kind not in faults}
     notes = list(saved.damage) if saved else []
     if bundle and not bundle.has_synthesis:
@@ -211,9 +217,19 @@ def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salva
     if shape[:2] != (header.height, header.width):
         sections = metadata.of_region(sections, notes)
     bpp = 8 * len(data) / (header.width * header.height)
-    done = Done(len(data), 0, 0, bpp, (shape[0], shape[1]), notes, damaged=bool(saved and saved.damage))
+    damaged = bool(saved and saved.damage)
+    done = Done(len(data), 0, 0, bpp, (shape[0], shape[1]), notes, damaged=damaged, max_error=bound)
     timed = _timed(strips, spent_ms, source)
     return Decoded(shape, timed, sections, done, spent_ms, saved.parts if saved else 0)
+
+
+def _bound(sections: "Mapping[int, bytes]", saved: "Saved | None", settings: Settings) -> int | None:
+    """Return the bound on the errors of a picture, None where it has none."""
+    from runtime.container import RESIDUAL
+    from runtime.exact.section import bound_of
+
+    kept = RESIDUAL in sections and settings.layers is None and not (saved and saved.damage)
+    return bound_of(sections[RESIDUAL]) if kept else None
 
 
 def _opened(

@@ -3,7 +3,8 @@
     CodecError
     ├── InputError       this picture or argument cannot be used
     ├── StreamError      these bytes are not a stream that we can decode
-    │   └── TruncatedError   ... because they end too early
+    │   ├── TruncatedError   ... because they end too early
+    │   └── ResidualError    ... as exactly as they promise, but without that there is a picture
     └── BundleError      these weights are missing, damaged or not the ones that the stream needs
 
 A message says what we got, what we need and what to do. A lack of memory is no CodecError but Python's MemoryError;
@@ -42,6 +43,10 @@ class StreamError(CodecError):
 
 class TruncatedError(StreamError):
     """The bytes end before the stream does."""
+
+
+class ResidualError(StreamError):
+    """What makes the picture exact is damaged; `incomplete.salvage` returns the picture without it."""
 
 
 class BundleError(CodecError):

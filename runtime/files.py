@@ -92,19 +92,21 @@ def imwrite(
     take their place. The picture is turned as an orientation in them asks. What cannot be kept is a warning.
 
     For .gar files alone: `bundle` names other weights than the standard ones; `quality` and the options, among them
-    `target_size`, `target_bpp`, `target_psnr`, `target_ssimulacra2` and `subsampling`, are those of `Codec.encode`.
+    `target_size`, `target_bpp`, `target_psnr`, `target_ssimulacra2`, `max_error` and `subsampling`, are those of
+    `Codec.encode`.
 
     Raises InputError, BundleError and OSError; a file that exists then stays as it was.
     """
     if not isinstance(path, str | os.PathLike):
         raise InputError(f"imwrite takes a path, not {type(path).__name__}; Codec.encode returns bytes")
     path = Path(path)
+    given_options = {"quality": quality, "bundle": bundle, **options}
     given = {**container.checked_metadata(metadata or {}), **payloads(exif, icc_profile, xmp)}
     notes: list[str] = []
     if path.suffix.lower() == SUFFIX:
         pixels, kept = fitted(picture, given, notes)
         data = shared_codec(bundle).encode(pixels, quality, kept, **options)
-    elif unknown := [name for name, value in {"quality": quality, "bundle": bundle, **options}.items() if value]:
+    elif unknown := [name for name, value in given_options.items() if value is not None]:
         raise InputError(f"{path}: {', '.join(unknown)} can only be given for .gar files")
     else:
         pixels, kept = fitted(picture, given, notes)

@@ -6,7 +6,7 @@ has a checksum over all layers alone, so a preview of a file that is still being
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from runtime import alpha, container
 from runtime.areas import Area, Region
 from runtime.arrays import U8
 from runtime.codec import Codec, Pixels, parts_in, picture, read_parts, read_tile, suited, tiles_of
-from runtime.container import ALPHA, FILE, LATENTS, MAX_PIXELS, CutChunkError, Header
-from runtime.errors import InputError, StreamError, TruncatedError
+from runtime.container import ALPHA, EXIF, FILE, ICC, LATENTS, MAX_PIXELS, RESIDUAL, XMP, CutChunkError, Header
+from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
 
 _SURE = 16
 """Damage somewhere in a stream is rarely in so small a share of its beginning."""
@@ -71,12 +71,12 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
     first bytes. Raises StreamError where there is nothing to be had: a damaged header, or no tile.
     """
     header, sections, faults = container.unpack_damaged(data, max_pixels)
-    codec = suited(codec, header)
+    codec = suited(codec, header).exact if RESIDUAL in sections else suited(codec, header)
     chunks, ends = _chunks(codec, header, sections), codec.family.layer_ends(header)
     unchecked = len(chunks) == 1 and LATENTS in faults
     all_or_first = unchecked and not isinstance(faults[LATENTS], TruncatedError)
     left = {tile: _parts_left(codec, header, tile, layers, all_or_first) for tile, layers in chunks.items()}
-    if not any(left.values()):
+    if not any(left.values()) and not _holds_samples(sections, faults):
         kind = TruncatedError if isinstance(faults.get(LATENTS), TruncatedError) else StreamError
         raise kind("no tile has its first layer: there is nothing to be saved")
     try:
@@ -89,16 +89,43 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
         for tile, parts in left.items()
         if parts
     )
-    guess = codec.family.guess(header, known) if not all(left.values()) else None
+    guess = codec.family.guess(header, known) if any(left.values()) and not all(left.values()) else None
 
     def read(tile: Area) -> Any:
         if left[tile] == 0 and guess is not None:
             return guess(tile)
         return read_parts(codec, header, tile, _intact(chunks[tile]), left[tile])
 
-    metadata = {kind: body for kind, body in sections.items() if kind > ALPHA and kind not in faults}
+    metadata = {kind: body for kind, body in sections.items() if kind in (EXIF, ICC, XMP) and kind not in faults}
     damage = _told(header, faults, left, ends, unchecked)
+    if RESIDUAL in sections:
+        pixels = _exact(codec, header, read, opacity, sections[RESIDUAL], region) if RESIDUAL not in faults else None
+        if pixels is not None:
+            return Saved(pixels, metadata, damage, sum(left.values()))
+        damage.append("what bounds its errors is lost: samples may be off by more than was promised")
     return Saved(picture(codec, header, read, opacity, region), metadata, damage, sum(left.values()))
+
+
+def _exact(
+    codec: Codec,
+    header: Header,
+    read: Callable[[Area], Any],
+    opacity: U8 | None,
+    residual: bytes,
+    region: Region | None,
+) -> Pixels | None:
+    """Return the picture within the bound of its residual, or None where that or what it is for is damaged."""
+    from runtime.exact.picture import decode
+
+    try:
+        return decode(codec, header, read, opacity, residual, region)
+    except ResidualError:
+        return None
+
+
+def _holds_samples(sections: Mapping[int, bytes], faults: Mapping[int, StreamError]) -> bool:
+    """Return whether there is an intact RESIDUAL section that needs no other."""
+    return RESIDUAL not in faults and sections.get(RESIDUAL, b"")[1:2] == b"\1"
 
 
 def _told(

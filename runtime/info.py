@@ -3,12 +3,15 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status, take
 from runtime.console import complain, leave, naming, reason, shown, trace
 from runtime.errors import StreamError
+
+if TYPE_CHECKING:
+    from runtime.container import Header
 
 _EXAMPLES = """\
 examples:
@@ -46,13 +49,10 @@ def _show(path: Path, as_json: bool) -> int:
 def facts(path: Path) -> dict[str, Any]:
     """Return the header of one file and how its bytes are spent, for programs; raises StreamError or OSError."""
     from runtime.bundle import Bundle
-    from runtime.container import section_bytes, unpack
+    from runtime.container import RESIDUAL, section_bytes
+    from runtime.exact.section import bound_of
 
-    data = take(path)
-    try:
-        header, _ = unpack(data, math.inf)
-    except StreamError as error:
-        raise StreamError(f"{path}: {error}") from error
+    data, header, sections = _opened(path)
     folder = Bundle.shipped(header.bundle_id)
     bundle = Bundle.open(folder) if folder else None
     return {
@@ -67,6 +67,7 @@ def facts(path: Path) -> dict[str, Any]:
         "tile_px": header.tile_px,
         "bundle_id": header.bundle_id.hex(),
         "bundle": bundle.name if bundle else None,
+        "max_error": bound_of(sections[RESIDUAL]) if RESIDUAL in sections else None,
         "sections": section_bytes(data),
         "bytes": len(data),
         "bpp": round(8 * len(data) / (header.width * header.height), 4),
@@ -78,13 +79,10 @@ def table(path: Path) -> str:
     """Return the header of one file as lines of text; raises StreamError or OSError."""
     from runtime.bundle import Bundle
     from runtime.codec import Codec
-    from runtime.container import LATENTS, SECTION_NAMES, unpack
+    from runtime.container import LATENTS, RESIDUAL, SECTION_NAMES
+    from runtime.exact.section import bound_of
 
-    data = take(path)
-    try:
-        header, sections = unpack(data, math.inf)  # of pixels there will be none
-    except StreamError as error:
-        raise StreamError(f"{path}: {error}") from error
+    data, header, sections = _opened(path)
     colour = ("gray" if header.gray else "RGB") + (" with alpha" if header.alpha else "")
     colour += ", chroma 4:2:0" if header.subsampled and not header.gray else ""
     weights = Bundle.shipped(header.bundle_id)
@@ -99,13 +97,29 @@ def table(path: Path) -> str:
         layers = len(Codec(weights, threads=1).family.layer_ends(header))
         rows.append(("layers", f"{layers}, coarse to fine: decompress --layer 0 to {layers - 1}"))
     for kind, body in sections.items():
-        what = ", the picture" if kind == LATENTS else ""
+        what = ", the picture" if kind == LATENTS else f", {bound_words(bound_of(body))}" if kind == RESIDUAL else ""
         rows.append((SECTION_NAMES.get(kind, f"section {kind}"), f"{len(body):,} bytes{what}"))
     head = len(data) - sum(len(body) for body in sections.values())
     bpp = 8 * len(data) / (header.width * header.height)
     rows.append(("header", f"{head:,} bytes, with checksums"))
     rows.append(("total", f"{len(data):,} bytes, {bpp:.3f} bits a pixel"))
     return "\n".join([shown(path), *(f"  {name:<10} {value}" for name, value in rows)])
+
+
+def _opened(path: Path) -> tuple[bytes, "Header", dict[int, bytes]]:
+    """Return the bytes of a file, its header and its sections; raise StreamError, which names it, or OSError."""
+    from runtime.container import unpack
+
+    data = take(path)
+    try:
+        return data, *unpack(data, math.inf)  # of pixels there will be none
+    except StreamError as error:
+        raise StreamError(f"{path}: {error}") from error
+
+
+def bound_words(bound: int) -> str:
+    """Return what a bound on errors says of a picture."""
+    return f"with which no sample is off by more than {bound}" if bound else "with which it is lossless"
 
 
 if __name__ == "__main__":

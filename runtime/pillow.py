@@ -2,14 +2,15 @@
 
     Image.open("cam.gar")                    size, mode and metadata from the file's head; no weights yet
     picture.save("cam.gar", quality=50)      or target_size="40KB", target_bpp=0.3, target_psnr=35,
-                                             target_ssimulacra2=70;
+                                             target_ssimulacra2=70; max_error=0, which is lossless;
                                              subsampling="4:4:4" or 0, "4:2:0" or 2, "auto" or -1 (the default);
                                              exif, icc_profile and xmp as for other formats; bundle, other weights
 
 What cannot be kept is a warning, any other option a ValueError. GarImageFile.bundle holds the weights with which files
-are opened that no shipped ones made.
+are opened that no shipped ones made. Python's mimetypes know the types of .gar and .gat from then on, too.
 """
 
+import mimetypes
 import warnings
 from numbers import Real
 from pathlib import Path
@@ -24,7 +25,7 @@ from runtime.files import EXIF_MARK, KINDS, decode, fitted, payloads, shared_cod
 from runtime.pictures import exif
 
 _TARGETS = ("target_size", "target_bpp", "target_psnr", "target_ssimulacra2")
-_OPTIONS = ("quality", *_TARGETS, "subsampling", *KINDS, "bundle")
+_OPTIONS = ("quality", *_TARGETS, "max_error", "subsampling", *KINDS, "bundle")
 _SUBSAMPLING: dict[str | int | None, str] = {name: name for name in spec.SUBSAMPLING}
 _SUBSAMPLING |= {None: "auto", -1: "auto", 0: "4:4:4", 2: "4:2:0"}
 """Our name for each, and for Pillow's numbers for JPEG, of which 1, 4:2:2, is not among ours."""
@@ -90,13 +91,13 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     bundle = given.get("bundle")
     if not isinstance(bundle, str | Path | None):
         raise ValueError(f"bundle={bundle!r} is no name of a bundle and no folder")
-    targets = {key: given[key] for key in _TARGETS if key in given}
+    aims = {key: given[key] for key in (*_TARGETS, "max_error") if key in given}
     notes: list[str] = []
     pixels, kept = fitted(_pixels(im), _payloads(given, im.info), notes)
     for note in notes:
         warnings.warn(note, stacklevel=3)
     try:
-        data = shared_codec(bundle).encode(pixels, quality, kept, subsampling, **targets)
+        data = shared_codec(bundle).encode(pixels, quality, kept, subsampling, **aims)
     except (InputError, BundleError) as error:
         raise ValueError(str(error)) from error
     except CodecError as error:
@@ -157,4 +158,6 @@ Image.register_open(GarImageFile.format, GarImageFile, _accept)
 Image.register_save(GarImageFile.format, _save)
 Image.register_save_all(GarImageFile.format, _save_all)
 Image.register_extension(GarImageFile.format, ".gar")
-Image.register_mime(GarImageFile.format, "image/x-gargalo")
+Image.register_mime(GarImageFile.format, spec.MIME_TYPES[".gar"])
+for _suffix, _type in spec.MIME_TYPES.items():
+    mimetypes.add_type(_type, _suffix)

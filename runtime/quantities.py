@@ -27,7 +27,7 @@ def number(given: float | str, option: str, low: float, high: float) -> float:
     return value
 
 
-def whole(text: str, option: str, low: int, high: int) -> int:
+def whole(text: float | str, option: str, low: int, high: int) -> int:
     """Return the number in an option's text, a fraction rounded down; raise InputError unless it is in range."""
     return int(number(text, option, low, high))
 

@@ -5,7 +5,6 @@ are tried too. Those of drawings may jump up and down; then what is found keeps 
 """
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -151,10 +150,8 @@ def _of_measure(
     tolerance: float,
 ) -> Found:
     """Return the stream whose measure is nearest to what is wanted."""
-    plain = copy(codec)
-    plain.enhance = False
     lowest, highest = 0, codec.bundle.level(100)
-    value = cache(lambda level: measure(pixels, plain.decode(at_level(level))))
+    value = cache(lambda level: measure(pixels, codec.exact.decode(at_level(level))))
     level = _nearest(value, wanted, lowest, highest)
     note = ""
     if not value(lowest) - tolerance <= wanted <= value(highest) + tolerance:

@@ -145,7 +145,7 @@ def of_metadata(dice: Random, stream: bytes) -> bytes:
     parts = Parts.of(stream)
     sections = [(kind, body) for kind, body in parts.sections if kind not in METADATA]
     sections += [(kind, scramble(dice, body)) for kind, body in METADATA.items()]
-    sections += [(dice.randrange(128, 256), dice.randbytes(9))] * dice.randrange(3)
+    sections += [(dice.randrange(129, 256), dice.randbytes(9))] * dice.randrange(3)
     return parts.but(sections=sections)
 
 

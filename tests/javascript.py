@@ -1,9 +1,11 @@
 """Node.js and what the package in web/ needs, or why they are not there; what it makes of pictures."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,8 +32,9 @@ def missing() -> str | None:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run node in web/."""
-    return subprocess.run(["node", *words], cwd=WEB, capture_output=True, text=True, timeout=600)
+    """Run node in web/; PYTHON names this interpreter there."""
+    environment = os.environ | {"PYTHON": sys.executable}
+    return subprocess.run(["node", *words], cwd=WEB, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def pictures(photo: np.ndarray) -> dict[str, tuple[np.ndarray, float, int]]:

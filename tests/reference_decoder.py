@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import reference_residual
 
 WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
 NETWORKS = "start coarse_first coarse_second coarse_third fine_first fine_second fine_third synthesis".split()
 PRIOR = "prior.npz"
+RESIDUAL = 128
 CHANNELS = ([0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)])  # packed, of a level's three parts
 BANDS = (12, *(3, 3, 6) * 5)  # of each part
 GROUPINGS = ((8, 2), (5, 3), (4, 4), (3, 6), (2, 16))
@@ -67,8 +69,9 @@ def read_file(cursor: Cursor) -> tuple[dict[str, int], bytes, dict[int, tuple[in
     need(head["flags"] in (0, 1, 2, 4, 5, 6) and 6 <= head["tile"] <= 12, "illegal flags or tile")
     need(0 < head["width"] <= 2**20 and 0 < head["height"] <= 2**20, "illegal size")
     need(head["width"] * head["height"] <= 256_000_000, "more pixels than this decoder takes")
-    kinds = [kind for kind, _ in table if kind < 128]
-    need(set(kinds) <= {1, 2, 3, 4, 5}, f"unknown critical sections {sorted(set(kinds) - {1, 2, 3, 4, 5})}")
+    kinds = [kind for kind, _ in table if kind <= RESIDUAL]
+    unknown = set(kinds) - {1, 2, 3, 4, 5, RESIDUAL}
+    need(not unknown, f"unknown critical sections {sorted(unknown)}")
     need(len(set(kinds)) == len(kinds), "two sections of one kind")
     need(1 in kinds and (2 in kinds) == (head["flags"] & 2 > 0), "sections do not fit the flags")
     need(len(cursor.data) == cursor.at + sum(length + 4 for _, length in table), "wrong file length")
@@ -389,19 +392,25 @@ def read_alpha(data: bytes, height: int, width: int) -> np.ndarray:
     if data[:1] == b"\x00" and len(data) == 2:
         return np.full((height, width), data[1], np.uint8)
     need(data[:1] == b"\x01", "illegal alpha")
-    inflater, length = zlib.decompressobj(), height * (width + 1)
+    return read_filtered(data[1:], height, width, 1)[:, :, 0]
+
+
+def read_filtered(data: bytes, height: int, width: int, channels: int) -> np.ndarray:
+    """8. and 9. The samples (height, width, channels) of a zlib stream of filters and rows."""
+    inflater, length = zlib.decompressobj(), height * (width * channels + 1)
     try:
-        raw = inflater.decompress(data[1:], length + 1)
+        raw = inflater.decompress(data, length + 1)
     except zlib.error as error:
-        raise ValueError(f"alpha: {error}") from None
-    need(inflater.eof and not inflater.unused_data and len(raw) == length, "alpha of a wrong length")
-    need(max(raw[:height]) < 4, "unknown filter of alpha")
-    alpha = [[0] * (width + 1) for _ in range(height + 1)]  # row 0 and column 0 are outside
-    for y, x in np.ndindex(height, width):
-        left, above, corner = alpha[y + 1][x], alpha[y][x + 1], alpha[y][x]
+        raise ValueError(f"filtered rows: {error}") from None
+    need(inflater.eof and not inflater.unused_data and len(raw) == length, "filtered rows of a wrong length")
+    need(max(raw[:height]) < 4, "unknown filter")
+    planes = [[[0] * (width + 1) for _ in range(height + 1)] for _ in range(channels)]  # row 0, column 0 are outside
+    for at, (y, x, c) in enumerate(np.ndindex(height, width, channels), height):
+        plane = planes[c]
+        left, above, corner = plane[y + 1][x], plane[y][x + 1], plane[y][x]
         prediction = (0, left, above, left + above - corner)[raw[y]]
-        alpha[y + 1][x + 1] = (raw[height + y * width + x] + prediction) % 256
-    return np.array(alpha, np.uint8)[1:, 1:]
+        plane[y + 1][x + 1] = (raw[at] + prediction) % 256
+    return np.array(planes, np.uint8)[:, 1:, 1:].transpose(1, 2, 0)
 
 
 def id_of(folder: Path, networks: list[str]) -> bytes:
@@ -422,10 +431,14 @@ def find_bundle(weights: Path, bundle_id: bytes, networks: list[str] = NETWORKS[
 
 
 def finish(rgb: np.ndarray, head: dict[str, int], sections: dict[int, tuple[int, bytes]]) -> np.ndarray:
-    """7. and 8. The picture that is the top left of (3, H, W)."""
+    """7., 8. and 9. The picture that is the top left of (3, H, W)."""
     height, width = head["height"], head["width"]
     picture = rgb[:, :height, :width].transpose(1, 2, 0)
-    picture = ((picture.sum(2) + 1) // 3 if head["flags"] & 1 else picture).astype(np.uint8)
+    picture = ((picture.sum(2, keepdims=True) + 1) // 3 if head["flags"] & 1 else picture).astype(np.uint8)
+    if RESIDUAL in sections:
+        picture = reference_residual.restore(picture, sections[RESIDUAL][1])
+    if head["flags"] & 1:
+        return picture[:, :, 0]
     return np.dstack([picture, read_alpha(sections[2][1], height, width)]) if head["flags"] & 2 else picture
 
 

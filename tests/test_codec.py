@@ -154,9 +154,9 @@ def test_one_picture_is_not_taken_for_a_batch_of_its_rows(channels: int, codec: 
     assert codec.encode_batch(picture[None]) == codec.encode_batch([picture])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, 256, "exif"])
+@pytest.mark.parametrize("kind", [0, container.LATENTS, container.ALPHA, 7, 127, container.RESIDUAL, 256, "exif"])
 def test_metadata_that_no_decoder_would_take_is_refused(kind: int, codec: Codec) -> None:
-    with pytest.raises(InputError, match="possible are EXIF, ICC, XMP and 128 to 255"):
+    with pytest.raises(InputError, match="possible are EXIF, ICC, XMP and 129 to 255"):
         codec.encode(np.zeros((8, 8), np.uint8), 50, {kind: b"x"})
 
 

@@ -331,3 +331,29 @@ def test_max_pixels_and_tile_are_taken(tmp_path: Path, codec: Codec, capfd: pyte
         assert "more than 1199 pixels" in capfd.readouterr().err
         assert main([str(path), "--max-pixels", "1200", "--tile", "64"]) == 0
     assert path.with_suffix(".gar").read_bytes() == codec.encode(image, 75)
+
+
+@pytest.mark.parametrize("bound, told", [("0", "lossless"), ("2", "max error 2")])
+def test_a_bound_on_errors_is_kept_and_told(
+    bound: str, told: str, cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(cam), "--max-error", bound]) == 0
+    assert f" bpp, {told}, " in capfd.readouterr().out
+    decoded = codec.decode(cam.with_suffix(".gar").read_bytes())
+    assert np.abs(decoded.astype(int) - read(cam).pixels).max() <= int(bound)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["--max-error", "-1"], "--max-error -1 is out of range; give a number from 0 to 127"),
+        (["--max-error", "much"], "--max-error much is not a number"),
+        (["--max-error", "0", "--target-size", "9KB"], "exclude each other"),
+        (["--max-error", "0", "--target-psnr", "40"], "exclude each other"),
+    ],
+)
+def test_a_bound_that_makes_no_sense_is_refused(
+    words: list[str], message: str, cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert message in failure([cam, *words], capfd)
+    assert not cam.with_suffix(".gar").exists()

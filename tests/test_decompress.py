@@ -273,3 +273,22 @@ def test_a_limit_on_pixels_is_one_line(cam: Path, capfd: pytest.CaptureFixture[s
 @pytest.mark.parametrize("side", ["0", "100", "x"])
 def test_a_wrong_tile_is_one_line(side: str, cam: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert "tile" in failure([cam, "--tile", side], capfd)
+
+
+def test_a_bound_is_told_and_lost_with_its_section(
+    tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The picture is written all the same, and the exit status tells."""
+    pixels = np.random.default_rng(4).integers(90, 140, (40, 30, 3), dtype=np.uint8)
+    path = tmp_path / "cam.gar"
+    path.write_bytes(codec.encode(pixels, 20, max_error=0))
+    assert main([str(path), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["max_error"] == 0
+    assert np.array_equal(read(path.with_suffix(".png")).pixels, pixels)
+    damaged = bytearray(path.read_bytes())
+    damaged[-50] ^= 1
+    path.write_bytes(damaged)
+    assert main([str(path), "--json", "-f"]) == 3
+    out, err = capfd.readouterr()
+    assert json.loads(out)["max_error"] is None and "samples may be off by more" in err and err.count("\n") == 1
+    assert np.array_equal(read(path.with_suffix(".png")).pixels, codec.decode(codec.encode(pixels, 20)))

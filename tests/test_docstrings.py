@@ -7,10 +7,11 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[1]
 FOLDERS = ("gargalo", "runtime", "models", "export", "benchmarks", "tests")
 VERBS = set(
-    """add analyse answer append apply ask begin build change check choose close code compare compress copy count cut
-    decode decompress do draw drop encode end fail fill find fit give join keep leave let load make measure move open
-    pad pick prepare print put raise read rename replace restart return round run save say send set show skip split
-    stand start store switch take tell time turn update wait warn write yield""".split()
+    """add analyse answer append apply ask begin build change check choose close code compare compress copy
+    count cut decode decompress do draw drop encode end fail fill find fit give join keep leave let listen load
+    look make measure move open pad pick prepare print put raise read remove rename replace restart return round
+    run save say send serve set show skip split stand start store switch take tell time turn update wait warn
+    write yield""".split()
 )
 REFERENCES = ("reference_decoder.py", "reference_autoencoder.py", "reference_recurrent.py", "reference_thumbnail.py")
 OTHERS = ("models/recurrent.py", *REFERENCES)

@@ -83,6 +83,15 @@ def test_it_tells_where_chroma_is_not_whole(
     assert row(capfd.readouterr().out, "picture") == f"9 x 8 px, {colour}"
 
 
+@pytest.mark.parametrize("bound, words", [(0, "lossless"), (3, "no sample is off by more than 3")])
+def test_it_tells_the_bound(
+    bound: int, words: str, tmp_path: Path, tiny: Codec, small_photo: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cam.gar").write_bytes(tiny.encode(small_photo, 30, max_error=bound))
+    assert main([str(tmp_path / "cam.gar")]) == 0
+    assert words in row(capfd.readouterr().out, "RESIDUAL")
+
+
 def test_metadata_has_a_row_each(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:
     data = codec.encode(np.zeros((8, 8, 3), np.uint8), metadata={EXIF: bytes(1234), ICC: b"icc", XMP: b"<>"})
     (tmp_path / "cam.gar").write_bytes(data)

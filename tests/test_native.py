@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import runtime.families.pyramid.family  # noqa: F401  imports all modules with twins
+import runtime.exact.strips  # noqa: F401
+import runtime.families.pyramid.family  # noqa: F401  with the one above imports all modules with twins
 from runtime import native
 
 STUB = Path(native.__file__).with_name("_native.pyi")
@@ -137,10 +138,46 @@ def masking(low: int = 1, found: int = 4) -> Any:
     return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
 
 
+def knowing(rows: int = 4, planes: int = 0) -> Any:
+    """Return arguments of known_energy for a plane of 2 x 3 pixels."""
+    base, sizes = np.zeros((rows, 5), np.int16), np.zeros((planes, 4, 5), np.uint16)
+    return base, sizes, np.zeros(2, np.int32), np.zeros((2, 3), np.int32)
+
+
+def strip(decoding: bool = False, **others: Any) -> Any:
+    """Return arguments of encode_strip or decode_strip for a plane of 2 x 3 errors after no other."""
+    given = {
+        "errors": np.zeros((4, 6), np.int16),
+        "sizes": np.zeros((4, 6), np.uint16),
+        "energy": np.zeros((2, 3), np.int32),
+        "base": np.zeros((4, 5), np.int16),
+        "before": np.zeros((0, 4, 5), np.int16),
+        "weights": np.zeros((1, 14), np.int32),
+        "energies": np.zeros(8, np.int32),
+        "classes": bytes_of(40),
+        "tables": np.zeros(40, np.int32),
+        "step": 1,
+    }
+    intervals = np.zeros(8 * 256, np.uint32), np.ones(8 * 256, np.uint32)
+    words = uint32(65536), np.zeros(0, np.uint16), *intervals, uint32(), bytes_of(0)
+    return *(given | others).values(), *(words if decoding else (np.zeros(6, np.int32),))
+
+
 @needs_core
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
+        ("known_energy", knowing(rows=3), "framed"),
+        ("known_energy", knowing(planes=1), "energies"),
+        ("encode_strip", strip(errors=np.zeros((4, 5), np.int16)), "framed"),
+        ("encode_strip", strip(sizes=np.zeros((4, 5), np.uint16)), "framed"),
+        ("encode_strip", strip(before=np.zeros((1, 4, 5), np.int16)), "number of weights"),
+        ("encode_strip", strip(classes=bytes_of(40) + 1), "class beyond"),
+        ("encode_strip", strip(tables=np.zeros(39, np.int32)), "classes or tables"),
+        ("encode_strip", strip(step=0), "step"),
+        ("decode_strip", strip(True, base=np.zeros((4, 6), np.int16)), "framed"),
+        ("decode_strip", strip(True, tables=np.full(40, 8, np.int32)), "beyond the intervals"),
+        ("decode_strip", strip(True, tables=np.full(40, -9, np.int32)), "beyond the intervals"),
         ("push_symbols", (uint32(65536), uint32(0), uint32(0), np.zeros(1, np.uint16)), "freq"),
         ("push_symbols", (uint32(65536), uint32(0), uint32(1 << 14 | 1), np.zeros(1, np.uint16)), "freq"),
         ("push_symbols", (uint32(65536), uint32(0), uint32(1), np.zeros(0, np.uint16)), "alike"),

@@ -23,6 +23,7 @@ NOT_RUN = {
     r"scripts/": "has a test of its own, or takes minutes",
     r"python -m (models|export)": "takes hours; tests/models and tests/export run them small",
     r"python -m benchmarks\.": "wants pictures that are not here; tests/benchmarks runs them small",
+    r"gargalo (view|desktop) ": "opens a browser, or changes the home; tests/viewer and tests/test_desktop.py run them",
     r"gargalo bench": "takes half a minute; tests/test_bench.py runs it small",
     r".* --bundle mine/": "wants weights that the lines before would train",
     r"(python -m runtime\.|gargalo )capture --source (\d|\S+://)": "wants a camera; tests/test_capture.py has one",

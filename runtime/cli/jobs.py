@@ -68,6 +68,8 @@ class Done:
     """Height and width of the picture."""
     notes: list[str] = field(default_factory=list)
     damaged: bool = False
+    max_error: int | None = None
+    """No sample is off by more, 0 for a lossless picture; None without such a bound."""
     details: dict[str, Any] = field(default_factory=dict)
     """What else --json tells of it."""
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from runtime.console import complain
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import InputError
 from runtime.quantities import whole
-from runtime.spec import DEFAULT_BUNDLE, THUMBNAIL_BUNDLES
+from runtime.spec import DEFAULT_BUNDLE, KEPT_BUNDLE, THUMBNAIL_BUNDLES
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
@@ -101,6 +102,7 @@ def picture_bundles() -> list[str]:
     """Return the names of the shipped bundles for whole pictures, the default one first; loads nothing."""
     weights = Path(__file__).parents[1] / "weights"
     names = {path.parent.name for path in weights.glob("*/manifest.json")}.difference(THUMBNAIL_BUNDLES)
+    names = {name for name in names if not re.fullmatch(KEPT_BUNDLE, name)}
     return sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name))
 
 

@@ -85,8 +85,9 @@ def entry(job: Job, outcome: Outcome) -> dict[str, object]:
         entry |= {"height": outcome.shape[0], "width": outcome.shape[1]}
         entry |= {"bpp": round(outcome.bpp, 4), "ms": round(outcome.ms, 1), "warnings": outcome.notes}
         entry |= {"details": {name: None if value == math.inf else value for name, value in outcome.details.items()}}
+        entry |= {"max_error": outcome.max_error}
     else:
-        nothing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms", "details")
+        nothing = ("bytes_in", "bytes_out", "height", "width", "bpp", "ms", "details", "max_error")
         entry |= dict.fromkeys(nothing) | {"warnings": []}
     if isinstance(outcome, Skipped):
         entry |= {"output": str(outcome.copy or job.target), "warnings": [outcome.why]}

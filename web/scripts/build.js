@@ -26,7 +26,7 @@ await build({ ...options, entryPoints, splitting: true });
 writeFileSync(`${root}dist/ort-wasm-simd-threaded.wasm`, wasm);
 
 // a page that is opened from a disk may load nothing, nor a module: it carries its worker's code, weights and wasm
-const viewer = { worker: "src/worker.js", viewer: "src/viewer/viewer.js" };
+const viewer = { worker: "src/worker.js", viewer: "viewer/page.js" };
 const carried = {
   format: /** @type {const} */ ("iife"),
   conditions: ["embedded"],
@@ -47,8 +47,10 @@ const scripts = [
   `<script type="text/plain" id="worker">${worker}</script>`,
   `<script>${page}</script>`,
 ];
-const html = readFileSync(`${root}src/viewer/page.html`, "utf8");
-writeFileSync(
-  `${root}dist/viewer.html`,
-  html.replace("</body>", () => `${scripts.join("\n")}\n</body>`),
-);
+const served = `${root}../runtime/viewer/page`;
+const style = `<style>${readFileSync(`${served}/viewer.css`, "utf8")}</style>`;
+const html = readFileSync(`${served}/index.html`, "utf8")
+  .replace(/<link rel="stylesheet".*>/, () => style)
+  .replace(/<script type="module".*>/, "")
+  .replace("</body>", () => `${scripts.join("\n")}\n</body>`);
+writeFileSync(`${root}dist/viewer.html`, html);

@@ -1,4 +1,5 @@
 // The weights that a stream names: fetched once, checked against their id and kept.
+import { concat, hex } from "./bytes.js";
 import { GarError, must } from "./errors.js";
 import { families } from "./families/index.js";
 import { openNetworks } from "./networks.js";
@@ -44,7 +45,7 @@ async function open(id, folder) {
   const loaded = await Promise.all(names.map((file) => load(folder + file, id)));
   const files = loaded.map(({ bytes }) => bytes);
   const hashes = await Promise.all(files.map(sha256));
-  const found = hex((await sha256(join(hashes))).subarray(0, 8));
+  const found = hex((await sha256(concat(hashes))).subarray(0, 8));
   must(found === id, `the weights at ${folder} have the id ${found}; they must be those of ${id}`);
   await Promise.all([manifest, ...loaded].map((file) => file.keep()));
   const prior = await readNpz(files[files.length - 1]);
@@ -65,14 +66,4 @@ function familyOf(manifest, folder) {
 async function sha256(bytes) {
   must(globalThis.crypto?.subtle, "weights cannot be checked on this page; serve it over https or from localhost");
   return new Uint8Array(await crypto.subtle.digest("SHA-256", /** @type {Uint8Array<ArrayBuffer>} */ (bytes)));
-}
-
-/** @param {Uint8Array[]} parts */
-function join(parts) {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
-/** @param {Uint8Array} bytes */
-function hex(bytes) {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,9 +1,10 @@
 // From the bytes of a .gar to pixels: read this first.
 import { readAlpha } from "./alpha.js";
 import { openBundle } from "./bundle.js";
-import { ALPHA, checkSections, EXIF, ICC, LATENTS, readHeader, section, XMP } from "./container.js";
+import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, RESIDUAL, section, XMP } from "./container.js";
 import { GarError, must } from "./errors.js";
 import { readChunks, tileAreas } from "./latents.js";
+import { restore } from "./residual.js";
 import { Source } from "./source.js";
 
 /** @typedef {import("./families/index.js").Picture} Picture */
@@ -58,6 +59,12 @@ export async function decodeFrom(from, options = {}, onPreview) {
  * @returns {Promise<Decoded>}
  */
 async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
+  await source.need(1);
+  if (isThumbnail(source.bytes)) {
+    const { readThumbnail } = await import("./thumbnail.js"); // which pages of whole pictures need not load
+    const picture = await readThumbnail(source, (id) => openBundle(id, weights));
+    return { ...picture, channels: 3, icc: null, exif: null, xmp: null };
+  }
   const header = await readHeader(source);
   const { width, height } = header;
   must(
@@ -69,6 +76,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
 
   const bundle = await openBundle(header.bundleId, weights);
   const { family } = bundle;
+  must(!header.subsampled || family.flag, "flag bit 2 is set, which this bundle does not know");
   /** @type {import("./networks.js").Run} */
   const run = (name, inputs) => {
     signal?.throwIfAborted();
@@ -94,6 +102,8 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
     checkSections(source.bytes, header);
   }
   const { data } = await family.render(coding, tiles, layers);
+  const residual = section(source.bytes, header, RESIDUAL);
+  if (residual) await restore(residual, { width, height, data }, header.gray);
   const alpha = section(source.bytes, header, ALPHA);
   if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
   const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));

@@ -1,4 +1,5 @@
 // FORMAT.md, section 1: the file.
+import { hex } from "./bytes.js";
 import { crc32 } from "./crc32.js";
 import { GarError, must, Truncated } from "./errors.js";
 
@@ -26,7 +27,11 @@ export const ALPHA = 2;
 export const EXIF = 3;
 export const ICC = 4;
 export const XMP = 5;
+export const RESIDUAL = 128;
 const FIRST_ANCILLARY = 128;
+
+/** Whether a file is a .gat, by its first byte. @param {Uint8Array} bytes */
+export const isThumbnail = ([first]) => first >> 5 === 5; // a0 to bf
 
 /** Takes numbers from bytes, from a place on. */
 export class Cursor {
@@ -39,13 +44,13 @@ export class Cursor {
   /** Return the bytes to come, whose number is checked first. @param {number} count */
   take(count) {
     const start = this.position;
-    if (count > this.bytes.length - start) throw new Truncated("the stream ends too early");
+    if (count > this.bytes.length - start) throw new Truncated();
     this.position += count;
     return this.bytes.subarray(start, this.position);
   }
 
   u8() {
-    if (this.position >= this.bytes.length) throw new Truncated("the stream ends too early");
+    if (this.position >= this.bytes.length) throw new Truncated();
     return this.bytes[this.position++];
   }
 
@@ -103,7 +108,7 @@ function parse(bytes) {
   must(version <= VERSION, `the file has version ${version}, newer than ${VERSION}, which this decoder reads; update it`);
   must(version === VERSION, `the file has version ${version}, older than ${VERSION}, which this decoder reads`);
   const flags = cursor.u8();
-  const id = [...cursor.take(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const id = hex(cursor.take(8));
   const level = cursor.u8();
   const log2Tile = cursor.u8();
   const width = cursor.varint();
@@ -125,7 +130,7 @@ function parse(bytes) {
     position = section.end + 4;
     return section;
   });
-  for (const kind of [LATENTS, ALPHA, EXIF, ICC, XMP]) {
+  for (const kind of [LATENTS, ALPHA, EXIF, ICC, XMP, RESIDUAL]) {
     const count = sections.filter((section) => section.kind === kind).length;
     if (kind === LATENTS) must(count === 1, `${count} sections LATENTS; there must be one`);
     else if (kind === ALPHA) must(count === Number(alpha), `${count} sections ALPHA, unlike what the flags say`);

@@ -4,7 +4,11 @@ export class GarError extends Error {
 }
 
 /** Ends where more bytes are needed: of a stream that still comes, wait; of a whole one, refuse. */
-export class Truncated extends GarError {}
+export class Truncated extends GarError {
+  constructor(message = "the stream ends too early") {
+    super(message);
+  }
+}
 
 /**
  * Throw a GarError unless a condition holds.

@@ -1,4 +1,5 @@
 // FORMAT.md, section 3: LATENTS.
+import { concat } from "./bytes.js";
 import { Cursor } from "./container.js";
 import { crc32 } from "./crc32.js";
 import { must, Truncated } from "./errors.js";
@@ -56,10 +57,7 @@ function chunksOf(source, chunks) {
     await source.need(end);
     const bytes = source.bytes.subarray(start, end);
     must(crc32(bytes) === crc, "a chunk of a tile is damaged: its CRC is wrong");
-    const joined = new Uint8Array(rest.length + bytes.length);
-    joined.set(rest);
-    joined.set(bytes, rest.length);
-    return joined;
+    return concat([rest, bytes]);
   };
 }
 
@@ -91,10 +89,7 @@ async function readIndex(source, start, end, chunks) {
       must(cursor.u32() === told, "the index of the tiles is damaged: its CRC is wrong");
       let place = start + cursor.position;
       for (const chunk of index) [chunk.start, chunk.end] = [place, (place += chunk.end)];
-      must(
-        place === end,
-        `chunks of tiles end ${Math.abs(end - place)} bytes ${place < end ? "before" : "behind"} their section`,
-      );
+      must(place === end, "the chunks of tiles do not fill their section");
       return index;
     } catch (error) {
       if (!(error instanceof Truncated) || source.bytes.length >= end || !(await source.more())) throw error;

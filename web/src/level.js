@@ -17,11 +17,16 @@ const STEP_OF_OCTAVE = Float64Array.from({ length: 64 }, (_, i) => Math.round(2 
  * @param {number} level
  */
 export function interpolate({ data, shape: [anchors, columns = 1] }, level) {
-  must(level <= STEPS_AN_ANCHOR * (anchors - 1), `the stream has level ${level}, above the last of its bundle`);
+  checkLevel(level, STEPS_AN_ANCHOR * (anchors - 1));
   const { a, c, f } = between(level, anchors);
   return Int32Array.from({ length: columns }, (_, i) => {
     return (data[a * columns + i] * (STEPS_AN_ANCHOR - f) + data[c * columns + i] * f + STEPS_AN_ANCHOR / 2) >> 5;
   });
+}
+
+/** Refuse a level above the last of a bundle. @param {number} level @param {number} last */
+export function checkLevel(level, last) {
+  must(level <= last, `the stream has level ${level}, above the last of its bundle, ${last}`);
 }
 
 /** @param {number} level @param {number} anchors */

@@ -1,4 +1,5 @@
 // A decoded picture as a PNG, for <img>, for downloads and for colour profiles, which canvases leave aside.
+import { concat } from "./bytes.js";
 import { crc32 } from "./crc32.js";
 
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -54,14 +55,3 @@ const bigEndian = (value) => Uint8Array.from([24, 16, 8, 0], (bits) => value >>>
 
 /** @param {string} text */
 const ascii = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-
-/** @param {Uint8Array[]} parts */
-function concat(parts) {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

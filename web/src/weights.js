@@ -1,4 +1,4 @@
-import { GarError } from "./errors.js";
+import { must } from "./errors.js";
 
 /**
  * @typedef {{ bytes: Uint8Array, keep: () => Promise<void> }} File  `keep`, once it is known to be right, saves fetching it again
@@ -23,10 +23,8 @@ export async function load(url, id) {
  * @param {string} id
  */
 export async function fetched(url, id) {
-  const response = await fetch(url).catch((error) => {
-    throw new GarError(`the file needs the weights ${id}, and ${url} cannot be fetched: ${error.message}`);
-  });
-  if (!response.ok)
-    throw new GarError(`the file needs the weights ${id}, and ${url} is not there (${response.status})`);
+  const response = await fetch(url).catch((error) => error);
+  const fault = response.status ? `is not there (${response.status})` : `cannot be fetched: ${response.message}`;
+  must(response.ok, `the file needs the weights ${id}, and ${url} ${fault}`);
   return new Uint8Array(await response.arrayBuffer());
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { launch, skip } from "./chromium.js";
 import { serve } from "./server.js";
-import { bundleId, cases, facts, PACKAGE, refused, stream, VECTORS } from "./vectors.js";
+import { bundleId, cases, facts, PACKAGE, refused, stream, thumbnails, VECTORS } from "./vectors.js";
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -34,6 +34,7 @@ after(async () => {
 /** Open a page, of which errors fail the test. @param {string} path */
 async function open(path) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(120_000); // machines are slow at times
   page.on("pageerror", (error) => assert.fail(error.stack));
   await page.goto(server.url + path);
   return page;
@@ -63,6 +64,10 @@ test("Chromium gives the pixels of all vectors, and fetches weights once", { ski
     const picture = await decoded(page, stream);
     assert.equal(picture.error, undefined, name);
     assert.deepEqual(facts(/** @type {any} */ (picture)), { shape, sha256 }, name);
+  }
+  for (const { name, file, sha256 } of thumbnails()) {
+    const picture = await decoded(page, file);
+    assert.deepEqual(facts(/** @type {any} */ (picture)), { shape: [32, 32, 3], sha256 }, name);
   }
   await page.reload();
   await decoded(page, stream("flat"));

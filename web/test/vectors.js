@@ -35,7 +35,8 @@ export function allCases() {
 }
 
 /** Return the stream of a case. @param {string} name */
-export const stream = (name) => new Uint8Array(readFileSync(`${VECTORS}${name}/stream.gar`));
+export const stream = (name) =>
+  new Uint8Array(readFileSync(`${VECTORS}${name}${name.startsWith("refused/") ? ".gar" : "/stream.gar"}`));
 
 /** Return the id of the bundle of a case. @param {string} name */
 export const bundleId = (name) => Buffer.from(stream(name).subarray(6, 14)).toString("hex");
@@ -44,6 +45,14 @@ export const bundleId = (name) => Buffer.from(stream(name).subarray(6, 14)).toSt
 export function refused() {
   const names = Object.keys(read(`${VECTORS}refused/cases.json`).cases);
   return names.map((name) => ({ name, stream: new Uint8Array(readFileSync(`${VECTORS}refused/${name}.gar`)) }));
+}
+
+/** Return the thumbnails, and the SHA-256 of the pixels of each. @returns {{ name: string, file: Uint8Array, sha256: string }[]} */
+export function thumbnails() {
+  const place = `${VECTORS}thumbnails/`;
+  return Object.entries(read(`${place}cases.json`).pixels_sha256).map(([name, sha256]) => ({
+    ...{ name, sha256: String(sha256), file: new Uint8Array(readFileSync(`${place}${name}.gat`)) },
+  }));
 }
 
 /**

@@ -73,7 +73,7 @@ export function pop({ cursor, states }, lane, { starts, codes }) {
   let next = (Math.imul(starts[code + 1] - start, state >>> 14) + slot - start) >>> 0;
   if (next < LEAST_STATE) {
     const { bytes, position } = cursor;
-    if (position + 2 > bytes.length) throw new Truncated("the stream ends too early");
+    if (position + 2 > bytes.length) throw new Truncated();
     cursor.position = position + 2;
     next = ((next << 16) | bytes[position] | (bytes[position + 1] << 8)) >>> 0;
   }

@@ -85,6 +85,9 @@ function excessSlots(weight, R, b) {
   return share(weight.slice(Math.min(b - 1, R + 1)).map(BigInt));
 }
 
+/** Return the slots of codes with such P. @param {number[]} weights */
+export const slotsOf = (weights) => share(weights.map(BigInt));
+
 /** Share the slots out to codes. @param {bigint[]} weights @returns {Slots} */
 function share(weights) {
   const total = weights.reduce((sum, weight) => sum + weight, 0n);

@@ -2,7 +2,6 @@
 import { place } from "../coefficients.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
-import { must } from "../errors.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, spread } from "../wavelet.js";
@@ -73,7 +72,6 @@ export const autoencoder = { networks: NETWORKS, grain, layers, open, tile, rend
  */
 function open({ prior, run }, header) {
   const tables = readTables(prior);
-  must(!header.subsampled, "flag bit 2 is set, which this bundle does not know");
   const plain = f32(stepsOf(interpolate(prior.log2_plain_step, header.level))[0] / 64);
   return {
     header,

@@ -9,6 +9,7 @@ import { recurrent } from "./recurrent.js";
  * @typedef {object} Family
  * @property {string[]} networks  in the order of the bundle's id
  * @property {(bundle: import("../bundle.js").Bundle, header: import("../container.js").Header) => any} open  makes the coding
+ * @property {boolean} [flag]  whether flag bit 2 has a meaning
  * @property {(coding: any) => number} grain  coded sides are multiples of so many pixels
  * @property {(coding: any) => number} layers
  * @property {(coding: any, area: import("../latents.js").Area, more: import("../latents.js").More) => AsyncGenerator<any>} tile

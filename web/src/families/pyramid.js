@@ -33,7 +33,7 @@ const LARGEST_SYMBOL = 2 ** 15;
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
 
-export const pyramid = { networks: NETWORKS, grain, layers, open, tile, render };
+export const pyramid = { flag: true, networks: NETWORKS, grain, layers, open, tile, render };
 
 /**
  * Prepare a level of a bundle.

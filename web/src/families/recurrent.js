@@ -5,6 +5,7 @@ import { Coder, pop } from "../entropy/coder.js";
 import { SLOTS } from "../entropy/tables.js";
 import { MOST_LANES } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
+import { checkLevel } from "../level.js";
 import { tensor } from "../networks.js";
 import { join, spread } from "../wavelet.js";
 
@@ -40,12 +41,11 @@ export const recurrent = { networks: ["iteration"], grain, layers, open, tile, r
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
- * @param {import("../container.js").Header} header
+ * @param {Pick<import("../container.js").Header, "width" | "height" | "level" | "gray">} header
  */
-function open({ prior, run, inputShapes }, header) {
-  must(!header.subsampled, "flag bit 2 is set, which this bundle does not know");
+export function open({ prior, run, inputShapes }, header) {
   const [most, grids] = prior.base_a.shape;
-  must(header.level < OFFSETS * most, `the stream has level ${header.level}, above the last of its bundle`);
+  checkLevel(header.level, OFFSETS * most - 1);
   const planes = (header.level >> 4) + 1;
   return {
     header,
@@ -91,45 +91,81 @@ const bin = (odds) => Math.min((odds + LIMIT) >> 3, 23);
 const table = (odds) => clip((odds + 1) >> 1, -32, 32) + 32;
 
 /**
+ * @typedef {object} Odds  of the channels of an iteration, from the first one on: what is known of each before, and log-odds
+ * @property {Int32Array} known
+ * @property {Int8Array} oddsA
+ * @property {Int8Array} oddsB
+ * @property {Int8Array} raised
+ */
+/**
+ * @typedef {object} Codes  of a tile or of a thumbnail
+ * @property {boolean} thrifty
+ * @property {number[]} starts  first plane of each grid
+ * @property {(odds: Odds) => Int32Array | Promise<Int32Array>} read  gives what is known after an iteration
+ * @property {boolean} [ended]  whether codes of some were missing,
+ * @property {Uint8Array} [told]  and of which they were not
+ */
+
+/**
+ * Return blank grids.
+ * @param {Coding} coding
+ * @param {{ height: number, width: number }} area
+ * @returns {Grid[]}
+ */
+export function blankGrids({ grids: count }, area) {
+  return Array.from({ length: count }, (_, g) => {
+    const side = 2 ** (count + 1 - Math.max(g, 1));
+    const [rows, columns, channels] = [area.height / side, area.width / side, g ? CHANNELS : Z_CHANNELS];
+    const size = channels * rows * columns;
+    return { rows, columns, channels, known: new Int32Array(size), values: new Int32Array(size), visited: 0 };
+  });
+}
+
+/**
+ * Fill grids, and yield at the end of each plane.
+ * @param {Coding} coding
+ * @param {Grid[]} grids
+ * @param {Codes} codes
+ */
+export async function* fill(coding, grids, codes) {
+  /** @type {Tensor[]} */
+  const states = [];
+  for (let p = 0; p < coding.planes; p++) {
+    for (const grid of grids) grid.visited = 0;
+    for (const [g, grid] of grids.entries()) {
+      if (p < codes.starts[g]) continue;
+      for (let h = 0; h < (g ? 2 : 1); h++) {
+        const said = await iterate(coding, grids, states, p, g, h);
+        await readIteration(codes, coding, grid, p, g, h, said);
+        if (codes.ended) return;
+        grid.visited = HALF * (h + 1);
+      }
+    }
+    yield p;
+  }
+}
+
+/**
  * Decode a tile: yields its grids at the end of each plane.
  * @param {Coding} coding
  * @param {Area} area
  * @param {import("../latents.js").More} more
  */
 async function* tile(coding, area, more) {
-  const { planes, grids: count } = coding;
-  const grids = Array.from({ length: count }, (_, g) => {
-    const side = 2 ** (count + 1 - Math.max(g, 1));
-    const [rows, columns, channels] = [area.height / side, area.width / side, g ? CHANNELS : Z_CHANNELS];
-    const size = channels * rows * columns;
-    return { rows, columns, channels, known: new Int32Array(size), values: new Int32Array(size), visited: 0 };
-  });
-  /** @type {Tensor[]} */
-  const states = [];
+  const grids = blankGrids(coding, area);
   const coder = new Coder(more);
-  let thrifty = false;
-  /** @type {number[]} */
-  let starts = [];
+  const codes = { thrifty: false, starts: [0], read: (/** @type {Odds} */ odds) => readPasses(coder, coding, odds) };
   await coder.retry(() => {
     const first = coder.cursor.u8();
     must((first & 15) <= MOST_LANES && first < 32, "a tile has too many lanes or an unknown first byte");
-    thrifty = first >= 16;
-    const bytes = coder.cursor.take((count + 1) >> 1);
-    starts = grids.map((_, g) => (g % 2 ? bytes[g >> 1] & 15 : bytes[g >> 1] >> 4));
-    must(count % 2 === 0 || (bytes[bytes.length - 1] & 15) === 0, "bits follow the starts of a tile");
+    codes.thrifty = first >= 16;
+    const bytes = coder.cursor.take((grids.length + 1) >> 1);
+    codes.starts = grids.map((_, g) => (g % 2 ? bytes[g >> 1] & 15 : bytes[g >> 1] >> 4));
+    must(grids.length % 2 === 0 || (bytes[bytes.length - 1] & 15) === 0, "bits follow the starts of a tile");
     coder.start(1 << (first & 15));
   });
-  for (let p = 0; p < planes; p++) {
-    for (const grid of grids) grid.visited = 0;
-    for (const [g, grid] of grids.entries()) {
-      if (p < starts[g]) continue;
-      for (let h = 0; h < (g ? 2 : 1); h++) {
-        const said = await iterate(coding, grids, states, p, g, h);
-        await readIteration(coder, coding, grid, p, g, h, said, thrifty && p === planes - 1);
-        grid.visited = HALF * (h + 1);
-      }
-    }
-    if (p === planes - 1) {
+  for await (const p of fill(coding, grids, codes)) {
+    if (p === coding.planes - 1) {
       must(
         coder.states.every((state) => state === 2 ** 16),
         "a tile ends in an illegal state",
@@ -196,19 +232,36 @@ function seen({ prior, offset }, { rows, columns, known, visited }, p, g, h, see
   return tensor("uint8", planes, [1, SEEN, rows, columns]);
 }
 
+/** Whether nothing is told of a coefficient. @param {Odds} odds @param {number} at */
+export const silent = ({ known, oddsA }, at) => !known[at] && oddsA[at] <= LEAST_CODED;
+
+const [SIGNIFICANT, BIT, SIZE] = [0, 1, 2];
+
+/**
+ * Return the table of a coefficient's code: 0 whether it is significant, 1 its sign or bit, 2 its size.
+ * @param {Coding} coding
+ * @param {Odds} odds
+ * @param {number} at
+ * @param {number} what
+ */
+export function tableOf({ prior }, { raised, oddsB }, at, what) {
+  if (what === SIZE) return SIZE_TABLES + table(prior.more.data[raised[at] + LIMIT]);
+  return table((what === BIT ? oddsB : raised)[at]);
+}
+
 /**
  * Read the codes of an iteration, and tell values anew.
- * @param {Coder} coder
+ * @param {Codes} codes
  * @param {Coding} coding
  * @param {Grid} grid
  * @param {number} p
  * @param {number} g
  * @param {number} h
  * @param {Uint8Array} said
- * @param {boolean} thrifty  and in the last plane
  */
-async function readIteration(coder, coding, grid, p, g, h, said, thrifty) {
-  const { prior, tables, planes, most, offset, grids } = coding;
+async function readIteration(codes, coding, grid, p, g, h, said) {
+  const { prior, planes, most, offset, grids } = coding;
+  const sparing = codes.thrifty && p === planes - 1;
   const pixels = grid.rows * grid.columns;
   const [first, count] = g ? [HALF * h, HALF] : [0, Z_CHANNELS];
   const size = count * pixels;
@@ -223,32 +276,14 @@ async function readIteration(coder, coding, grid, p, g, h, said, thrifty) {
     for (let i = (first + k) * pixels; at < (k + 1) * pixels; i++, at++) {
       oddsA[at] = clip(said[i] - MIDDLE + a, -LIMIT, LIMIT);
       oddsB[at] = clip(said[CHANNELS * pixels + i] - MIDDLE + (known[at] ? b : 0), -LIMIT, LIMIT);
-      raised[at] = thrifty ? clip(oddsA[at] + prior.fewer.data[bin(oddsA[at])], -LIMIT, LIMIT) : oddsA[at];
+      raised[at] = sparing ? clip(oddsA[at] + prior.fewer.data[bin(oddsA[at])], -LIMIT, LIMIT) : oddsA[at];
     }
   }
-  const now = await coder.retry(() => {
-    const now = known.slice();
-    const mask = coder.states.length - 1;
-    let lane = 0;
-    const significant = [];
-    for (let at = 0; at < size; at++) {
-      if (known[at] || oddsA[at] <= LEAST_CODED) continue;
-      if (pop(coder, lane++ & mask, tables[table(raised[at])])) significant.push(at);
-    }
-    lane = 0;
-    for (let at = 0; at < size; at++) {
-      if (known[at])
-        now[at] = 2 * known[at] + pop(coder, lane++ & mask, tables[table(oddsB[at])]) * Math.sign(known[at]);
-    }
-    for (const at of significant) now[at] = pop(coder, lane++ & mask, tables[table(oddsB[at])]) ? 1 : -1;
-    for (const at of significant) {
-      now[at] *= 1 + pop(coder, lane++ & mask, tables[SIZE_TABLES + table(prior.more.data[raised[at] + LIMIT])]);
-    }
-    return now;
-  });
+  const now = await codes.read({ known, oddsA, oddsB, raised });
   grid.known.set(now, first * pixels);
-  const r = thrifty ? 1 : 0;
+  const r = sparing ? 1 : 0;
   for (let at = 0; at < size; at++) {
+    if (codes.ended && !codes.told?.[at]) continue;
     const [k, binA, binB] = [Math.abs(now[at]), bin(oddsA[at]), bin(oddsB[at])];
     let value = prior.place_zero.data[(r * 24 + binA) * 24 + binB];
     if (k) value = 256 * k + (k === 1 ? prior.place_one.data[r * 24 + binA] : prior.place_more.data[binB]);
@@ -257,11 +292,39 @@ async function readIteration(coder, coding, grid, p, g, h, said, thrifty) {
 }
 
 /**
+ * Return what is known after the two passes of an iteration.
+ * @param {Coder} coder
+ * @param {Coding} coding
+ * @param {Odds} odds
+ */
+function readPasses(coder, coding, odds) {
+  const { known } = odds;
+  return coder.retry(() => {
+    const now = known.slice();
+    const mask = coder.states.length - 1;
+    let lane = 0;
+    const code = (/** @type {number} */ at, /** @type {number} */ what) =>
+      pop(coder, lane++ & mask, coding.tables[tableOf(coding, odds, at, what)]);
+    const significant = [];
+    for (let at = 0; at < known.length; at++) {
+      if (!known[at] && !silent(odds, at) && code(at, SIGNIFICANT)) significant.push(at);
+    }
+    lane = 0;
+    for (let at = 0; at < known.length; at++) {
+      if (known[at]) now[at] = 2 * known[at] + code(at, BIT) * Math.sign(known[at]);
+    }
+    for (const at of significant) now[at] = code(at, BIT) ? 1 : -1;
+    for (const at of significant) now[at] *= 1 + code(at, SIZE);
+    return now;
+  });
+}
+
+/**
  * Return the pixels of the planes that are decoded.
  * @param {Coding} coding
  * @param {Tile[]} tiles
  */
-async function render(coding, tiles) {
+export async function render(coding, tiles) {
   const { header, grids, planes: count, offset, prior } = coding;
   const { width, height, gray } = header;
   /** @param {number} g @param {number} channel */

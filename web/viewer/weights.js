@@ -1,6 +1,6 @@
 // In the worker of the page that carries weights and runtime itself: they come as its first message.
 import { env } from "onnxruntime-web/wasm";
-import { GarError } from "../errors.js";
+import { GarError } from "../src/errors.js";
 
 /** @typedef {Record<string, Uint8Array<ArrayBuffer>>} Assets  ort.wasm, and ID/FILE of each bundle */
 
@@ -18,7 +18,7 @@ const carried = new Promise((resolve) => {
  * Return a file of a bundle.
  * @param {string} url
  * @param {string} id  of the bundle
- * @returns {Promise<import("../weights.js").File>}
+ * @returns {Promise<import("../src/weights.js").File>}
  */
 export async function load(url, id) {
   const bytes = (await carried)[url.split("/").slice(-2).join("/")];
