@@ -4,6 +4,7 @@ A store that does not answer, or does not want us any more, is asked again for m
 """
 
 import errno
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -139,11 +140,16 @@ def _opened(address: Address) -> tuple[Any, str]:
     except ImportError as error:
         raise InputError(f"{address} needs fsspec; pip install 'gargalo[fleet]'") from error
     root, *parts = address.path.parts or ("",)
-    options = {"max_concurrency": 1} if address.protocol in _S3 else {}  # else a read is two requests
+    options: dict[str, int] = {}
+    if address.protocol in _S3:
+        options = {"max_concurrency": 1}  # else a read is two requests
+        os.environ.setdefault("AWS_MAX_ATTEMPTS", "1")  # as for patience, we have our own
     try:  # of the root alone, as a name may hold what fsspec takes for a chain of stores
         store, path = url_to_fs(f"{address.protocol}://{root}", use_listings_cache=False, **options)
     except (ImportError, ValueError) as error:
         raise InputError(f"{address}: {error}") from error
+    if address.protocol in _S3:
+        store.retries = 1
     return store, "/".join((path.rstrip("/"), *parts))
 
 
