@@ -608,6 +608,7 @@ def test_json_is_one_object_a_line(tree: Path, capfd: Capture) -> None:
             "sections": {"header": length - good["details"]["sections"]["LATENTS"]}
             | {"LATENTS": good["details"]["sections"]["LATENTS"]},
         },
+        "max_error": None,
         "skipped": False,
         "error": None,
         "arrays": native.name,
