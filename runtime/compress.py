@@ -9,7 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runtime.cli.jobs import Done, Job, Skipped, Work
@@ -152,13 +152,17 @@ def compress(settings: Settings) -> int:
     _check_output(batch.output)
     from runtime.pictures.suffixes import READABLE
 
+    work = functools.partial(prepare, settings)
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+
+        return run_fleet(batch, ".gar", READABLE, work, replace(settings, batch=batch.coding, verbose=False))[0]
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
         counts = (f"{count} {suffix or 'without one'}" for suffix, count in suffixes.most_common())
         complain(f"warning: skipped files that do not have a picture's suffix: {', '.join(counts)}")
-    status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
-    return status
+    return run(jobs, work, line, batch)[0]
 
 
 def prepare(settings: Settings) -> Work:
@@ -194,7 +198,7 @@ def prepare(settings: Settings) -> Work:
         ms = 1e3 * (time.perf_counter() - start)
         if settings.batch.skip_larger and len(data) >= bytes_in:
             return keep(job, bytes_in, len(data))
-        deliver(job.target, data, job.overwrite)
+        deliver(job.target, data, job.overwrite, job.equal_is_done)
         height, width = picture.pixels.shape[:2]
         details = facts(codec, data) | reached
         if settings.verbose:

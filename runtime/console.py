@@ -24,7 +24,7 @@ def complain(message: str, details: str = "") -> None:
             print(f"{details}gargalo: {shown(' '.join(message.split()))}", file=sys.stderr)
 
 
-def say(target: Path, line: str) -> None:
+def say(target: object, line: str) -> None:
     """Print a line of results at once, on stderr when stdout carries the data. Raise OSError that names stdout."""
     name, stream = ("stderr", sys.stderr) if target == STREAM else ("stdout", sys.stdout)
     if stream is not None:
@@ -57,6 +57,17 @@ def reason(error: BaseException) -> str:
     return f"unexpected {name}: {text or 'no details'} (GARGALO_DEBUG=1 tells where)"
 
 
+def kind(error: BaseException) -> str:
+    """Return in a few words what kind of failure an error is, for a sum of many."""
+    if out_of_memory(error):
+        return "memory"
+    if isinstance(error, FileExistsError):
+        return "output exists"
+    if isinstance(error, CodecError):
+        return "bad file"
+    return "storage" if isinstance(error, OSError) else "unexpected"
+
+
 def trace(error: BaseException) -> str:
     """Return where it went wrong, for developers: Python's traceback if GARGALO_DEBUG is set, else nothing."""
     if not os.environ.get("GARGALO_DEBUG"):
@@ -66,18 +77,20 @@ def trace(error: BaseException) -> str:
     return "".join(format_exception(error))
 
 
-def shown(name: str | Path) -> str:
+def shown(name: object) -> str:
     """Return a file name as one line of text that any terminal encoding of ours can print, without commands to it."""
     return re.sub(r"[\0-\x1f\x7f-\x9f]", "?", str(name).encode(errors="replace").decode())
 
 
 def size(length_bytes: int) -> str:
-    """Return a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB."""
+    """Return a length for people: 819 B, 3.1 KiB, 412 KiB, 12.3 MiB, 45.6 GiB."""
     if length_bytes < 1 << 10:
         return f"{length_bytes} B"
     if length_bytes < 10 << 20:
         return f"{length_bytes / 2**10:.{0 if length_bytes >= 10 << 10 else 1}f} KiB"
-    return f"{length_bytes / 2**20:.1f} MiB"
+    if length_bytes < 10 << 30:
+        return f"{length_bytes / 2**20:.1f} MiB"
+    return f"{length_bytes / 2**30:.1f} GiB"
 
 
 def leave(status: int) -> NoReturn:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
+from runtime.cli.places import Place
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -113,14 +114,23 @@ def read_settings(
     batch = read_batch(**shared)
     if follow and "-" in (*batch.inputs, batch.output):
         raise InputError("--follow reads a file again and again and writes one anew; give names in place of -")
+    if follow and batch.is_fleet:
+        raise InputError("--follow watches files of this machine; leave out --engine ray and addresses")
     return Settings(batch, _suffix(suffix), _region(region), enhance, layers, salvage, follow)
 
 
 def decompress(settings: Settings) -> int:
     """Decompress files and return the exit status."""
-    jobs, _ = plan(settings.batch, settings.suffix or _DEFAULT_SUFFIX, (".gar",))
-    status, done = run(jobs, functools.partial(prepare, settings), line, settings.batch)
-    return status or (DAMAGED if any(each.damaged for each in done) else 0)
+    batch, work, suffix = settings.batch, functools.partial(prepare, settings), settings.suffix or _DEFAULT_SUFFIX
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+
+        status, damaged = run_fleet(batch, suffix, (".gar",), work, replace(settings, batch=batch.coding))
+    else:
+        jobs, _ = plan(batch, suffix, (".gar",))
+        status, done = run(jobs, work, line, batch)
+        damaged = any(each.damaged for each in done)
+    return status or (DAMAGED if damaged else 0)
 
 
 @dataclass(frozen=True)
@@ -146,8 +156,8 @@ def prepare(settings: Settings) -> Work:
 
     def work(job: Job) -> Done:
         _suffix_of(settings, job)
-        if settings.follow:
-            return follow(settings, codec, job)
+        if settings.follow and isinstance(job.source, Path):
+            return follow(settings, codec, job, job.source)
         decoded = decode(settings, codec, job.source, take(job.source), settings.salvage)
         return write_picture(settings, job, decoded, job.overwrite)
 
@@ -157,12 +167,12 @@ def prepare(settings: Settings) -> Work:
 # The heavy modules load only in the functions below, so that --help and simple mistakes answer at once.
 
 
-def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
+def follow(settings: Settings, codec: "Codec", job: Job, source: Path) -> Done:
     """Write the picture of a growing file each time that it shows more, until the file is whole."""
     from runtime import container
 
     parts, shown, overwrite = 0, b"", job.overwrite
-    for data in growth(job.source):
+    for data in growth(source):
         both = min(len(data), len(shown))
         if data[:both] != shown[:both]:  # another file has taken its place
             parts = 0
@@ -170,7 +180,7 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
             container.unpack(data, settings.batch.max_pixels)
         except TruncatedError:
             with suppress(TruncatedError):  # there is nothing to be seen yet
-                decoded = decode(settings, codec, job.source, data, salvage=True)
+                decoded = decode(settings, codec, source, data, salvage=True)
                 if decoded.parts > parts:
                     write_picture(settings, job, decoded, overwrite)
                     parts, shown, overwrite = decoded.parts, data, True
@@ -178,10 +188,10 @@ def follow(settings: Settings, codec: "Codec", job: Job) -> Done:
         except StreamError:
             pass  # which is told below
         break
-    return write_picture(settings, job, decode(settings, codec, job.source, data, salvage=False), overwrite)
+    return write_picture(settings, job, decode(settings, codec, source, data, salvage=False), overwrite)
 
 
-def decode(settings: Settings, codec: "Codec", source: Path, data: bytes, salvage: bool) -> Decoded:
+def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salvage: bool) -> Decoded:
     """Return what becomes of a stream; raise StreamError, which names the source, as each strip may."""
     from runtime import container
     from runtime.codec import suited
@@ -223,7 +233,7 @@ def _bound(sections: "Mapping[int, bytes]", saved: "Saved | None", settings: Set
 
 
 def _opened(
-    settings: Settings, codec: "Codec", source: Path, data: bytes, header: "Header", salvage: bool
+    settings: Settings, codec: "Codec", source: Place, data: bytes, header: "Header", salvage: bool
 ) -> "tuple[tuple[int, ...], Iterator[Pixels], Saved | None]":
     """Return the shape and the rows of the picture that is asked for, and what else was saved."""
     from runtime import incomplete
@@ -242,7 +252,7 @@ def _opened(
     return pixels.shape, iter([pixels]), None
 
 
-def _timed(strips: Iterator["Pixels"], spent_ms: list[float], source: Path) -> Iterator["Pixels"]:
+def _timed(strips: Iterator["Pixels"], spent_ms: list[float], source: Place) -> Iterator["Pixels"]:
     """Yield strips, and note how long each takes; raise StreamError, which names the source."""
     while True:
         start = time.perf_counter()
@@ -256,7 +266,7 @@ def _timed(strips: Iterator["Pixels"], spent_ms: list[float], source: Path) -> I
         yield strip
 
 
-def _named(error: StreamError, source: Path, salvageable: bool = False) -> StreamError:
+def _named(error: StreamError, source: Place, salvageable: bool = False) -> StreamError:
     """Return an error that names the source, with a hint where something can be saved."""
     hint = "; --salvage decodes what is intact" if salvageable else ""
     return (TruncatedError if isinstance(error, TruncatedError) else StreamError)(f"{source}: {error}{hint}")
@@ -268,7 +278,7 @@ def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: boo
 
     suffix, notes, threads = _suffix_of(settings, job), decoded.done.notes, most_threads(settings.batch.threads)
     made = write.encode_strips(decoded.strips, decoded.shape, suffix, decoded.sections, notes, threads)
-    size = deliver(job.target, made, overwrite)
+    size = deliver(job.target, made, overwrite, job.equal_is_done)
     return replace(decoded.done, ms=sum(decoded.spent_ms), bytes_out=size)
 
 
@@ -277,7 +287,7 @@ def _suffix_of(settings: Settings, job: Job) -> str:
     from runtime.pictures import write
 
     wanted = settings.suffix or _DEFAULT_SUFFIX
-    suffix = wanted if job.target == STREAM else write.suffix_of(job.target)
+    suffix = wanted if job.target == STREAM else write.suffix_of(Path(str(job.target)))
     if settings.suffix and suffix != wanted:
         raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
     return suffix

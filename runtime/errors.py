@@ -69,7 +69,9 @@ def mentions(error: BaseException, phrases: tuple[str, ...]) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and those that it came from."""
-    while error is not None:
+    """Yield an error and those that it came from, each once: some libraries close the chain to a ring."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

@@ -64,6 +64,8 @@ def read_settings(*, bytes: str | None, base64: bool, **shared: Any) -> Settings
     batch = read_batch(**shared)
     if base64 and batch.output:
         raise InputError(f"--base64 prints and makes no file; leave out -o {batch.output}, or --base64")
+    if base64 and batch.is_fleet:
+        raise InputError("--base64 prints here; leave out --engine ray and addresses, or --base64")
     if base64 and batch.json:
         raise InputError("--base64 prints lines of its own; leave out --json, or --base64")
     most = None if bytes is None else whole(bytes, "--bytes", _LEAST_BYTES, _MOST_BYTES)
@@ -73,6 +75,12 @@ def read_settings(*, bytes: str | None, base64: bool, **shared: Any) -> Settings
 def make(settings: Settings) -> int:
     """Make thumbnails or pictures of them, and return the exit status."""
     batch = settings.batch
+    if batch.is_fleet:
+        from runtime.cli.fleet import run_fleet
+        from runtime.pictures.suffixes import READABLE
+
+        work = functools.partial(prepare, settings)
+        return run_fleet(batch, THUMBNAIL_SUFFIX, READABLE, work, replace(settings, batch=batch.coding))[0]
     if settings.base64:
         each = [job for text in batch.inputs for job in _planned(replace(batch, inputs=(text,)))]
         jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
@@ -124,16 +132,16 @@ def prepare(settings: Settings) -> Work:
             if back:
                 if settings.most_bytes is not None:
                     raise InputError(f"--bytes is for making thumbnails, and {name} is one; leave it out")
-                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(job.target)
+                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(Path(str(job.target)))
                 thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
             else:
-                _check_target(job.target)
+                _check_target(Path(str(job.target)))
                 square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
                 thumbnail = made = gat.encode(square, settings.most_bytes or _USUAL_BYTES, batch.bundle)
         except StreamError as error:
             raise StreamError(f"{name}: {error}") from error
         ms = 1e3 * (time.perf_counter() - start)
-        deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite)
+        deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite, job.equal_is_done)
         bpp = 8 * len(thumbnail) / gat.SIDE_PX**2
         return Done(len(given), len(made), ms, bpp, (gat.SIDE_PX, gat.SIDE_PX))
 

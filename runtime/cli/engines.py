@@ -5,7 +5,7 @@ generator is closed is given up.
 """
 
 import gc
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from functools import cache, partial
 
@@ -27,7 +27,7 @@ def local(prepare: Prepare, jobs: Sequence[Job], at_a_time: int = 1) -> Outcomes
     return here(prepare, jobs) if processes < 2 else elsewhere(prepare, jobs, processes)
 
 
-def rehearse(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
+def rehearse(prepare: Prepare, jobs: Iterable[Job]) -> Outcomes:
     """Do nothing, and tell of each job whether it would be done."""
     for job in jobs:
         yield job, settled(job) or Planned()
@@ -35,9 +35,9 @@ def rehearse(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
 
 def here(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:
     """Do one job after the other in this process."""
-    ready = cache(partial(_ready, prepare))  # not before there is something to do
+    begun = cache(partial(ready, prepare))  # not before there is something to do
     for job in jobs:
-        yield job, settled(job) or ready()(job)
+        yield job, settled(job) or begun()(job)
 
 
 def elsewhere(prepare: Prepare, jobs: Sequence[Job], processes: int) -> Outcomes:
@@ -47,17 +47,17 @@ def elsewhere(prepare: Prepare, jobs: Sequence[Job], processes: int) -> Outcomes
     """
     from runtime.cli.workers import results  # 30 ms that one file does not need
 
-    ready = _ready(prepare)  # fails in one line, where it fails
+    work = ready(prepare)  # fails in one line, where it fails
     sent = _for_others(jobs)
     for number, job in enumerate(jobs):
         if number not in sent:
-            yield job, ready(job)
+            yield job, work(job)
     left = dict(enumerate(sent.values()))
-    with closing(results(partial(_ready, prepare), list(left.values()), processes, Failed)) as outcomes:
+    with closing(results(partial(ready, prepare), list(left.values()), processes, Failed)) as outcomes:
         for number, outcome in outcomes:
             yield left.pop(number), outcome
     for job in left.values():
-        yield job, ready(job)
+        yield job, work(job)
 
 
 def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
@@ -65,7 +65,7 @@ def _for_others(jobs: Sequence[Job]) -> dict[int, Job]:
     return {number: job for number, job in enumerate(jobs) if job.source != STREAM and settled(job) is None}
 
 
-def _ready(prepare: Prepare) -> Callable[[Job], Outcome]:
+def ready(prepare: Prepare) -> Callable[[Job], Outcome]:
     """Return what attempts a job."""
     gc.disable()  # all that is loaded meanwhile stays
     try:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from runtime.atomic import make_folder
+from runtime.cli.places import Place
 from runtime.cli.process import check_signals
-from runtime.console import STREAM, reason, shown, trace
+from runtime.console import STREAM, kind, reason, shown, trace
 
 
 class Existing(Enum):
@@ -18,14 +19,16 @@ class Existing(Enum):
     KEEP = "it is kept, and the job fails"
     SKIP = "it is kept, and the job is skipped"
     OVERWRITE = "it is replaced"
+    EQUAL = "it is kept, and the job fails unless it is what would be written"
+    """For jobs that may be begun twice, as when a worker is lost."""
 
 
 @dataclass(frozen=True)
 class Job:
     """One file to be made from another."""
 
-    source: Path
-    target: Path
+    source: Place
+    target: Place
     existing: Existing
     make_folder: bool = False
     """The target's folder is to be made if it is not there."""
@@ -37,11 +40,18 @@ class Job:
     """Where the source goes as it is if the target would be larger; None: nowhere."""
     keep_times: bool = False
     """What is made gets the source's times."""
+    version: str = ""
+    """What tells the source from a later one of its name, where a manifest is kept."""
 
     @property
     def overwrite(self) -> bool:
         """Whether a target that exists is replaced."""
         return self.existing is Existing.OVERWRITE
+
+    @property
+    def equal_is_done(self) -> bool:
+        """Whether a target that exists is as good as written if it has the same bytes."""
+        return self.existing is Existing.EQUAL
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,8 @@ class Failed:
     """One line."""
     trace: str = ""
     """Where it failed, for developers."""
+    kind: str = "worker lost"
+    """A few words that many failures share."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ def attempt(work: Work, job: Job) -> Outcome:
     if known:
         return known
     try:
-        if job.make_folder:
+        if job.make_folder and isinstance(job.target, Path):
             make_folder(job.target.parent)
         outcome = work(job)
         if job.keep_times:
@@ -111,16 +123,16 @@ def attempt(work: Work, job: Job) -> Outcome:
         if isinstance(error, BrokenPipeError) and job.target == STREAM:
             raise  # nobody reads on: nothing is wrong with this file
         appeared = isinstance(error, FileExistsError) and settled(job)
-        return appeared or Failed(reason(error), trace(error))
+        return appeared or failed(error)
 
 
 def settled(job: Job) -> Outcome | None:
     """Return what a job comes to that cannot or need not begin, None for others."""
     if job.error:
-        return Failed(reason(job.error), trace(job.error))
+        return failed(job.error)
     if job.needless:
         return Skipped(job.needless)
-    if job.overwrite or job.target == STREAM:
+    if job.overwrite or job.equal_is_done or job.target == STREAM or not isinstance(job.target, Path):
         return None
     try:
         if job.existing is Existing.SKIP and job.copy and job.copy.is_file():
@@ -129,16 +141,22 @@ def settled(job: Job) -> Outcome | None:
             return None
         empty = job.target.stat().st_size == 0
     except OSError as error:
-        return Failed(reason(error), trace(error))
+        return failed(error)
     if job.existing is Existing.KEEP:
-        return Failed(f"{job.target} exists; use -f to overwrite it, -o to name another, or --skip-existing")
-    return (
-        Failed(f"{job.target} exists, but it is empty; remove it") if empty else Skipped(f"{shown(job.target)} exists")
-    )
+        hint = "use -f to overwrite it, -o to name another, or --skip-existing"
+        return Failed(f"{job.target} exists; {hint}", kind="output exists")
+    if empty:
+        return Failed(f"{job.target} exists, but it is empty; remove it", kind="output exists")
+    return Skipped(f"{shown(job.target)} exists")
 
 
-def _keep_times(source: Path, made: Path | None) -> None:
+def failed(error: Exception) -> Failed:
+    """Return what a job came to that raised an error."""
+    return Failed(reason(error), trace(error), kind(error))
+
+
+def _keep_times(source: Place, made: Place | None) -> None:
     """Give a file the times at which its source was read and written."""
-    if made is not None and STREAM not in (source, made):
+    if isinstance(source, Path) and isinstance(made, Path) and STREAM not in (source, made):
         found = source.stat()
         os.utime(made, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.cli.jobs import Existing
+from runtime.cli.places import is_address
 from runtime.console import complain
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
+from runtime.errors import InputError
 from runtime.quantities import whole
 from runtime.spec import DEFAULT_BUNDLE, KEPT_BUNDLE, THUMBNAIL_BUNDLES
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _MOST_THREADS = 1024
 """Far above any machine this is for; only catches slips."""
+
+MOST_WORKERS = 100_000
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Batch:
     existing: Existing = Existing.KEEP
     recursive: bool = False
     at_a_time: int = 1
-    """Files; several are done each in a process of its own."""
+    """Files at most; several are done each in a process of its own."""
     threads: int | None = None
     """Of each file; None for all cores."""
     tile_px: int | None = None
@@ -51,6 +56,24 @@ class Batch:
     progress: bool = False
     json: bool = False
     quiet: bool = False
+    engine: str = ENGINES[0]
+    address: str | None = None
+    """HOST:PORT of a Ray cluster; None for one of this machine alone."""
+
+    @property
+    def is_fleet(self) -> bool:
+        """Whether it goes to a cluster or to a store, with a manifest of what was done."""
+        return self.engine != ENGINES[0] or any(map(is_address, (*self.inputs, self.output or "")))
+
+    @property
+    def workers_asked(self) -> bool:
+        """Whether -j says how many workers a cluster shall have; else it is what there is room for."""
+        return self.at_a_time < MOST_WORKERS
+
+    @property
+    def coding(self) -> "Batch":
+        """Only what says how a file is coded: outputs of equal ones are equal."""
+        return Batch((), tile_px=self.tile_px, bundle=self.bundle, provider=self.provider)
 
 
 Parser = argparse.ArgumentParser
@@ -120,7 +143,9 @@ def add_files(to: Parser, what: str, default_output: str, bundles: str) -> None:
     add("-n", "--dry-run", action="store_true", help="say what would be made, and make nothing")
     add("--keep-name", action="store_true", help="add to the name of IN: a.jpg and a.png give two files")
     add("--keep-times", action="store_true", help="give outputs the times of their inputs")
-    add("-j", "--jobs", default="1", metavar="N", help="files at a time, each in a process of its own; default 1")
+    add("-j", "--jobs", metavar="N", help="files at a time, each in a process of its own; default 1, with ray all CPUs")
+    add("--engine", choices=ENGINES, default=ENGINES[0], help="this machine (default), or a Ray cluster; docs/fleet.md")
+    add("--address", metavar="HOST:PORT", help="of the Ray cluster; default: RAY_ADDRESS, or a cluster of this machine")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
     add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles}, or a folder of your own")
     add("--progress", action="store_true", help="tell how far it is and how long it will take, also into a log")
@@ -138,12 +163,14 @@ def read_batch(
     keep_name: bool,
     keep_times: bool,
     recursive: bool,
-    jobs: str,
+    jobs: str | None,
     max_pixels: str | None,
     bundle: Path | None,
     progress: bool,
     json: bool,
     quiet: bool,
+    engine: str,
+    address: str | None,
     threads: str | None = None,
     tile: str | None = None,
     provider: str = "auto",
@@ -152,14 +179,17 @@ def read_batch(
     """Return the settings of the arguments that `add_arguments` or `add_files` adds; raise InputError for numbers out
     of range.
     """
-    at_a_time = whole(jobs, "-j", 1, _MOST_THREADS)
+    if address and engine != "ray":
+        raise InputError(f"--address {address} is that of a Ray cluster; add --engine ray")
+    most = MOST_WORKERS if engine == "ray" else _MOST_THREADS
+    at_a_time = whole(jobs, "-j", 1, most) if jobs is not None else 1 if engine == ENGINES[0] else most
     return Batch(
         inputs=tuple(input),
         output=output,
         existing=Existing.OVERWRITE if force else Existing.SKIP if skip_existing else Existing.KEEP,
         recursive=recursive,
         at_a_time=at_a_time,
-        threads=1 if threads is None and at_a_time > 1 else thread_count(threads),
+        threads=1 if threads is None and (at_a_time > 1 or engine != ENGINES[0]) else thread_count(threads),
         tile_px=None if tile is None else whole(tile, "--tile", 1, MAX_SIDE_PX),
         max_pixels=MAX_PIXELS if max_pixels is None else whole(max_pixels, "--max-pixels", 1, MAX_SIDE_PX**2),
         bundle=bundle,
@@ -171,6 +201,8 @@ def read_batch(
         progress=progress,
         json=json,
         quiet=quiet,
+        engine=engine,
+        address=address,
     )
 
 

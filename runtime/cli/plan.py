@@ -3,13 +3,15 @@
 import glob
 import os
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from runtime.cli.jobs import Existing, Job
 from runtime.cli.options import Batch
 from runtime.console import STREAM, complain, shown
 from runtime.errors import InputError
 
+AnyPath = TypeVar("AnyPath", bound=PurePath)
 _Entry = tuple[Path, Path | None]
 """A file, and its path below the folder that was given, None if it is skipped there."""
 
@@ -80,6 +82,19 @@ def _expand(text: str, accepted: Collection[str], recursive: bool, links: list[P
         yield path, Path(path.name)
 
 
+def files_of(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones.
+
+    Raise OSError for a folder that cannot be read.
+    """
+    unread: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unread.append):
+        if unread:
+            raise unread[0]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
 def _files(folder: Path, accepted: Collection[str], links: list[Path]) -> Iterator[_Entry]:
     """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones; then the folders that
     cannot be read, which _check refuses. `links` gets the subfolders that are links.
@@ -110,11 +125,11 @@ def _into_folder(output: str | None, several: bool) -> bool:
 def _target(batch: Batch, source: Path, below: Path, suffix: str, into_folder: bool) -> Path:
     """Return where the output of a source goes."""
     if batch.output is None:
-        return STREAM if source == STREAM else _renamed(source, suffix, batch.keep_name)
-    return Path(batch.output) / _renamed(below, suffix, batch.keep_name) if into_folder else Path(batch.output)
+        return STREAM if source == STREAM else renamed(source, suffix, batch.keep_name)
+    return Path(batch.output) / renamed(below, suffix, batch.keep_name) if into_folder else Path(batch.output)
 
 
-def _renamed(path: Path, suffix: str, keep_name: bool) -> Path:
+def renamed(path: AnyPath, suffix: str, keep_name: bool) -> AnyPath:
     """Return the path with another suffix, or one more; `.` and `/`, folders that have no name, as they are."""
     if keep_name and path.name:
         return path.with_name(path.name + suffix)

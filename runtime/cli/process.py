@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from runtime.atomic import write_whole
+from runtime.cli.places import Place
 from runtime.console import STREAM, complain, naming, reason, trace
 from runtime.errors import InputError
 
@@ -98,7 +99,7 @@ def _endable() -> Iterator[None]:
                 before[number] = signal.signal(number, end)
     try:
         yield
-    except Exception:
+    except (Exception, KeyboardInterrupt):  # Ray makes a Ctrl-C of every signal
         check_signals()
         raise
     finally:
@@ -133,8 +134,12 @@ def stopping() -> Iterator[threading.Event]:
 # --- stdin and stdout -------------------------------------------------------------------------------------------------
 
 
-def take(source: Path) -> bytes:
+def take(source: Place) -> bytes:
     """Return all bytes of a file, or of stdin when the source is -."""
+    if not isinstance(source, Path):
+        from runtime.cli import stores
+
+        return stores.read(source)
     if source != STREAM:
         return source.read_bytes()
     if sys.stdin is None:
@@ -142,17 +147,37 @@ def take(source: Path) -> bytes:
     return sys.stdin.buffer.read()
 
 
-def deliver(target: Path, data: bytes | Iterable[bytes], overwrite: bool) -> int:
+def deliver(target: Place, data: bytes | Iterable[bytes], overwrite: bool, equal_is_done: bool = False) -> int:
     """Write data, which may come in parts, to the file, or to stdout when the target is -, and return its length.
 
-    Raise FileExistsError where overwrite would be needed.
+    Raise FileExistsError where overwrite would be needed, unless the file that exists has the same bytes and that is as
+    good.
     """
-    if target == STREAM:
-        data = data if isinstance(data, bytes) else b"".join(data)  # nothing is written where a part fails
-        if sys.stdout is None:
-            raise InputError("stdout is closed; give a file to -o")
-        with naming("stdout"):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+    if not equal_is_done:
+        return _write(target, data, overwrite)
+    whole = data if isinstance(data, bytes) else b"".join(data)
+    try:
+        return _write(target, whole, overwrite)
+    except FileExistsError as error:
+        if take(target) != whole:
+            hint = "use -f to overwrite it, -o to name another place, or --skip-existing"
+            raise FileExistsError(f"{target} exists, and is not what would be written; {hint}") from error
+    return len(whole)
+
+
+def _write(target: Place, data: bytes | Iterable[bytes], overwrite: bool) -> int:
+    """Write data to the file, or to stdout when the target is -, and return its length."""
+    if isinstance(target, Path) and target != STREAM:
+        return write_whole(target, data, overwrite)
+    data = data if isinstance(data, bytes) else b"".join(data)  # nothing is written where a part fails
+    if not isinstance(target, Path):
+        from runtime.cli import stores
+
+        stores.write(target, data, overwrite)
         return len(data)
-    return write_whole(target, data, overwrite)
+    if sys.stdout is None:
+        raise InputError("stdout is closed; give a file to -o")
+    with naming("stdout"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    return len(data)

@@ -8,8 +8,9 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
+from typing import Any
 
 from runtime.cli.engines import Prepare, local, rehearse
 from runtime.cli.jobs import Done, Failed, Job, Outcome, Skipped
@@ -27,10 +28,10 @@ def run(jobs: list[Job], prepare: Prepare, line: Callable[[Job, Done], str], bat
     """
     engine = rehearse if batch.dry_run else partial(local, at_a_time=batch.at_a_time)
     several, start, outcomes = len(jobs) > 1, time.perf_counter(), list[Outcome]()
-    with closing(engine(prepare, jobs)) as answers, _progress(len(jobs), batch) as step:
+    with closing(engine(prepare, jobs)) as answers, progress(len(jobs), batch) as bar:
         for job, outcome in in_order(jobs, answers):
             outcomes.append(outcome)
-            with step():
+            with bar.step():
                 _tell(job, outcome, line, batch, several)
     good = [outcome for outcome in outcomes if isinstance(outcome, Done)]
     skipped, failed = (sum(isinstance(outcome, kind) for outcome in outcomes) for kind in (Skipped, Failed))
@@ -71,11 +72,11 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
     elif lines:
         say(job.target, f"{shown(job.source)} -> {shown(job.target)}")
     if batch.json:
-        say(job.target, _json(job, outcome))
+        say(job.target, json.dumps(entry(job, outcome)))
 
 
-def _json(job: Job, outcome: Outcome) -> str:
-    """Return a job and its outcome as one line of JSON; what one has not that failed or was skipped is null."""
+def entry(job: Job, outcome: Outcome) -> dict[str, object]:
+    """Return what --json tells of a job and its outcome; what one has not that failed or was skipped is null."""
     from runtime import native
 
     entry: dict[str, object] = {"input": str(job.source), "output": str(job.target)}
@@ -91,35 +92,50 @@ def _json(job: Job, outcome: Outcome) -> str:
     if isinstance(outcome, Skipped):
         entry |= {"output": str(outcome.copy or job.target), "warnings": [outcome.why]}
     error = outcome.reason if isinstance(outcome, Failed) else None
-    return json.dumps(entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name})
+    return entry | {"skipped": isinstance(outcome, Skipped), "error": error, "arrays": native.name}
+
+
+class Progress:
+    """How far it is, with rate and time left: a bar on a terminal, elsewhere lines every so often, or nothing."""
+
+    def __init__(self, bar: Any):
+        self._bar, self._start_s, self._told_s = bar, time.perf_counter(), 0.0
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is told at all."""
+        return self._bar is not None
+
+    @contextmanager
+    def step(self, files: int = 1) -> Iterator[None]:
+        """Take a step of so many files; inside, the bar gives way to what is printed."""
+        bar = self._bar
+        if bar is None:
+            yield
+            return
+        bar.clear()
+        yield
+        bar.n += files
+        bar.refresh()
+        seconds = time.perf_counter() - self._start_s
+        if bar.disable and (bar.n == bar.total or seconds - self._told_s >= _PROGRESS_S):
+            self._told_s = seconds
+            complain(bar.format_meter(bar.n, bar.total, seconds, ncols=0, unit="file"))
+
+    def expect(self, files: int) -> None:
+        """Tell how many files there are, which was not known at the beginning."""
+        if self._bar is not None:
+            self._bar.total = files
 
 
 @contextmanager
-def _progress(files: int, batch: Batch) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Yield the step by one file: inside of it the bar, if there is one to see, gives way to what is printed.
-
-    Where stderr is no terminal --progress prints lines every so often.
-    """
+def progress(files: int | None, batch: Batch) -> Iterator[Progress]:
+    """Yield the progress over so many files, None where that is not known yet."""
     terminal = sys.stderr is not None and sys.stderr.isatty()
-    if sys.stderr is None or batch.quiet or not (batch.progress or files > 1 and terminal):
-        yield nullcontext
+    if sys.stderr is None or batch.quiet or not (batch.progress or files != 1 and terminal):
+        yield Progress(None)
         return
     from tqdm import tqdm
 
-    start, told = time.perf_counter(), 0.0
     with tqdm(total=files, unit="file", leave=False, disable=not terminal) as bar:
-        done = 0
-
-        @contextmanager
-        def step() -> Iterator[None]:
-            nonlocal done, told
-            bar.clear()
-            yield
-            bar.n = done = done + 1
-            bar.refresh()
-            seconds = time.perf_counter() - start
-            if not terminal and (done == files or seconds - told >= _PROGRESS_S):
-                told = seconds
-                complain(tqdm.format_meter(done, files, seconds, ncols=0, unit="file"))
-
-        yield step
+        yield Progress(bar)

@@ -39,8 +39,14 @@ def jobs(tmp_path: Path) -> list[Job]:
         source.write_bytes(bytes(number + 1))
     made = [Job(source, source.with_suffix(".out"), Existing.SKIP) for source in sources]
     made[1] = Job(sources[1], made[1].target, Existing.SKIP, error=ValueError("no"))
-    made[2].target.write_bytes(b"as it was")
+    target(made[2]).write_bytes(b"as it was")
     return made
+
+
+def target(job: Job) -> Path:
+    """Return the file that a job makes."""
+    assert isinstance(job.target, Path)
+    return job.target
 
 
 def check(answers: list[tuple[Job, Outcome]], jobs: list[Job]) -> None:
@@ -48,8 +54,8 @@ def check(answers: list[tuple[Job, Outcome]], jobs: list[Job]) -> None:
     assert len(answers) == len(outcomes) == len(jobs)
     kinds = [Done, Failed, Skipped, Done, Done, Failed]
     assert [type(outcomes[job]) for job in jobs] == kinds
-    assert jobs[2].target.read_bytes() == b"as it was"
-    assert [jobs[number].target.stat().st_size for number in (0, 3, 4)] == [1, 4, 5]
+    assert target(jobs[2]).read_bytes() == b"as it was"
+    assert [target(jobs[number]).stat().st_size for number in (0, 3, 4)] == [1, 4, 5]
 
 
 def test_jobs_are_done_here_one_after_the_other(jobs: list[Job]) -> None:
@@ -57,7 +63,7 @@ def test_jobs_are_done_here_one_after_the_other(jobs: list[Job]) -> None:
     for number, answer in enumerate(here(prepare, jobs)):
         answers.append(answer)
         assert answer[0] is jobs[number]
-        assert jobs[3].target.exists() == (number >= 3)
+        assert target(jobs[3]).exists() == (number >= 3)
     check(answers, jobs)
 
 
@@ -79,7 +85,7 @@ def test_stdin_is_read_by_this_process(jobs: list[Job], tmp_path: Path, monkeypa
     answers = dict(elsewhere(prepare, [jobs[0], stdin, jobs[3]], 2))
     done = answers[stdin]
     assert isinstance(done, Done) and done.notes == [str(os.getpid())]
-    assert stdin.target.read_bytes() == b"from stdin" and len(answers) == 3
+    assert target(stdin).read_bytes() == b"from stdin" and len(answers) == 3
 
 
 @pytest.mark.parametrize("at_a_time", [1, 4])

@@ -7,6 +7,7 @@ import pytest
 
 from runtime.cli.jobs import Existing
 from runtime.cli.options import Batch
+from runtime.cli.places import Place
 from runtime.cli.plan import plan
 from runtime.errors import InputError
 
@@ -21,11 +22,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def posix(place: Place) -> str:
+    assert isinstance(place, Path)
+    return place.as_posix()
+
+
 def targets(*inputs: str, output: str | None = None) -> list[str]:
     """Return the targets of the jobs, none of which may have an error."""
     jobs, _ = plan(Batch(inputs, output, Existing.SKIP, recursive=True), ".gar", {".png", ".jpg"})
     assert all(job.error is None and job.existing is Existing.SKIP for job in jobs)
-    return [job.target.as_posix() for job in jobs]
+    return [posix(job.target) for job in jobs]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +70,7 @@ def test_targets(inputs: list[str], output: str | None, expected: list[str]) -> 
 def test_keep_name_adds_a_suffix(inputs: list[str], output: str | None, expected: list[str], folder: Path) -> None:
     (folder / "a.jpg").touch()
     jobs, _ = plan(Batch(tuple(inputs), output, recursive=True, keep_name=True), ".gar", {".png", ".jpg"})
-    assert [(job.target.as_posix(), job.error) for job in jobs] == [(target, None) for target in expected]
+    assert [(posix(job.target), job.error) for job in jobs] == [(target, None) for target in expected]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")
@@ -75,16 +81,16 @@ def test_folders_that_are_links_are_told_and_not_followed(
     (folder / "in" / "link").symlink_to(folder / "out")
     (folder / "out" / "c.png").touch()
     jobs, _ = plan(Batch(("in",), recursive=True, quiet=quiet), ".gar", {".png", ".jpg"})
-    assert [job.source.as_posix() for job in jobs] == ["in/b.jpg", "in/sub/a.png"]
+    assert [posix(job.source) for job in jobs] == ["in/b.jpg", "in/sub/a.png"]
     told = "gargalo: warning: folders that are links are not followed, give them as inputs of their own: in/link\n"
     assert capfd.readouterr().err == ("" if quiet else told)
     jobs, _ = plan(Batch(("in/link",), recursive=True), ".gar", {".png", ".jpg"})
-    assert [job.source.as_posix() for job in jobs] == ["in/link/c.png"] and capfd.readouterr().err == ""
+    assert [posix(job.source) for job in jobs] == ["in/link/c.png"] and capfd.readouterr().err == ""
 
 
 def test_files_of_other_suffixes_are_skipped_in_folders_alone() -> None:
     jobs, skipped = plan(Batch(("in", "in/notes.txt"), recursive=True), ".gar", {".png"})
-    assert [job.source.as_posix() for job in jobs] == ["in/sub/a.png", "in/notes.txt"]
+    assert [posix(job.source) for job in jobs] == ["in/sub/a.png", "in/notes.txt"]
     assert [path.as_posix() for path in skipped] == ["in/b.jpg", "in/notes.txt"]
 
 

@@ -24,6 +24,7 @@ from runtime import compress as compress_module
 from runtime import native
 from runtime.cli import workers
 from runtime.cli.jobs import Job
+from runtime.cli.process import take
 from runtime.codec import Codec
 from runtime.compress import main as compress
 from runtime.decompress import main as decompress
@@ -359,7 +360,7 @@ def odd_work(args: Any, *rest: Any) -> object:
     work = REAL_PREPARE(args, *rest)
 
     def attempt(job: Job) -> object:
-        text = job.source.read_text("latin-1")
+        text = take(job.source).decode("latin-1")
         if text == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         if text in ODD:
