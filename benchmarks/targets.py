@@ -55,13 +55,14 @@ def measure(codec: Codec, image: str, pixels: Pixels, kind: str, wanted: float) 
     height, width = pixels.shape[:2]
     target = Target(bpp=wanted) if kind == "bpp" else Target(psnr_db=wanted)
     try:
-        data = search.encode(codec, pixels, target)
+        found = search.find(codec, pixels, target)
     except InputError:  # says what is possible instead
         return Row(image, kind, wanted, None)
+    data = found.stream
     if kind == "bpp":
         best = container.unpack(data)[0].level == codec.bundle.level(100)
         return Row(image, kind, wanted, None if best else 8 * len(data) / (height * width))
-    return Row(image, kind, wanted, search.psnr(pixels, codec.decode(data)))
+    return Row(image, kind, wanted, None if found.note else search.psnr(pixels, codec.decode(data)))
 
 
 def measure_all(codec: Codec, paths: Sequence[Path], wanted: Sequence[tuple[str, float]]) -> Iterator[Row]:

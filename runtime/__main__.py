@@ -35,8 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     lines = [f"  {command:<11} {what}" for command, what in COMMANDS.items()]
     usage = "\n".join(["usage: gargalo COMMAND ...", *lines, "gargalo help COMMAND tells its options"])
     if name in ("-h", "--help"):
-        print(usage)
-        return 0
+        return _tell(usage)
     error = f"{name} is not a command" if name else "no command given"
     print(f"gargalo: {error}", usage, sep="\n", file=sys.stderr)
     return 2
@@ -51,8 +50,20 @@ def _tell_version() -> int:
     except CodecError as error:
         print(f"gargalo: {error}", file=sys.stderr)
         return 1
-    print(f"gargalo {__version__}, array functions: {native.name}")
-    return 0
+    return _tell(f"gargalo {__version__}, array functions: {native.name}")
+
+
+def _tell(text: str) -> int:
+    """Print a text and return an exit status."""
+    from runtime.cli.process import exit_status
+    from runtime.console import naming
+
+    def tell() -> int:
+        with naming("stdout"):
+            print(text, flush=True)
+        return 0
+
+    return exit_status(tell)
 
 
 def _loaded(name: str) -> Any:

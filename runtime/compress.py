@@ -132,6 +132,8 @@ def read_settings(
         if max_error is not None:
             raise InputError("--max-error and --target-... exclude each other: the bound says how large the file is")
     bound = None if max_error is None else whole(max_error, "--max-error", 0, MOST_ERROR)
+    if bound is not None and bound != float(max_error or 0):
+        raise InputError(f"--max-error {max_error} is not a whole number; give one from 0 to {MOST_ERROR}")
     size = None
     if resize is not None:
         from runtime.pictures.resize import parse  # loads numpy
@@ -140,8 +142,8 @@ def read_settings(
     batch = read_batch(**shared)
     if batch.skip_larger and (size or strip or no_gps):
         raise InputError("--skip-larger may keep an input as it is; leave out --resize, --strip and --no-gps, or that")
-    if batch.skip_larger and batch.output == "-":
-        raise InputError("--skip-larger may make no output; give a file or a folder in place of -o -")
+    if batch.skip_larger and "-" in (*batch.inputs, batch.output):
+        raise InputError("--skip-larger may make no output, and what comes from stdin would be lost; give files, not -")
     quality_1_to_100 = None if quality is None else number(quality, "-q", 1, 100)
     return Settings(batch, quality_1_to_100, target, bound, subsampling, strip, no_gps, sdr, size, verbose)
 

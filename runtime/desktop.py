@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from runtime.atomic import make_folder, write_whole
@@ -77,7 +78,7 @@ def remove() -> None:
     installed = [home / name for name in _texts() if (home / name).exists()]
     for path in installed:
         path.unlink()
-    if (home / _COMMAND).is_dir():  # which nobody else has
+    with suppress(OSError):  # it is not there, or somebody has put something into it
         (home / _COMMAND).rmdir()
     if installed:
         _renew(home)

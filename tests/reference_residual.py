@@ -19,7 +19,7 @@ Plane = list[list[int]]
 
 
 def restore(picture: np.ndarray, data: bytes) -> np.ndarray:
-    """The picture (H, W, channels) that the section makes of the decoded one, both uint8."""
+    """Return the picture (H, W, channels) that the section makes of the decoded one, both uint8."""
     cursor = page.Cursor(data)
     bound, kind = cursor.number(1, "bound"), cursor.number(1, "kind")
     page.need(bound <= 127 and kind <= 1, "illegal bound or kind of residual")
@@ -41,7 +41,7 @@ def restore(picture: np.ndarray, data: bytes) -> np.ndarray:
 
 
 def read_samples(data: bytes, height: int, width: int, channels: int) -> np.ndarray:
-    """The samples as they are."""
+    """Return the samples as they are."""
     colours = data[0]
     palette = np.frombuffer(data[1 : 1 + colours * channels], np.uint8).reshape(colours, channels)
     if not colours:
@@ -73,7 +73,7 @@ class Parameters:
 def read_strip(
     cursor: "page.Cursor", base: np.ndarray, parameters: Sequence[Parameters], step: int, lanes: int
 ) -> np.ndarray:
-    """The samples (h, w, channels) of a strip."""
+    """Return the samples (h, w, channels) of a strip."""
     states = [cursor.number(4, "state") for _ in range(lanes)]
     order = [0] if len(parameters) == 1 else [1, 0, 2]
     errors: list[Plane] = []
@@ -88,12 +88,12 @@ def read_strip(
 
 
 def edge(plane: Plane, y: int, x: int) -> int:
-    """What a plane has there, its edges repeated."""
+    """Return what a plane has there, its edges repeated."""
     return plane[min(max(y, 0), len(plane) - 1)][min(max(x, 0), len(plane[0]) - 1)]
 
 
 def inside(plane: Plane, y: int, x: int, outside: int) -> int:
-    """What a plane has there, and outside of it this."""
+    """Return what a plane has there, and outside of it this."""
     return plane[y][x] if 0 <= y < len(plane) and 0 <= x < len(plane[0]) else outside
 
 
@@ -137,7 +137,7 @@ def read_plane(
 
 
 def pop(cursor: "page.Cursor", states: list[int], lane: int, starts: list[int]) -> int:
-    """The next code."""
+    """Return the next code."""
     x = states[lane]
     page.need(x >= 2**16, "illegal state")
     slot = x % 2**14
@@ -149,7 +149,7 @@ def pop(cursor: "page.Cursor", states: list[int], lane: int, starts: list[int]) 
 
 @cache
 def table(number: int, f: int) -> list[int]:
-    """The slots of a table at a fraction."""
+    """Return the slots of a table at a fraction."""
     power, c = (2, 3, 5, 8)[number // 48], QUARTERS[number % 4] << number % 48 // 4
 
     def g(i: int) -> int:

@@ -153,7 +153,7 @@ def test_reference_decoder_refuses_each_changed_byte(name: str) -> None:
 
 
 def test_example_in_format_md_decodes() -> None:
-    text = (PROJECT / "FORMAT.md").read_text().split("## 10. Example")[1]
+    text = (PROJECT / "FORMAT.md").read_text().split("## 11. Example")[1]
     lines = re.findall(r"^ *(\d+)  ((?:[0-9a-f]{2} ?){1,16})", text, re.MULTILINE)
     data = b""
     for offset, octets in lines:

@@ -188,7 +188,7 @@ def test_bytes_behind_the_tiles_are_refused() -> None:
 
 
 def test_every_section_kind_has_a_name() -> None:
-    assert container.SECTION_NAMES == {1: "LATENTS", 2: "ALPHA", 3: "EXIF", 4: "ICC", 5: "XMP"}
+    assert container.SECTION_NAMES == {1: "LATENTS", 2: "ALPHA", 3: "EXIF", 4: "ICC", 5: "XMP", 128: "RESIDUAL"}
 
 
 def test_what_is_whole_of_a_damaged_file_is_as_unpack_gives_it() -> None:

@@ -64,6 +64,14 @@ def test_what_is_installed_is_where_the_specifications_look_and_remove_takes_it_
     assert main(["remove"]) == 0  # where nothing is
 
 
+def test_what_others_have_put_beside_stays(home: Path) -> None:
+    assert main(["install"]) == 0
+    (home / "gargalo" / "mine").write_text("mine")
+    assert main(["remove"]) == 0
+    assert [path.name for path in (home / "gargalo").iterdir()] == ["mine"]
+    assert not (home / "mime" / "image" / "x-gargalo.xml").exists()
+
+
 def test_a_data_home_of_the_user_s_own_is_taken_if_it_is_absolute(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

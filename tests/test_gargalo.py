@@ -45,7 +45,9 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
 
 def test_help_shows_of_a_codec_what_users_call() -> None:
     public = {name for name in vars(gargalo.Codec) if not name.startswith("_")}
-    assert {"encode", "decode"} <= public <= {"encode", "decode", "encode_batch", "decode_batch"}
+    assert (
+        {"encode", "decode"} <= public <= {"encode", "decode", "encode_batch", "decode_batch", "decode_strips", "exact"}
+    )
 
 
 def test_type_checkers_see_the_names_and_the_wheel_has_them() -> None:

@@ -167,7 +167,8 @@ def test_the_page_has_the_numbers_of_the_code() -> None:
     page = (Path(__file__).parents[1] / "docs" / "format" / "thumbnail.md").read_text()
     for odds in (thumbnail.PLANES, *thumbnail.STARTS):
         assert f"| {', '.join(map(str, odds))} |" in page
-    assert f"`{gat.FIRST_MODEL:x}` + number of the bundle: 0 is *{gat.MODELS[0]}*. `{gat.OWN_MODEL:x}`" in page
+    assert f"`{gat.FIRST_MODEL:x}` + number of the bundle: 0 is *{gat.MODELS[0]}*, id `" in page
+    assert f". `{gat.OWN_MODEL:x}`: one that does not ship" in page
     assert f"{gat.LEAST_BYTES} to {gat.MOST_BYTES} bytes when it is made" in page
     assert f"more than {gat.MOST_BYTES} or fewer than {gat.HEADER_BYTES + 1}" in page
     assert f"less {thumbnail.FALL}, but at least 0" in page

@@ -138,6 +138,7 @@ def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.C
         "level": header.level,
         "quality": 75,
         "tile_px": 1024,
+        "max_error": None,
         "bundle_id": codec.bundle.id.hex(),
         "bundle": "standard",
         "sections": {"header": good["sections"]["header"], "LATENTS": len(sections[1]), "ALPHA": len(sections[2])},

@@ -114,3 +114,12 @@ def test_ctrl_c_while_a_command_is_loaded_ends_it_without_a_traceback() -> None:
         [sys.executable, "-c", f"{early}; m.main(['info', 'cam.gar'])"], capture_output=True, timeout=120
     )
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["help"], ["--version"]])
+def test_a_full_disk_is_one_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "runtime", *words]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=PROJECT)
+    assert done.returncode == 1 and done.stderr.startswith("gargalo: ") and done.stderr.count("\n") == 1

@@ -161,7 +161,7 @@ def test_what_exists_is_kept_without_f(folder: Path, capfd: Capture) -> None:
         ("x.gat", b"\xbf", [], "x.gat: of 1 bytes, a thumbnail has more than 3"),
         ("x.png", b"\x89PNG\r\n\x1a\n", [], "x.png is cut off"),
         ("x.png", b"", [], "x.png is empty"),
-        ("x.gar", b"\x89GAR\x03", [], "x.gar: ends early"),
+        ("x.gar", b"\x89GAR\x04", [], "x.gar: ends early"),
         ("x.txt", b"dear diary", [], "x.txt is not a picture that we can read"),
         ("cam.png", None, ["--bytes", "15"], "--bytes 15 is out of range; give a number from 16 to 2048"),
         ("cam.png", None, ["--bytes", "many"], "--bytes many is not a number"),

@@ -181,6 +181,8 @@ def read_batch(
     """
     if address and engine != "ray":
         raise InputError(f"--address {address} is that of a Ray cluster; add --engine ray")
+    if "" in (*input, output):
+        raise InputError("an input or output has no name; is a variable of the shell empty?")
     most = MOST_WORKERS if engine == "ray" else _MOST_THREADS
     at_a_time = whole(jobs, "-j", 1, most) if jobs is not None else 1 if engine == ENGINES[0] else most
     return Batch(

@@ -31,7 +31,7 @@ def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job
         complain(f"warning: folders that are links are not followed, give them as inputs of their own: {names}")
     wanted = [(source, below) for source, below in entries if below is not None]
     several = len(wanted) > 1 or any(Path(text).is_dir() for text in batch.inputs)
-    into_folder = _into_folder(batch.output, several)
+    into_folder = _into_folder(batch.output, several, suffix)
     jobs: list[Job] = []
     takers: dict[str, Path] = {}
     for source, below in wanted:
@@ -111,7 +111,7 @@ def _files(folder: Path, accepted: Collection[str], links: list[Path]) -> Iterat
 # --- outputs ----------------------------------------------------------------------------------------------------------
 
 
-def _into_folder(output: str | None, several: bool) -> bool:
+def _into_folder(output: str | None, several: bool, suffix: str) -> bool:
     """Return whether -o names a folder; raise InputError where several outputs would need one."""
     if output is None:
         return False
@@ -119,6 +119,8 @@ def _into_folder(output: str | None, several: bool) -> bool:
         raise InputError("-o - takes one file; give a folder to -o")
     if several and Path(output).exists() and not Path(output).is_dir():
         raise InputError(f"{output} is a file; several outputs need a folder")
+    if several and Path(output).suffix == suffix and not (Path(output).exists() or output.endswith(("/", os.sep))):
+        raise InputError(f"{output} would be a {suffix} file; several outputs need a folder, such as {output}{os.sep}")
     return output != "-" and (several or Path(output).is_dir() or output.endswith(("/", os.sep)))
 
 

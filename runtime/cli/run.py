@@ -63,7 +63,7 @@ def _tell(job: Job, outcome: Outcome, line: Callable[[Job, Done], str], batch: B
         named = several and str(job.source) not in outcome.reason
         complain(f"{job.source}: {outcome.reason}" if named else outcome.reason, outcome.trace)
     elif isinstance(outcome, Done):
-        for note in [] if batch.quiet else outcome.notes:
+        for note in outcome.notes if outcome.damaged or not batch.quiet else []:
             complain(f"warning: {job.source}: {note}")
         if lines:
             say(job.target, line(job, outcome))

@@ -57,6 +57,8 @@ class Album:
     def _entries(self, path: Path) -> Iterator[Entry]:
         if not path.is_dir():
             path.stat()  # OSError if it is not there
+            if path.suffix.lower() not in SUFFIXES:
+                raise InputError(f"{path} is not a {' or '.join(SUFFIXES)} file, which is all that can be viewed")
             yield Entry(path.name, path.absolute(), None)
             return
         folder = path.resolve()

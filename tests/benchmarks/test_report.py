@@ -63,7 +63,7 @@ def test_a_report_has_every_table_and_plot(
     assert set(speed) == {"gargalo", "jpeg", "webp"}
     assert float(speed["webp"]["encode_ratio"]) == float(speed["webp"]["decode_ratio"]) == 1
     commands = [row["command"] for row in rows(out / "processes.tsv")]
-    assert commands[0] == "bare imports" and commands[-2:] == ["compress", "decompress"]
+    assert commands[0] == "bare imports" and {"compress", "decompress"} < set(commands)
     assert all(float(row["peak_mb"]) > 5 for row in rows(out / "processes.tsv"))
     assert {row["direction"] for row in rows(out / "throughput.tsv")} == {"encode", "decode"}
     assert all(0 < float(row["outside_graphs_percent"]) < 100 for row in rows(out / "shares.tsv"))

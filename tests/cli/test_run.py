@@ -135,7 +135,7 @@ def test_a_pipe_that_nobody_reads_ends_it_without_a_word(tree: Path) -> None:
         assert (process.stderr.read(), process.wait()) == (b"", 141)
 
 
-@pytest.mark.parametrize("folder", [".", "./", "", "/", ".."])
+@pytest.mark.parametrize("folder", [".", "./", "/", ".."])
 def test_a_folder_without_a_name_is_refused_like_any_other(folder: str, capfd: Capture) -> None:
     for command, more in ((compress, []), (decompress, ["-o", "x"])):
         assert command([folder, *more]) == 1
@@ -578,6 +578,26 @@ def test_skip_larger_with_what_an_input_as_it_is_would_not_hold_to_is_refused(
     assert run([two / "small.jpg", *LARGER, *flags]) == 1
     out, err = capfd.readouterr()
     assert out == "" and err.startswith("gargalo: --skip-larger may ") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        ([""], "an input or output has no name"),
+        (["a.png", "-o", ""], "an input or output has no name"),
+        (["a.png", "b.jpg", "-o", "one.gar"], "one.gar would be a .gar file; several outputs need a folder"),
+        (["a.png", "--max-error", "1.5"], "--max-error 1.5 is not a whole number"),
+    ],
+)
+def test_what_no_one_means_is_refused(
+    words: list[str], told: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    before = sorted(tree.rglob("*"))
+    assert run(words) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith("gargalo: ") and told in err and err.count("\n") == 1
+    assert sorted(tree.rglob("*")) == before
 
 
 def test_a_bundle_that_is_not_there_is_one_line_whatever_the_jobs(tree: Path, capfd: Capture) -> None:

@@ -34,7 +34,7 @@ def png_bytes(pixels: np.ndarray) -> int:
 
 
 def drawing(height: int = 90, width: int = 120) -> np.ndarray:
-    """A few colours, edges, and something like text."""
+    """Return a few colours, edges, and something like text."""
     pixels = np.full((height, width, 3), 250, np.uint8)
     pixels[:12] = (40, 60, 120)
     pixels[40:70, 20:60] = (200, 50, 40)
@@ -122,7 +122,7 @@ def test_a_target_beside_a_bound_is_refused(target: dict[str, float], small_phot
 
 
 def damaged(stream: bytes, with_checksum: bool) -> bytes:
-    """The stream with another byte near its end, in RESIDUAL, and the checksum that it then has if so wanted."""
+    """Return the stream with another byte near its end, in RESIDUAL, and the checksum that it then has if so wanted."""
     header, sections = container.unpack(stream)
     residual = bytearray(sections[RESIDUAL])
     residual[-9] ^= 16

@@ -17,7 +17,7 @@ RANDOM = np.random.default_rng(11)
 
 
 def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
-    """Waves, an edge and noise."""
+    """Return waves, an edge and noise."""
     y, x = np.mgrid[:height, :width]
     waves = [120 + 60 * np.sin(x / (5 + c) + y / 9) + y * 0.3 for c in range(channels)]
     samples = np.stack(waves, 2) + np.where(x > width // 2, 40, 0)[:, :, None]
@@ -25,7 +25,7 @@ def picture(height: int, width: int, channels: int = 3) -> np.ndarray:
 
 
 def blurred(samples: np.ndarray) -> np.ndarray:
-    """Something like a decoded picture."""
+    """Return something like a decoded picture."""
     wide = np.pad(samples.astype(int), ((1, 1), (1, 1), (0, 0)), "edge")
     return ((wide[:-2, 1:-1] + wide[2:, 1:-1] + wide[1:-1, :-2] + wide[1:-1, 2:]) // 4).astype(np.uint8)
 

@@ -124,6 +124,13 @@ def test_a_damaged_file_is_answered_with_the_reason(server: Server, folder: Path
         assert status == 422 and b"ends early" in text
 
 
+def test_a_picture_whose_bound_alone_is_damaged_is_shown(server: Server, folder: Path) -> None:
+    data = bytearray((VECTORS / "lossless" / "stream.gar").read_bytes())
+    data[-40] ^= 1
+    for what in ("small", "facts", "png"):
+        assert ask(server, what, "POST", bytes(data))[0] == 200
+
+
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text there")
 def test_a_name_that_is_no_text_is_shown_as_well_as_it_can_be(folder: Path, tmp_path: Path) -> None:
     name = os.path.join(os.fsencode(tmp_path), b"\xff.gar")
@@ -277,3 +284,6 @@ def test_what_cannot_be_shown_is_told_in_a_line(tmp_path: Path, capfd: pytest.Ca
     )
     assert main([str(tmp_path / "none.gar")]) == 1
     assert capfd.readouterr().err == f"gargalo: {tmp_path / 'none.gar'}: No such file or directory\n"
+    (tmp_path / "cam.jpg").write_bytes(b"x")
+    assert main([str(tmp_path / "cam.jpg")]) == 1
+    assert "is not a .gar or .gat file" in capfd.readouterr().err

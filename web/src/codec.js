@@ -4,7 +4,6 @@ import { openBundle } from "./bundle.js";
 import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, RESIDUAL, section, XMP } from "./container.js";
 import { GarError, must } from "./errors.js";
 import { readChunks, tileAreas } from "./latents.js";
-import { restore } from "./residual.js";
 import { Source } from "./source.js";
 
 /** @typedef {import("./families/index.js").Picture} Picture */
@@ -103,7 +102,10 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   }
   const { data } = await family.render(coding, tiles, layers);
   const residual = section(source.bytes, header, RESIDUAL);
-  if (residual) await restore(residual, { width, height, data }, header.gray);
+  if (residual) {
+    const { restore } = await import("./residual.js"); // which few pictures need
+    await restore(residual, { width, height, data }, header.gray);
+  }
   const alpha = section(source.bytes, header, ALPHA);
   if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
   const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));

@@ -223,7 +223,8 @@ def test_a_batch_is_computed_together_and_gives_the_same_pictures(
     run = tiny.networks.run_stack
 
     def watched(name: str, *inputs: np.ndarray) -> list[np.ndarray]:
-        sizes.append(len(inputs[0]))
+        if name in ("encoder", "decoder"):
+            sizes.append(len(inputs[0]))
         return run(name, *inputs)
 
     monkeypatch.setattr(tiny.networks, "run_stack", watched)
