@@ -35,6 +35,8 @@ _DEATHS = 2
 """Of workers that had but this file."""
 _LOOK_S, _PATIENCE_S = 5.0, 60.0
 """How often it is seen whether the cluster has grown, and when it is told that no worker has begun."""
+_ANSWER_S = 60.0
+"""For a cluster to tell its health, with the start of the process that asks."""
 _STARTS = 3
 """Of a cluster of this machine: Ray gives up after 30 s, in which a busy machine does not load it."""
 _STORE_BYTES = 80 << 20
@@ -209,6 +211,7 @@ class _Actor:
 def _connected(batch: Batch) -> Iterator[Any]:
     """Yield ray, connected to a cluster that runs or to one of this machine that ends with it."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would report to its maker
+    os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = ".?"  # all that Ray would tell on stdout of workers and nodes
     try:
         import ray
     except ImportError as error:
@@ -251,7 +254,11 @@ def _check_cluster(address: str) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"{needed} ({error})") from error
     words = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    if subprocess.run(words, capture_output=True).returncode:
+    try:
+        healthy = subprocess.run(words, capture_output=True, timeout=_ANSWER_S).returncode == 0
+    except subprocess.TimeoutExpired:
+        healthy = False
+    if not healthy:
         raise InputError(f"{needed} (something else answers there)")
 
 

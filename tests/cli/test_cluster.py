@@ -142,7 +142,8 @@ def test_a_store_that_fails_and_two_jobs_at_once_lose_nothing(folder: Path) -> N
                 return refuse(handler, 503, "SlowDown")  # type: ignore[arg-type]
             if count[0] % 17 == 0:
                 return refuse(handler, 400, "ExpiredToken")  # type: ignore[arg-type]
-            return count[0] % 23 == 0  # hangs up
+            handler.close_connection = count[0] % 23 == 0  # type: ignore[attr-defined]
+            return count[0] % 23 == 0 or count[0] % 97 == 0  # hangs up; says nothing, for as long as one listens
 
         store.fault = sometimes
         with two_raylets(**store.environment()) as (address, _):
