@@ -123,7 +123,7 @@ def test_only_the_commands_know_what_they_share() -> None:
     """Nor does what they share know them."""
     knowing = {path for path in files("runtime") if imports(path) & (modules("cli") | modules("cameras"))}
     places = {path.relative_to(PROJECT / "runtime").as_posix() for path in knowing}
-    names = "bench bundles capture completion compress decompress desktop info man thumbnail view".split()
+    names = "__main__ bench bundles capture completion compress decompress desktop info man thumbnail view".split()
     commands = {f"{name}.py" for name in names}
     assert commands <= places
     assert {place for place in places if not place.startswith(("cli/", "cameras/"))} == commands

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Manifest:
     """Rows of this run, written by parts of a name that no other run has."""
 
     def __init__(self, output: Place):
-        self._prefix = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.urandom(4).hex()}"
+        self._prefix = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{os.urandom(4).hex()}"
         self._output, self._parts = output, 0
         self._rows: list[str] = []
         self._begun_s = time.monotonic()
