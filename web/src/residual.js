@@ -166,8 +166,8 @@ function restoreStrip(bytes, pixels, width, height, channels, parameters, { step
     states.every((state) => state >= 2 ** 16),
     "a strip begins with an illegal state",
   );
-  /** @type {Framed[]} */
-  const [errors, sizes] = [[], []].map(() => /** @type {Framed[]} */ ([]));
+  /** @type {[Framed[], Framed[]]} */
+  const [errors, sizes] = [[], []];
   const made = new Uint8Array(width * height * channels.length);
   for (const [p, channel] of channels.entries()) {
     const base = new Framed(width, height, 0);

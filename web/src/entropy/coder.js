@@ -60,7 +60,7 @@ export class Coder {
 
 /**
  * Return the next code of a lane.
- * @param {Coder} coder
+ * @param {{ cursor: Cursor, states: Uint32Array }} coder
  * @param {number} lane
  * @param {import("./tables.js").Slots} slots
  */
