@@ -12,22 +12,20 @@ import numpy.typing as npt
 
 from benchmarks.butteraugli import butteraugli as butteraugli
 from runtime.metrics.light import MIN_SIDE_PX as EYE_MIN_SIDE_PX
+from runtime.metrics.psnr import PEAK, psnr
 from runtime.metrics.ssimulacra2 import ssimulacra2 as ssimulacra2
 
 Pixels = npt.NDArray[np.uint8]
 
-PEAK = 255
 MS_SSIM_MIN_SIDE_PX = 161
 """Four halvings must leave more than the 11-pixel window: (11 - 1) * 2**4 + 1."""
 
 
 def psnr_db(original: Pixels, decoded: Pixels) -> float:
-    """Return the PSNR in dB over all samples of two uint8 arrays of one shape, inf if equal."""
+    """Return the PSNR in dB over all samples but alpha of two uint8 pictures of one shape, inf if equal."""
     if original.shape != decoded.shape:
         raise ValueError(f"shapes differ: {original.shape} and {decoded.shape}")
-    difference = original.astype(np.int32) - decoded
-    mean_square = float(np.mean(np.square(difference)))
-    return 10 * math.log10(PEAK**2 / mean_square) if mean_square else math.inf
+    return psnr(original, decoded)
 
 
 def why_no_ms_ssim(pixels: Pixels) -> str | None:

@@ -4,7 +4,6 @@ It codes a picture that it makes up, in the sizes of three cameras, on one threa
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runtime.cli.options import Parser, parser, picture_bundles
 from runtime.cli.process import exit_status
-from runtime.console import complain, naming
+from runtime.console import complain, leave, naming
 from runtime.quantities import number
 
 if TYPE_CHECKING:
@@ -197,4 +196,4 @@ def _columns(first: str, others: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

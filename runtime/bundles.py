@@ -1,13 +1,12 @@
 """python -m runtime.bundles: the weights at hand, those that ship and those in folders of one's own."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status
-from runtime.console import naming, shown, size
+from runtime.console import leave, naming, shown, size
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle
@@ -67,4 +66,4 @@ def facts(bundle: "Bundle") -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

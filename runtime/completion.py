@@ -1,11 +1,10 @@
 """python -m runtime.completion bash: shells complete commands and options with what shtab makes of parsers."""
 
-import sys
 from importlib import import_module
 
 from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status
-from runtime.console import naming
+from runtime.console import leave, naming
 from runtime.errors import InputError
 
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
@@ -53,4 +52,4 @@ def show(shell: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

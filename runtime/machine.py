@@ -7,6 +7,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from runtime.threads import cores as cores
+
 CPUINFO = Path("/proc/cpuinfo")
 """Where Linux tells of the processor."""
 
@@ -16,13 +18,6 @@ def processor() -> str:
     told = _cpuinfo()
     named = told.get("model name") or told.get("Model") or (_sysctl("machdep.cpu.brand_string") if _MAC else "")
     return named or platform.processor() or platform.machine()
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def load() -> float:

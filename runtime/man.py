@@ -1,7 +1,6 @@
 """python -m runtime.man: the manual page, made of the commands' parsers."""
 
 import re
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from runtime import __version__
 from runtime.cli.options import Parser, parser
 from runtime.cli.process import exit_status
-from runtime.console import naming
+from runtime.console import leave, naming
 
 _EXAMPLES = """\
 examples:
@@ -95,4 +94,4 @@ def _text(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
