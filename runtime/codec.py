@@ -206,12 +206,7 @@ class Codec:
         of more than `max_pixels`, and ResidualError where but for the bound it could be decoded; BundleError, and
         InputError for a region that is not in the picture.
         """
-        codec, header, read, opacity, residual = self._opened(data, max_pixels)
-        if residual is not None:
-            from runtime.exact import picture as exact  # which decodes through this module
-
-            return exact.decode(codec, header, read, opacity, residual, region)
-        return picture(codec, header, read, opacity, region)
+        return _within_bound(*self._opened(data, max_pixels), region)
 
     def decode_strips(
         self, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS
@@ -222,8 +217,8 @@ class Codec:
         Raises what `decode` raises, and so may each strip.
         """
         codec, header, read, opacity, residual = self._opened(data, max_pixels)
-        if residual is not None:
-            pixels = self.decode(data, region, max_pixels)  # all of it, so that damage is seen at once
+        if residual is not None:  # all of it, so that damage is seen at once
+            pixels = _within_bound(codec, header, read, opacity, residual, region)
             return pixels.shape, iter([pixels])
         return strips(codec, header, read, opacity, region)
 
@@ -241,7 +236,7 @@ class Codec:
             )
         codecs, headers, tiles, opacities, residuals = zip(*opened, strict=True)
         if any(residual is not None for residual in residuals):
-            return np.stack([self.decode(data, max_pixels=max_pixels) for data in streams])
+            return np.stack([_within_bound(*each) for each in opened])
         return pictures(codecs[0], headers, tiles, opacities)
 
     def _opened(
@@ -364,6 +359,22 @@ def _reader(codec: Codec, header: Header, data: bytes, end: int | None = None) -
     return PartReader(codec.family.tables, data, parts, end, codec.family.traits.tile_flags)
 
 
+def _within_bound(
+    codec: Codec,
+    header: Header,
+    tiles: Callable[[Area], Any],
+    opacity: U8 | None,
+    residual: bytes | None,
+    region: Region | None = None,
+) -> Pixels:
+    """Return what `picture` returns, within the bound of its residual if it has one."""
+    if residual is None:
+        return picture(codec, header, tiles, opacity, region)
+    from runtime.exact import picture as exact  # which decodes through this module
+
+    return exact.decode(codec, header, tiles, opacity, residual, region)
+
+
 def picture(
     codec: Codec,
     header: Header,
@@ -384,7 +395,7 @@ def pictures(
     region: Region | None = None,
 ) -> Pixels:
     """Return pictures whose headers differ in level and flag alone, along a new first axis, as `picture` does."""
-    wanted, shape = _wanted(headers[0], region)
+    wanted, shape = wanted_area(headers[0], region)
     stack = np.empty((len(headers), *shape), np.uint8)
     for area, each_rgb in _rendered(codec, headers, tiles, wanted):
         for pixels, rgb in zip(stack, each_rgb, strict=True):
@@ -403,7 +414,7 @@ def strips(
     region: Region | None = None,
 ) -> tuple[tuple[int, ...], Iterator[Pixels]]:
     """Return the shape of a picture, or of a region of it, and strips of its rows from top to bottom."""
-    wanted, shape = _wanted(header, region)
+    wanted, shape = wanted_area(header, region)
 
     def painted() -> Iterator[Pixels]:
         strip = np.empty(0, np.uint8)
@@ -420,7 +431,7 @@ def strips(
     return shape, painted()
 
 
-def _wanted(header: Header, region: Region | None) -> tuple[Area, tuple[int, ...]]:
+def wanted_area(header: Header, region: Region | None) -> tuple[Area, tuple[int, ...]]:
     """Return the area of a region, by default of the whole picture, and the shape of its pixels."""
     whole = Area(0, 0, header.height, header.width)
     wanted = whole if region is None else region_in(whole, region)

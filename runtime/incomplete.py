@@ -125,7 +125,11 @@ def _exact(
 
 def _holds_samples(sections: Mapping[int, bytes], faults: Mapping[int, StreamError]) -> bool:
     """Return whether there is an intact RESIDUAL section that needs no other."""
-    return RESIDUAL not in faults and sections.get(RESIDUAL, b"")[1:2] == b"\1"
+    if RESIDUAL not in sections or RESIDUAL in faults:
+        return False
+    from runtime.exact.section import is_drawn
+
+    return is_drawn(sections[RESIDUAL])
 
 
 def _told(

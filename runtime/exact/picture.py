@@ -6,22 +6,19 @@ stream is a mere sketch.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from runtime import channels
-from runtime.areas import Area, Region, region_in
+from runtime.areas import Area, Region
 from runtime.arrays import U8, contiguous
-from runtime.codec import AUTO, Codec, Pixels, encoder, picture
+from runtime.codec import AUTO, Codec, Pixels, encoder, picture, wanted_area
 from runtime.container import RESIDUAL, Header, with_section
 from runtime.errors import ResidualError, StreamError
 from runtime.exact import section
 from runtime.quantities import whole
 from runtime.spec import MOST_ERROR
-
-if TYPE_CHECKING:
-    pass
 
 QUALITIES = (10, 40, 70, 90)
 """Of the stream, which are tried."""
@@ -89,8 +86,7 @@ def decode(
 
     The codec must be an exact one. Raises ResidualError where the residual is damaged, or the picture that it is for.
     """
-    whole = Area(0, 0, header.height, header.width)
-    wanted = whole if region is None else region_in(whole, region)
+    wanted, _ = wanted_area(header, region)
     top = wanted.top // section.STRIP_ROWS * section.STRIP_ROWS
     bottom = min(-(-wanted.bottom // section.STRIP_ROWS) * section.STRIP_ROWS, header.height)
     try:

@@ -85,6 +85,11 @@ def bound_of(data: bytes) -> int:
     return data[0]
 
 
+def is_drawn(data: bytes) -> bool:
+    """Return whether a section holds the samples themselves, so that no other is needed for the colours."""
+    return data[1:2] == bytes([DRAWN])
+
+
 def draw(samples: U8, bound: int) -> bytes:
     """Return the section that holds samples (H, W, channels)."""
     return bytes([bound, DRAWN]) + drawing.pack(samples)
