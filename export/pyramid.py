@@ -10,7 +10,7 @@ from export.graphs import Graph
 from export.prior import INT32, Arrays
 from models import wavelet
 from models.layers import Chain
-from models.pyramid import DARK_MOST, Codec, Config, Start, Step
+from models.pyramid import Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
@@ -92,7 +92,7 @@ def dark(config: Config) -> np.ndarray:
 
     From each threshold on, steps are one eighth of an octave wider.
     """
-    eighths = np.arange(-DARK_MOST, 0) + 0.5
+    eighths = np.arange(-spec.DARK_MOST, 0) + 0.5
     floor, usual = config.dark_floor_px, config.dark_luma_px + config.dark_floor_px
     with np.errstate(divide="ignore"):  # of a slope of 0: all are reached
         octaves = eighths / (8 * config.dark_slope)
@@ -113,4 +113,4 @@ def integers(model: Codec) -> Arrays:
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     """Return proven bounds, each as a share of what its integers hold (export/prior.py)."""
-    return prior.bounds(model, arrays, spec.INDEX_UNIT * (spec.MASKING_MOST + DARK_MOST))
+    return prior.bounds(model, arrays, spec.INDEX_UNIT * (spec.MASKING_MOST + spec.DARK_MOST))

@@ -306,8 +306,8 @@ class Codec(nn.Module):
         """
         norms = luma.new_tensor([1.0, 1.0, wavelet.NORM**2]).repeat_interleave(4)  # the runtime sums without them
         size_px = (luma.abs() * norms[:, None, None]).mean(1, keepdim=True) + self.config.masking_floor_px
-        eighths = 8 * self.config.masking_slope[level - 1] * (size_px.log2() - self.config.masking_log2_px[level - 1])
-        return eighths.round().clamp(-MASKING_MOST, MASKING_MOST).repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
+        octaves = self.config.masking_slope[level - 1] * (size_px.log2() - self.config.masking_log2_px[level - 1])
+        return finer_eighths(octaves, -MASKING_MOST, MASKING_MOST)
 
     @torch.no_grad()
     def darkness(self, low: Tensor, level: int) -> Tensor:
@@ -317,8 +317,7 @@ class Codec(nn.Module):
         c = self.config
         luma_px = low / (3**0.5 * 2 ** (level + 2)) + 128
         octaves = (luma_px + c.dark_floor_px).clamp_min(1).log2() - math.log2(c.dark_luma_px + c.dark_floor_px)
-        eighths = (8 * c.dark_slope * octaves).round().clamp(-DARK_MOST, 0)
-        return eighths.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
+        return finer_eighths(c.dark_slope * octaves, -DARK_MOST, 0)
 
     def forward(
         self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset()
@@ -361,9 +360,8 @@ class Codec(nn.Module):
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
-        low, _, low_details = (
-            (z_hat * steps_z).detach()[:, :6].split([1, 2, 3], 1)
-        )  # of luma, one level apart from `last`
+        luma_z = (z_hat * steps_z).detach()
+        low, low_details = luma_z[:, :1], luma_z[:, 3:6]
         for number in range(LEVELS, 0, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
@@ -418,6 +416,12 @@ class Codec(nn.Module):
         detail_steps, z_steps = self.log2_step().split([9 * LEVELS, Z], 1)
         self.log2_scale.copy_(squares[0].log2()[None] / 2 - detail_steps.unflatten(1, (LEVELS, 9)))
         self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - z_steps)
+
+
+def finer_eighths(octaves: Tensor, least: int, most: int) -> Tensor:
+    """Return octaves (B, 1, h, w) in whole eighths, at least and at most so many, for the next finer level."""
+    eighths = (8 * octaves).round().clamp(least, most)
+    return eighths.repeat_interleave(2, 2).repeat_interleave(2, 3) / 8
 
 
 def luma_and_chroma(packed: Tensor) -> tuple[Tensor, Tensor]:
