@@ -68,9 +68,10 @@ test("all that can be used has a name for screen readers", { skip }, async () =>
 
 test("a page whose server has ended says so", { skip }, async () => {
   const page = await open();
-  await page.getByRole("button", { name: "odd-sides.gar", exact: true }).waitFor();
+  const button = page.getByRole("button", { name: "odd-sides.gar", exact: true });
+  await button.locator("img[src^='blob:']").waitFor(); // else its small picture is what fails
   server.kill();
   await once(server, "exit");
-  await page.getByRole("button", { name: "odd-sides.gar", exact: true }).click();
+  await button.click();
   await told(page, "gargalo view does not run any more");
 });
