@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { launch, skip } from "./chromium.js";
+import { browsing, skip } from "./chromium.js";
+import { after, before, test } from "./limited.js";
 import { serve } from "./server.js";
 import { bundleId, cases, facts, PACKAGE, refused, stream, thumbnails, VECTORS } from "./vectors.js";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let server;
 const BLANK = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>test</title><p>';
@@ -24,18 +22,13 @@ before(async () => {
   if (skip) return;
   assert.ok(existsSync(`${PACKAGE}dist/gargalo.js`), "no dist: npm run build");
   server = await serve({ "/gargalo/": PACKAGE, "/vectors/": VECTORS }, pages);
-  browser = await launch();
 });
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
+const newPage = browsing();
+after(() => server?.close());
 
-/** Open a page, of which errors fail the test. @param {string} path */
+/** Open a page. @param {string} path */
 async function open(path) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(120_000); // machines are slow at times
-  page.on("pageerror", (error) => assert.fail(error.stack));
+  const page = await newPage();
   await page.goto(server.url + path);
   return page;
 }

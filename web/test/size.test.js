@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "./limited.js";
 import { PACKAGE } from "./vectors.js";
 
 const esbuild = await import("esbuild").catch(() => null);
