@@ -255,10 +255,10 @@ def _check_cluster(address: str) -> None:
         raise InputError(f"{needed} ({error})") from error
     words = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        healthy = subprocess.run(words, capture_output=True, timeout=_ANSWER_S).returncode == 0
-    except subprocess.TimeoutExpired:
-        healthy = False
-    if not healthy:
+        status = subprocess.run(words, capture_output=True, timeout=_ANSWER_S).returncode
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{needed} (what is there said nothing for {_ANSWER_S:.0f} s)") from error
+    if status:
         raise InputError(f"{needed} (something else answers there)")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runtime.cli.places import Place
 from runtime.cli.process import deliver, take
+from runtime.console import complain
 
 FOLDER = ".manifest"
 _PART_ROWS, _PART_S = 1000, 30.0
@@ -53,14 +54,23 @@ class Manifest:
 
 
 def made(output: Place) -> dict[bytes, tuple[bytes, bytes]]:
-    """Return by the key of each output that a good row tells of: the key of its input, that of what it was made of."""
+    """Return by the key of each output that a good row tells of: the key of its input, that of what it was made of.
+
+    Rows that cannot be read, as of a part that was cut off, tell nothing; a line on stderr names the part.
+    """
     found: dict[bytes, tuple[bytes, bytes]] = {}
     for part in _parts(output):
+        unread = 0
         for line in take(part).splitlines():
-            row = json.loads(line)
-            if not row["error"]:
-                source = key(row["input"])
-                found[key(row["output"])] = source, state(row["version"], row["made_with"])
+            try:
+                row = json.loads(line)
+                if not row["error"]:
+                    source = key(row["input"])
+                    found[key(row["output"])] = source, state(row["version"], row["made_with"])
+            except (ValueError, TypeError, KeyError):
+                unread += 1
+        if unread:
+            complain(f"warning: {part}: rows that cannot be read: {unread}; what they told of is done again")
     return found
 
 

@@ -151,6 +151,48 @@ def test_what_was_not_told_when_a_run_ended_is_not_lost(folder: Path) -> None:
     assert run(folder) == 0 and len(outputs(folder)) == len(rows(folder)) == 3
 
 
+@pytest.mark.parametrize(
+    "text", ["{", '{"input": "a", "output": "b"}', '{"input": 1, "output": [], "error": null}', "[1]", "\0\xff", ""]
+)
+def test_rows_that_cannot_be_read_tell_nothing(text: str, folder: Path, capsys: Capture) -> None:
+    """As of another version, or of a part that was cut off: their outputs are found to be equal, or made anew."""
+    (folder / "in" / "empty.in").unlink()
+    run(folder)
+    part = max((folder / "out" / manifest.FOLDER).glob("*.jsonl"))
+    whole = part.read_text().splitlines()
+    part.write_text("\n".join([*whole[:2], whole[2][:40] if text == "{" else text, ""]), encoding="latin-1")
+    capsys.readouterr()
+    assert run(folder, json=True) == 0 and len(outputs(folder)) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1])["summary"]["skipped"] == 2
+    assert f"gargalo: warning: {part}: rows that cannot be read: 1; " in err
+    assert run(folder) == 0
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(folder: Path) -> None:
+    (folder / "in" / "empty.in").unlink()
+    run(folder)
+    before = sorted(folder.rglob("*"))
+    assert run(folder) == 0 and sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_are_not_left_out_without_a_word(folder: Path, capsys: Capture) -> None:
+    (folder / "in" / "empty.in").unlink()
+    (folder / "in" / "d.in").symlink_to("nothing")
+    (folder / "in" / "link").symlink_to(folder / "in" / "sub")
+    assert run(folder) == 1 and len(outputs(folder)) == 3
+    err = capsys.readouterr().err
+    assert f"{folder}/in/d.in: No such file" in err and f"give them as inputs of their own: {folder}/in/link" in err
+
+
+def test_a_file_that_has_the_suffix_of_outputs_fails_where_it_is_named(folder: Path, capsys: Capture) -> None:
+    (folder / "in" / "done.out").touch()
+    named = (f"{folder}/in/done.out", f"{folder}/in/a.in")
+    assert run(folder, inputs=named) == 1 and set(outputs(folder)) == {"a.out"}
+    assert "done.out is a .out file already" in capsys.readouterr().err
+
+
 def test_a_dry_run_tells_what_would_be_made_and_makes_nothing(folder: Path, capsys: Capture) -> None:
     (folder / "in" / "empty.in").unlink()
     assert run(folder, dry_run=True) == 0 and not (folder / "out").exists()
@@ -216,7 +258,7 @@ def test_jobs_come_one_after_the_other_as_files_are_listed(folder: Path, monkeyp
     """So memory does not grow with their number."""
     given = 0
 
-    def endless(place: Path) -> Iterator[tuple[Path, str]]:
+    def endless(place: Path, links: list[Path]) -> Iterator[tuple[Path, str]]:
         nonlocal given
         while "in" in place.name:
             given += 1
@@ -244,6 +286,8 @@ def test_jobs_come_one_after_the_other_as_files_are_listed(folder: Path, monkeyp
         ({"skip_larger": True}, "--skip-larger is for this machine's files"),
         ({"inputs": ("s3://bucket/x",), "keep_times": True}, "--keep-times gives files their times"),
         ({"inputs": ("/nonexistent/x",)}, "/nonexistent/x: there is no file"),
+        ({"inputs": ("s3://",)}, "s3:// names no bucket"),
+        ({"output": "s3:///"}, "s3:/// names no bucket"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_before_anything_is_written(

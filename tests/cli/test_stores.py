@@ -34,6 +34,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         for name, text in found.environment().items():
             monkeypatch.setenv(name, text)
         monkeypatch.setattr(stores, "_given_up", False)
+        monkeypatch.setattr(stores, "_told", False)
         for key in ("x/a.jpg", "x/sub/b.jpg", "x/é ?&#[1]::.jpg", "x/.hidden.jpg", "x/folder/"):
             found.client.put_object(Bucket="pictures", Key=key, Body=CAM)
         yield found
@@ -133,12 +134,14 @@ def test_a_store_that_stays_away_costs_its_patience_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr(stores, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(stores, "_TELL_S", 0.5)
     store.fault = lambda handler: handler.path.startswith("/pictures/x/") and refuse(handler, 503, "SlowDown")
     start = time.monotonic()
     assert run() == 1
     assert time.monotonic() - start < 60
     out, err = capsys.readouterr()
     assert "3 failed (3 storage)" in out and err.count("the store did not answer for 3 s") == 3
+    assert err.count("; asking again for 3 s") == 1
     store.fault = lambda _: False
     assert run() == 0 and len(store.names()) == 3
 
