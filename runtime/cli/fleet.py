@@ -192,6 +192,8 @@ def _jobs(
         error = None
         if source.suffix.lower() == suffix:
             error = InputError(f"{source} is a {suffix} file already; compress takes pictures, decompress .gar files")
+        elif isinstance(source, Address) and source.odd:
+            error = InputError(f"{source}: names with //, /./ or ?versionId= are not read; copy it to another name")
         elif not taken.add(below):
             error = InputError(f"{source}: its output {target} is also that of another file; {other}")
         elif of == (input_key, state(version, recipe)) or (batch.existing is Existing.SKIP and output_key in present):

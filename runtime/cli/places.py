@@ -17,9 +17,11 @@ class Address:
     protocol: str
     path: PurePosixPath
     """Of s3://bucket/a.png that is bucket/a.png."""
+    odd: str = ""
+    """What it is called in the store where no path can be, as with an empty part: it is told of, but not opened."""
 
     def __str__(self) -> str:
-        return f"{self.protocol}://{self.path}"
+        return f"{self.protocol}://{self.odd or self.path}"
 
     def __truediv__(self, below: PurePath | str) -> "Address":
         return Address(self.protocol, self.path / (below if isinstance(below, str) else below.as_posix()))

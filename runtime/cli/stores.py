@@ -45,7 +45,8 @@ def listed(folder: Address) -> Iterator[tuple[Address, str]]:
         found = True
         below = PurePosixPath(name).relative_to(folder.path)
         if not any(part.startswith(".") for part in below.parts):
-            yield Address(folder.protocol, PurePosixPath(name)), _version(info)
+            odd = str(PurePosixPath(name)) != name or "?versionId=" in name  # what s3fs takes for an older version
+            yield Address(folder.protocol, PurePosixPath(name), name if odd else ""), _version(info)
     if not found and len(folder.path.parts) > 1 and (file := _file(folder)):
         yield folder, _version(file)
 

@@ -146,6 +146,15 @@ def test_a_store_that_stays_away_costs_its_patience_once(
     assert run() == 0 and len(store.names()) == 3
 
 
+def test_names_that_are_no_paths_fail_and_stand_for_no_other(store: Store, capsys: Capture) -> None:
+    odd = ("x//a.jpg", "x/./a.jpg", "x/a?versionId=3.jpg")
+    for key in odd:
+        store.client.put_object(Bucket="pictures", Key=key, Body=b"other")
+    assert run() == 1 and len(store.names()) == 3
+    err = capsys.readouterr().err
+    assert all(f"s3://pictures/{key}: names with //, /./ or ?versionId= are not read" in err for key in odd)
+
+
 def test_an_object_that_is_not_ours_is_kept(store: Store, capsys: Capture) -> None:
     store.client.put_object(Bucket="made", Key="y/a.gar", Body=b"not ours")
     assert run() == 1
