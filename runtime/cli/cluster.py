@@ -156,7 +156,7 @@ class _Pool:
             outcomes, seconds = self._ray.get(ref)
         except errors.RayTaskError as error:  # what begins a worker has failed
             raise _cause(error) from None
-        except (errors.RayActorError, errors.RaySystemError) as error:
+        except errors.RayError as error:  # of the worker, its node, or what it sent
             yield from self._lost(worker, batch, error)
             return
         if not batch.jobs:
@@ -272,6 +272,7 @@ def _check_paths(ray: Any, inputs: Sequence[Path], output: Path | None) -> None:
         return
     marker = output / f".gargalo-{os.urandom(4).hex()}.part" if output else None
     if marker:
+        marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     try:
         look = ray.remote(num_cpus=0)(_unseen)

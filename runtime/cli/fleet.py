@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePath
 
 from runtime.cli import manifest
@@ -73,19 +72,27 @@ def run_fleet(
     recipe = key(repr(made_with)).hex()
     jobs = _jobs(batch, sources, output, suffix, accepted, recipe, sums)
     first = next(jobs, None)  # fails in one line, where it fails
-    rows = Manifest(output) if first and not batch.dry_run else None
+    rows = None if batch.dry_run else Manifest(output)
     engine = rehearse if batch.dry_run else _engine(batch, sources, output)
     with progress(None, batch) as bar:
         _expect(bar, sources, accepted)
         try:
             if first:
-                with closing(engine(prepare, chain([first], jobs))) as answers:
+                with closing(engine(prepare, _begun(rows, first, jobs))) as answers:
                     _record(answers, rows, recipe, sums, bar, batch)
         finally:
             if rows:
                 rows.flush()
     _tell(sums, time.perf_counter() - start, batch)
     return 1 if sums.failures else 0, sums.damaged
+
+
+def _begun(rows: Manifest | None, first: Job, others: Iterator[Job]) -> Iterator[Job]:
+    """Yield jobs, once an engine asks for them and there is a manifest."""
+    if rows:
+        rows.begin()
+    yield first
+    yield from others
 
 
 def _record(answers: Outcomes, rows: Manifest | None, recipe: str, sums: _Sums, bar: Progress, batch: Batch) -> None:

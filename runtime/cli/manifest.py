@@ -34,7 +34,10 @@ class Manifest:
         self._output, self._parts = output, 0
         self._rows: list[str] = []
         self._begun_s = time.monotonic()
-        self.flush()  # shows that outputs can be written before anything is done
+
+    def begin(self) -> None:
+        """Write an empty part, which shows that outputs can be written. Raise OSError, InputError."""
+        self._write()
 
     def add(self, row: Mapping[str, object]) -> None:
         """Add a row, and write a part when it is due."""
@@ -44,13 +47,17 @@ class Manifest:
 
     def flush(self) -> None:
         """Write the rows that are not written yet. Raise OSError, InputError."""
-        if self._rows or not self._parts:
-            part = self._output / FOLDER / f"{self._prefix}-{self._parts:06}.jsonl"
-            if isinstance(part, Path):
-                part.parent.mkdir(parents=True, exist_ok=True)
-            deliver(part, "".join(f"{row}\n" for row in self._rows).encode(), overwrite=True)
-            self._parts += 1
+        if self._rows:
+            self._write()
         self._rows, self._begun_s = [], time.monotonic()
+
+    def _write(self) -> None:
+        """Write the next part."""
+        part = self._output / FOLDER / f"{self._prefix}-{self._parts:06}.jsonl"
+        if isinstance(part, Path):
+            part.parent.mkdir(parents=True, exist_ok=True)
+        deliver(part, "".join(f"{row}\n" for row in self._rows).encode(), overwrite=True)
+        self._parts += 1
 
 
 def made(output: Place) -> dict[bytes, tuple[bytes, bytes]]:

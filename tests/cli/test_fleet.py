@@ -312,6 +312,7 @@ def test_without_the_extra_there_is_one_line(folder: Path, capsys: Capture, monk
     picture = Path(__file__).parents[2] / "docs" / "cam.jpg"
     assert compress([str(picture), "-o", f"{folder}/out", "--engine", "ray"]) == 1
     assert capsys.readouterr().err == "gargalo: --engine ray needs Ray; pip install 'gargalo[fleet]'\n"
+    assert not (folder / "out").exists()
     assert decompress(["s3://bucket/in/", "-r", "-o", f"{folder}/out"]) == 1
     assert capsys.readouterr().err == "gargalo: s3://bucket/in needs fsspec; pip install 'gargalo[fleet]'\n"
 
