@@ -26,6 +26,7 @@ _TELL_S = 10.0
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_NUMBERS = {errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS}
 _PASSING = ("Timeout", "Connect", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Checksum", "ServerDisconnected")
+_PASSING += ("Payload", "CredentialRetrieval")
 """In the names of exceptions, how the libraries below fsspec call what may be over soon."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 

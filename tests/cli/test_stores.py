@@ -111,6 +111,24 @@ def test_what_passes_is_waited_for(status: int, code: str, method: str, store: S
     assert len(store.names()) == 3
 
 
+def test_what_ends_in_the_middle_is_asked_for_again(store: Store) -> None:
+    cut: list[str] = []
+
+    def fault(handler: BaseHTTPRequestHandler) -> bool:
+        if handler.command != "GET" or ".jpg" not in handler.path or handler.path in cut:
+            return False
+        cut.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CAM)))
+        handler.end_headers()
+        handler.wfile.write(CAM[:1000])
+        handler.close_connection = True
+        return True
+
+    store.fault = fault
+    assert run() == 0 and len(store.names()) == len(cut) == 3
+
+
 def test_renewed_credentials_are_taken(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a file that is written anew while the run waits."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
