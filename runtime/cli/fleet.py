@@ -161,7 +161,7 @@ def _places(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[
         raise InputError(f"-o {batch.output} names a file; with --engine ray or addresses give a folder")
     if batch.skip_larger:
         raise InputError("--skip-larger is for this machine's files alone; leave it out, or --engine ray and addresses")
-    sources, output = [place(text) for text in batch.inputs], place(batch.output)
+    sources, output = [place(text) for text in dict.fromkeys(batch.inputs)], place(batch.output)
     if batch.keep_times and any(isinstance(one, Address) for one in (*sources, output)):
         raise InputError(
             "--keep-times gives files their times, which stores do not let us; leave it out, or give folders"

@@ -25,8 +25,10 @@ _TELL_S = 10.0
 """How long it is asked again without a word."""
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_NUMBERS = {errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS}
-_PASSING = ("Timeout", "Connect", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Checksum", "ServerDisconnected")
-_PASSING += ("Payload", "CredentialRetrieval")
+_PASSING = (
+    *("Timeout", "Connect", "ServerDisconnected", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Payload"),
+    *("Checksum", "CredentialRetrieval"),
+)
 """In the names of exceptions, how the libraries below fsspec call what may be over soon."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
