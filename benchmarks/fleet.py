@@ -64,7 +64,7 @@ def measured(batch_s: float, page_s: float, part_s: float) -> Costs:
     entries = [(place(f"s3://bucket/in/{n % 100:02}/{n:09}.jpg"), f"{n:032x}") for n in range(_MEASURED)]
     with tempfile.TemporaryDirectory() as folder:
         listed = fleet._listed
-        fleet._listed = lambda folder: iter(entries)
+        fleet._listed = lambda folder, links: iter(entries)
         try:
             start = time.process_time()
             sources = [place("s3://bucket/in")]

@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,7 +185,7 @@ def read_batch(
         raise InputError("an input or output has no name; is a variable of the shell empty?")
     most = MOST_WORKERS if engine == "ray" else _MOST_THREADS
     at_a_time = whole(jobs, "-j", 1, most) if jobs is not None else 1 if engine == ENGINES[0] else most
-    return Batch(
+    batch = Batch(
         inputs=tuple(input),
         output=output,
         existing=Existing.OVERWRITE if force else Existing.SKIP if skip_existing else Existing.KEEP,
@@ -206,6 +206,8 @@ def read_batch(
         engine=engine,
         address=address,
     )
+    own = batch.is_fleet and bundle is not None and bundle.exists()
+    return replace(batch, bundle=bundle.absolute()) if own and bundle else batch  # workers have folders of their own
 
 
 def thread_count(text: str | None) -> int | None:

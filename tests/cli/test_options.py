@@ -1,5 +1,7 @@
 """The settings of the options that compress and decompress share."""
 
+from pathlib import Path
+
 import pytest
 
 from runtime import gat
@@ -47,6 +49,17 @@ def test_several_files_at_a_time_have_a_thread_each_by_default(
     words: list[str], at_a_time: int, threads: int | None
 ) -> None:
     assert (settings(*words).at_a_time, settings(*words).threads) == (at_a_time, threads)
+
+
+def test_a_fleets_bundle_is_named_for_workers_that_begin_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for fleet in (["--engine", "ray"], ["-o", "s3://bucket/x"]):
+        assert settings("--bundle", "mine", *fleet).bundle == tmp_path / "mine"
+        assert settings("--bundle", "lite", *fleet).bundle == Path("lite")
+    assert settings("--bundle", "mine").bundle == Path("mine")
 
 
 @pytest.mark.parametrize("option", ["--jobs", "--threads", "--tile", "--max-pixels"])
