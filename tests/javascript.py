@@ -35,7 +35,7 @@ def missing() -> str | None:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run node in web/; PYTHON names this interpreter there. What hangs is ended with all that it started, and fails."""
+    """Run node in web/; PYTHON names this interpreter there. What hangs fails, and is ended with all it started."""
     environment = os.environ | {"PYTHON": sys.executable}
     pipe = subprocess.PIPE
     with subprocess.Popen(
