@@ -2,7 +2,7 @@
 import { concat, hex } from "./bytes.js";
 import { GarError, must } from "./errors.js";
 import { families } from "./families/index.js";
-import { openNetworks } from "./networks.js";
+import { openNetworks } from "./networks/index.js";
 import { readNpz } from "./npz.js";
 import { load } from "#weights";
 
@@ -11,8 +11,8 @@ import { load } from "#weights";
  * @property {string} id
  * @property {import("./families/index.js").Family} family
  * @property {Record<string, import("./npz.js").NumericArray>} prior
- * @property {import("./networks.js").Run} run
- * @property {import("./networks.js").InputShapes} inputShapes
+ * @property {import("./networks/index.js").Run} run
+ * @property {import("./networks/index.js").InputShapes} inputShapes
  */
 
 /** @type {Map<string, Promise<Bundle>>} */

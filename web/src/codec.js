@@ -76,7 +76,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   const bundle = await openBundle(header.bundleId, weights);
   const { family } = bundle;
   must(!header.subsampled || family.flag, "flag bit 2 is set, which this bundle does not know");
-  /** @type {import("./networks.js").Run} */
+  /** @type {import("./networks/index.js").Run} */
   const run = (name, inputs) => {
     signal?.throwIfAborted();
     return bundle.run(name, inputs);

@@ -3,7 +3,7 @@ import { place } from "../coefficients.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
-import { tensor } from "../networks.js";
+import { tensor } from "../networks/index.js";
 import { join, spread } from "../wavelet.js";
 
 /** @typedef {import("../latents.js").Area} Area */
@@ -100,9 +100,9 @@ function bands(_coding) {
 async function* tile(coding, area, more) {
   const stream = new TileStream(coding.tables, bands(coding), more);
   await stream.open(MASK_BYTES);
-  /** @type {import("../networks.js").Tensor | undefined} */
+  /** @type {import("../networks/index.js").Tensor | undefined} */
   let state;
-  /** @type {import("../networks.js").Tensor | undefined} */
+  /** @type {import("../networks/index.js").Tensor | undefined} */
   let told;
   let [rows, columns] = [area.height / GRAIN_PX, area.width / GRAIN_PX];
   let last = new Int16Array(0);

@@ -5,7 +5,7 @@ import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
-import { tensor } from "../networks.js";
+import { tensor } from "../networks/index.js";
 import { join, PASS_GAIN, spread } from "../wavelet.js";
 
 /** @typedef {import("../latents.js").Area} Area */
@@ -129,7 +129,7 @@ async function* tile(coding, area, more) {
   }
 }
 
-/** @param {import("../networks.js").Tensor} said */
+/** @param {import("../networks/index.js").Tensor} said */
 const bytes = (said) => /** @type {Uint8Array} */ (said.data);
 
 /**

@@ -6,13 +6,13 @@ import { SLOTS } from "../entropy/tables.js";
 import { MOST_LANES } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { checkLevel } from "../level.js";
-import { tensor } from "../networks.js";
+import { tensor } from "../networks/index.js";
 import { join, spread } from "../wavelet.js";
 
 /** @typedef {import("../entropy/tables.js").Slots} Slots */
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("../npz.js").NumericArray} NumericArray */
-/** @typedef {import("../networks.js").Tensor} Tensor */
+/** @typedef {import("../networks/index.js").Tensor} Tensor */
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {ReturnType<typeof open>} Coding */
 /**

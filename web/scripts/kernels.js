@@ -1,0 +1,39 @@
+// Compiles kernels/kernels.c to src/networks/kernels.wasm.js, for plain and for relaxed SIMD.
+//     node scripts/kernels.js        needs clang for WebAssembly: pip install ziglang; PYTHON names its interpreter
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { deflateRawSync } from "node:zlib";
+
+const SOURCE = fileURLToPath(new URL("../kernels/kernels.c", import.meta.url));
+const MODULE = fileURLToPath(new URL("../src/networks/kernels.wasm.js", import.meta.url));
+const COMPILER = ["-m", "ziglang", "cc"];
+const OPTIONS = [
+  ...["-target", "wasm32-freestanding", "-Os", "-msimd128", "-mbulk-memory", "-nostdlib", "-Wall", "-Wextra", "-Werror"],
+  ...["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,-z,stack-size=16384"],
+];
+
+/** Return the code of kernels. @param {string[]} options */
+export function compile(options) {
+  const folder = mkdtempSync(join(tmpdir(), "gargalo-"));
+  const out = join(folder, "kernels.wasm");
+  try {
+    execFileSync(process.env.PYTHON ?? "python3", [...COMPILER, ...OPTIONS, ...options, SOURCE, "-o", out]);
+    return readFileSync(out);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export const VARIANTS = { PLAIN: [], RELAXED: ["-mrelaxed-simd"] };
+
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const lines = Object.entries(VARIANTS).map(([name, options]) => {
+    const code = compile(options);
+    const deflated = deflateRawSync(code, { level: 9 }).toString("base64");
+    return `export const ${name} = { bytes: ${code.length}, deflated: "${deflated}" };\n`;
+  });
+  writeFileSync(MODULE, `// Made by scripts/kernels.js from kernels/kernels.c.\n${lines.join("")}`);
+}

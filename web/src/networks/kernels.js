@@ -1,0 +1,69 @@
+// The kernels of kernels/kernels.c, and their memory.
+import { inflate } from "../inflate.js";
+import { PLAIN, RELAXED } from "./kernels.wasm.js";
+
+/**
+ * @typedef {object} Kernels
+ * @property {WebAssembly.Memory} memory
+ * @property {number} start  of what of it is free
+ * @property {number} group  how many channels are summed up at once
+ * @property {boolean} signed  whether elements above 127 are taken as signed
+ * @property {Record<"convolve" | "add" | "transpose" | "copy", (...numbers: number[]) => void>} call
+ */
+/** @typedef {{ at: number, end: number, uses: number }} Block  of memory; uses: what still needs it */
+/** @typedef {{ allocate: (size: number) => Block, release: (block: Block) => void }} Heap */
+
+const PAGE_BYTES = 2 ** 16;
+const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink, from a run to the next
+const ALIGNMENT = 16;
+
+/** @type {Promise<WebAssembly.Module> | undefined} */
+let compiled;
+/** @type {Kernels | undefined} */
+let last;
+
+/** Return the kernels, whose memory holds nothing. @returns {Promise<Kernels>} */
+export async function openKernels() {
+  if (last && last.memory.buffer.byteLength <= KEPT_BYTES) return last;
+  const { exports } = await WebAssembly.instantiate(await (compiled ??= compile()));
+  const { memory, __heap_base, group, signed, ...call } = /** @type {any} */ (exports);
+  return (last = { memory, start: __heap_base.value, group: group(), signed: Boolean(signed()), call });
+}
+
+/** Return the code: that for relaxed SIMD where there is such. */
+async function compile() {
+  const bytes = await unpacked(RELAXED);
+  return WebAssembly.compile(WebAssembly.validate(bytes) ? bytes : await unpacked(PLAIN));
+}
+
+/** @param {{ bytes: number, deflated: string }} code @returns {Promise<Uint8Array<ArrayBuffer>>} */
+function unpacked({ bytes, deflated }) {
+  return inflate(Uint8Array.from(atob(deflated), (letter) => letter.charCodeAt(0)), "deflate-raw", bytes);
+}
+
+/**
+ * Return what hands out memory from a place on; with more than there is of it, a RangeError is thrown.
+ * @param {WebAssembly.Memory} memory
+ * @param {number} start
+ * @returns {Heap}
+ */
+export function openHeap(memory, start) {
+  /** @type {Block[]} */
+  const blocks = []; // by place
+  return {
+    allocate(size) {
+      let at = aligned(start);
+      let before = 0;
+      while (before < blocks.length && blocks[before].at - at < size) at = blocks[before++].end;
+      const block = { at, end: aligned(at + size), uses: 0 };
+      const lacking = block.end - memory.buffer.byteLength;
+      if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE_BYTES));
+      blocks.splice(before, 0, block);
+      return block;
+    },
+    release: (block) => void blocks.splice(blocks.indexOf(block), 1),
+  };
+}
+
+/** @param {number} at */
+const aligned = (at) => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
