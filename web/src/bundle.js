@@ -40,7 +40,7 @@ async function open(id, folder) {
     Object.hasOwn(families, name),
     `bundle ${id} is of the family ${name}, which this decoder does not know; update it`,
   );
-  const family = families[name];
+  const family = await families[name]();
   const names = [...family.networks.map((network) => `${network}.onnx`), "prior.npz"];
   const loaded = await Promise.all(names.map((file) => load(folder + file, id)));
   const files = loaded.map(({ bytes }) => bytes);

@@ -1,4 +1,5 @@
 // Runs the networks of a bundle: by kernels of our own, else by onnxruntime-web, which is loaded only then.
+import { lazy } from "../lazy.js";
 import { openKernels } from "./kernels.js";
 import { readGraph } from "./onnx.js";
 import { planOf, runPlan, Unsupported } from "./plan.js";
@@ -39,7 +40,7 @@ async function open(file) {
     return async (inputs) => runPlan(plan, await openKernels(), inputs);
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error;
-    const { openSession } = await import("./onnxruntime.js");
+    const { openSession } = await lazy.onnxruntime();
     return openSession(file);
   }
 }
