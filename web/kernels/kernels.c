@@ -190,3 +190,95 @@ __attribute__((export_name("copy"))) void copy(
         }
     }
 }
+
+// From here on, FORMAT.md's wavelet and colours: each operation on floats is rounded by itself.
+
+#define ROW(y) (plane + (y)*columns)
+#define LEAST(a, b) ((a) < (b) ? (a) : (b))
+
+static const float STEPS[] = {1817 / 4096.0f, 3616 / 4096.0f, -217 / 4096.0f, -6497 / 4096.0f};
+
+static inline v128_t lifted(v128_t value, v128_t before, v128_t behind, float step) {
+    return wasm_f32x4_sub(value, wasm_f32x4_mul(wasm_f32x4_splat(step), wasm_f32x4_add(before, behind)));
+}
+
+/** Take from samples the sum of two others times a step; if not `exact`, of up to 3 behind them too. */
+static __attribute__((noinline)) void lift(float *samples, const float *before, const float *behind, int count, float step, int exact) {
+    int i = 0;
+    for (; i + 4 <= count || (!exact && i < count); i += 4) {
+        wasm_v128_store(samples + i, lifted(wasm_v128_load(samples + i), wasm_v128_load(before + i), wasm_v128_load(behind + i), step));
+    }
+    for (; i < count; i++) {
+        const float product = step * (before[i] + behind[i]);
+        samples[i] -= product;
+    }
+}
+
+/** Pass along a row of `half` low and high samples, in turns; low and high are free memory, 4 samples in front and behind too. */
+static __attribute__((noinline)) void pass_along(float *row, int half, float *low, float *high) {
+    for (int i = 0; i < half; i++) {
+        low[i] = row[2 * i];
+        high[i] = row[2 * i + 1];
+    }
+    for (int step = 0; step < 4; step += 2) {
+        high[-1] = high[0];
+        lift(low, high - 1, high, half, STEPS[step], 0);
+        low[half] = low[half - 1];
+        lift(high, low, low + 1, half, STEPS[step + 1], 0);
+    }
+    for (int i = 0; i < half; i++) {
+        row[2 * i] = low[i];
+        row[2 * i + 1] = high[i];
+    }
+}
+
+/**
+ * Join low band and details in place: low at even rows and columns, band 0 at odd rows, 1 at odd columns, 2 at both odd.
+ * @param rows, columns  both even
+ * @param scratch  columns + 16 floats
+ */
+__attribute__((export_name("join"))) void join(float *plane, int rows, int columns, float *scratch) {
+    const int n = rows / 2, half = columns / 2;
+    float *const low = scratch + 4, *const high = low + half + 8;
+    // each sample of a step needs the two around it of the step before: four steps and the pass along rows in one sweep
+    for (int i = 0; i < n + 2; i++) {
+        if (i < n) lift(ROW(2 * i), ROW(i ? 2 * i - 1 : 1), ROW(2 * i + 1), columns, STEPS[0], 1);
+        if (i >= 1 && i <= n) {
+            lift(ROW(2 * i - 1), ROW(2 * i - 2), ROW(2 * LEAST(i, n - 1)), columns, STEPS[1], 1);
+            lift(ROW(2 * i - 2), ROW(i > 1 ? 2 * i - 3 : 1), ROW(2 * i - 1), columns, STEPS[2], 1);
+        }
+        if (i >= 2) {
+            lift(ROW(2 * i - 3), ROW(2 * i - 4), ROW(2 * LEAST(i - 1, n - 1)), columns, STEPS[3], 1);
+            pass_along(ROW(2 * i - 4), half, low, high);
+            pass_along(ROW(2 * i - 3), half, low, high);
+        }
+    }
+}
+
+/** Return whole numbers of 0 to 255. */
+static inline v128_t whole(v128_t colour) {
+    return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_pmin(wasm_f32x4_pmax(colour, wasm_f32x4_splat(0)), wasm_f32x4_splat(255)));
+}
+
+/** Make RGBA, `width` pixels of a row and up to 3 more, of rows of planes with factors of each. */
+__attribute__((export_name("colour"))) void colour(
+    const float *ys, const float *us, const float *vs, int columns, float ky, float ku, float kv, int width, int height, int gray, u8 *out) {
+    for (int row = 0; row < height; row++) {
+        for (int x = 0; x < width; x += 4) {
+            const int at = row * columns + x;
+            const v128_t y = wasm_f32x4_add(wasm_f32x4_mul(wasm_v128_load(ys + at), wasm_f32x4_splat(ky)), wasm_f32x4_splat(128.5f));
+            const v128_t u = wasm_f32x4_mul(wasm_v128_load(us + at), wasm_f32x4_splat(ku));
+            const v128_t v = wasm_f32x4_mul(wasm_v128_load(vs + at), wasm_f32x4_splat(kv));
+            const v128_t sum = wasm_f32x4_add(y, v);
+            v128_t red = whole(wasm_f32x4_add(sum, u)), blue = whole(wasm_f32x4_sub(sum, u));
+            v128_t green = whole(wasm_f32x4_sub(wasm_f32x4_sub(y, v), v));
+            if (gray) { // a third, which 21846 / 2**16 is near enough to
+                const v128_t total = wasm_i32x4_add(wasm_i32x4_add(red, green), wasm_i32x4_add(blue, wasm_i32x4_splat(1)));
+                red = green = blue = wasm_u32x4_shr(wasm_i32x4_mul(total, wasm_i32x4_splat(21846)), 16);
+            }
+            const v128_t rg = wasm_v128_or(red, wasm_i32x4_shl(green, 8));
+            const v128_t ba = wasm_v128_or(wasm_i32x4_shl(blue, 16), wasm_i32x4_splat(255 << 24));
+            wasm_v128_store(out + 4 * (row * width + x), wasm_v128_or(rg, ba));
+        }
+    }
+}

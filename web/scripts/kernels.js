@@ -11,7 +11,7 @@ const SOURCE = fileURLToPath(new URL("../kernels/kernels.c", import.meta.url));
 const MODULE = fileURLToPath(new URL("../src/networks/kernels.wasm.js", import.meta.url));
 const COMPILER = ["-m", "ziglang", "cc"];
 const OPTIONS = [
-  ...["-target", "wasm32-freestanding", "-Os", "-msimd128", "-mbulk-memory", "-nostdlib", "-Wall", "-Wextra", "-Werror"],
+  ...["-target", "wasm32-freestanding", "-Os", "-msimd128", "-mbulk-memory", "-ffp-contract=off", "-nostdlib", "-Wall", "-Wextra", "-Werror"],
   ...["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,-z,stack-size=16384"],
 ];
 

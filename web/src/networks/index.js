@@ -36,8 +36,8 @@ export function openNetworks(files) {
 /** @param {Uint8Array} file @returns {Promise<(inputs: Tensor[]) => Promise<Tensor[]>>} */
 async function open(file) {
   try {
-    const plan = planOf(readGraph(file), await openKernels());
-    return async (inputs) => runPlan(plan, await openKernels(), inputs);
+    const plan = planOf(readGraph(file), openKernels());
+    return async (inputs) => runPlan(plan, openKernels(), inputs);
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error;
     const { openSession } = await lazy.onnxruntime();

@@ -8,7 +8,7 @@ import { PLAIN, RELAXED } from "./kernels.wasm.js";
  * @property {number} start  of what of it is free
  * @property {number} group  how many channels are summed up at once
  * @property {boolean} signed  whether elements above 127 are taken as signed
- * @property {Record<"convolve" | "add" | "transpose" | "copy", (...numbers: number[]) => void>} call
+ * @property {Record<"convolve" | "add" | "transpose" | "copy" | "join" | "colour", (...numbers: number[]) => void>} call
  */
 /** @typedef {{ at: number, end: number, uses: number }} Block  of memory; uses: what still needs it */
 /** @typedef {{ allocate: (size: number) => Block, release: (block: Block) => void }} Heap */
@@ -18,22 +18,25 @@ const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink, from a run to the
 const ALIGNMENT = 16;
 
 /** @type {Promise<WebAssembly.Module> | undefined} */
+let compiling;
+/** @type {WebAssembly.Module} */
 let compiled;
 /** @type {Kernels | undefined} */
 let last;
 
-/** Return the kernels, whose memory holds nothing. @returns {Promise<Kernels>} */
-export async function openKernels() {
-  if (last && last.memory.buffer.byteLength <= KEPT_BYTES) return last;
-  const { exports } = await WebAssembly.instantiate(await (compiled ??= compile()));
-  const { memory, __heap_base, group, signed, ...call } = /** @type {any} */ (exports);
-  return (last = { memory, start: __heap_base.value, group: group(), signed: Boolean(signed()), call });
+/** Compile the kernels, once: those for relaxed SIMD where there is such. */
+export async function prepareKernels() {
+  compiling ??= unpacked(RELAXED).then(async (bytes) => {
+    return WebAssembly.compile(WebAssembly.validate(bytes) ? bytes : await unpacked(PLAIN));
+  });
+  compiled = await compiling;
 }
 
-/** Return the code: that for relaxed SIMD where there is such. */
-async function compile() {
-  const bytes = await unpacked(RELAXED);
-  return WebAssembly.compile(WebAssembly.validate(bytes) ? bytes : await unpacked(PLAIN));
+/** Return the kernels, with all of their memory. @returns {Kernels} */
+export function openKernels() {
+  if (last && last.memory.buffer.byteLength <= KEPT_BYTES) return last;
+  const { memory, __heap_base, group, signed, ...call } = /** @type {any} */ (new WebAssembly.Instance(compiled).exports);
+  return (last = { memory, start: __heap_base.value, group: group(), signed: Boolean(signed()), call });
 }
 
 /** @param {{ bytes: number, deflated: string }} code @returns {Promise<Uint8Array<ArrayBuffer>>} */
@@ -42,12 +45,11 @@ function unpacked({ bytes, deflated }) {
 }
 
 /**
- * Return what hands out memory from a place on; with more than there is of it, a RangeError is thrown.
- * @param {WebAssembly.Memory} memory
- * @param {number} start
+ * Return what hands out the memory; with more than there is of it, a RangeError is thrown.
+ * @param {Kernels} kernels
  * @returns {Heap}
  */
-export function openHeap(memory, start) {
+export function openHeap({ memory, start }) {
   /** @type {Block[]} */
   const blocks = []; // by place
   return {

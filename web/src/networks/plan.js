@@ -63,8 +63,9 @@ export function planOf(graph, kernels) {
  * @param {Tensor[]} inputs
  * @returns {Tensor[]}
  */
-export function runPlan({ graph, operations, uses }, { memory, start, call }, inputs) {
-  const { allocate, release } = openHeap(memory, start);
+export function runPlan({ graph, operations, uses }, kernels, inputs) {
+  const { memory, call } = kernels;
+  const { allocate, release } = openHeap(kernels);
   const write = (/** @type {Uint8Array} */ bytes) => {
     const block = allocate(bytes.length);
     new Uint8Array(memory.buffer).set(bytes, block.at);
