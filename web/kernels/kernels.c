@@ -70,7 +70,7 @@ static inline __attribute__((always_inline)) void pixels(const block *b, int x, 
         const element *at = b->rows[i] + x * b->stride;
         const element *from[TOGETHER];
         EACH for (int p = 0; p < pixels; p++) from[p] = at + p * b->stride;
-#pragma clang loop unroll_count(2)
+#pragma clang loop unroll_count(4)
         for (int k = 0; k < b->length; k++, weights += 2) {
             const v128_t low = wasm_v128_load(weights), high = wasm_v128_load(weights + 1);
             EACH for (int p = 0; p < pixels; p++) {
@@ -252,6 +252,14 @@ __attribute__((export_name("join"))) void join(float *plane, int rows, int colum
             pass_along(ROW(2 * i - 4), half, low, high);
             pass_along(ROW(2 * i - 3), half, low, high);
         }
+    }
+}
+
+/** Make a plane of twice the sides with another at its even rows and columns, and 0 elsewhere. */
+__attribute__((export_name("spread"))) void spread(const float *low, int rows, int columns, float *plane) {
+    __builtin_memset(plane, 0, 16 * rows * columns);
+    for (int y = 0; y < rows; y++, plane += 4 * columns) {
+        for (int x = 0; x < columns; x++) plane[2 * x] = *low++;
     }
 }
 

@@ -15,25 +15,29 @@ const OPTIONS = [
   ...["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,-z,stack-size=16384"],
 ];
 
-/** Return the code of kernels. @param {string[]} options */
-export function compile(options) {
+const VARIANTS = [[], ["-mrelaxed-simd"]];
+
+/** Return the code for plain SIMD and for relaxed SIMD. */
+export function compile() {
   const folder = mkdtempSync(join(tmpdir(), "gargalo-"));
   const out = join(folder, "kernels.wasm");
   try {
-    execFileSync(process.env.PYTHON ?? "python3", [...COMPILER, ...OPTIONS, ...options, SOURCE, "-o", out]);
-    return readFileSync(out);
+    return VARIANTS.map((options) => {
+      execFileSync(process.env.PYTHON ?? "python3", [...COMPILER, ...OPTIONS, ...options, SOURCE, "-o", out]);
+      return readFileSync(out);
+    });
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-export const VARIANTS = { PLAIN: [], RELAXED: ["-mrelaxed-simd"] };
-
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const lines = Object.entries(VARIANTS).map(([name, options]) => {
-    const code = compile(options);
-    const deflated = deflateRawSync(code, { level: 9 }).toString("base64");
-    return `export const ${name} = { bytes: ${code.length}, deflated: "${deflated}" };\n`;
-  });
-  writeFileSync(MODULE, `// Made by scripts/kernels.js from kernels/kernels.c.\n${lines.join("")}`);
+  const codes = compile();
+  const deflated = deflateRawSync(Buffer.concat(codes), { level: 9 }).toString("base64"); // together, for they are much alike
+  const lines = [
+    "// Made by scripts/kernels.js from kernels/kernels.c: the code for plain SIMD and for relaxed SIMD.",
+    `export const BYTES = [${codes.map(({ length }) => length).join(", ")}];`,
+    `export const DEFLATED =\n  "${deflated}";`,
+  ];
+  writeFileSync(MODULE, lines.map((line) => `${line}\n`).join(""));
 }

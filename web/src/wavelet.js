@@ -5,31 +5,21 @@ import { openHeap, openKernels } from "./networks/kernels.js";
 export const PASS_GAIN = 1 - (217 / 2048) * (3616 / 2048);
 
 /**
- * Join low band and details in place: low at even rows and columns, band 0 at odd rows, 1 at odd columns, 2 at both odd.
- * @param {Float32Array} plane  (rows, columns), both even
- * @param {number} rows
- * @param {number} columns
- */
-export function join(plane, rows, columns) {
-  const kernels = openKernels();
-  const { allocate } = openHeap(kernels);
-  const [{ at }, scratch] = [allocate(plane.byteLength), allocate(4 * columns + 64)];
-  const inside = new Float32Array(kernels.memory.buffer, at, plane.length);
-  inside.set(plane);
-  kernels.call.join(at, rows, columns, scratch.at);
-  plane.set(inside);
-}
-
-/**
- * Return a plane of twice the sides with another at its even rows and columns, and 0 elsewhere.
+ * Return a low band joined with details, a plane of twice the sides.
  * @param {Float32Array} low  (rows, columns)
  * @param {number} rows
  * @param {number} columns
+ * @param {(plane: Float32Array) => void} place  puts band 0 at odd rows, 1 at odd columns, 2 where both are odd
  */
-export function spread(low, rows, columns) {
-  const plane = new Float32Array(4 * rows * columns);
-  for (let y = 0, from = 0; y < rows; y++) {
-    for (let x = 0, to = 4 * y * columns; x < columns; x++, to += 2) plane[to] = low[from++];
-  }
-  return plane;
+export function join(low, rows, columns, place) {
+  const kernels = openKernels();
+  const { allocate } = openHeap(kernels);
+  const [{ at }, scratch] = [allocate(16 * low.length), allocate(Math.max(4 * low.length, 8 * columns + 64))];
+  const floats = (/** @type {number} */ at, /** @type {number} */ count) => new Float32Array(kernels.memory.buffer, at, count);
+  floats(scratch.at, low.length).set(low);
+  kernels.call.spread(scratch.at, rows, columns, at);
+  const plane = floats(at, 4 * low.length);
+  place(plane);
+  kernels.call.join(at, 2 * rows, 2 * columns, scratch.at);
+  return plane.slice();
 }

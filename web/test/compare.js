@@ -2,7 +2,7 @@
 //     node test/compare.js [--runs N] [--site FOLDER] STREAM...
 // Both decode to samples in memory, with weights and code that are there already, on one thread. CPU time is that of the page's
 // processes and of Python's. PYTHON names the interpreter that has the package. FOLDER has dist/ and weights/, of this package if not told.
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
@@ -11,17 +11,19 @@ import { launch } from "./chromium.js";
 import { serve } from "./server.js";
 import { PACKAGE } from "./vectors.js";
 
+const AT_ONCE = 5; // decodes of a run, for the browser tells CPU time in hundredths of a second
 const NATIVE = `
-import sys, time
+import functools, json, pathlib, sys, time, runtime
 from runtime.codec import Codec
-codecs = {}
+manifests = pathlib.Path(runtime.__file__).parent.glob("weights/*/manifest.json")
+bundles = {json.loads(path.read_text())["id"]: path.parent for path in manifests}
+codec_of = functools.cache(lambda id: Codec(bundles[id], threads=1))
 for line in sys.stdin:
-    bundle, path = line.rstrip("\\n").split("\\t")
-    codec = codecs.setdefault(bundle, None) or Codec(bundle, threads=1)
-    codecs[bundle] = codec
-    stream = open(path, "rb").read()
+    stream = pathlib.Path(line.rstrip("\\n")).read_bytes()
+    codec = codec_of(stream[6:14].hex())
     wall, cpu = time.perf_counter(), time.process_time()
-    codec.decode(stream)
+    for _ in range(${AT_ONCE}):
+        codec.decode(stream)
     print(1000 * (time.perf_counter() - wall), 1000 * (time.process_time() - cpu), flush=True)
 `;
 
@@ -44,40 +46,38 @@ async function cpuOfPages() {
   return 1000 * processInfo.filter(({ type }) => type === "renderer").reduce((sum, { cpuTime }) => sum + cpuTime, 0);
 }
 
-/** Return wall and CPU time in ms. @param {string} base64 */
-async function inChromium(base64) {
+/** Return wall and CPU time of a decode in ms. @param {string} base64 */
+async function inChromium(base64, count = AT_ONCE) {
   const before = await cpuOfPages();
-  const wall = await page.evaluate(async (base64) => {
+  const wall = await page.evaluate(async ([base64, count]) => {
     // @ts-expect-error: an address of the server
     const { decode } = await import("/gargalo/dist/gargalo.js");
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(String(base64)), (letter) => letter.charCodeAt(0));
     const start = performance.now();
-    await decode(bytes);
+    for (let i = 0; i < Number(count); i++) await decode(bytes);
     return performance.now() - start;
-  }, base64);
-  return [wall, (await cpuOfPages()) - before];
+  }, [base64, count]);
+  return [wall / count, ((await cpuOfPages()) - before) / count];
 }
 
-/** @param {string} bundle @param {string} path */
-async function inPython(bundle, path) {
-  native.stdin.write(`${bundle}\t${path}\n`);
-  return String((await answers.next()).value).split(" ").map(Number);
+/** @param {string} path */
+async function inPython(path) {
+  native.stdin.write(`${path}\n`);
+  return String((await answers.next()).value).split(" ").map((ms) => Number(ms) / AT_ONCE);
 }
 
 /** @param {number[]} numbers */
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-console.log(`Chromium ${browser.version()}, medians of ${values.runs} runs in turns, after two that do not count`);
+console.log(`Chromium ${browser.version()}, medians of ${values.runs} runs in turns, of ${AT_ONCE} decodes each, after two that do not count`);
 for (const path of positionals) {
   const bytes = readFileSync(path);
-  const id = bytes.subarray(6, 14).toString("hex");
-  const find = `from runtime.bundles import *; import json, pathlib, runtime; print(next(p.parent for p in (pathlib.Path(runtime.__file__).parent / "weights").glob("*/manifest.json") if json.loads(p.read_text())["id"] == "${id}"))`;
-  const bundle = execFileSync(python, ["-c", find], { encoding: "utf8" }).trim();
+  const first = await inChromium(bytes.toString("base64"), 1);
+  console.log(`${basename(path)}: first decode in Chromium ${first[0].toFixed(0)} ms, ${first[1].toFixed(0)} ms of CPU`);
   /** @type {number[][][]} */
   const times = [];
   for (let run = 0; run < Number(values.runs) + 2; run++) {
-    const pair = [await inChromium(bytes.toString("base64")), await inPython(bundle, path)];
-    if (run === 0) console.log(`${basename(path)}: first decode in Chromium ${pair[0][0].toFixed(0)} ms, ${pair[0][1].toFixed(0)} ms of CPU`);
+    const pair = [await inChromium(bytes.toString("base64")), await inPython(path)];
     if (run > 1) times.push(pair);
   }
   const [[wall, cpu], [nativeWall, nativeCpu]] = [0, 1].map((who) => [0, 1].map((what) => median(times.map((pair) => pair[who][what]))));

@@ -1,6 +1,6 @@
 // The kernels of kernels/kernels.c, and their memory.
 import { inflate } from "../inflate.js";
-import { PLAIN, RELAXED } from "./kernels.wasm.js";
+import { BYTES, DEFLATED } from "./kernels.wasm.js";
 
 /**
  * @typedef {object} Kernels
@@ -8,7 +8,7 @@ import { PLAIN, RELAXED } from "./kernels.wasm.js";
  * @property {number} start  of what of it is free
  * @property {number} group  how many channels are summed up at once
  * @property {boolean} signed  whether elements above 127 are taken as signed
- * @property {Record<"convolve" | "add" | "transpose" | "copy" | "join" | "colour", (...numbers: number[]) => void>} call
+ * @property {Record<"convolve" | "add" | "transpose" | "copy" | "spread" | "join" | "colour", (...numbers: number[]) => void>} call
  */
 /** @typedef {{ at: number, end: number, uses: number }} Block  of memory; uses: what still needs it */
 /** @typedef {{ allocate: (size: number) => Block, release: (block: Block) => void }} Heap */
@@ -26,8 +26,13 @@ let last;
 
 /** Compile the kernels, once: those for relaxed SIMD where there is such. */
 export async function prepareKernels() {
-  compiling ??= unpacked(RELAXED).then(async (bytes) => {
-    return WebAssembly.compile(WebAssembly.validate(bytes) ? bytes : await unpacked(PLAIN));
+  compiling ??= inflate(
+    Uint8Array.from(atob(DEFLATED), (letter) => letter.charCodeAt(0)),
+    "deflate-raw",
+    BYTES[0] + BYTES[1],
+  ).then((codes) => {
+    const [plain, relaxed] = [codes.subarray(0, BYTES[0]), codes.subarray(BYTES[0])];
+    return WebAssembly.compile(WebAssembly.validate(relaxed) ? relaxed : plain);
   });
   compiled = await compiling;
 }
@@ -37,11 +42,6 @@ export function openKernels() {
   if (last && last.memory.buffer.byteLength <= KEPT_BYTES) return last;
   const { memory, __heap_base, group, signed, ...call } = /** @type {any} */ (new WebAssembly.Instance(compiled).exports);
   return (last = { memory, start: __heap_base.value, group: group(), signed: Boolean(signed()), call });
-}
-
-/** @param {{ bytes: number, deflated: string }} code @returns {Promise<Uint8Array<ArrayBuffer>>} */
-function unpacked({ bytes, deflated }) {
-  return inflate(Uint8Array.from(atob(deflated), (letter) => letter.charCodeAt(0)), "deflate-raw", bytes);
 }
 
 /**
