@@ -1,6 +1,6 @@
 // FORMAT.md, section 4: coding order, corrections.
 import { must } from "../errors.js";
-import { Coder, pop } from "./coder.js";
+import { Coder, popMany } from "./coder.js";
 import { DIGITS, GROUPINGS } from "./tables.js";
 
 /** @typedef {import("../container.js").Cursor} Cursor */
@@ -177,18 +177,18 @@ function readPart(coder, tables, count, { places, runs }, last) {
  * @param {Int32Array} magnitudes
  */
 function readGroups(coder, tables, runs, magnitudes) {
-  const last = coder.states.length - 1;
+  const codes = new Uint8Array(magnitudes.length);
   let [j, lane] = [0, 0];
   for (const { index, end, groupingEnd } of runs) {
     const place = tables.groupings[index];
     const size = GROUPINGS[place][0];
     const digits = DIGITS[place];
-    const slots = tables.groups(index);
-    while (j < end) {
-      // a group has the table of its first symbol, and may reach into the next runs of the grouping
-      let digit = pop(coder, lane, slots) * size;
-      lane = lane === last ? 0 : lane + 1;
-      for (const groupEnd = Math.min(j + size, groupingEnd); j < groupEnd; j++) magnitudes[j] = digits[digit++];
+    // a group has the table of its first symbol, and may reach into the next runs of the grouping
+    const count = Math.max(Math.ceil((end - j) / size), 0);
+    lane = popMany(coder, lane, tables.groups(index), codes, count);
+    for (let i = 0; i < count; i++) {
+      const groupEnd = Math.min(j + size, groupingEnd);
+      for (let digit = codes[i] * size; j < groupEnd; j++) magnitudes[j] = digits[digit++];
     }
   }
 }
@@ -201,19 +201,21 @@ function readGroups(coder, tables, runs, magnitudes) {
  * @param {Int32Array} magnitudes
  */
 function readExcesses(coder, tables, runs, magnitudes) {
-  const last = coder.states.length - 1;
+  const places = new Uint32Array(magnitudes.length); // of those that have an excess, in a run
+  const codes = new Uint8Array(magnitudes.length);
   /** @type {number[]} */
   const escaped = [];
   let [j, lane] = [0, 0];
   for (const { index, end } of runs) {
     const largest = GROUPINGS[tables.groupings[index]][1] - 1;
-    for (; j < end; j++) {
-      if (magnitudes[j] !== largest) continue;
-      const slots = tables.excesses(index);
-      const code = pop(coder, lane, slots);
-      lane = lane === last ? 0 : lane + 1;
-      if (code === slots.starts.length - 2) escaped.push(j);
-      else magnitudes[j] += code;
+    let count = 0;
+    for (; j < end; j++) if (magnitudes[j] === largest) places[count++] = j;
+    if (!count) continue;
+    const slots = tables.excesses(index);
+    lane = popMany(coder, lane, slots, codes, count);
+    for (let i = 0; i < count; i++) {
+      if (codes[i] === slots.starts.length - 2) escaped.push(places[i]);
+      else magnitudes[places[i]] += codes[i];
     }
   }
   return escaped;
