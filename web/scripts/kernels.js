@@ -1,5 +1,6 @@
 // Compiles kernels/kernels.c to src/networks/kernels.wasm.js, for plain and for relaxed SIMD.
-//     node scripts/kernels.js        needs clang for WebAssembly: pip install ziglang; PYTHON names its interpreter
+//     node scripts/kernels.js
+// Needs pip install ziglang==0.16.0, whose clang other versions would not equal to the byte; PYTHON names its interpreter.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
