@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
-import { compile } from "../scripts/kernels.js";
+import { compile, noCompiler } from "../scripts/kernels.js";
 import { openHeap, openKernels, prepareKernels } from "../src/networks/kernels.js";
 import { BYTES, DEFLATED } from "../src/networks/kernels.wasm.js";
 import { openSession } from "../src/networks/onnxruntime.js";
@@ -86,16 +85,6 @@ test("memory is handed out anew, and never twice", () => {
     held.push(block);
   }
 });
-
-/** Why the kernels cannot be compiled here, or false. */
-function noCompiler() {
-  try {
-    execFileSync(process.env.PYTHON ?? "python3", ["-m", "ziglang", "version"], { stdio: "pipe" });
-    return false;
-  } catch {
-    return "no ziglang: pip install ziglang";
-  }
-}
 
 test("the code that is committed is that of the source", { skip: noCompiler() }, () => {
   const codes = inflateRawSync(Buffer.from(DEFLATED, "base64"));
