@@ -13,9 +13,9 @@ typedef short element;
 #endif
 
 enum {
-    GROUP = 4 / sizeof(element), // elements of a sum
-    TOGETHER = 4,                // pixels
-    OUTPUTS = 8,                 // channels of a block
+    GROUP = 4 / sizeof(element),   // elements of a sum
+    TOGETHER = GROUP == 4 ? 6 : 4, // pixels: as many as registers hold the sums of
+    OUTPUTS = 8,                   // channels of a block
 };
 
 /** Return how many products one sum has: weights are packed in such groups. */
@@ -58,8 +58,23 @@ typedef struct {
     u8 *out;
 } block;
 
+/** Add products of `steps` groups of weights and elements, at offsets that are constants, which cost engines nothing. */
+static inline __attribute__((always_inline)) void add_products(
+    v128_t sums[TOGETHER][2], const v128_t **weights, const element *from[TOGETHER], const int pixels, const unsigned steps) {
+    EACH for (unsigned k = 0; k < steps; k++) {
+        const v128_t low = wasm_v128_load(*weights + 2 * k), high = wasm_v128_load(*weights + 2 * k + 1);
+        EACH for (int p = 0; p < pixels; p++) {
+            const v128_t elements = wasm_v128_load32_splat(from[p] + k * GROUP);
+            sums[p][0] = sum(low, elements, sums[p][0]);
+            sums[p][1] = sum(high, elements, sums[p][1]);
+        }
+    }
+    *weights += 2 * steps;
+    EACH for (int p = 0; p < pixels; p++) from[p] += steps * GROUP;
+}
+
 /** Compute `pixels` pixels from x on. */
-static inline __attribute__((always_inline)) void pixels(const block *b, int x, const int pixels) {
+static inline __attribute__((always_inline)) void compute(const block *b, int x, const int pixels) {
     v128_t sums[TOGETHER][2];
     EACH for (int p = 0; p < pixels; p++) {
         sums[p][0] = wasm_v128_load(b->bias);
@@ -67,18 +82,11 @@ static inline __attribute__((always_inline)) void pixels(const block *b, int x, 
     }
     const v128_t *weights = b->weights;
     for (int i = 0; i < b->side; i++) {
-        const element *at = b->rows[i] + x * b->stride;
         const element *from[TOGETHER];
-        EACH for (int p = 0; p < pixels; p++) from[p] = at + p * b->stride;
-#pragma clang loop unroll_count(4)
-        for (int k = 0; k < b->length; k++, weights += 2) {
-            const v128_t low = wasm_v128_load(weights), high = wasm_v128_load(weights + 1);
-            EACH for (int p = 0; p < pixels; p++) {
-                const v128_t elements = wasm_v128_load32_splat(from[p] + k * GROUP);
-                sums[p][0] = sum(low, elements, sums[p][0]);
-                sums[p][1] = sum(high, elements, sums[p][1]);
-            }
-        }
+        EACH for (int p = 0; p < pixels; p++) from[p] = b->rows[i] + (x + p) * b->stride;
+        int left = b->length;
+        for (; left >= 4; left -= 4) add_products(sums, &weights, from, pixels, 4);
+        for (; left > 0; left--) add_products(sums, &weights, from, pixels, 1);
     }
     const v128_t low = wasm_v128_load(b->factors), high = wasm_v128_load(b->factors + 4);
     EACH for (int p = 0; p < pixels; p++) {
@@ -98,10 +106,10 @@ static inline __attribute__((always_inline)) void pixels(const block *b, int x, 
 /** Compute a block of channels of a row. Engines optimise what is called often, so this is called for every row. */
 static __attribute__((noinline)) void convolve_row(const block *b, int columns) {
     if (columns >= TOGETHER) {
-        for (int x = 0; x < columns - TOGETHER; x += TOGETHER) pixels(b, x, TOGETHER);
-        pixels(b, columns - TOGETHER, TOGETHER); // some of them once more
+        for (int x = 0; x < columns - TOGETHER; x += TOGETHER) compute(b, x, TOGETHER);
+        compute(b, columns - TOGETHER, TOGETHER); // some of them once more
     } else {
-        for (int x = 0; x < columns; x++) pixels(b, x, 1);
+        for (int x = 0; x < columns; x++) compute(b, x, 1);
     }
 }
 

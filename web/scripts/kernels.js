@@ -14,6 +14,7 @@ const VERSION = "0.17.1";
 const PYTHON = process.env.PYTHON ?? "python3";
 const OPTIONS = [
   ...["-target", "wasm32-freestanding", "-Os", "-msimd128", "-mbulk-memory", "-ffp-contract=off", "-nostdlib", "-Wall", "-Wextra", "-Werror"],
+  ...["-mllvm", "-disable-lsr"], // which makes additions of constant offsets
   ...["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,-z,stack-size=16384"],
 ];
 
