@@ -1,10 +1,11 @@
-// Decodes streams in Chromium and by the Python package, in turns; prints medians, and how much longer Chromium takes.
+// Decodes streams in Chromium and by the Python package, in turns; prints medians, how much longer Chromium takes, and how many
+// bytes of code and weights the page has fetched.
 //     node test/compare.js [--runs N] [--site FOLDER] STREAM...
 // Both decode to samples in memory, with weights and code that are there already, on one thread. CPU time is that of the page's
 // processes and of Python's. PYTHON names the interpreter that has the package. FOLDER has dist/ and weights/, of this package if not told.
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { launch } from "./chromium.js";
@@ -74,6 +75,12 @@ for (const path of positionals) {
   const bytes = readFileSync(path);
   const first = await inChromium(bytes.toString("base64"), 1);
   console.log(`${basename(path)}: first decode in Chromium ${first[0].toFixed(0)} ms, ${first[1].toFixed(0)} ms of CPU`);
+  const fetched = [...new Set(server.asked)].filter((path) => path.startsWith("/gargalo/"));
+  const bytesOf = (/** @type {string} */ folder) =>
+    fetched
+      .filter((path) => path.startsWith(`/gargalo/${folder}/`))
+      .reduce((sum, path) => sum + statSync(join(values.site, path.replace("/gargalo/", ""))).size, 0);
+  console.log(`${basename(path)}: fetched by now ${bytesOf("dist")} bytes of code, ${bytesOf("weights")} of weights`);
   /** @type {number[][][]} */
   const times = [];
   for (let run = 0; run < Number(values.runs) + 2; run++) {
