@@ -226,25 +226,29 @@ def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salva
 def _bound(sections: "Mapping[int, bytes]", saved: "Saved | None", settings: Settings) -> int | None:
     """Return the bound on the errors of a picture, None where it has none."""
     from runtime.container import RESIDUAL
+
+    if RESIDUAL not in sections or settings.layers is not None or saved and saved.damage:
+        return None
     from runtime.exact.section import bound_of
 
-    kept = RESIDUAL in sections and settings.layers is None and not (saved and saved.damage)
-    return bound_of(sections[RESIDUAL]) if kept else None
+    return bound_of(sections[RESIDUAL])
 
 
 def _opened(
     settings: Settings, codec: "Codec", source: Place, data: bytes, header: "Header", salvage: bool
 ) -> "tuple[tuple[int, ...], Iterator[Pixels], Saved | None]":
     """Return the shape and the rows of the picture that is asked for, and what else was saved."""
-    from runtime import incomplete
     from runtime.codec import suited
 
     region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
+    if layers is None and not salvage:
+        return *codec.decode_strips(data, region, max_pixels), None
+    from runtime import incomplete
+
     if salvage:
         saved = incomplete.salvage(codec, data, region, max_pixels)
         return saved.pixels.shape, iter([saved.pixels]), saved
-    if layers is None:
-        return *codec.decode_strips(data, region, max_pixels), None
+    assert layers is not None
     most = len(suited(codec, header).family.layer_ends(header))
     if layers > most:
         raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")

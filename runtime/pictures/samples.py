@@ -29,6 +29,8 @@ _GRAY_16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of the passes of an interlaced PNG: the first column and row, and the steps to the next ones."""
+_UNLIKELY = 1
+"""A colour that pictures seldom end in, unlike black."""
 _FACTS = {"aspect", "chromaticity", "dpi", "exif", "gamma", "icc_profile", "interlace", "srgb", "transparency", "xmp"}
 """Where Pillow keeps what the chunks of a PNG say, and the texts of that name too."""
 _RLE4 = 2
@@ -45,6 +47,8 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes, note
         return _pnm(image, data, notes)
     if kind == "TIFF":  # else Pillow would check the size by the limit of the whole process
         image.im = Image.new(image.mode, _tiff_size(image), None).im
+    if kind == "PNG":
+        image.im = Image.new(image.mode, image.size, _UNLIKELY).im
     if kind == "JPEG":
         return _jpeg(image, notes)
     extents = image.tile[0].extents if kind == "GIF" else None
@@ -168,10 +172,14 @@ def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
 
 
 def _check_rows(image: Image.Image, data: bytes) -> None:
-    """Raise InputError for samples that end too early, which Pillow leaves at 0; looked for where a last row is 0."""
+    """Raise InputError for samples that end too early, which Pillow leaves as they were.
+
+    They are counted where a last row, of the last two if it is interlaced, is all _UNLIKELY.
+    """
     width, height = image.size
     last = np.asarray(image.crop((0, max(0, height - 2), width, height)))
-    if last.reshape(len(last), -1).any(axis=1).all():
+    touched = last != np.asarray(Image.new(image.mode, (1, 1), _UNLIKELY))
+    if touched.reshape(len(last), -1).any(axis=1).all():
         return
     bits = data[24] * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[data[25]]
     passes = _ADAM7 if data[28] else ((0, 0, 1, 1),)

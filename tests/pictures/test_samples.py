@@ -85,6 +85,12 @@ def test_a_png_whose_samples_end_too_early_is_not_left_black(kind: int, depth: i
         read.decode(bytes(taller), "p.png")
 
 
+def test_a_png_that_ends_in_black_is_not_looked_through_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "png_rows_bytes", None)
+    for kind, values in ((0, gray()), (2, rgb()), (6, rgba())):
+        assert not read.decode(png(np.concatenate([values, values[:2] * 0]), kind, 8), "p.png").pixels[-2:].any()
+
+
 def test_colours_of_16_bits_are_refused_where_two_libraries_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither says when it takes planes, byte order or orientation for others: what they agree on is what counts."""
     data = png(levels(rgb(), 65535), 2, 16)
