@@ -9,8 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Done, Job, Skipped, Work
 from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
@@ -35,8 +34,7 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command was asked for."""
 
     batch: Batch
@@ -158,7 +156,7 @@ def compress(settings: Settings) -> int:
     if batch.is_fleet:
         from runtime.cli.fleet import run_fleet
 
-        return run_fleet(batch, ".gar", READABLE, work, replace(settings, batch=batch.coding, verbose=False))[0]
+        return run_fleet(batch, ".gar", READABLE, work, settings._replace(batch=batch.coding, verbose=False))[0]
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too

@@ -4,9 +4,8 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.cli.jobs import Existing
 from runtime.cli.places import is_address
@@ -26,8 +25,7 @@ MOST_WORKERS = 100_000
 ENGINES = ("local", "ray")
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Settings of a command that makes a file of each that it is given."""
 
     inputs: tuple[str, ...]

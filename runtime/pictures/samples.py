@@ -47,14 +47,12 @@ def taken(image: ImageFile.ImageFile, kind: str, data: bytes, boxes: Boxes, note
         return _pnm(image, data, notes)
     if kind == "TIFF":  # else Pillow would check the size by the limit of the whole process
         image.im = Image.new(image.mode, _tiff_size(image), None).im
-    if kind == "PNG":
-        image.im = Image.new(image.mode, image.size, _UNLIKELY).im
-    if kind == "JPEG":
-        return _jpeg(image, notes)
+    if kind in ("JPEG", "PNG"):
+        return _jpeg(image, notes) if kind == "JPEG" else _png(image, data, notes)
     extents = image.tile[0].extents if kind == "GIF" else None
     image.load()
-    if kind in ("PNG", "TIFF"):
-        return (_png if kind == "PNG" else _tiff)(image, data, notes)
+    if kind == "TIFF":
+        return _tiff(image, data, notes)
     if kind == "JPEG 2000":
         return _jpeg_2000(image, data, boxes, notes)
     if kind == "BMP":
@@ -154,6 +152,8 @@ def _check_bmp(image: Image.Image, data: bytes) -> None:
 
 
 def _png(image: Any, data: bytes, notes: list[str]) -> Samples:
+    image.im = Image.new(image.mode, image.size, _UNLIKELY).im
+    image.load()
     if texts := _FACTS & image.text.keys():
         raise ValueError(f"a text is named {min(texts)}")
     depth, palette = data[24], data[25] == 3

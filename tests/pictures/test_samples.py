@@ -20,7 +20,7 @@ from pictures.files.tiff import RGB, one
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.pictures import read, scaling
+from runtime.pictures import containers, read, scaling
 
 ROUNDED = "16-bit samples are rounded to 8 bits"
 
