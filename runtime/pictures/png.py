@@ -47,7 +47,7 @@ def encode(
         yield _chunk(b"pHYs", struct.pack(">IIB", *(int(dots / _INCH_M + 0.5) for dots in density), 1))
     if payloads.get(EXIF):
         yield _chunk(b"eXIf", payloads[EXIF])
-    yield from (_chunk(b"IDAT", data) for data in _compressed(strips, threads))
+    yield from _compressed(strips, threads)
     yield _chunk(b"IEND", b"")
 
 
@@ -56,27 +56,28 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def _compressed(strips: Iterable[U8], threads: int) -> Iterator[bytes]:
-    """Yield the stream of zlib of all rows."""
+    """Yield chunks that hold the stream of zlib of all rows."""
     check, above = zlib.adler32(b""), None
-    yield _HEAD
+    yield _chunk(b"IDAT", _HEAD)
     for strip in strips:
         above = np.zeros_like(strip[:1]) if above is None else above
         step = max(1, _PIECE_BYTES // strip[0].size)
         starts = range(0, len(strip), step)
         pieces = [(strip[start : start + step], strip[start - 1 : start] if start else above) for start in starts]
-        for length, own_check, data in each(_piece, pieces, threads):
+        for length, own_check, chunk in each(_piece, pieces, threads):
             check = _joined(check, own_check, length)
-            yield data
+            yield chunk
         above = strip[-1:].copy()
-    yield _END + check.to_bytes(4)
+    yield _chunk(b"IDAT", _END + check.to_bytes(4))
 
 
 def _piece(rows: tuple[U8, U8]) -> tuple[int, int, bytes]:
-    """Return the length and the Adler-32 of filtered rows, and these compressed, of rows and the one above them."""
+    """Return the length and the Adler-32 of filtered rows, and a chunk of these, of rows and the one above them."""
     flat, first_above = (some.reshape(len(some), -1) for some in rows)
     plain = filtered(flat, np.concatenate([first_above, flat[:-1]]), rows[0][0, 0].size)
     deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_WINDOW_BITS, _MEMORY_LEVEL, zlib.Z_RLE)
-    return plain.size, zlib.adler32(plain.data), deflater.compress(plain.data) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    data = deflater.compress(plain.data) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return plain.size, zlib.adler32(plain.data), _chunk(b"IDAT", data)
 
 
 def filtered(rows: U8, above: U8, channels: int) -> U8:
