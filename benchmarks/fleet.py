@@ -75,7 +75,7 @@ def measured(batch_s: float, page_s: float, part_s: float) -> Costs:
             job_s = (time.process_time() - start) / _MEASURED
         finally:
             fleet._listed = listed
-        done = Done(500_000, 50_000, 80.0, 1.0, (512, 768))
+        done = Done(500_000, 50_000, 80.0, 1.0, (512, 768), [])
         rows, start = manifest.Manifest(Path(folder)), time.process_time()
         for number in range(_MEASURED):
             job = Job(entries[number][0], output / f"{number}.gar", Existing.EQUAL, version="0" * 32)

@@ -64,7 +64,7 @@ def imread(
     if data.startswith(container.MAGIC):
         kept = container.unpack(data)[1] if with_metadata else {}
         payloads = {kind: kept[kind] for kind in KINDS.values() if kind in kept}
-        picture = read.Picture(decode(data, bundle), metadata=payloads)
+        picture = read.Picture(decode(data, bundle), (), payloads)
     else:
         picture = read.decode(data, name)
     if resize is not None:

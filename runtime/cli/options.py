@@ -4,9 +4,8 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runtime.cli.jobs import Existing
 from runtime.cli.places import is_address
@@ -26,8 +25,7 @@ MOST_WORKERS = 100_000
 ENGINES = ("local", "ray")
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Settings of a command that makes a file of each that it is given."""
 
     inputs: tuple[str, ...]
@@ -207,7 +205,7 @@ def read_batch(
         address=address,
     )
     own = batch.is_fleet and bundle is not None and bundle.exists()
-    return replace(batch, bundle=bundle.absolute()) if own and bundle else batch  # workers have folders of their own
+    return batch._replace(bundle=bundle.absolute()) if own and bundle else batch  # workers have folders of their own
 
 
 def thread_count(text: str | None) -> int | None:

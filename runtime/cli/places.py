@@ -1,17 +1,15 @@
 """Where files are: a path of this machine, or the address of an object in a store, such as s3://bucket/a.png."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from runtime.errors import InputError
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL | re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """A place that fsspec opens; it has as much of a path's arithmetic as commands need."""
 
     protocol: str

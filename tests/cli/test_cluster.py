@@ -168,7 +168,7 @@ def prepare():
     def work(job):
         if job.source.name == "7":
             os.kill(os.getpid(), signal.SIGKILL)
-        return Done(1, 1, 1.0, 1.0, (1, 1))
+        return Done(1, 1, 1.0, 1.0, (1, 1), [])
     return work
 
 jobs = [Job(Path(str(number)), Path("x"), Existing.EQUAL) for number in range(30)]

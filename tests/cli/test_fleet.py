@@ -31,7 +31,7 @@ def doubled() -> Work:
         if not data:
             raise InputError(f"{job.source} is empty")
         deliver(job.target, 2 * data, job.overwrite, job.equal_is_done)
-        return Done(len(data), 2 * len(data), 1.0, 2.0, (1, 1))
+        return Done(len(data), 2 * len(data), 1.0, 2.0, (1, 1), [])
 
     return work
 

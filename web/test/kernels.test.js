@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
-import { test } from "node:test";
 import { inflateRawSync } from "node:zlib";
 import { compile, noCompiler } from "../scripts/kernels.js";
 import { openHeap, openKernels, prepareKernels } from "../src/networks/kernels.js";
@@ -9,6 +8,7 @@ import { openSession } from "../src/networks/onnxruntime.js";
 import { readGraph } from "../src/networks/onnx.js";
 import { planOf, runPlan, Unsupported } from "../src/networks/plan.js";
 import { randomiser, tryConvolutions } from "./convolutions.js";
+import { test } from "./limited.js";
 import { PACKAGE } from "./vectors.js";
 
 const WEIGHTS = `${PACKAGE}weights/`;
