@@ -250,7 +250,7 @@ def test_every_cut_and_a_flip_in_every_byte_are_noticed(codec: Codec, photo: np.
 def test_a_stream_of_another_bundle_is_refused_with_both_ids(codec: Codec, photo: np.ndarray) -> None:
     data = codec.encode(photo[:32, :32])
     header, sections = container.unpack(data)
-    other = container.Header(**{**header.__dict__, "bundle_id": b"12345678"})
+    other = header._replace(bundle_id=b"12345678")
     with pytest.raises(StreamError, match=f"{b'12345678'.hex()}.*{codec.bundle.id.hex()}"):
         codec.decode(container.pack(other, list(sections.items())))
 

@@ -335,7 +335,7 @@ def test_a_cut_file_is_an_os_error(kept: int, picture) -> None:  # type: ignore[
 
 def test_other_weights_are_an_os_error_on_load(picture) -> None:  # type: ignore[no-untyped-def]
     header, sections = container.unpack(saved(picture))
-    other = container.Header(**{**vars(header), "bundle_id": b"unknown!"})
+    other = header._replace(bundle_id=b"unknown!")
     with Image.open(BytesIO(container.pack(other, list(sections.items())))) as im:
         assert im.size == picture.size
         with pytest.raises(OSError, match="needs bundle"):
