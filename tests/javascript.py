@@ -18,7 +18,7 @@ from runtime.codec import Codec
 
 WEB = Path(__file__).parents[1] / "web"
 LEAST_NODE = 20
-PATIENCE_S = 300
+PATIENCE_S = 600
 
 
 def missing() -> str | None:
