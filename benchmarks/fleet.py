@@ -64,7 +64,7 @@ def measured(batch_s: float, page_s: float, part_s: float) -> Costs:
     entries = [(place(f"s3://bucket/in/{n % 100:02}/{n:09}.jpg"), f"{n:032x}") for n in range(_MEASURED)]
     with tempfile.TemporaryDirectory() as folder:
         listed = fleet._listed
-        fleet._listed = lambda folder: iter(entries)
+        fleet._listed = lambda folder, links: iter(entries)
         try:
             start = time.process_time()
             sources = [place("s3://bucket/in")]
@@ -75,7 +75,7 @@ def measured(batch_s: float, page_s: float, part_s: float) -> Costs:
             job_s = (time.process_time() - start) / _MEASURED
         finally:
             fleet._listed = listed
-        done = Done(500_000, 50_000, 80.0, 1.0, (512, 768))
+        done = Done(500_000, 50_000, 80.0, 1.0, (512, 768), [])
         rows, start = manifest.Manifest(Path(folder)), time.process_time()
         for number in range(_MEASURED):
             job = Job(entries[number][0], output / f"{number}.gar", Existing.EQUAL, version="0" * 32)

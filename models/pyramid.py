@@ -48,6 +48,9 @@ LUMA, CHROMA, Z = 6, 24, 12
 """Channels of one half of a level's packed luma details, of all of its packed chroma details, and of z."""
 FIRST, SECOND = (0, 3), (1, 2)
 """Phases of 2 x 2 details that make the halves of the checkerboard."""
+LOG2_LEAST_STEP = -4
+"""Steps are at least of so many octaves at level 0 and of one more at each level: values of finer ones may not fit 16
+bits, and nothing is to be gained."""
 LEVEL_PLANES = 8
 """Constant input planes that tell networks the rate level (hat functions)."""
 PIXEL_RANGE = 64.0
@@ -77,7 +80,7 @@ class Config:
     levels: int = 8
     """anchors of the rate scale; quality runs from 0 to levels - 1 and is interpolated between anchors"""
     lambda_low: float = 0.0003
-    lambda_high: float = 0.55
+    lambda_high: float = 18.0
     step_octaves: tuple[tuple[float, float, float, float], ...] = (
         (0.5, 0.8, 1.1, 0.6), (0.0, 0.3, 0.85, 0.35), (-0.45, -0.45, 0.45, -0.25),
         (-0.7, -0.7, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7)
@@ -230,7 +233,8 @@ class Codec(nn.Module):
         octaves = [[y, y, diagonal, u, u, u, v, v, v] for y, diagonal, u, v in self.config.step_octaves]
         y, _, u, v = self.config.step_octaves[-1]
         octaves.insert(LEVELS, [y, u, v])
-        return plain[:, None] + torch.tensor(sum(octaves, []), device=plain.device)
+        least = torch.arange(1, LEVELS + 2).repeat_interleave(torch.tensor([9] * LEVELS + [Z])) + LOG2_LEAST_STEP
+        return (plain[:, None] + torch.tensor(sum(octaves, []))).maximum(least).to(plain.device)
 
     def hats(self, level: Tensor) -> Tensor:
         """Return interpolation weights (B, levels) of fractional levels (B,)."""

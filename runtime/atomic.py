@@ -16,6 +16,9 @@ _NO_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 """Of Linux's renameat2."""
 
+owner = ""
+"""What the names of this process's drafts have, so that others can remove them once it was killed."""
+
 
 def write_whole(path: Path, data: bytes | Iterable[bytes], overwrite: bool = True) -> int:
     """Write all of data to path, on the disk when this returns, or leave path as it was; return how many bytes it is.
@@ -32,7 +35,7 @@ def write_whole(path: Path, data: bytes | Iterable[bytes], overwrite: bool = Tru
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
     target = Path(os.path.realpath(path))
-    draft = target.with_name(f".gargalo-{os.urandom(4).hex()}.part")
+    draft = target.with_name(f".gargalo-{owner}{os.urandom(4).hex()}.part")
     try:
         with draft.open("xb") as file:
             written = _write(file, data)
@@ -57,6 +60,13 @@ def write_whole(path: Path, data: bytes | Iterable[bytes], overwrite: bool = Tru
 def _write(file: BinaryIO, data: bytes | Iterable[bytes]) -> int:
     """Write data to a file, and return how many bytes it is."""
     return sum(file.write(part) for part in ([data] if isinstance(data, bytes) else data))
+
+
+def remove_drafts(folder: Path, owner: str) -> None:
+    """Remove what a process that was killed has left in a folder, as far as the system lets us."""
+    with suppress(OSError):
+        for draft in folder.glob(f".gargalo-{owner}*.part"):
+            draft.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:

@@ -11,7 +11,6 @@ are not whole, `exact/` makes pictures lossless.
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -238,7 +237,7 @@ class Codec:
         Raises what decode raises, and InputError where they differ in more than what they show.
         """
         opened = [self._opened(data, max_pixels) for data in streams]
-        kinds = {replace(header, level=0, flag=False) for _, header, *_ in opened}
+        kinds = {header._replace(level=0, flag=False) for _, header, *_ in opened}
         if len(kinds) != 1:
             raise InputError(
                 f"a batch of {len(streams)} streams has {len(kinds)} sizes, kinds or bundles; it must have one"

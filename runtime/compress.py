@@ -9,8 +9,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Done, Job, Skipped, Work
 from runtime.cli.options import Batch, Parser, add_arguments, open_codec, option, parser, picture_bundle, read_batch
@@ -35,8 +34,7 @@ examples:
 """
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command was asked for."""
 
     batch: Batch
@@ -157,7 +155,7 @@ def compress(settings: Settings) -> int:
     if batch.is_fleet:
         from runtime.cli.fleet import run_fleet
 
-        return run_fleet(batch, ".gar", READABLE, work, replace(settings, batch=batch.coding, verbose=False))[0]
+        return run_fleet(batch, ".gar", READABLE, work, settings._replace(batch=batch.coding, verbose=False))[0]
     jobs, skipped = plan(batch, ".gar", READABLE)
     suffixes = Counter(path.suffix.lower() for path in skipped if path.suffix.lower() != ".gar")
     if suffixes and not batch.quiet:  # in a folder of pictures somebody may believe that these are compressed too
@@ -169,14 +167,14 @@ def compress(settings: Settings) -> int:
 def prepare(settings: Settings) -> Work:
     """Return what compresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime.pictures import metadata, read
+    from runtime.pictures import metadata
 
     codec = open_codec(settings.batch, enhance=False)
 
     def work(job: Job) -> Done | Skipped:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
-        picture = read.decode(given, name, settings.batch.max_pixels, settings.sdr)
+        picture = decoded(settings, codec, given, name)
         if settings.size:
             picture = smaller(picture, settings.size, name)
         bytes_in, notes = len(given), list(picture.notes)
@@ -209,6 +207,20 @@ def prepare(settings: Settings) -> Work:
         return Done(bytes_in, len(data), ms, bpp, shape, notes, details=details, max_error=bound)
 
     return work
+
+
+def decoded(settings: Settings, codec: "Codec", data: bytes, name: str) -> "Picture":
+    """Return the picture in a file's bytes; a second thread, if there is one, makes meanwhile what codes it."""
+    from runtime.pictures import read
+    from runtime.threads import together
+
+    def begin(number: int) -> Any:
+        if number:
+            return codec.networks.load("encode")
+        return read.decode(data, name, settings.batch.max_pixels, settings.sdr)
+
+    picture: Picture = together(begin, min(2, codec.networks.at_a_time))[0]
+    return picture
 
 
 def smaller(picture: "Picture", wanted: "Size", name: str) -> "Picture":

@@ -14,7 +14,7 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from runtime import spec
 from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
@@ -53,8 +53,7 @@ MIN_CHUNK_ENTRY_BYTES = 1 + CRC_BYTES
 _GRAY_FLAG, _ALPHA_FLAG, _FAMILY_FLAG = 1, 2, 4
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What a decoder must know before it reads any section."""
 
     width: int

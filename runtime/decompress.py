@@ -4,9 +4,8 @@ import functools
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.follow import growth
 from runtime.cli.jobs import Done, Job, Work
@@ -40,8 +39,7 @@ _DEFAULT_SUFFIX = ".png"
 MOST_LAYER = 254
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command was asked for."""
 
     batch: Batch
@@ -123,7 +121,7 @@ def decompress(settings: Settings) -> int:
     if batch.is_fleet:
         from runtime.cli.fleet import run_fleet
 
-        status, damaged = run_fleet(batch, suffix, (".gar",), work, replace(settings, batch=batch.coding))
+        status, damaged = run_fleet(batch, suffix, (".gar",), work, settings._replace(batch=batch.coding))
     else:
         jobs, _ = plan(batch, suffix, (".gar",), lambda _, target: _suffix_of(settings, target))
         status, done = run(jobs, work, line, batch)
@@ -131,8 +129,7 @@ def decompress(settings: Settings) -> int:
     return status or (DAMAGED if damaged else 0)
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What becomes of a stream before it is written."""
 
     shape: tuple[int, ...]
@@ -225,25 +222,29 @@ def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salva
 def _bound(sections: "Mapping[int, bytes]", saved: "Saved | None", settings: Settings) -> int | None:
     """Return the bound on the errors of a picture, None where it has none."""
     from runtime.container import RESIDUAL
+
+    if RESIDUAL not in sections or settings.layers is not None or saved and saved.damage:
+        return None
     from runtime.exact.section import bound_of
 
-    kept = RESIDUAL in sections and settings.layers is None and not (saved and saved.damage)
-    return bound_of(sections[RESIDUAL]) if kept else None
+    return bound_of(sections[RESIDUAL])
 
 
 def _opened(
     settings: Settings, codec: "Codec", source: Place, data: bytes, header: "Header", salvage: bool
 ) -> "tuple[tuple[int, ...], Iterator[Pixels], Saved | None]":
     """Return the shape and the rows of the picture that is asked for, and what else was saved."""
-    from runtime import incomplete
     from runtime.codec import suited
 
     region, max_pixels, layers = settings.region, settings.batch.max_pixels, settings.layers
+    if layers is None and not salvage:
+        return *codec.decode_strips(data, region, max_pixels), None
+    from runtime import incomplete
+
     if salvage:
         saved = incomplete.salvage(codec, data, region, max_pixels)
         return saved.pixels.shape, iter([saved.pixels]), saved
-    if layers is None:
-        return *codec.decode_strips(data, region, max_pixels), None
+    assert layers is not None
     most = len(suited(codec, header).family.layer_ends(header))
     if layers > most:
         raise InputError(f"--layer {layers - 1}: {source} has layers 0 to {most - 1}")
@@ -278,7 +279,7 @@ def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: boo
     suffix, notes, threads = _suffix_of(settings, job.target), decoded.done.notes, most_threads(settings.batch.threads)
     made = write.encode_strips(decoded.strips, decoded.shape, suffix, decoded.sections, notes, threads)
     size = deliver(job.target, made, overwrite, job.equal_is_done)
-    return replace(decoded.done, ms=sum(decoded.spent_ms), bytes_out=size)
+    return decoded.done._replace(ms=sum(decoded.spent_ms), bytes_out=size)
 
 
 def _suffix_of(settings: Settings, target: Place) -> str:

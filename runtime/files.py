@@ -91,7 +91,7 @@ def imread(
         pixels, damage = decode(data, bundle, max_pixels)
         for note in damage:
             warnings.warn(f"{name}: {note}", stacklevel=2)
-        picture = read.Picture(pixels, metadata=payloads)
+        picture = read.Picture(pixels, (), payloads)
     else:
         picture = read.decode(data, name, number(max_pixels, "max_pixels", 1, math.inf), sdr)
     if resize is not None:

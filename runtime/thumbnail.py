@@ -5,9 +5,8 @@ The bytes of an input say which of the two it is. What those of a .gat file mean
 
 import functools
 import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, Parser, add_files, parser, read_batch
@@ -31,8 +30,7 @@ _PICTURE_SUFFIX = ".png"
 _LEAST_BYTES, _USUAL_BYTES, _MOST_BYTES = THUMBNAIL_BYTES
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command was asked for."""
 
     batch: Batch
@@ -81,11 +79,11 @@ def make(settings: Settings) -> int:
         from runtime.pictures.suffixes import READABLE
 
         work = functools.partial(prepare, settings)
-        return run_fleet(batch, THUMBNAIL_SUFFIX, READABLE, work, replace(settings, batch=batch.coding))[0]
+        return run_fleet(batch, THUMBNAIL_SUFFIX, READABLE, work, settings._replace(batch=batch.coding))[0]
     if settings.base64:
-        each = [job for text in batch.inputs for job in _planned(replace(batch, inputs=(text,)))]
-        jobs = [replace(job, target=STREAM, make_folder=False) for job in each]
-        batch = replace(batch, at_a_time=1, quiet=True)
+        each = [job for text in batch.inputs for job in _planned(batch._replace(inputs=(text,)))]
+        jobs = [job._replace(target=STREAM, make_folder=False) for job in each]
+        batch = batch._replace(at_a_time=1, quiet=True)
     else:
         jobs = _planned(batch)
     status, _ = run(jobs, functools.partial(prepare, settings), line, batch)
@@ -145,7 +143,7 @@ def prepare(settings: Settings) -> Work:
         ms = 1e3 * (time.perf_counter() - start)
         deliver(job.target, b64encode(thumbnail) + b"\n" if settings.base64 else made, job.overwrite, job.equal_is_done)
         bpp = 8 * len(thumbnail) / gat.SIDE_PX**2
-        return Done(len(given), len(made), ms, bpp, (gat.SIDE_PX, gat.SIDE_PX))
+        return Done(len(given), len(made), ms, bpp, (gat.SIDE_PX, gat.SIDE_PX), [])
 
     return work
 

@@ -4,18 +4,21 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pytest
 import run_vectors
 
 from runtime.codec import Codec
 
 WEB = Path(__file__).parents[1] / "web"
 LEAST_NODE = 20
+PATIENCE_S = 300
 
 
 def missing() -> str | None:
@@ -32,9 +35,19 @@ def missing() -> str | None:
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run node in web/; PYTHON names this interpreter there."""
+    """Run node in web/; PYTHON names this interpreter there. What hangs fails, and is ended with all it started."""
     environment = os.environ | {"PYTHON": sys.executable}
-    return subprocess.run(["node", *words], cwd=WEB, env=environment, capture_output=True, text=True, timeout=900)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        ["node", *words], cwd=WEB, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            out, err = process.communicate()
+            pytest.fail(f"node {' '.join(map(str, words))} took more than {PATIENCE_S} s:\n{out}\n{err}", pytrace=False)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 def pictures(photo: np.ndarray) -> dict[str, tuple[np.ndarray, float, int]]:

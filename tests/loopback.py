@@ -6,7 +6,7 @@ test_capture.py, test_source.py and test_web.py ask them for streams, snapshots 
 import base64
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -55,6 +55,11 @@ def lag_s(name: str, pixels: np.ndarray) -> float:
     named = datetime.strptime(name[:-1] + "000", "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC).timestamp()
     half = 1 << (_BITS - 1)
     return ((int(named * 1000) - made + half) % (2 * half) - half) / 1000
+
+
+def behind_s(lags_s: Sequence[float]) -> float:
+    """Return how far a source is behind at its end; what held up one or two of three pictures does not count."""
+    return min(map(abs, lags_s[-3:]))
 
 
 # --- servers ----------------------------------------------------------------------------------------------------------

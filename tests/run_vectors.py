@@ -25,7 +25,7 @@ from typing import Any
 VECTORS = Path(__file__).parent / "vectors"
 REFUSED = VECTORS / "refused"
 UNBOUND = VECTORS / "unbound"
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 
 def cases() -> Iterator[tuple[Path, dict[str, Any]]]:

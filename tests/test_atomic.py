@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runtime import atomic
-from runtime.atomic import make_folder, write_whole
+from runtime.atomic import make_folder, remove_drafts, write_whole
 
 PROJECT = Path(__file__).parents[1]
 OLD, NEW = b"what was here before", b"new"
@@ -284,3 +284,30 @@ write_whole(Path(sys.argv[1]), b"new", False)
 """
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "cam.gar")], cwd=PROJECT, check=True)
     assert (tmp_path / "cam.gar").read_bytes() == NEW
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from runtime import atomic
+
+def parts():
+    yield b"half"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+atomic.owner = sys.argv[2]
+atomic.write_whole(Path(sys.argv[1]), parts())
+"""
+
+
+@posix
+def test_what_a_killed_process_leaves_can_be_removed_and_nothing_else(tmp_path: Path) -> None:
+    for owner in ("one-", "two-"):
+        words = [sys.executable, "-c", KILLED, str(tmp_path / "a.gar"), owner]
+        assert subprocess.run(words, env=os.environ | {"PYTHONPATH": str(PROJECT)}).returncode == -9
+    (tmp_path / "b.gar").touch()
+    assert len(names(tmp_path)) == 3
+    remove_drafts(tmp_path, "one-")
+    draft, other = names(tmp_path)
+    assert draft.startswith(".gargalo-two-") and other == "b.gar"
+    remove_drafts(tmp_path / "none", "one-")

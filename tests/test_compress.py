@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +19,7 @@ from runtime.compress import main
 from runtime.console import size
 from runtime.metrics.psnr import psnr
 from runtime.metrics.ssim import ssim
+from runtime.pictures import read as reading
 from runtime.pictures.read import read
 from runtime.pictures.write import encode, write
 
@@ -42,6 +45,18 @@ def failure(argv: list[str | Path], capfd: pytest.CaptureFixture[str]) -> str:
     assert out == ""
     assert err.startswith("gargalo: ") and err.count("\n") == 1 and err.endswith("\n")
     return err
+
+
+def test_networks_are_made_while_the_picture_is_read(cam: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    making, decode = threading.Event(), reading.decode
+
+    def wait(*given: Any) -> reading.Picture:
+        assert making.wait(60)
+        return decode(*given)
+
+    monkeypatch.setattr(reading, "decode", wait)
+    monkeypatch.setattr("runtime.networks.sessions.Networks.load", lambda *_: making.set())
+    assert main([str(cam), "--threads", "2"]) == 0
 
 
 def test_it_writes_the_stream_beside_the_picture_and_prints_one_line(

@@ -7,7 +7,6 @@ import json
 import random
 import subprocess
 import sys
-import time
 import zlib
 from contextlib import suppress
 from functools import partial
@@ -128,7 +127,8 @@ def test_the_fuzzer_notices_what_is_not_allowed() -> None:
         raise IndexError("list index out of range")
 
     def hang() -> None:
-        time.sleep(9)
+        while True:
+            pass
 
     assert fuzz.outcome_of(crash) == ("IndexError: list index out of range", False)
     with pytest.MonkeyPatch.context() as patch:
@@ -145,13 +145,13 @@ codec = Codec(sys.argv.pop(1), threads=1)
 codec.decode(open(sys.argv[1], "rb").read())
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 for path in sys.argv[2:]:
-    data, before, start = open(path, "rb").read(), peak(), time.monotonic()
+    data, before, start = open(path, "rb").read(), peak(), time.process_time()
     try:
         codec.decode(data)
         told = "a picture"
     except CodecError as error:
         told = f"{type(error).__name__}: {error}"
-    print(json.dumps([path, told, time.monotonic() - start, peak() - before]))
+    print(json.dumps([path, told, time.process_time() - start, peak() - before]))
 """
 
 

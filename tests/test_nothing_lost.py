@@ -23,7 +23,7 @@ PROJECT = Path(__file__).parents[1]
 OLD = b"what was here before"
 SHOTS = int(os.environ.get("GARGALO_SHOTS", "5"))
 """Signals at random moments for each kind; more of them take longer."""
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
@@ -106,7 +106,7 @@ class Slow:
     def __exit__(self, *error): self.file.close()
     def write(self, data):
         self.file.write(data[:len(data) // 2]); self.file.flush()
-        print("half", flush=True); time.sleep(60)
+        print("half", flush=True); time.sleep(600)
 def slow(path, mode="r", *rest, **others):
     file = real(path, mode, *rest, **others)
     return Slow(file) if path.suffix == ".part" else file
@@ -114,7 +114,7 @@ pathlib.Path.open = slow
 """
 DONE = """
 import pathlib, time
-def replace(path, target): print("done", flush=True); time.sleep(60)
+def replace(path, target): print("done", flush=True); time.sleep(600)
 pathlib.Path.replace = replace
 """
 
@@ -163,13 +163,13 @@ def test_a_signal_at_any_moment_leaves_the_old_file_or_the_new_one(folder: Path,
 LOADING = """
 import time
 from runtime.networks import sessions
-def load(*_): print("loading", flush=True); time.sleep(60)
+def load(*_): print("loading", flush=True); time.sleep(600)
 sessions.Networks._load = load
 """
 UNPACKING = """
 import time
 from runtime import container
-def unpack(*_): print("loading", flush=True); time.sleep(60)
+def unpack(*_): print("loading", flush=True); time.sleep(600)
 container.unpack = unpack
 """
 

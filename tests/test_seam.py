@@ -252,7 +252,7 @@ def test_what_the_family_does_not_know_is_refused(
         toy.decode(parts.with_section(LATENTS, body[:1] + b"\xff" + body[2:]))
     with pytest.raises(TruncatedError):
         toy.decode(parts.with_section(LATENTS, body[:1]))
-    monkeypatch.setattr(Toy, "traits", replace(Toy.traits, header_flag=False))
+    monkeypatch.setattr(Toy, "traits", Toy.traits._replace(header_flag=False))
     with pytest.raises(StreamError, match="means nothing to bundle toy"):
         toy.decode(parts.but(flags=4))
 

@@ -35,6 +35,14 @@ def test_opencv_the_colour_engine_and_other_formats_are_loaded_when_they_are_use
     assert not found & {"cv2", "PIL.ImageCms", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "pillow_heif"}
 
 
+def test_a_png_is_written_without_pillow_and_what_damaged_and_lossless_files_need(tmp_path: Path) -> None:
+    stream = Path(__file__).parent / "vectors" / "metadata" / "stream.gar"
+    words = [str(stream), "-o", str(tmp_path / "a.png"), "--quiet"]
+    found = loaded_by(f"from runtime.decompress import main\nassert main({words!r}) == 0")
+    assert "onnxruntime" in found
+    assert not found & {"PIL", "cv2", "runtime.incomplete", "runtime.exact", "runtime.search"}
+
+
 def test_one_thread_means_one_thread() -> None:
     """What a process spends beside its main thread: numpy's threads, for one, go on waiting when they are done."""
     code = """

@@ -20,7 +20,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from runtime import __version__
+from runtime import __version__, atomic
 from runtime.cli.engines import Outcomes, Prepare, ready
 from runtime.cli.jobs import Failed, Job, Outcome
 from runtime.cli.options import Batch
@@ -65,6 +65,8 @@ class _Worker:
     """An actor, and what it has to do."""
 
     actor: Any
+    owner: str
+    """Of its drafts."""
     load: int = _AHEAD
     """None more is given to it before it has begun."""
 
@@ -86,16 +88,30 @@ class _Pool:
         self._cpus = batch.threads or 1
         self._most, self._asked = batch.at_a_time, batch.workers_asked
         remote: Any = ray.remote(num_cpus=self._cpus, max_restarts=0, scheduling_strategy="SPREAD")
-        self._start: Callable[[], Any] = partial(remote(_Actor).remote, prepare, __version__)
+        self._start: Callable[[str], Any] = partial(remote(_Actor).remote, prepare, __version__)
         self._workers: set[_Worker] = set()
         self._flying: dict[Any, tuple[_Worker, _Batch]] = {}
         self._again: deque[_Batch] = deque()
         self._files = _FIRST_FILES
         self._looked_s = self._told_s = time.monotonic()
         self._failed_starts = 0
+        self._drafts: set[tuple[Path, str]] = set()
 
     def outcomes(self) -> Outcomes:
-        """Yield what jobs come to."""
+        """Yield what jobs come to; remove what workers that were lost have left in folders."""
+        try:
+            yield from self._outcomes()
+        finally:
+            for worker, batch in self._flying.values():
+                self._note_drafts(worker, batch)
+            for folder, owner in self._drafts:
+                atomic.remove_drafts(folder, owner)
+
+    def _note_drafts(self, worker: _Worker, batch: _Batch) -> None:
+        """Note where a worker may have left drafts."""
+        self._drafts |= {(job.target.parent, worker.owner) for job in batch.jobs if isinstance(job.target, Path)}
+
+    def _outcomes(self) -> Outcomes:
         self._grow()
         while True:
             if time.monotonic() - self._looked_s > _LOOK_S or not self._workers:
@@ -122,7 +138,8 @@ class _Pool:
         room = int(self._ray.cluster_resources().get("CPU", 0) // self._cpus)
         wanted = self._most if self._asked else max(1, min(self._most, room))
         while len(self._workers) < wanted:
-            worker = _Worker(self._start())
+            owner = f"{os.urandom(4).hex()}-"
+            worker = _Worker(self._start(owner), owner)
             self._workers.add(worker)
             self._send(worker, _Batch([]))  # comes back once it has begun
         if all(worker.load >= _AHEAD for worker in self._workers) and not any(b.jobs for _, b in self._flying.values()):
@@ -156,7 +173,7 @@ class _Pool:
             outcomes, seconds = self._ray.get(ref)
         except errors.RayTaskError as error:  # what begins a worker has failed
             raise _cause(error) from None
-        except (errors.RayActorError, errors.RaySystemError) as error:
+        except errors.RayError as error:  # of the worker, its node, or what it sent
             yield from self._lost(worker, batch, error)
             return
         if not batch.jobs:
@@ -169,6 +186,7 @@ class _Pool:
     def _lost(self, worker: _Worker, batch: _Batch, error: Exception) -> Iterator[tuple[Job, Outcome]]:
         """Keep a batch of a worker that is lost for others, each file on its own; yield a file that was alone twice."""
         self._workers.discard(worker)
+        self._note_drafts(worker, batch)
         with suppress(Exception):  # one that cannot be reached must not go on
             self._ray.kill(worker.actor)
         if not batch.jobs:
@@ -185,8 +203,9 @@ class _Pool:
 class _Actor:
     """A worker, in its own process."""
 
-    def __init__(self, prepare: Prepare, version: str):
+    def __init__(self, prepare: Prepare, version: str, owner: str):
         self._prepare, self._version = prepare, version
+        atomic.owner = owner
         self._attempt: Callable[[Job], Outcome] | None = None
 
     def do(self, jobs: list[Job]) -> tuple[list[Outcome], float]:
@@ -255,10 +274,10 @@ def _check_cluster(address: str) -> None:
         raise InputError(f"{needed} ({error})") from error
     words = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
-        healthy = subprocess.run(words, capture_output=True, timeout=_ANSWER_S).returncode == 0
-    except subprocess.TimeoutExpired:
-        healthy = False
-    if not healthy:
+        status = subprocess.run(words, capture_output=True, timeout=_ANSWER_S).returncode
+    except subprocess.TimeoutExpired as error:
+        raise InputError(f"{needed} (what is there said nothing for {_ANSWER_S:.0f} s)") from error
+    if status:
         raise InputError(f"{needed} (something else answers there)")
 
 
@@ -272,6 +291,7 @@ def _check_paths(ray: Any, inputs: Sequence[Path], output: Path | None) -> None:
         return
     marker = output / f".gargalo-{os.urandom(4).hex()}.part" if output else None
     if marker:
+        marker.parent.mkdir(parents=True, exist_ok=True)
         marker.touch()
     try:
         look = ray.remote(num_cpus=0)(_unseen)

@@ -75,4 +75,5 @@ def ready(prepare: Prepare) -> Callable[[Job], Outcome]:
     try:
         return partial(attempt, prepare())
     finally:
+        gc.freeze()  # else the next collections would look through it
         gc.enable()

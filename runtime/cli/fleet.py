@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePath
 
 from runtime.cli import manifest
@@ -21,7 +20,7 @@ from runtime.cli.jobs import Done, Existing, Failed, Job, Outcome, Planned
 from runtime.cli.manifest import Manifest, key, state
 from runtime.cli.options import Batch
 from runtime.cli.places import Address, Place, place
-from runtime.cli.plan import files_of, renamed
+from runtime.cli.plan import files_of, renamed, warn_of_links
 from runtime.cli.run import Progress, entry, progress
 from runtime.console import complain, say, shown, size
 from runtime.errors import InputError
@@ -44,6 +43,8 @@ class _Sums:
     """By kind."""
     others: Counter[str] = field(default_factory=Counter)
     """Files that do not have a suffix that counts, by suffix."""
+    links: list[Path] = field(default_factory=list)
+    """Folders that are not followed."""
 
     def add(self, outcome: Outcome) -> None:
         """Add what a job came to."""
@@ -77,13 +78,21 @@ def run_fleet(
         _expect(bar, sources, accepted)
         try:
             if first:
-                with closing(engine(prepare, chain([first], jobs))) as answers:
+                with closing(engine(prepare, _begun(rows, first, jobs))) as answers:
                     _record(answers, rows, recipe, sums, bar, batch)
         finally:
             if rows:
                 rows.flush()
     _tell(sums, time.perf_counter() - start, batch)
     return 1 if sums.failures else 0, sums.damaged
+
+
+def _begun(rows: Manifest | None, first: Job, others: Iterator[Job]) -> Iterator[Job]:
+    """Yield jobs, once an engine asks for them and there is a manifest."""
+    if rows:
+        rows.begin()
+    yield first
+    yield from others
 
 
 def _record(answers: Outcomes, rows: Manifest | None, recipe: str, sums: _Sums, bar: Progress, batch: Batch) -> None:
@@ -123,6 +132,7 @@ def _tell(sums: _Sums, seconds: float, batch: Batch) -> None:
     if sums.others and not batch.quiet:
         counts = ", ".join(f"{count} {suffix or 'without one'}" for suffix, count in sums.others.most_common(9))
         complain(f"warning: skipped files that do not have a suffix of ours: {counts}")
+    warn_of_links(sums.links, batch)
     if batch.json:
         numbers = {"done": sums.done, "skipped": sums.skipped, "failed": failed, "failures": dict(sums.failures)}
         numbers |= {"planned": sums.planned} if batch.dry_run else {}
@@ -151,7 +161,7 @@ def _places(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[
         raise InputError(f"-o {batch.output} names a file; with --engine ray or addresses give a folder")
     if batch.skip_larger:
         raise InputError("--skip-larger is for this machine's files alone; leave it out, or --engine ray and addresses")
-    sources, output = [place(text) for text in batch.inputs], place(batch.output)
+    sources, output = [place(text) for text in dict.fromkeys(batch.inputs)], place(batch.output)
     if batch.keep_times and any(isinstance(one, Address) for one in (*sources, output)):
         raise InputError(
             "--keep-times gives files their times, which stores do not let us; leave it out, or give folders"
@@ -175,14 +185,11 @@ def _jobs(
     made = manifest.made(output)
     present: set[bytes] = set()
     if made or batch.existing is Existing.SKIP:
-        present = {key(str(target)) for target, _ in _listed(output)}
+        present = {key(str(target)) for target, _ in _listed(output, [])}
         made = {output_key: of for output_key, of in made.items() if output_key in present}
     taken = _Taken(len(sources) == 1)
     other = "name another with -o" if batch.keep_name else "give --keep-name, or name another with -o"
-    for source, below, version in _files(sources, accepted, batch.recursive, sums.others):
-        if source.suffix.lower() == suffix:
-            sums.others[suffix] += 1
-            continue
+    for source, below, version in _files(sources, accepted, batch.recursive, sums):
         below = renamed(below, suffix, batch.keep_name)
         target = output / below
         output_key, input_key = key(str(target)), key(str(source))
@@ -190,7 +197,11 @@ def _jobs(
         ours = of is not None and of[0] == input_key
         existing = Existing.OVERWRITE if ours or batch.existing is Existing.OVERWRITE else Existing.EQUAL
         error = None
-        if not taken.add(below):
+        if source.suffix.lower() == suffix:
+            error = InputError(f"{source} is a {suffix} file already; compress takes pictures, decompress .gar files")
+        elif isinstance(source, Address) and source.odd:
+            error = InputError(f"{source}: names with //, /./ or ?versionId= are not read; copy it to another name")
+        elif not taken.add(below):
             error = InputError(f"{source}: its output {target} is also that of another file; {other}")
         elif of == (input_key, state(version, recipe)) or (batch.existing is Existing.SKIP and output_key in present):
             sums.skipped += 1
@@ -225,12 +236,12 @@ class _Taken:
 
 
 def _files(
-    sources: Iterable[Place], accepted: Collection[str], recursive: bool, others: Counter[str]
+    sources: Iterable[Place], accepted: Collection[str], recursive: bool, sums: _Sums
 ) -> Iterator[tuple[Place, PurePath, str]]:
-    """Yield the files that count with their paths below the source and their versions; count the others by suffix."""
+    """Yield the files that count with their paths below the source and their versions; note what is left out."""
     for source in sources:
         found = False
-        for file, version in _listed(source):
+        for file, version in _listed(source, sums.links):
             found = True
             if file == source:
                 yield file, PurePath(file.name), version
@@ -239,22 +250,28 @@ def _files(
             elif file.suffix.lower() in accepted:
                 yield file, PurePath(str(file)).relative_to(PurePath(str(source))), version
             else:
-                others[file.suffix.lower()] += 1
+                sums.others[file.suffix.lower()] += 1
         if not found:
             raise InputError(f"{source}: there is no file, or no folder with files")
 
 
-def _listed(folder: Place) -> Iterator[tuple[Place, str]]:
-    """Yield the files below a folder, or the file itself, each with what tells it from a later one of its name."""
+def _listed(folder: Place, links: list[Path]) -> Iterator[tuple[Place, str]]:
+    """Yield the files below a folder, or the file itself, each with what tells it from a later one of its name.
+
+    `links` gets the folders that are not followed.
+    """
     if not isinstance(folder, Path):
         from runtime.cli import stores
 
         yield from stores.listed(folder)
         return
-    for path in [folder] if folder.is_file() else files_of(folder):
-        with suppress(FileNotFoundError):  # it has gone since
+    for path in [folder] if folder.is_file() else files_of(folder, links):
+        try:
             found = path.stat()
             yield path, f"{found.st_size}-{found.st_mtime_ns}"
+        except OSError as error:
+            if path.is_symlink() or not isinstance(error, FileNotFoundError):  # else it has gone since
+                yield path, ""  # reading it fails
 
 
 def _expect(bar: Progress, sources: Sequence[Place], accepted: Collection[str]) -> None:
@@ -262,7 +279,7 @@ def _expect(bar: Progress, sources: Sequence[Place], accepted: Collection[str]) 
 
     def count() -> None:
         with suppress(Exception):  # whatever it is, the run tells of it
-            bar.expect(sum(1 for _ in _files(sources, accepted, True, Counter())))
+            bar.expect(sum(1 for _ in _files(sources, accepted, True, _Sums())))
 
     if bar.shown:
         threading.Thread(target=count, daemon=True).start()
@@ -274,7 +291,7 @@ def _engine(batch: Batch, sources: Sequence[Place], output: Place) -> "partial[O
         from runtime.cli.cluster import on_cluster
 
         bundle = [batch.bundle] if batch.bundle is not None and batch.bundle.exists() else []
-        shared = [path.absolute() for path in (*sources, *bundle) if isinstance(path, Path)]
+        shared = [path for path in (*sources, *bundle) if isinstance(path, Path)]
         return partial(on_cluster, batch=batch, inputs=shared, output=output if isinstance(output, Path) else None)
     return partial(_here, at_a_time=batch.at_a_time)
 

@@ -1,11 +1,10 @@
 """A job, one file to be made from another, and its outcome: done, failed or skipped."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runtime.atomic import make_folder
 from runtime.cli.places import Place
@@ -23,8 +22,7 @@ class Existing(Enum):
     """For jobs that may be begun twice, as when a worker is lost."""
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One file to be made from another."""
 
     source: Place
@@ -54,8 +52,7 @@ class Job:
         return self.existing is Existing.EQUAL
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     """What a job came to that went well."""
 
     bytes_in: int
@@ -66,16 +63,15 @@ class Done:
     """Bits of the .gar file a pixel."""
     shape: tuple[int, int]
     """Height and width of the picture."""
-    notes: list[str] = field(default_factory=list)
+    notes: list[str]
     damaged: bool = False
     max_error: int | None = None
     """No sample is off by more, 0 for a lossless picture; None without such a bound."""
-    details: dict[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
     """What else --json tells of it."""
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """What a job came to that did not."""
 
     reason: str
@@ -86,8 +82,7 @@ class Failed:
     """A few words that many failures share."""
 
 
-@dataclass(frozen=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A job that need not be done, or whose target would have been larger than the source."""
 
     why: str
@@ -95,7 +90,6 @@ class Skipped:
     """Where the source was copied to."""
 
 
-@dataclass(frozen=True)
 class Planned:
     """A job that would be done."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runtime.cli.places import Place
 from runtime.cli.process import deliver, take
+from runtime.console import complain
 
 FOLDER = ".manifest"
 _PART_ROWS, _PART_S = 1000, 30.0
@@ -33,7 +34,10 @@ class Manifest:
         self._output, self._parts = output, 0
         self._rows: list[str] = []
         self._begun_s = time.monotonic()
-        self.flush()  # shows that outputs can be written before anything is done
+
+    def begin(self) -> None:
+        """Write an empty part, which shows that outputs can be written. Raise OSError, InputError."""
+        self._write()
 
     def add(self, row: Mapping[str, object]) -> None:
         """Add a row, and write a part when it is due."""
@@ -43,24 +47,37 @@ class Manifest:
 
     def flush(self) -> None:
         """Write the rows that are not written yet. Raise OSError, InputError."""
-        if self._rows or not self._parts:
-            part = self._output / FOLDER / f"{self._prefix}-{self._parts:06}.jsonl"
-            if isinstance(part, Path):
-                part.parent.mkdir(parents=True, exist_ok=True)
-            deliver(part, "".join(f"{row}\n" for row in self._rows).encode(), overwrite=True)
-            self._parts += 1
+        if self._rows:
+            self._write()
         self._rows, self._begun_s = [], time.monotonic()
+
+    def _write(self) -> None:
+        """Write the next part."""
+        part = self._output / FOLDER / f"{self._prefix}-{self._parts:06}.jsonl"
+        if isinstance(part, Path):
+            part.parent.mkdir(parents=True, exist_ok=True)
+        deliver(part, "".join(f"{row}\n" for row in self._rows).encode(), overwrite=True)
+        self._parts += 1
 
 
 def made(output: Place) -> dict[bytes, tuple[bytes, bytes]]:
-    """Return by the key of each output that a good row tells of: the key of its input, that of what it was made of."""
+    """Return by the key of each output that a good row tells of: the key of its input, that of what it was made of.
+
+    Rows that cannot be read, as of a part that was cut off, tell nothing; a line on stderr names the part.
+    """
     found: dict[bytes, tuple[bytes, bytes]] = {}
     for part in _parts(output):
+        unread = 0
         for line in take(part).splitlines():
-            row = json.loads(line)
-            if not row["error"]:
-                source = key(row["input"])
-                found[key(row["output"])] = source, state(row["version"], row["made_with"])
+            try:
+                row = json.loads(line)
+                if not row["error"]:
+                    source = key(row["input"])
+                    found[key(row["output"])] = source, state(row["version"], row["made_with"])
+            except (ValueError, TypeError, KeyError):
+                unread += 1
+        if unread:
+            complain(f"warning: {part}: rows that cannot be read: {unread}; what they told of is done again")
     return found
 
 

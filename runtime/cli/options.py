@@ -4,9 +4,8 @@ import argparse
 import os
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Existing
 from runtime.cli.places import is_address
@@ -26,8 +25,7 @@ MOST_WORKERS = 100_000
 ENGINES = ("local", "ray")
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Settings of a command that makes a file of each that it is given."""
 
     inputs: tuple[str, ...]
@@ -214,7 +212,7 @@ def read_batch(
         raise InputError("an input or output has no name; is a variable of the shell empty?")
     most = MOST_WORKERS if engine == "ray" else _MOST_THREADS
     at_a_time = whole(jobs, "-j", 1, most) if jobs is not None else 1 if engine == ENGINES[0] else most
-    return Batch(
+    batch = Batch(
         inputs=tuple(input),
         output=output,
         existing=Existing.OVERWRITE if force else Existing.SKIP if skip_existing else Existing.KEEP,
@@ -235,6 +233,8 @@ def read_batch(
         engine=engine,
         address=address,
     )
+    own = batch.is_fleet and bundle is not None and bundle.exists()
+    return batch._replace(bundle=bundle.absolute()) if own and bundle else batch  # workers have folders of their own
 
 
 def thread_count(text: str | None) -> int | None:

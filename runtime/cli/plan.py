@@ -31,9 +31,7 @@ def plan(
         raise InputError(f"{batch.inputs[1]} is given as a second input; for an output give -o {batch.inputs[1]}")
     links: list[Path] = []
     entries = dict.fromkeys(entry for text in batch.inputs for entry in _expand(text, accepted, batch.recursive, links))
-    if links and not batch.quiet:
-        names = ", ".join(map(str, links))
-        complain(f"warning: folders that are links are not followed, give them as inputs of their own: {names}")
+    warn_of_links(links, batch)
     wanted = [(source, below) for source, below in entries if below is not None]
     several = len(wanted) > 1 or any(Path(text).is_dir() for text in batch.inputs)
     into_folder = _into_folder(batch.output, several, suffix)
@@ -64,6 +62,13 @@ def plan(
     return jobs, [source for source, below in entries if below is None]
 
 
+def warn_of_links(links: list[Path], batch: Batch) -> None:
+    """Tell of folders that are left out."""
+    if links and not batch.quiet:
+        names = ", ".join(map(str, links))
+        complain(f"warning: folders that are links are not followed, give them as inputs of their own: {names}")
+
+
 # --- inputs -----------------------------------------------------------------------------------------------------------
 
 
@@ -88,8 +93,9 @@ def _expand(text: str, accepted: Collection[str], recursive: bool, links: list[P
         yield path, Path(path.name)
 
 
-def files_of(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones.
+def files_of(folder: Path, links: list[Path]) -> Iterator[Path]:
+    """Yield the files of a folder and its subfolders in alphabetical order, but for hidden ones. `links` gets the
+    subfolders that are links, which are not followed.
 
     Raise OSError for a folder that cannot be read.
     """
@@ -98,6 +104,7 @@ def files_of(folder: Path) -> Iterator[Path]:
         if unread:
             raise unread[0]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        links += (path for path in (Path(parent, name) for name in folders) if path.is_symlink())
         yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
 

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from runtime.cli.places import Address
+from runtime.console import complain
 from runtime.errors import InputError
 
 Result = TypeVar("Result")
@@ -20,13 +21,18 @@ _S3 = ("s3", "s3a")
 PATIENCE_S = 300.0
 """How long an operation is tried again before its file fails; once one was, others are not until one succeeds."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_TELL_S = 10.0
+"""How long it is asked again without a word."""
 _FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_NUMBERS = {errno.EINVAL, errno.ENAMETOOLONG, errno.EPERM, errno.ENOSYS}
-_PASSING = ("Timeout", "Connect", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Checksum", "ServerDisconnected")
+_PASSING = (
+    *("Timeout", "Connect", "ServerDisconnected", "HTTPClient", "IncompleteRead", "ResponseStreaming", "Payload"),
+    *("Checksum", "CredentialRetrieval"),
+)
 """In the names of exceptions, how the libraries below fsspec call what may be over soon."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
 
-_given_up = False
+_given_up = _told = False
 
 
 # --- listing ----------------------------------------------------------------------------------------------------------
@@ -42,7 +48,8 @@ def listed(folder: Address) -> Iterator[tuple[Address, str]]:
         found = True
         below = PurePosixPath(name).relative_to(folder.path)
         if not any(part.startswith(".") for part in below.parts):
-            yield Address(folder.protocol, PurePosixPath(name)), _version(info)
+            odd = str(PurePosixPath(name)) != name or "?versionId=" in name  # what s3fs takes for an older version
+            yield Address(folder.protocol, PurePosixPath(name), name if odd else ""), _version(info)
     if not found and len(folder.path.parts) > 1 and (file := _file(folder)):
         yield folder, _version(file)
 
@@ -112,13 +119,13 @@ def write(address: Address, data: bytes, overwrite: bool) -> None:
 
 def _patiently(address: Address, act: Callable[[Any, str], Result]) -> Result:
     """Return what act makes of the store and the path in it, tried again for minutes if what fails may pass."""
-    global _given_up
+    global _given_up, _told
     began_s, pause_s = time.monotonic(), _FIRST_PAUSE_S
     while True:
         store, path = _opened(address)
         try:
             result = act(store, path)
-            _given_up = False
+            _given_up = _told = False
             return result
         except Exception as error:
             patience_s = 0.0 if _given_up else PATIENCE_S
@@ -129,6 +136,9 @@ def _patiently(address: Address, act: Callable[[Any, str], Result]) -> Result:
                 raise _named(error, address) from error
             if _code(error) in _EXPIRED:
                 store.clear_instance_cache()  # the next one asks for credentials anew
+            if time.monotonic() - began_s > _TELL_S and not _told:
+                _told = True
+                complain(f"warning: {address}: {_line(error)}; asking again for {PATIENCE_S:.0f} s")
         time.sleep(pause_s * random.uniform(0.75, 1.25))  # so that many workers do not come back at once
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
@@ -171,9 +181,14 @@ def _code(error: BaseException) -> str:
     return ""
 
 
+def _line(error: Exception) -> str:
+    """Return what a library says of an error, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def _named(error: Exception, address: Address) -> Exception:
     """Return an error that names the address and says in one line what to do."""
-    text, code = " ".join(str(error).split()), _code(error)
+    text, code = _line(error), _code(error)
     if code == "NoSuchBucket":
         return FileNotFoundError(f"{address}: there is no bucket {address.path.parts[0]}")
     if isinstance(error, FileExistsError) or code == "PreconditionFailed":

@@ -7,8 +7,7 @@ streams that are not whole are for shared code. On the CPU provider a family dec
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from runtime.areas import Area
 from runtime.arrays import U8
@@ -20,8 +19,7 @@ from runtime.networks import Network
 from runtime.networks.sessions import Networks
 
 
-@dataclass(frozen=True)
-class Traits:
+class Traits(NamedTuple):
     """What shared code must know of a family."""
 
     networks: tuple[Network, ...]
@@ -40,8 +38,7 @@ class Traits:
     """Whether a tile makes a picture that ends behind any part, and not only behind a layer."""
 
 
-@dataclass(frozen=True)
-class Coded:
+class Coded(NamedTuple):
     """A tile coded by its family, ready for the entropy coder."""
 
     parts: Sequence[CodedPart]

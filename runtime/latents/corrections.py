@@ -12,8 +12,7 @@ A mask has a bit for each part, the first lowest, in whole bytes, little-endian.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -38,8 +37,7 @@ _BITS_OF_ERRORS = np.maximum(BITS_PER_SQUARED_STEP * BIN_MAGNITUDES**2 - 4.5, 0)
 its square, as most that are rounded to it are smaller."""
 
 
-@dataclass(frozen=True)
-class Corrections:
+class Corrections(NamedTuple):
     """Those of one tile."""
 
     least: tuple[int, ...]

@@ -1,11 +1,9 @@
 """The networks of a bundle and what each is for; beside this file are their sessions, providers and float twins."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """A graph of a bundle, NAME.onnx."""
 
     name: str

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -82,6 +82,12 @@ class Networks:
                 if name not in self._sessions:
                     self._sessions[name] = self._load(name, self._provider(name))
         return self._sessions[name]
+
+    def load(self, side: Literal["encode", "decode"]) -> None:
+        """Make the sessions that one side needs."""
+        for network in self._networks:
+            if network.side in (side, "both"):
+                self.session(network.name)
 
     def run(self, name: str, *inputs: NDArray[Any]) -> list[NDArray[Any]]:
         """Return the network's outputs for its inputs, both in graph order and without the batch axis."""

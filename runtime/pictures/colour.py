@@ -6,9 +6,8 @@ pixels without one are.
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +49,7 @@ _D50 = np.array([0.9642, 1.0, 0.8249])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
-@dataclass(frozen=True)
-class ColourSpace:
+class ColourSpace(NamedTuple):
     """What a file tells of its colours without a profile."""
 
     primaries: int = _UNTOLD

@@ -10,8 +10,7 @@ that are there. `metadata.py` decides what is kept; `tags.py` has the EXIF of TI
 
 import struct
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 WIDTH, HEIGHT, ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 256, 257, 274, 282, 283, 296
 SUB_IFDS, XMP, PHOTOSHOP, ICC, EXIF_IFD, GPS_IFD = 330, 700, 34377, 34675, 34665, 34853
@@ -36,8 +35,7 @@ Field = tuple[int, int, bytes]
 """Tag, kind and the values as they are stored."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a directory."""
 
     tag: int
@@ -49,8 +47,7 @@ class Entry:
     """Where its values are; start == stop when they would be outside of the data or their kind is unknown."""
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(NamedTuple):
     """A table of entries."""
 
     at: int

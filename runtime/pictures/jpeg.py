@@ -16,6 +16,8 @@ _SEQUENTIAL, _PROGRESSIVE, _SOS = (b"\xc0", b"\xc1"), b"\xc2", b"\xda"
 _MARKER = re.compile(rb"\xff[^\0\xff\xd0-\xd7]")
 """Behind coded samples; restarts, D0 to D7, and FF itself, as FF 00, are in them."""
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
+_BLOCK_BYTES = 1 << 20
+"""What is decoded at a time, between which other threads that run Python take their turns."""
 _WITHHELD_BYTES = 2
 """More than an encoder may leave unused at the end."""
 _BEHIND = b"\xff\0" * 8
@@ -42,6 +44,7 @@ class Jpeg(JpegImageFile):
 
     def load_prepare(self) -> None:
         super().load_prepare()
+        self.decodermaxblock = _BLOCK_BYTES
         assert self.fp is not None
         self.fp.seek(0)
         data = self.fp.read()

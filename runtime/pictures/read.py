@@ -6,8 +6,8 @@ Nothing of the process is changed meanwhile: threads may read as they like.
 
 import re
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,15 +26,14 @@ _UNTELLING = re.compile("by this driver|codec configuration error|decoder (error
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """One picture, upright, and what was lost on the way in."""
 
     pixels: Pixels
     """uint8 (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """Sentences for the user; empty when nothing was lost."""
-    metadata: dict[int, bytes] = field(default_factory=dict)
+    metadata: dict[int, bytes]
     """EXIF, ICC and XMP payloads by section kind, for Codec.encode; the orientation is already 1."""
 
 

@@ -1,7 +1,7 @@
 """Smaller pictures, by the mean of the area that each new pixel covers: --resize, and imread's resize."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -65,7 +65,7 @@ def resized(picture: Picture, size: Size) -> Picture:
         return picture
     notes = list(picture.notes)
     kept = metadata.resized(picture.metadata, picture.pixels.ndim == 2, notes, wanted)
-    return replace(picture, pixels=shrunk(picture.pixels, *wanted), notes=tuple(notes), metadata=kept)
+    return picture._replace(pixels=shrunk(picture.pixels, *wanted), notes=tuple(notes), metadata=kept)
 
 
 def shrunk(pixels: U8, width: int, height: int) -> U8:

@@ -1,7 +1,7 @@
-"""uint8 pixels to the bytes of a picture file, through Pillow; `read.py` is the way back.
+"""uint8 pixels to the bytes of a picture file; `read.py` is the way back.
 
-The rows of a PNG may come in strips: they go through `png.py`, and only what is around them is Pillow's.
-Pillow puts EXIF, ICC and XMP into JPEG, PNG, WebP and AVIF as they are. Of a TIFF it writes the samples alone: its way
+A PNG, whose rows may come in strips, is made by `png.py`, all others by Pillow, which is loaded for them alone.
+Pillow puts EXIF, ICC and XMP into JPEG, WebP and AVIF as they are. Of a TIFF it writes the samples alone: its way
 with tags would lose letters beyond ASCII and maker's notes, so `tags.py` puts them in.
 """
 
@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from runtime.atomic import write_whole
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
@@ -22,10 +21,12 @@ from runtime.errors import InputError
 from runtime.pictures import exif, metadata, png, tags
 from runtime.pictures.suffixes import suffix_of
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = NDArray[np.uint8]
 
 _FORMATS = {
-    ".png": "Png",
     ".jpg": "Jpeg",
     ".jpeg": "Jpeg",
     ".webp": "WebP",
@@ -83,11 +84,9 @@ def encode_strips(
     if suffix != ".png":
         yield encode(_joined(strips, shape), suffix, payloads, notes)
         return
-    notes = [] if notes is None else notes
     height, width = _sides("Png", suffix, shape)
-    like = Image.new({(): "L", (3,): "RGB"}.get(shape[2:], "RGBA"), (1, 1))
-    _, options = _held_and_options("Png", suffix, like.mode == "L", (width, height), payloads or {}, notes)
-    yield from png.encode(strips, (height, width), _saved(like, "Png", suffix, options), threads)
+    held = metadata.fitting(payloads or {}, len(shape) == 2, [] if notes is None else notes, (width, height))
+    yield from png.encode(strips, shape, held, threads)
 
 
 def _joined(strips: Iterator[Pixels], shape: tuple[int, ...]) -> Pixels:
@@ -119,11 +118,15 @@ def encode(
             raise InputError(f"the picture has alpha, which a {suffix} file cannot hold; use .png, .webp or .tif")
         pixels = np.ascontiguousarray(pixels[:, :, :3])
     height, width = _sides(form, suffix, pixels.shape)
+    from PIL import Image
+
     image = Image.fromarray(pixels)
     del pixels  # which may be the last reference, beside 4 bytes a pixel
     if image.mode == "L" and form in _GRAY_AS_RGB:
         image = image.convert("RGB")
-    held, options = _held_and_options(form, suffix, image.mode == "L", (width, height), payloads or {}, notes)
+    fitting = metadata.fitting(payloads or {}, image.mode == "L", notes, (width, height))
+    held, density = _held(fitting, form, suffix, notes), exif.density(fitting.get(EXIF, b""))
+    options = _OPTIONS.get(form, {}) | ({"dpi": density} if density else {}) | _as_options(held, form)
     data = _saved(image, form, suffix, options)
     del image
     if form == "Tiff":
@@ -148,8 +151,10 @@ class _File(BytesIO):
         self.name = f"picture.{form.lower()}"
 
 
-def _saved(image: Image.Image, form: str, suffix: str, options: dict[str, Any]) -> bytes:
+def _saved(image: "Image.Image", form: str, suffix: str, options: dict[str, Any]) -> bytes:
     """Return the bytes that Pillow's plugin makes of a picture; raise InputError where it makes none."""
+    from PIL import Image
+
     file, (width, height) = _File(form), image.size
     importlib.import_module(f"PIL.{form}ImagePlugin")
     if form.upper() not in Image.SAVE:
@@ -161,15 +166,6 @@ def _saved(image: Image.Image, form: str, suffix: str, options: dict[str, Any]) 
             np.empty((height, width, 4), np.uint32)
         raise InputError(f"Pillow cannot write {width}x{height} pixels as {suffix} ({error}); use .png") from error
     return file.getvalue()
-
-
-def _held_and_options(
-    form: str, suffix: str, gray: bool, size: tuple[int, int], payloads: Mapping[int, bytes], notes: list[str]
-) -> tuple[dict[int, bytes], dict[str, Any]]:
-    """Return the payloads that a file of a picture of a width and height can hold, and Pillow's options of save."""
-    fitting = metadata.fitting(payloads, gray, notes, size)
-    held, density = _held(fitting, form, suffix, notes), exif.density(fitting.get(EXIF, b""))
-    return held, _OPTIONS.get(form, {}) | ({"dpi": density} if density else {}) | _as_options(held, form)
 
 
 def _held(payloads: Mapping[int, bytes], form: str, suffix: str, notes: list[str]) -> dict[int, bytes]:
@@ -201,11 +197,6 @@ def _as_options(payloads: Mapping[int, bytes], form: str) -> dict[str, Any]:
         options["exif"] = _EXIF_MARK + payloads[EXIF]
     if ICC in payloads:
         options["icc_profile"] = payloads[ICC]
-    if XMP in payloads and form == "Png":
-        from PIL.PngImagePlugin import PngInfo
-
-        options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
-    elif XMP in payloads:
+    if XMP in payloads:
         options["xmp"] = payloads[XMP]
     return options

@@ -15,6 +15,7 @@ leads to 127.0.0.1 either.
 import json
 import re
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from hmac import compare_digest
@@ -22,7 +23,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from runtime.console import reason, shown
+from runtime.console import complain, reason, shown, trace
 from runtime.errors import InputError
 from runtime.viewer.album import MOST_BYTES, Album
 
@@ -74,6 +75,12 @@ class Server(ThreadingHTTPServer):
             return False
         self._once = secrets.token_urlsafe(32)
         return True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say in a line why a request has no answer, unless its page has left."""
+        error = sys.exception()
+        if error and not isinstance(error, OSError):
+            complain(reason(error), trace(error))
 
 
 class _Refused(Exception):

@@ -25,7 +25,7 @@ def test_the_median_outlives_one_slow_round() -> None:
 
 class Networks:
     def run(self, name: str, *inputs: Any) -> Any:
-        time.sleep(0.03 * len(inputs))
+        time.sleep(0.1 * len(inputs))
         return [name, *inputs]
 
 
@@ -35,16 +35,16 @@ def test_the_share_outside_the_graphs_is_what_is_left_of_the_time() -> None:
     def call() -> None:
         assert codec.networks.run("start", "seen") == ["start", "seen"]
         assert codec.networks.run("fine_third", "state", "seen") == ["fine_third", "state", "seen"]
-        time.sleep(0.03)
+        time.sleep(0.1)
 
     assert timing.share_outside_graphs(codec, call, 3) == pytest.approx(0.25, abs=0.2)
     assert "run" not in vars(codec.networks)
 
 
 def nap() -> timing.Call:
-    return lambda: time.sleep(0.3)
+    return lambda: time.sleep(1)
 
 
 def test_pictures_a_second_count_all_jobs() -> None:
     rate = timing.per_second(nap, 8, jobs=4)
-    assert 1 / 0.3 < rate < 4 / 0.3  # more than one after the other, on a busy machine too
+    assert 1 < rate < 4  # more than one after the other, on a busy machine too

@@ -172,8 +172,8 @@ class Paced:
 
 def test_of_a_camera_the_first_new_frame_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundred wait in a buffer: each comes at once."""
-    monkeypatch.setattr(feeds, "_MOST_WAITED_S", 0.1)
-    feed = Live(Paced(buffered=100, frames=5, interval_s=0.2), 0.0001, "0")
+    monkeypatch.setattr(feeds, "_MOST_WAITED_S", 0.5)
+    feed = Live(Paced(buffered=100, frames=5, interval_s=1.0), 0.0001, "0")
     first = next(shot for shot in feed.shots(lambda: -math.inf) if shot is not None)
     assert first.pixels[0, 0, 0] == 100 and first.gap_s == math.inf
 

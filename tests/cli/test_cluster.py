@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,12 +34,11 @@ FILES = 48
 
 @contextmanager
 def two_raylets(*words: str, **variables: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Yield the address of a cluster and the process that keeps it."""
+    """Yield the address of a cluster, which begins in another folder, and the process that keeps it."""
     script = [sys.executable, str(PROJECT / "tests" / "ray_cluster.py"), *words]
     environment = os.environ | {"PYTHONPATH": f"{PROJECT}:{PROJECT / 'tests'}"} | variables
-    with subprocess.Popen(
-        script, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(script, env=environment, cwd="/", text=True, **pipes) as process:
         assert process.stdin and process.stdout
         try:
             lines = iter(process.stdout.readline, "")  # Ray tells on stdout what it had to begin again
@@ -64,7 +64,7 @@ def folder(tmp_path: Path) -> Path:
 def start(*words: str | Path, **variables: str) -> subprocess.Popen[str]:
     """Start a command of ours."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"} | variables
-    command = [sys.executable, "-m", "runtime", *map(str, words), "--bundle", str(TINY)]
+    command = [sys.executable, "-m", "runtime", *map(str, words), "--bundle", os.path.relpath(TINY)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -168,7 +168,7 @@ def prepare():
     def work(job):
         if job.source.name == "7":
             os.kill(os.getpid(), signal.SIGKILL)
-        return Done(1, 1, 1.0, 1.0, (1, 1))
+        return Done(1, 1, 1.0, 1.0, (1, 1), [])
     return work
 
 jobs = [Job(Path(str(number)), Path("x"), Existing.EQUAL) for number in range(30)]

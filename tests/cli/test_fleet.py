@@ -31,7 +31,7 @@ def doubled() -> Work:
         if not data:
             raise InputError(f"{job.source} is empty")
         deliver(job.target, 2 * data, job.overwrite, job.equal_is_done)
-        return Done(len(data), 2 * len(data), 1.0, 2.0, (1, 1))
+        return Done(len(data), 2 * len(data), 1.0, 2.0, (1, 1), [])
 
     return work
 
@@ -151,6 +151,51 @@ def test_what_was_not_told_when_a_run_ended_is_not_lost(folder: Path) -> None:
     assert run(folder) == 0 and len(outputs(folder)) == len(rows(folder)) == 3
 
 
+@pytest.mark.parametrize(
+    "text", ["{", '{"input": "a", "output": "b"}', '{"input": 1, "output": [], "error": null}', "[1]", "\0\xff", ""]
+)
+def test_rows_that_cannot_be_read_tell_nothing(text: str, folder: Path, capsys: Capture) -> None:
+    """As of another version, or of a part that was cut off: their outputs are found to be equal, or made anew."""
+    (folder / "in" / "empty.in").unlink()
+    run(folder)
+    part = max((folder / "out" / manifest.FOLDER).glob("*.jsonl"))
+    whole = part.read_text().splitlines()
+    part.write_text("\n".join([*whole[:2], whole[2][:40] if text == "{" else text, ""]), encoding="latin-1")
+    capsys.readouterr()
+    assert run(folder, json=True) == 0 and len(outputs(folder)) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out.splitlines()[-1])["summary"]["skipped"] == 2
+    assert f"gargalo: warning: {part}: rows that cannot be read: 1; " in err
+    assert run(folder) == 0
+
+
+def test_a_run_with_nothing_to_do_writes_nothing(folder: Path) -> None:
+    (folder / "in" / "empty.in").unlink()
+    run(folder)
+    before = sorted(folder.rglob("*"))
+    assert run(folder) == 0 and sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_are_not_left_out_without_a_word(folder: Path, capsys: Capture) -> None:
+    (folder / "in" / "empty.in").unlink()
+    (folder / "in" / "d.in").symlink_to("nothing")
+    (folder / "in" / "link").symlink_to(folder / "in" / "sub")
+    assert run(folder) == 1 and len(outputs(folder)) == 3
+    err = capsys.readouterr().err
+    assert f"{folder}/in/d.in: No such file" in err and f"give them as inputs of their own: {folder}/in/link" in err
+
+
+def test_a_named_file_that_is_made_already_fails_and_one_named_twice_is_made_once(
+    folder: Path, capsys: Capture
+) -> None:
+    (folder / "in" / "done.out").touch()
+    named = (f"{folder}/in/done.out", f"{folder}/in/a.in", f"{folder}/in/a.in")
+    assert run(folder, inputs=named) == 1 and set(outputs(folder)) == {"a.out"}
+    err = capsys.readouterr().err
+    assert "done.out is a .out file already" in err and err.count("\n") == 1
+
+
 def test_a_dry_run_tells_what_would_be_made_and_makes_nothing(folder: Path, capsys: Capture) -> None:
     (folder / "in" / "empty.in").unlink()
     assert run(folder, dry_run=True) == 0 and not (folder / "out").exists()
@@ -216,7 +261,7 @@ def test_jobs_come_one_after_the_other_as_files_are_listed(folder: Path, monkeyp
     """So memory does not grow with their number."""
     given = 0
 
-    def endless(place: Path) -> Iterator[tuple[Path, str]]:
+    def endless(place: Path, links: list[Path]) -> Iterator[tuple[Path, str]]:
         nonlocal given
         while "in" in place.name:
             given += 1
@@ -244,6 +289,8 @@ def test_jobs_come_one_after_the_other_as_files_are_listed(folder: Path, monkeyp
         ({"skip_larger": True}, "--skip-larger is for this machine's files"),
         ({"inputs": ("s3://bucket/x",), "keep_times": True}, "--keep-times gives files their times"),
         ({"inputs": ("/nonexistent/x",)}, "/nonexistent/x: there is no file"),
+        ({"inputs": ("s3://",)}, "s3:// names no bucket"),
+        ({"output": "s3:///"}, "s3:/// names no bucket"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_before_anything_is_written(
@@ -268,6 +315,7 @@ def test_without_the_extra_there_is_one_line(folder: Path, capsys: Capture, monk
     picture = Path(__file__).parents[2] / "docs" / "cam.jpg"
     assert compress([str(picture), "-o", f"{folder}/out", "--engine", "ray"]) == 1
     assert capsys.readouterr().err == "gargalo: --engine ray needs Ray; pip install 'gargalo[fleet]'\n"
+    assert not (folder / "out").exists()
     assert decompress(["s3://bucket/in/", "-r", "-o", f"{folder}/out"]) == 1
     assert capsys.readouterr().err == "gargalo: s3://bucket/in needs fsspec; pip install 'gargalo[fleet]'\n"
 

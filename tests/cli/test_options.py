@@ -1,5 +1,7 @@
 """The settings of the options that compress and decompress share."""
 
+from pathlib import Path
+
 import pytest
 
 from runtime import gat
@@ -67,6 +69,17 @@ def test_options_may_stand_anywhere(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_fraction_is_refused_where_a_whole_number_is_wanted(option: str) -> None:
     with pytest.raises(InputError, match=r" 1\.5 is not a whole number; give one from 1 to "):
         settings(f"{option}=1.5")
+
+
+def test_a_fleets_bundle_is_named_for_workers_that_begin_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for fleet in (["--engine", "ray"], ["-o", "s3://bucket/x"]):
+        assert settings("--bundle", "mine", *fleet).bundle == tmp_path / "mine"
+        assert settings("--bundle", "lite", *fleet).bundle == Path("lite")
+    assert settings("--bundle", "mine").bundle == Path("mine")
 
 
 @pytest.mark.parametrize("option", ["--jobs", "--threads", "--tile", "--max-pixels"])

@@ -34,6 +34,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
         for name, text in found.environment().items():
             monkeypatch.setenv(name, text)
         monkeypatch.setattr(stores, "_given_up", False)
+        monkeypatch.setattr(stores, "_told", False)
         for key in ("x/a.jpg", "x/sub/b.jpg", "x/é ?&#[1]::.jpg", "x/.hidden.jpg", "x/folder/"):
             found.client.put_object(Bucket="pictures", Key=key, Body=CAM)
         yield found
@@ -110,6 +111,24 @@ def test_what_passes_is_waited_for(status: int, code: str, method: str, store: S
     assert len(store.names()) == 3
 
 
+def test_what_ends_in_the_middle_is_asked_for_again(store: Store) -> None:
+    cut: list[str] = []
+
+    def fault(handler: BaseHTTPRequestHandler) -> bool:
+        if handler.command != "GET" or ".jpg" not in handler.path or handler.path in cut:
+            return False
+        cut.append(handler.path)
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CAM)))
+        handler.end_headers()
+        handler.wfile.write(CAM[:1000])
+        handler.close_connection = True
+        return True
+
+    store.fault = fault
+    assert run() == 0 and len(store.names()) == len(cut) == 3
+
+
 def test_renewed_credentials_are_taken(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a file that is written anew while the run waits."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -133,14 +152,25 @@ def test_a_store_that_stays_away_costs_its_patience_once(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     monkeypatch.setattr(stores, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(stores, "_TELL_S", 0.5)
     store.fault = lambda handler: handler.path.startswith("/pictures/x/") and refuse(handler, 503, "SlowDown")
     start = time.monotonic()
     assert run() == 1
     assert time.monotonic() - start < 60
     out, err = capsys.readouterr()
     assert "3 failed (3 storage)" in out and err.count("the store did not answer for 3 s") == 3
+    assert err.count("; asking again for 3 s") == 1
     store.fault = lambda _: False
     assert run() == 0 and len(store.names()) == 3
+
+
+def test_names_that_are_no_paths_fail_and_stand_for_no_other(store: Store, capsys: Capture) -> None:
+    odd = ("x//a.jpg", "x/./a.jpg", "x/a?versionId=3.jpg")
+    for key in odd:
+        store.client.put_object(Bucket="pictures", Key=key, Body=b"other")
+    assert run() == 1 and len(store.names()) == 3
+    err = capsys.readouterr().err
+    assert all(f"s3://pictures/{key}: names with //, /./ or ?versionId= are not read" in err for key in odd)
 
 
 def test_an_object_that_is_not_ours_is_kept(store: Store, capsys: Capture) -> None:

@@ -262,6 +262,12 @@ def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
     assert len(sessions) == len(NAMES) and len(os.listdir("/proc/self/task")) == before
 
 
+def test_what_one_side_needs_is_made_at_once(codec: Codec) -> None:
+    made = Networks(codec.bundle.folder, threads=1, networks=spec.NETWORKS)
+    made.load("encode")
+    assert made._sessions.keys() == {network.name for network in spec.NETWORKS if network.side == "both"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_takes_and_gives_what_the_format_says(name: str, codec: Codec) -> None:
     """Channels of inputs and outputs, the state's being the bundle's own; a first network doubles rows and columns."""

@@ -1,27 +1,26 @@
 """PNG by rows: Pillow and OpenCV see the pixels, however they are cut; threads change no byte."""
 
 import zlib
+from collections.abc import Mapping
 from io import BytesIO
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
+from runtime.container import EXIF, ICC, XMP
 from runtime.pictures import png
 from runtime.pictures.containers import all_png_chunks
+from runtime.pictures.tags import exif_of_density
 
 
-def like(shape: tuple[int, ...]) -> bytes:
-    """Return a PNG of one pixel of the same kind, with a text."""
-    file = BytesIO()
-    Image.new({(): "L", (3,): "RGB", (4,): "RGBA"}[shape[2:]], (1, 1)).save(file, "PNG", dpi=(300, 300))
-    return file.getvalue()
-
-
-def encoded(picture: np.ndarray, heights: tuple[int, ...], threads: int = 1) -> bytes:
+def encoded(
+    picture: np.ndarray, heights: tuple[int, ...], threads: int = 1, payloads: Mapping[int, bytes] = {}
+) -> bytes:
     strips = np.split(picture, np.cumsum(heights))
-    return b"".join(png.encode(iter(strips), picture.shape[:2], like(picture.shape), threads))
+    return b"".join(png.encode(iter(strips), picture.shape, payloads, threads))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (300, 1, 4), (5, 700), (61, 83, 3), (61, 83, 4)])
@@ -39,11 +38,23 @@ def test_other_libraries_see_the_pixels(shape: tuple[int, ...], kind: str, monke
         )
     data = encoded(picture, (shape[0] // 3,) if shape[0] > 2 else ())
     with Image.open(BytesIO(data)) as seen:
-        assert seen.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         assert np.array_equal(np.asarray(seen), picture)
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     assert found is not None
     assert np.array_equal(found if found.ndim == 2 else found[:, :, [2, 1, 0, 3][: shape[2]]], picture)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3), (2, 3, 4)])
+def test_metadata_stand_where_pillow_writes_them(shape: tuple[int, ...]) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    payloads = {EXIF: exif_of_density(300, 72.5), ICC: profile, XMP: "<x:xmpmeta>\u00e9</x:xmpmeta>".encode()}
+    file, texts = BytesIO(), PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", payloads[XMP].decode())
+    picture = np.zeros(shape, np.uint8)
+    Image.fromarray(picture).save(file, "PNG", exif=payloads[EXIF], icc_profile=profile, pnginfo=texts, dpi=(300, 72.5))
+    whole, pillows = encoded(picture, (), payloads=payloads), file.getvalue()
+    assert whole[: whole.index(b"IDAT") - 4] == pillows[: pillows.index(b"IDAT") - 4]
+    assert whole[-12:] == pillows[-12:]
 
 
 def test_threads_change_no_byte_and_all_checksums_are_right(photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

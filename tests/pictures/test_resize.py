@@ -101,7 +101,7 @@ def test_metadata_tell_the_new_size(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_has_the_size_is_left_as_it_is() -> None:
-    picture = Picture(np.zeros((4, 5), np.uint8))
+    picture = Picture(np.zeros((4, 5), np.uint8), (), {})
     assert resized(picture, parse("max 5")) is picture
 
 

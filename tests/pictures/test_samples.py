@@ -20,7 +20,7 @@ from pictures.files.tiff import RGB, one
 from PIL import Image
 
 from runtime.errors import InputError
-from runtime.pictures import read, scaling
+from runtime.pictures import containers, read, scaling
 
 ROUNDED = "16-bit samples are rounded to 8 bits"
 
@@ -83,6 +83,12 @@ def test_a_png_whose_samples_end_too_early_is_not_left_black(kind: int, depth: i
     taller[29:33] = struct.pack(">I", zlib.crc32(taller[12:29]))
     with pytest.raises(InputError, match="lacks parts|cut off|cannot be read"):
         read.decode(bytes(taller), "p.png")
+
+
+def test_a_png_that_ends_in_black_is_not_looked_through_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(containers, "png_rows_bytes", None)
+    for kind, values in ((0, gray()), (2, rgb()), (6, rgba())):
+        assert not read.decode(png(np.concatenate([values, values[:2] * 0]), kind, 8), "p.png").pixels[-2:].any()
 
 
 def test_colours_of_16_bits_are_refused_where_two_libraries_differ(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -25,6 +26,7 @@ from runtime.viewer.server import Server
 
 PROJECT = Path(__file__).parents[2]
 VECTORS = PROJECT / "tests" / "vectors"
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 def ask(server: Server, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
     """Return status and body of what is answered; a path without / in front is one behind the token."""
-    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=120)
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=PATIENCE_S)
     try:
         full = path if path.startswith("/") else f"/{server.token}/{path}"
         connection.request(method, full, body, {name.replace("_", "-"): text for name, text in headers.items()})
@@ -216,7 +218,7 @@ def test_a_host_of_another_name_gets_nothing(server: Server, host: str) -> None:
 def test_two_hosts_or_none_get_nothing(server: Server) -> None:
     own = f"Host: 127.0.0.1:{server.server_port}\r\n"
     for hosts in ("", own + "Host: evil.example\r\n", own + own):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as link:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE_S) as link:
             link.sendall(f"GET /{server.token}/list HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
             assert link.makefile("rb").readline().split()[1] == b"403", hosts
 
@@ -244,7 +246,7 @@ def test_two_hosts_or_none_get_nothing(server: Server) -> None:
     ],
 )
 def test_no_path_leads_to_other_files(server: Server, path: str) -> None:
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as link:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE_S) as link:
         host = f"Host: 127.0.0.1:{server.server_port}\r\nConnection: close\r\n\r\n"
         link.sendall(f"GET /{server.token}/{path} HTTP/1.1\r\n{host}".encode("latin1"))
         assert link.makefile("rb").readline().split()[1] == b"404"
@@ -285,7 +287,7 @@ def test_a_file_keeps_its_number_when_others_come_and_go(folder: Path, tmp_path:
 
 def test_a_body_without_a_sane_length_is_refused(server: Server) -> None:
     for length in ("", "-1", "1e3", "99999999999"):
-        with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as link:
+        with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE_S) as link:
             head = f"POST /{server.token}/png HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
             link.sendall(f"{head}Content-Length: {length}\r\n\r\n".encode())
             assert link.makefile("rb").readline().split()[1] == b"411", length
@@ -296,6 +298,17 @@ def test_the_address_for_the_browser_leads_to_the_page_once(server: Server) -> N
     assert server.token not in path
     assert ask(server, path)[0] == 303
     assert ask(server, path)[0] == 404
+
+
+def test_a_page_that_leaves_is_not_told_of(server: Server, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE_S) as link:
+        link.sendall(b"GET /")
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+    assert ask(server, "list")[0] == 200
+    for thread in threading.enumerate():
+        if "process_request" in thread.name:
+            thread.join(PATIENCE_S)
+    assert capfd.readouterr().err == ""
 
 
 def test_only_this_machine_can_connect(server: Server) -> None:
@@ -311,12 +324,15 @@ def test_the_command_serves_until_it_is_ended(folder: Path) -> None:
     with subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stderr
         port, token = re.findall(r"http://127.0.0.1:(\d+)/([\w-]{43})/", process.stdout.readline())[0]
-        connection = HTTPConnection("127.0.0.1", int(port), timeout=120)
+        connection = HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE_S)
         connection.request("GET", f"/{token}/list")
         assert json.loads(connection.getresponse().read()) == [{"number": 0, "name": "alpha.gar"}]
-        connection.close()
-        process.terminate()
-        assert process.wait(60) == 0 and process.stderr.read() == ""
+        process.terminate()  # with a page that is still connected
+        try:
+            assert process.wait(PATIENCE_S) == 0 and process.stderr.read() == ""
+        finally:
+            process.kill()
+            connection.close()
 
 
 def test_what_cannot_be_shown_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,8 @@ def built() -> None:
 @pytest.mark.parametrize("name", TESTS)
 def test_node_passes(name: str) -> None:
     done = javascript.run("--test", "--test-reporter=tap", f"test/{name}")
-    assert done.returncode == 0, done.stdout[-4000:]
+    failed = re.findall(r"^ *not ok \d+ - (.*)", done.stdout, re.MULTILINE)
+    assert done.returncode == 0, f"{failed} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     skipped = re.findall(r"# SKIP (.*)", done.stdout)
     if "# pass 0" in done.stdout:
         pytest.skip(skipped[0])

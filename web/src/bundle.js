@@ -2,7 +2,8 @@
 import { concat, hex } from "./bytes.js";
 import { GarError, must } from "./errors.js";
 import { families } from "./families/index.js";
-import { openNetworks } from "./networks.js";
+import { openNetworks } from "./networks/index.js";
+import { prepareKernels } from "./networks/kernels.js";
 import { readNpz } from "./npz.js";
 import { load } from "#weights";
 
@@ -11,8 +12,8 @@ import { load } from "#weights";
  * @property {string} id
  * @property {import("./families/index.js").Family} family
  * @property {Record<string, import("./npz.js").NumericArray>} prior
- * @property {import("./networks.js").Run} run
- * @property {import("./networks.js").InputShapes} inputShapes
+ * @property {import("./networks/index.js").Run} run
+ * @property {import("./networks/index.js").InputShapes} inputShapes
  */
 
 /** @type {Map<string, Promise<Bundle>>} */
@@ -40,7 +41,7 @@ async function open(id, folder) {
     Object.hasOwn(families, name),
     `bundle ${id} is of the family ${name}, which this decoder does not know; update it`,
   );
-  const family = families[name];
+  const [family] = await Promise.all([families[name](), prepareKernels()]);
   const names = [...family.networks.map((network) => `${network}.onnx`), "prior.npz"];
   const loaded = await Promise.all(names.map((file) => load(folder + file, id)));
   const files = loaded.map(({ bytes }) => bytes);

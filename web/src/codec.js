@@ -4,6 +4,7 @@ import { openBundle } from "./bundle.js";
 import { ALPHA, checkSections, EXIF, ICC, isThumbnail, LATENTS, readHeader, RESIDUAL, section, XMP } from "./container.js";
 import { GarError, must } from "./errors.js";
 import { readChunks, tileAreas } from "./latents.js";
+import { lazy } from "./lazy.js";
 import { Source } from "./source.js";
 
 /** @typedef {import("./families/index.js").Picture} Picture */
@@ -60,7 +61,7 @@ export async function decodeFrom(from, options = {}, onPreview) {
 async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signal }, onPreview) {
   await source.need(1);
   if (isThumbnail(source.bytes)) {
-    const { readThumbnail } = await import("./thumbnail.js"); // which pages of whole pictures need not load
+    const { readThumbnail } = await lazy.thumbnail();
     const picture = await readThumbnail(source, (id) => openBundle(id, weights));
     return { ...picture, channels: 3, icc: null, exif: null, xmp: null };
   }
@@ -76,7 +77,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   const bundle = await openBundle(header.bundleId, weights);
   const { family } = bundle;
   must(!header.subsampled || family.flag, "flag bit 2 is set, which this bundle does not know");
-  /** @type {import("./networks.js").Run} */
+  /** @type {import("./networks/index.js").Run} */
   const run = (name, inputs) => {
     signal?.throwIfAborted();
     return bundle.run(name, inputs);
@@ -103,7 +104,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   const { data } = await family.render(coding, tiles, layers);
   const residual = section(source.bytes, header, RESIDUAL);
   if (residual) {
-    const { restore } = await import("./residual.js"); // which few pictures need
+    const { restore } = await lazy.residual();
     await restore(residual, { width, height, data }, header.gray);
   }
   const alpha = section(source.bytes, header, ALPHA);

@@ -1,5 +1,5 @@
 // FORMAT.md, section 7: colours and pixels.
-const f32 = Math.fround;
+import { openHeap, openKernels } from "./networks/kernels.js";
 
 /**
  * Return RGBA of the top left of planes.
@@ -9,24 +9,14 @@ const f32 = Math.fround;
  * @param {number} gain
  * @param {boolean} gray
  */
-export function pixels([ys, us, vs], columns, { width, height }, gain, gray) {
-  const data = new Uint8Array(4 * width * height).fill(255);
-  const [ky, ku, kv] = [2365, 2896, -1672].map((factor) => f32((factor / 4096) * gain));
-  for (let row = 0, to = 0; row < height; row++) {
-    for (let x = 0, at = row * columns; x < width; x++, at++, to += 4) {
-      const y = f32(f32(ky * ys[at]) + 128.5);
-      const u = f32(ku * us[at]);
-      const v = f32(kv * vs[at]);
-      data[to] = whole(f32(f32(y + v) + u));
-      data[to + 1] = whole(f32(f32(y - v) - v));
-      data[to + 2] = whole(f32(f32(y + v) - u));
-    }
-  }
-  for (let to = 0; gray && to < data.length; to += 4) {
-    data.fill(((data[to] + data[to + 1] + data[to + 2] + 1) / 3) | 0, to, to + 3);
-  }
-  return new Uint8ClampedArray(data.buffer);
+export function pixels(planes, columns, { width, height }, gain, gray) {
+  const kernels = openKernels();
+  const { allocate } = openHeap(kernels);
+  const bytes = 4 * width * height;
+  const [out, ...places] = [bytes + 12, ...planes.map((plane) => plane.byteLength)].map((size) => allocate(size).at);
+  const { buffer } = kernels.memory;
+  planes.forEach((plane, i) => new Float32Array(buffer, places[i], plane.length).set(plane));
+  const factors = [2365, 2896, -1672].map((factor) => (factor / 4096) * gain);
+  kernels.call.colour(...places, columns, ...factors, width, height, Number(gray), out);
+  return new Uint8ClampedArray(buffer.slice(out, out + bytes));
 }
-
-/** @param {number} colour */
-const whole = (colour) => (colour <= 0 ? 0 : colour >= 255 ? 255 : colour | 0);

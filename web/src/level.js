@@ -61,10 +61,12 @@ export function levelPlanes(level, anchors) {
  * @param {number} last
  */
 export function indexesOf(base, least, shift, last) {
-  return Uint8Array.from({ length: 256 + LARGEST_MASK - LEAST_MASK }, (_, i) => {
+  const indexes = new Uint8Array(256 + LARGEST_MASK - LEAST_MASK);
+  for (let i = 0; i < indexes.length; i++) {
     const index = Math.min(Math.max((base + 32 * (i - LARGEST_MASK - MIDDLE)) >> 6, least), last);
-    return index && Math.min(Math.max(index + shift, 1), last);
-  });
+    indexes[i] = index && Math.min(Math.max(index + shift, 1), last);
+  }
+  return indexes;
 }
 
 /** Return what networks see of each value from -2**15 on. @param {Int32Array} thresholds */

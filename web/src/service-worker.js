@@ -1,7 +1,17 @@
 // Answers <img src="x.gar"> with decoded pictures.
 import { decodeFrom } from "./codec.js";
+import * as autoencoder from "./families/autoencoder.js";
+import * as recurrent from "./families/recurrent.js";
+import { lazy } from "./lazy.js";
+import * as onnxruntime from "./networks/onnxruntime.js";
 import { toPng } from "./png.js";
+import * as residual from "./residual.js";
+import * as thumbnail from "./thumbnail.js";
 import { inTurn } from "./turns.js";
+
+for (const [name, module] of Object.entries({ autoencoder, recurrent, onnxruntime, residual, thumbnail })) {
+  Object.assign(lazy, { [name]: async () => module });
+}
 
 const worker = /** @type {any} */ (self); // TypeScript knows pages or workers, not both
 

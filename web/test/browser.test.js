@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { launch, skip } from "./chromium.js";
+import { browsing, skip } from "./chromium.js";
+import { after, before, test } from "./limited.js";
 import { serve } from "./server.js";
 import { bundleId, cases, facts, PACKAGE, refused, stream, thumbnails, VECTORS } from "./vectors.js";
 
-/** @type {import("playwright-core").Browser} */
-let browser;
 /** @type {Awaited<ReturnType<typeof serve>>} */
 let server;
 const BLANK = '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>test</title><p>';
+const OTHERS = ["lossless", "progressive", "autoencoder"]; // of which each needs code of its own
 const pages = {
   "/": BLANK,
   "/element": `${BLANK}<script type="module" src="/gargalo/dist/element.js"></script>
     <gar-image src="/vectors/odd-sides/stream.gar" alt="a flag"></gar-image>
     <gar-image src="/vectors/refused/cut.gar" alt="damaged"></gar-image>`,
   "/images": `${BLANK}<img src="/vectors/alpha/stream.gar" alt="a"><img src="/vectors/refused/cut.gar" alt="b">`,
+  "/others": `${BLANK}${OTHERS.map((name) => `<img src="/vectors/${name}/stream.gar" alt="${name}">`).join("")}`,
   "/sw.js": (/** @type {import("node:http").ServerResponse} */ response) =>
     response.writeHead(200, { "Content-Type": "text/javascript" }).end('import "/gargalo/dist/service-worker.js";'),
 };
@@ -24,18 +24,13 @@ before(async () => {
   if (skip) return;
   assert.ok(existsSync(`${PACKAGE}dist/gargalo.js`), "no dist: npm run build");
   server = await serve({ "/gargalo/": PACKAGE, "/vectors/": VECTORS }, pages);
-  browser = await launch();
 });
-after(async () => {
-  await browser?.close();
-  server?.close();
-});
+const newPage = browsing();
+after(() => server?.close());
 
-/** Open a page, of which errors fail the test. @param {string} path */
+/** Open a page. @param {string} path */
 async function open(path) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(120_000); // machines are slow at times
-  page.on("pageerror", (error) => assert.fail(error.stack));
+  const page = await newPage();
   await page.goto(server.url + path);
   return page;
 }
@@ -181,4 +176,32 @@ test("a service worker answers <img> with the pixels of the vector", { skip }, a
     [...expected.data].filter((_, i) => i % 4 === 3),
   );
   assert.equal(broken.width, 0);
+  await page.goto(`${server.url}/others`);
+  const sizes = await page.evaluate(async () => {
+    await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+    return [...document.images].map(({ naturalWidth, naturalHeight }) => [naturalHeight, naturalWidth]);
+  });
+  const shapes = OTHERS.map((other) => cases().find(({ name }) => name === other)?.shape.slice(0, 2));
+  assert.deepEqual(sizes, shapes);
+});
+
+test("Chromium's convolutions are those of the format, by relaxed SIMD", { skip }, async () => {
+  const page = await open("/");
+  const { faults, group } = await page.evaluate(async () => {
+    // @ts-expect-error: an address of the server
+    const { tryConvolutions } = await import("/gargalo/test/convolutions.js");
+    return tryConvolutions(300, 4);
+  });
+  assert.deepEqual(faults, []);
+  assert.equal(group, 4, "the kernels for plain SIMD were taken");
+});
+
+test("onnxruntime-web is loaded for none but networks that compute with floats", { skip }, async () => {
+  const page = await open("/");
+  const runtime = () => server.asked.filter((path) => path.includes("ort-wasm")).length;
+  const before = runtime();
+  for (const name of ["flat", "lite", "nano", "progressive"]) await decoded(page, stream(name));
+  assert.equal(runtime(), before);
+  await decoded(page, stream("autoencoder"));
+  assert.equal(runtime(), before + 1);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { detailsOf } from "../../runtime/viewer/page/details.js";
 import { readExif } from "../../runtime/viewer/page/exif.js";
+import { test } from "./limited.js";
 
 const EXIF =
   "TU0AKgAAAAgABQEPAAIAAAAGAAAASgEQAAIAAAAHAAAAUAE7AAIAAAAEQW5uAIdpAAQAAAABAAAAWIglAAQAAAABAAAAxgAAAABDYW5vbgBFT1MgNUQAAAAF" +

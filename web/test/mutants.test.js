@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test } from "./limited.js";
 import { tryMutants } from "./mutants.js";
 
 test("mutants of streams end in pixels or in an Error that says why", async () => {

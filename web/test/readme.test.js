@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { inflateSync } from "node:zlib";
-import { launch, skip } from "./chromium.js";
+import { browsing, skip } from "./chromium.js";
+import { STEP_MS, test } from "./limited.js";
 import { serve } from "./server.js";
 import { PACKAGE, stream } from "./vectors.js";
 
@@ -13,6 +13,8 @@ const README = readFileSync(`${PACKAGE}README.md`, "utf8");
 const [inNode] = [...README.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code);
 const [asStream, asElement, asImage] = [...README.matchAll(/```html\n(.*?)```/gs)].map(([, code]) => code);
 const [, serviceWorker] = /`(import ".*?service-worker.js";)`/.exec(README) ?? [];
+
+const newPage = browsing();
 
 test("the snippet for Node.js writes the picture", (t) => {
   const folder = mkdtempSync(join(tmpdir(), "gargalo-"));
@@ -22,7 +24,7 @@ test("the snippet for Node.js writes the picture", (t) => {
   writeFileSync(join(folder, "snippet.mjs"), inNode);
   writeFileSync(join(folder, "cam.gar"), stream("metadata"));
   assert.equal(
-    execFileSync(process.execPath, ["snippet.mjs"], { cwd: folder, encoding: "utf8" }),
+    execFileSync(process.execPath, ["snippet.mjs"], { cwd: folder, encoding: "utf8", timeout: STEP_MS }),
     "24 x 16, 1536 bytes of RGBA\n",
   );
   const png = readFileSync(join(folder, "cam.png"));
@@ -54,12 +56,8 @@ test("the snippets for pages show the picture", { skip }, async (t) => {
       "/sw.js": sends(serviceWorker, "text/javascript"),
     },
   );
-  const browser = await launch();
-  t.after(async () => {
-    await browser.close();
-    server.close();
-  });
-  const page = await browser.newPage();
+  t.after(() => server.close());
+  const page = await newPage();
   /** @type {Record<string, () => boolean>} */
   const shown = {
     "/stream": () => document.querySelector("canvas")?.width === 67,
@@ -68,6 +66,6 @@ test("the snippets for pages show the picture", { skip }, async (t) => {
   };
   for (const [path, isShown] of Object.entries(shown)) {
     await page.goto(server.url + path);
-    await page.waitForFunction(isShown, undefined, { timeout: 60_000 });
+    await page.waitForFunction(isShown);
   }
 });

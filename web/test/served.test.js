@@ -2,42 +2,50 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { after, before, test } from "node:test";
-import { launch, skip as without } from "./chromium.js";
+import { createInterface } from "node:readline";
+import { browsing, skip as without } from "./chromium.js";
+import { after, before, STEP_MS, test } from "./limited.js";
 import { PACKAGE, stream } from "./vectors.js";
 import { checkKeys, checkNames, checkPixels, checkSheet, drop, folder, told } from "./viewer.js";
 
 const python = process.env.PYTHON ?? "python3";
-const options = { cwd: `${PACKAGE}..` };
-const runs = spawnSync(python, ["-c", "import runtime.codec"], options).status === 0;
+const cwd = `${PACKAGE}..`;
+const runs = spawnSync(python, ["-c", "import runtime.codec"], { cwd, timeout: STEP_MS }).status === 0;
 const skip = without || (runs ? false : `${python} cannot run gargalo: set PYTHON`);
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {import("node:child_process").ChildProcess} */
+/** @type {import("node:child_process").ChildProcessByStdio<null, import("node:stream").Readable, null>} */
 let server;
 let address = "";
 const { place, remove } = folder();
 before(async () => {
   if (skip) return;
-  browser = await launch();
-  server = spawn(python, ["-m", "runtime", "view", "--no-browser", place], options);
-  const [line] = await once(/** @type {import("node:stream").Readable} */ (server.stdout), "data");
-  address = String(line).split(" ")[0];
+  const words = ["-m", "runtime", "view", "--no-browser", place];
+  server = spawn(python, words, { cwd, stdio: ["ignore", "pipe", "inherit"] });
+  for await (const line of createInterface({ input: server.stdout })) {
+    address = line.split(" ")[0];
+    break;
+  }
+  assert.ok(address, "gargalo view has ended before it told its address");
 });
 after(async () => {
-  await browser?.close();
-  server?.kill();
+  if (server) await end();
   remove();
 });
+const newPage = browsing(skip);
+
+/** Ask the server to end as users do, then force it; return its exit status, null where that took force. */
+async function end() {
+  const ended = server.exitCode === null && server.signalCode === null && once(server, "exit");
+  server.kill();
+  const force = setTimeout(() => server.kill("SIGKILL"), STEP_MS);
+  await ended;
+  clearTimeout(force);
+  return server.exitCode;
+}
 
 async function open(width = 1400) {
-  const page = await browser.newPage({ viewport: { width, height: 800 } });
-  page.setDefaultTimeout(120_000); // machines are slow at times
-  page.on("pageerror", (error) => assert.fail(error.stack));
-  page.on("request", (request) =>
-    assert.ok(/^(blob|data):/.test(request.url()) || request.url().startsWith(address), "the page asks for something else"),
-  );
+  const inside = (/** @type {string} */ asked) => /^(blob|data):/.test(asked) || asked.startsWith(address);
+  const page = await newPage(inside, { viewport: { width, height: 800 } });
   await page.goto(address);
   return page;
 }
@@ -70,8 +78,7 @@ test("a page whose server has ended says so", { skip }, async () => {
   const page = await open();
   const button = page.getByRole("button", { name: "odd-sides.gar", exact: true });
   await button.locator("img[src^='blob:']").waitFor(); // else its small picture is what fails
-  server.kill();
-  await once(server, "exit");
+  assert.equal(await end(), 0);
   await button.click();
   await told(page, "gargalo view does not run any more");
 });

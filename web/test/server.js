@@ -35,5 +35,5 @@ export async function serve(folders, pages = {}) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(null)));
   const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  return { url: `http://127.0.0.1:${port}`, asked, close: () => server.close() };
+  return { url: `http://127.0.0.1:${port}`, asked, close: () => server.close() && server.closeAllConnections() };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { decode, decodeStream, GarError } from "gargalo";
+import { test } from "./limited.js";
 import { dribble, facts, thumbnails } from "./vectors.js";
 
 const ID = "acfea88a0d88993a"; // of the bundle that the vectors name

@@ -1,36 +1,24 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { launch, skip } from "./chromium.js";
+import { browsing, skip } from "./chromium.js";
+import { after, before, test } from "./limited.js";
 import { PACKAGE, stream } from "./vectors.js";
 import { checkKeys, checkNames, checkPixels, checkSheet, drop, FILES, folder, told } from "./viewer.js";
 
 const CUT = stream("refused/cut");
 
 const VIEWER = `${PACKAGE}dist/viewer.html`;
-/** @type {import("playwright-core").Browser} */
-let browser;
-before(async () => {
-  if (skip) return;
-  assert.ok(existsSync(VIEWER), "no dist: npm run build");
-  browser = await launch();
-});
+before(() => assert.ok(skip || existsSync(VIEWER), "no dist: npm run build"));
+const newPage = browsing();
 const { place, remove } = folder();
-after(async () => {
-  await browser?.close();
-  remove();
-});
+after(remove);
 
 /** Open the page from the disk, with files in it. @param {string[]} names */
 async function open(names, width = 1400) {
-  const page = await browser.newPage({ viewport: { width, height: 800 } });
-  page.setDefaultTimeout(120_000); // machines are slow at times
-  page.on("pageerror", (error) => assert.fail(error.stack));
-  page.on("request", (request) =>
-    assert.match(request.url(), /^(file|blob|data):/, "the page asks for something outside"),
-  );
+  const inside = (/** @type {string} */ address) => /^(file|blob|data):/.test(address);
+  const page = await newPage(inside, { viewport: { width, height: 800 } });
   await page.goto(pathToFileURL(VIEWER).href);
   if (names.length) await page.setInputFiles("#files", names.map((name) => join(place, name)));
   return page;

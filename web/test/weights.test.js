@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { decode, GarError } from "gargalo";
+import { test } from "./limited.js";
 import { serve } from "./server.js";
 import { bundleId, PACKAGE, stream } from "./vectors.js";
 

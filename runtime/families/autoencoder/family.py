@@ -13,9 +13,9 @@ tells what every byte of a stream means.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,8 +101,7 @@ class Level(Rates):
         return low
 
 
-@dataclass(frozen=True, eq=False)
-class Latents:
+class Latents(NamedTuple):
     """The coded latents of a tile."""
 
     parts: tuple[Part, ...]
@@ -240,7 +239,7 @@ class Autoencoder(Family, Stacks):
             return quantise_part(self.costs, exact, index * where)
 
         tile_latents = self.predict(level, tile.shape(STRIDE_PX), code)
-        return replace(tile_latents, corrections=Corrections(tuple(least), tuple(shifts)))
+        return tile_latents._replace(corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
 
@@ -253,7 +252,7 @@ class Autoencoder(Family, Stacks):
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top) * where)
 
         latents = self.predict(self.prior.at_level(header.level), tile.shape(STRIDE_PX), code)
-        return replace(latents, corrections=corrected)
+        return latents._replace(corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""

@@ -9,9 +9,8 @@ windows that are grown by what they see beyond (`runtime/areas.py`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -51,8 +50,7 @@ ROWS: tuple[Intp, ...] = (
 """The channels of packed details that make each part."""
 
 
-@dataclass(frozen=True, eq=False)
-class Latents:
+class Latents(NamedTuple):
     """The coded latents of a tile, or of a whole picture taken as one."""
 
     parts: tuple[Part, ...]
@@ -153,7 +151,7 @@ class Pyramid(Family):
             return quantise_part(self.costs, exact, index)
 
         latents = self.predict(level, coefficients.z.shape[1:], code)
-        return replace(latents, corrections=Corrections(tuple(least), tuple(shifts)))
+        return latents._replace(corrections=Corrections(tuple(least), tuple(shifts)))
 
     # -- decoder ---------------------------------------------------------------------------------------------------
 
@@ -165,7 +163,7 @@ class Pyramid(Family):
         def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top))
 
-        return replace(self.predict(level, tile.shape(spec.STRIDE_PX), code), corrections=corrected)
+        return self.predict(level, tile.shape(spec.STRIDE_PX), code)._replace(corrections=corrected)
 
     def guess(self, header: Header, known: Iterable[tuple[Area, Latents]]) -> Callable[[Area], Latents]:
         """Return a function that guesses a lost tile's latents: z from around it, the rest as networks predict it."""

@@ -6,8 +6,7 @@ so for a window.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,7 @@ KEPT_PX = 1 << 22
 """Fine coefficients of pictures up to so large are kept; of larger ones they would take too much memory."""
 
 
-@dataclass(frozen=True)
-class Coefficients:
+class Coefficients(NamedTuple):
     """The wavelet coefficients of a picture or of a tile, in 1/16 pixel level."""
 
     z: F32
@@ -60,11 +58,11 @@ class Coefficients:
 
     def with_subsampling(self) -> "Coefficients":
         """Return the coefficients without the finest details of chroma."""
-        return replace(self, packed=(self.packed[0][: spec.BANDS * spec.PHASES], *self.packed[1:]))
+        return self._replace(packed=(self.packed[0][: spec.BANDS * spec.PHASES], *self.packed[1:]))
 
     def with_fine(self, fine: Sequence[I16]) -> "Coefficients":
         """Return the coefficients with the packed details of the fine wavelet levels, of which there are none yet."""
-        return replace(self, packed=(*fine, *self.packed))
+        return self._replace(packed=(*fine, *self.packed))
 
     def of(self, tile: Area) -> "Coefficients":
         """Return the coefficients of a tile."""

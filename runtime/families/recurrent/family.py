@@ -10,7 +10,7 @@ encoder runs the decoder's network: there is no other. docs/format/recurrent.md 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -66,7 +66,7 @@ class Recurrent(Family):
 
     def __init__(self, bundle: Bundle, networks: Networks, window_px: int) -> None:
         self.bundle, self.networks, self.window_px = bundle, networks, window_px
-        self.traits = replace(self.traits, stride_px=2 << self.prior.levels)
+        self.traits = self.traits._replace(stride_px=2 << self.prior.levels)
 
     @cached_property
     def prior(self) -> Prior:

@@ -1,7 +1,6 @@
 """The pyramid as a family: its latents, layers, chroma, corrections and synthesis net, on the shipped bundles."""
 
 import functools
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -221,7 +220,7 @@ def hostile(codec: Codec, level: Level, shape: tuple[int, int], seed: int) -> La
         found[(index == 0) | (random.random(found.shape) < 0.7)] = 0
         return Part(Scales(codec.bundle.tables, index.ravel()), found)
 
-    return replace(pyramid(codec).predict(level, shape, code), corrections=corrected)
+    return pyramid(codec).predict(level, shape, code)._replace(corrections=corrected)
 
 
 def same(found: Latents, expected: Latents) -> None:

@@ -59,24 +59,45 @@ export class Coder {
 }
 
 /**
+ * Read codes of one table; return the lane behind the last.
+ * @param {{ cursor: Cursor, states: Uint32Array }} coder
+ * @param {number} lane  of the first
+ * @param {import("./tables.js").Slots} slots
+ * @param {Uint8Array} to
+ * @param {number} count
+ */
+export function popMany({ cursor, states }, lane, { starts, codes }, to, count) {
+  const { bytes } = cursor;
+  const last = states.length - 1;
+  let { position } = cursor;
+  for (let i = 0; i < count; i++) {
+    const state = states[lane];
+    const slot = state & (SLOTS - 1);
+    const code = (to[i] = codes[slot]);
+    const start = starts[code];
+    // state in [2**16, 2**32), so the product is below 2**32
+    let next = (Math.imul(starts[code + 1] - start, state >>> 14) + slot - start) >>> 0;
+    if (next < LEAST_STATE) {
+      if (position + 2 > bytes.length) throw new Truncated();
+      next = ((next << 16) | bytes[position] | (bytes[position + 1] << 8)) >>> 0;
+      position += 2;
+    }
+    states[lane] = next;
+    lane = lane === last ? 0 : lane + 1;
+  }
+  cursor.position = position;
+  return lane;
+}
+
+const one = new Uint8Array(1);
+
+/**
  * Return the next code of a lane.
  * @param {{ cursor: Cursor, states: Uint32Array }} coder
  * @param {number} lane
  * @param {import("./tables.js").Slots} slots
  */
-export function pop({ cursor, states }, lane, { starts, codes }) {
-  const state = states[lane];
-  const slot = state & (SLOTS - 1);
-  const code = codes[slot];
-  const start = starts[code];
-  // state in [2**16, 2**32), so the product is below 2**32
-  let next = (Math.imul(starts[code + 1] - start, state >>> 14) + slot - start) >>> 0;
-  if (next < LEAST_STATE) {
-    const { bytes, position } = cursor;
-    if (position + 2 > bytes.length) throw new Truncated();
-    cursor.position = position + 2;
-    next = ((next << 16) | bytes[position] | (bytes[position + 1] << 8)) >>> 0;
-  }
-  states[lane] = next;
-  return code;
+export function pop(coder, lane, slots) {
+  popMany(coder, lane, slots, one, 1);
+  return one[0];
 }

@@ -31,12 +31,22 @@ const SLOT_BITS = 14;
 export const SLOTS = 2 ** SLOT_BITS;
 const LARGEST_TAIL = 1024;
 
+/** @type {WeakMap<object, Tables>} */
+const known = new WeakMap();
+
 /**
  * Return the tables of a bundle; slots are made when they are first used.
  * @param {Record<string, NumericArray>} prior
  * @returns {Tables}
  */
-export function readTables({ frequencies, radius, index_table, index_shift }) {
+export function readTables(prior) {
+  const tables = known.get(prior) ?? tablesOf(prior);
+  known.set(prior, tables);
+  return tables;
+}
+
+/** @param {Record<string, NumericArray>} prior @returns {Tables} */
+function tablesOf({ frequencies, radius, index_table, index_shift }) {
   const count = index_table.data.length;
   const columns = frequencies.shape[1];
   const weights = Array.from(radius.data, (R, t) =>

@@ -1,10 +1,12 @@
 // FORMAT.md, section 4: coding order, corrections.
 import { must } from "../errors.js";
-import { Coder, pop } from "./coder.js";
+import { Coder, popMany } from "./coder.js";
 import { DIGITS, GROUPINGS } from "./tables.js";
 
 /** @typedef {import("../container.js").Cursor} Cursor */
 /** @typedef {import("./tables.js").Tables} Tables */
+/** @typedef {{ index: number, end: number, groupingEnd: number }} Run  of symbols of a scale index; where its grouping ends */
+/** @typedef {{ places: Uint32Array, runs: Run[] }} Order */
 /** @typedef {{ least: number[], shifts: number[][] }} Corrections  of each part; of each band of each part */
 
 export const MOST_LANES = 12;
@@ -52,7 +54,7 @@ export class TileStream {
   async part(indexes) {
     const last = ++this.#part === this.#bands.length;
     const order = sorted(indexes, this.#tables);
-    const symbols = await this.#coder.retry(() => readPart(this.#coder, this.#tables, indexes, order, last));
+    const symbols = await this.#coder.retry(() => readPart(this.#coder, this.#tables, indexes.length, order, last));
     if (last) await this.#coder.end();
     return symbols;
   }
@@ -95,39 +97,45 @@ function readCorrections(cursor, least, shifts, maskBytes, bands, count) {
 }
 
 /**
- * Return the places of the symbols that are coded, in coding order.
+ * Return the places of the symbols that are coded, in coding order, and the runs of these that have one scale index.
  * @param {Uint8Array} indexes
  * @param {Tables} tables
+ * @returns {Order}
  */
 function sorted(indexes, tables) {
   const counts = new Uint32Array(tables.count);
   for (let i = 0; i < indexes.length; i++) counts[indexes[i]]++;
   const next = new Uint32Array(tables.count);
+  /** @type {Run[]} */
+  const runs = [];
   let total = 0;
   for (let place = 0; place < GROUPINGS.length; place++) {
+    const first = runs.length;
     for (let index = 1; index < tables.count; index++) {
-      if (tables.groupings[index] !== place) continue;
+      if (tables.groupings[index] !== place || !counts[index]) continue;
       next[index] = total;
       total += counts[index];
+      runs.push({ index, end: total, groupingEnd: 0 });
     }
+    for (const run of runs.slice(first)) run.groupingEnd = total;
   }
-  const order = new Uint32Array(total);
-  for (let i = 0; i < indexes.length; i++) if (indexes[i]) order[next[indexes[i]]++] = i;
-  return order;
+  const places = new Uint32Array(total);
+  for (let i = 0; i < indexes.length; i++) if (indexes[i]) places[next[indexes[i]]++] = i;
+  return { places, runs };
 }
 
 /**
  * @param {Coder} coder
  * @param {Tables} tables
- * @param {Uint8Array} indexes
- * @param {Uint32Array} order
+ * @param {number} count  of symbols
+ * @param {Order} order
  * @param {boolean} last
  */
-function readPart(coder, tables, indexes, order, last) {
+function readPart(coder, tables, count, { places, runs }, last) {
   const { cursor, states } = coder;
-  const magnitudes = new Int32Array(order.length); // in coding order
-  readGroups(coder, tables, indexes, order, magnitudes);
-  const escaped = readExcesses(coder, tables, indexes, order, magnitudes);
+  const magnitudes = new Int32Array(places.length); // in coding order
+  readGroups(coder, tables, runs, magnitudes);
+  const escaped = readExcesses(coder, tables, runs, magnitudes);
   let kept = new Uint8Array(0);
   if (last) {
     kept = new Uint8Array(2 * states.length);
@@ -138,22 +146,24 @@ function readPart(coder, tables, indexes, order, last) {
     });
   }
   const bits = new Bits(cursor, kept);
-  const symbols = new Int32Array(indexes.length);
-  let nextEscape = 0;
-  for (let j = 0; j < order.length; j++) {
-    const index = indexes[order[j]];
-    if (escaped[nextEscape] === j) {
-      nextEscape++;
-      magnitudes[j] = bits.take(FIELD_BITS);
-      const least = Math.max(tables.radii[index] + 1, GROUPINGS[tables.groupings[index]][1] - 1);
-      must(magnitudes[j] >= least, "an escape stands for a magnitude that its table has");
-    }
+  let [j, nextEscape] = [0, 0];
+  for (const { index, end } of runs) {
     const shift = tables.shifts[index];
-    if (shift) magnitudes[j] = (magnitudes[j] << shift) | bits.take(shift);
+    const least = Math.max(tables.radii[index] + 1, GROUPINGS[tables.groupings[index]][1] - 1);
+    if (!shift && !(escaped[nextEscape] < end)) j = end;
+    for (; j < end; j++) {
+      if (escaped[nextEscape] === j) {
+        nextEscape++;
+        magnitudes[j] = bits.take(FIELD_BITS);
+        must(magnitudes[j] >= least, "an escape stands for a magnitude that its table has");
+      }
+      if (shift) magnitudes[j] = (magnitudes[j] << shift) | bits.take(shift);
+    }
   }
   bits.pad();
-  for (let j = 0; j < order.length; j++) {
-    if (magnitudes[j]) symbols[order[j]] = bits.next() ? -magnitudes[j] : magnitudes[j];
+  const symbols = new Int32Array(count);
+  for (let j = 0; j < places.length; j++) {
+    if (magnitudes[j]) symbols[places[j]] = bits.take(1) ? -magnitudes[j] : magnitudes[j];
   }
   bits.pad();
   must(bits.unneeded(), "bits that are not needed are not 0");
@@ -163,27 +173,22 @@ function readPart(coder, tables, indexes, order, last) {
 /**
  * @param {Coder} coder
  * @param {Tables} tables
- * @param {Uint8Array} indexes
- * @param {Uint32Array} order
+ * @param {Run[]} runs
  * @param {Int32Array} magnitudes
  */
-function readGroups(coder, tables, indexes, order, magnitudes) {
-  const last = coder.states.length - 1;
-  let lane = 0;
-  for (let j = 0; j < order.length;) {
-    const index = indexes[order[j]];
+function readGroups(coder, tables, runs, magnitudes) {
+  const codes = new Uint8Array(magnitudes.length);
+  let [j, lane] = [0, 0];
+  for (const { index, end, groupingEnd } of runs) {
     const place = tables.groupings[index];
     const size = GROUPINGS[place][0];
     const digits = DIGITS[place];
-    const slots = tables.groups(index);
-    // groups whose first symbol has this index: up to the next index, or to the end of the grouping
-    while (j < order.length && indexes[order[j]] === index) {
-      const code = pop(coder, lane, slots);
-      lane = lane === last ? 0 : lane + 1;
-      let i = 0;
-      while (i < size && j < order.length && tables.groupings[indexes[order[j]]] === place) {
-        magnitudes[j++] = digits[code * size + i++];
-      }
+    // a group has the table of its first symbol, and may reach into the next runs of the grouping
+    const count = Math.max(Math.ceil((end - j) / size), 0);
+    lane = popMany(coder, lane, tables.groups(index), codes, count);
+    for (let i = 0; i < count; i++) {
+      const groupEnd = Math.min(j + size, groupingEnd);
+      for (let digit = codes[i] * size; j < groupEnd; j++) magnitudes[j] = digits[digit++];
     }
   }
 }
@@ -192,24 +197,26 @@ function readGroups(coder, tables, indexes, order, magnitudes) {
  * Add the excesses to the digits; return the places, in coding order, of the symbols that are escaped.
  * @param {Coder} coder
  * @param {Tables} tables
- * @param {Uint8Array} indexes
- * @param {Uint32Array} order
+ * @param {Run[]} runs
  * @param {Int32Array} magnitudes
  */
-function readExcesses(coder, tables, indexes, order, magnitudes) {
-  const last = coder.states.length - 1;
+function readExcesses(coder, tables, runs, magnitudes) {
+  const places = new Uint32Array(magnitudes.length); // of those that have an excess, in a run
+  const codes = new Uint8Array(magnitudes.length);
   /** @type {number[]} */
   const escaped = [];
-  let lane = 0;
-  for (let j = 0; j < order.length; j++) {
-    const index = indexes[order[j]];
+  let [j, lane] = [0, 0];
+  for (const { index, end } of runs) {
     const largest = GROUPINGS[tables.groupings[index]][1] - 1;
-    if (magnitudes[j] !== largest) continue;
+    let count = 0;
+    for (; j < end; j++) if (magnitudes[j] === largest) places[count++] = j;
+    if (!count) continue;
     const slots = tables.excesses(index);
-    const code = pop(coder, lane, slots);
-    lane = lane === last ? 0 : lane + 1;
-    if (code === slots.starts.length - 2) escaped.push(j);
-    else magnitudes[j] += code;
+    lane = popMany(coder, lane, slots, codes, count);
+    for (let i = 0; i < count; i++) {
+      if (codes[i] === slots.starts.length - 2) escaped.push(places[i]);
+      else magnitudes[places[i]] += codes[i];
+    }
   }
   return escaped;
 }
@@ -219,8 +226,8 @@ class Bits {
   #cursor;
   #kept;
   #used = 0; // bytes of those kept
-  #byte = 0;
-  #left = 0; // bits of the byte
+  #bits = 0; // the last of them were not taken yet
+  #left = 0; // so many
 
   /** @param {Cursor} cursor @param {Uint8Array} kept */
   constructor(cursor, kept) {
@@ -228,25 +235,20 @@ class Bits {
     this.#kept = kept;
   }
 
-  /** @param {number} count */
+  /** Return the number that the next bits are, at most 16. @param {number} count */
   take(count) {
-    let value = 0;
-    while (count-- > 0) value = (value << 1) | this.next();
-    return value;
-  }
-
-  /** Return the next bit. */
-  next() {
-    if (!this.#left) {
-      this.#byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
-      this.#left = 8;
+    while (this.#left < count) {
+      const byte = this.#used < this.#kept.length ? this.#kept[this.#used++] : this.#cursor.u8();
+      this.#bits = (this.#bits << 8) | byte;
+      this.#left += 8;
     }
-    return (this.#byte >> --this.#left) & 1;
+    this.#left -= count;
+    return (this.#bits >> this.#left) & ((1 << count) - 1);
   }
 
   /** Go on at the next byte. */
   pad() {
-    must((this.#byte & ((1 << this.#left) - 1)) === 0, "raw bits are padded with ones");
+    must((this.#bits & ((1 << this.#left) - 1)) === 0, "raw bits are padded with ones");
     this.#left = 0;
   }
 

@@ -3,8 +3,8 @@ import { place } from "../coefficients.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
-import { tensor } from "../networks.js";
-import { join, spread } from "../wavelet.js";
+import { tensor } from "../networks/index.js";
+import { join } from "../wavelet.js";
 
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("./index.js").Tile} Tile */
@@ -100,9 +100,9 @@ function bands(_coding) {
 async function* tile(coding, area, more) {
   const stream = new TileStream(coding.tables, bands(coding), more);
   await stream.open(MASK_BYTES);
-  /** @type {import("../networks.js").Tensor | undefined} */
+  /** @type {import("../networks/index.js").Tensor | undefined} */
   let state;
-  /** @type {import("../networks.js").Tensor | undefined} */
+  /** @type {import("../networks/index.js").Tensor | undefined} */
   let told;
   let [rows, columns] = [area.height / GRAIN_PX, area.width / GRAIN_PX];
   let last = new Int16Array(0);
@@ -176,18 +176,17 @@ function lowOf({ steps }, tiles, columns, colour) {
  * @param {number} colour
  */
 function joined({ steps }, low, tiles, rows, columns, level, colour) {
-  const plane = spread(low, rows, columns);
-  for (const { area, values } of tiles) {
-    const all = values.details[level];
-    const channels = [0, 1, 2].map((band) => {
-      const detail = 3 * colour + band;
-      const channel = { values: all.subarray((detail * all.length) / 9), step: steps[COLUMNS[level] + detail] };
-      return { ...channel, down: (band + 1) & 1, right: (band + 1) >> 1 };
-    });
-    place(plane, 2 * columns, 2, area, BLOCK_PX * 2 ** level, channels);
-  }
-  join(plane, 2 * rows, 2 * columns);
-  return plane;
+  return join(low, rows, columns, (plane) => {
+    for (const { area, values } of tiles) {
+      const all = values.details[level];
+      const channels = [0, 1, 2].map((band) => {
+        const detail = 3 * colour + band;
+        const channel = { values: all.subarray((detail * all.length) / 9), step: steps[COLUMNS[level] + detail] };
+        return { ...channel, down: (band + 1) & 1, right: (band + 1) >> 1 };
+      });
+      place(plane, 2 * columns, 2, area, BLOCK_PX * 2 ** level, channels);
+    }
+  });
 }
 
 /**

@@ -1,7 +1,6 @@
 // What a bundle makes of a picture: one module a family, named by the bundle's manifest.
-import { autoencoder } from "./autoencoder.js";
+import { lazy } from "../lazy.js";
 import { pyramid } from "./pyramid.js";
-import { recurrent } from "./recurrent.js";
 
 /** @typedef {{ area: import("../latents.js").Area, values: any }} Tile  what a family's tile() yielded last */
 /** @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture  RGBA, row by row */
@@ -17,5 +16,9 @@ import { recurrent } from "./recurrent.js";
  * @property {(coding: any, tiles: Tile[], layers: number) => Promise<Picture>} render
  */
 
-/** @type {Record<string, Family>} */
-export const families = { pyramid, autoencoder, recurrent };
+/** @type {Record<string, () => Promise<Family>>} */
+export const families = {
+  pyramid: async () => pyramid,
+  autoencoder: async () => (await lazy.autoencoder()).autoencoder,
+  recurrent: async () => (await lazy.recurrent()).recurrent,
+};

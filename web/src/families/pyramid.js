@@ -5,8 +5,8 @@ import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
-import { tensor } from "../networks.js";
-import { join, PASS_GAIN, spread } from "../wavelet.js";
+import { tensor } from "../networks/index.js";
+import { join, PASS_GAIN } from "../wavelet.js";
 
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("./index.js").Tile} Tile */
@@ -129,7 +129,7 @@ async function* tile(coding, area, more) {
   }
 }
 
-/** @param {import("../networks.js").Tensor} said */
+/** @param {import("../networks/index.js").Tensor} said */
 const bytes = (said) => /** @type {Uint8Array} */ (said.data);
 
 /**
@@ -267,10 +267,9 @@ function lowest(tiles, rows, columns, colour, steps) {
  * @param {Int32Array} steps
  */
 function finer(low, rows, columns, level, tiles, colour, steps) {
-  const plane = spread(low, rows, columns);
-  for (const tile of tiles) details(plane, 2 * columns, level, tile, colour, steps);
-  join(plane, 2 * rows, 2 * columns);
-  return plane;
+  return join(low, rows, columns, (plane) => {
+    for (const tile of tiles) details(plane, 2 * columns, level, tile, colour, steps);
+  });
 }
 
 /**

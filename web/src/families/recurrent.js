@@ -6,13 +6,13 @@ import { SLOTS } from "../entropy/tables.js";
 import { MOST_LANES } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { checkLevel } from "../level.js";
-import { tensor } from "../networks.js";
-import { join, spread } from "../wavelet.js";
+import { tensor } from "../networks/index.js";
+import { join } from "../wavelet.js";
 
 /** @typedef {import("../entropy/tables.js").Slots} Slots */
 /** @typedef {import("../latents.js").Area} Area */
 /** @typedef {import("../npz.js").NumericArray} NumericArray */
-/** @typedef {import("../networks.js").Tensor} Tensor */
+/** @typedef {import("../networks/index.js").Tensor} Tensor */
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {ReturnType<typeof open>} Coding */
 /**
@@ -342,21 +342,21 @@ export async function render(coding, tiles) {
       place(low, columns, 1, area, side, [channelOf(values[0], 0, colour, 0, 0)]);
     }
     for (let g = 0; g < grids; g++) {
-      low = spread(low, rows, columns);
-      [rows, columns] = [2 * rows, 2 * columns];
-      for (const { area, values } of tiles) {
-        const channels = [0, 1, 2].flatMap((band) => {
-          const [down, right, detail] = [(band + 1) & 1, (band + 1) >> 1, 3 * colour + band];
-          if (g === 0) return channelOf(values[0], 0, 3 + detail, down, right);
-          return [0, 1, 2, 3].map((corner) => {
-            const [i, j] = [corner >> 1, corner & 1];
-            const channel = HALF * (i ^ j) + 2 * detail + i;
-            return channelOf(values[g], g, channel, 2 * i + down, 2 * j + right);
+      low = join(low, rows, columns, (plane) => {
+        for (const { area, values } of tiles) {
+          const channels = [0, 1, 2].flatMap((band) => {
+            const [down, right, detail] = [(band + 1) & 1, (band + 1) >> 1, 3 * colour + band];
+            if (g === 0) return channelOf(values[0], 0, 3 + detail, down, right);
+            return [0, 1, 2, 3].map((corner) => {
+              const [i, j] = [corner >> 1, corner & 1];
+              const channel = HALF * (i ^ j) + 2 * detail + i;
+              return channelOf(values[g], g, channel, 2 * i + down, 2 * j + right);
+            });
           });
-        });
-        place(low, columns, g ? 4 : 2, area, g ? 2 ** (grids + 1 - g) : side, channels);
-      }
-      join(low, rows, columns);
+          place(plane, 2 * columns, g ? 4 : 2, area, g ? 2 ** (grids + 1 - g) : side, channels);
+        }
+      });
+      [rows, columns] = [2 * rows, 2 * columns];
     }
     return low;
   });

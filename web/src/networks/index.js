@@ -1,0 +1,46 @@
+// Runs the networks of a bundle: by kernels of our own, else by onnxruntime-web, which is loaded only then.
+import { lazy } from "../lazy.js";
+import { openKernels } from "./kernels.js";
+import { readGraph } from "./onnx.js";
+import { planOf, runPlan, Unsupported } from "./plan.js";
+
+/** @typedef {{ type: "uint8" | "float32", data: Uint8Array | Float32Array, dims: number[] }} Tensor */
+/**
+ * @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order
+ */
+/** @typedef {(name: string) => number[][]} InputShapes  NaN where a side may be any */
+
+/**
+ * Return a tensor.
+ * @param {Tensor["type"]} type
+ * @param {Tensor["data"]} data
+ * @param {number[]} dims
+ * @returns {Tensor}
+ */
+export const tensor = (type, data, dims) => ({ type, data, dims });
+
+/**
+ * Return what runs networks, which are prepared when they are first used, and what tells the shapes of their inputs.
+ * @param {Record<string, Uint8Array>} files  ONNX
+ * @returns {{ run: Run, inputShapes: InputShapes }}
+ */
+export function openNetworks(files) {
+  /** @type {Record<string, Promise<(inputs: Tensor[]) => Promise<Tensor[]>>>} */
+  const opened = {};
+  return {
+    run: async (name, inputs) => (await (opened[name] ??= open(files[name])))(inputs),
+    inputShapes: (name) => readGraph(files[name]).inputs.map(({ shape }) => shape),
+  };
+}
+
+/** @param {Uint8Array} file @returns {Promise<(inputs: Tensor[]) => Promise<Tensor[]>>} */
+async function open(file) {
+  try {
+    const plan = planOf(readGraph(file), openKernels());
+    return async (inputs) => runPlan(plan, openKernels(), inputs);
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    const { openSession } = await lazy.onnxruntime();
+    return openSession(file);
+  }
+}
