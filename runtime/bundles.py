@@ -1,10 +1,11 @@
 """python -m runtime.bundles: the weights at hand, those that ship and those in folders of one's own."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runtime.cli.options import Parser, parser
+from runtime.cli.options import Parser, named, parser
 from runtime.cli.process import exit_status
 from runtime.console import leave, naming, shown, size
 
@@ -22,7 +23,13 @@ def arguments() -> Parser:
     """Return the command's parser."""
     arguments = parser("bundles", "List the weights that files may name, by id.", _EXAMPLES)
     add = arguments.add_argument
-    add("folder", nargs="*", metavar="DIR", help="a folder of weights; without one, all that ship, old ones among them")
+    add(
+        "folder",
+        type=named,
+        nargs="*",
+        metavar="DIR",
+        help="a folder of weights; without one, all that ship, old ones among them",
+    )
     add("--json", action="store_true", help="print one JSON object a bundle")
     return arguments
 
@@ -33,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     return exit_status(lambda: show(args.folder, args.json))
 
 
-def show(folders: list[str], as_json: bool) -> None:
+def show(folders: Sequence[Path], as_json: bool) -> None:
     """Print a line for each bundle; raise BundleError."""
     from runtime.bundle import Bundle, shipped_folders  # loads numpy
 

@@ -15,7 +15,7 @@ from runtime.atomic import write_whole
 from runtime.budget import Budget
 from runtime.cameras.source import Source, end_at_once, hangs
 from runtime.cameras.web import public, without_secrets
-from runtime.cli.options import Parser, bundles_help, parser, thread_count
+from runtime.cli.options import Parser, bundles_help, named, parser, picture_bundle, thread_count
 from runtime.cli.process import exit_status, stopping
 from runtime.console import complain, leave, reason, say, shown, size
 from runtime.errors import CodecError, InputError
@@ -57,7 +57,7 @@ def arguments() -> Parser:
     add = arguments.add_argument
     add("--source", required=True, metavar="CAM", help="number of a camera, URL of a stream or snapshot, or a video")
     add("--every", required=True, metavar="TIME", help="500ms, 10s, 5min, 1h; in a video, of its own time")
-    add("-o", "--output", required=True, type=Path, metavar="DIR", help="folder; made if it is not there")
+    add("-o", "--output", required=True, type=named, metavar="DIR", help="folder; made if it is not there")
     add("--count", metavar="N", help="stop after so many pictures; default: go on")
     add("--warm-up", default="1s", metavar="TIME", help="skip what a camera gives at first; default 1s")
     aim = arguments.add_mutually_exclusive_group()
@@ -65,7 +65,7 @@ def arguments() -> Parser:
     aim.add_argument("--budget", metavar="SIZE/TIME", help="the best quality in at most 50MB/day, 2GB/week, 1MB/h")
     add("-f", "--force", action="store_true", help="overwrite pictures that exist")
     add("--threads", metavar="N", help="CPU threads, default: all cores")
-    add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles_help()}, or a folder of your own")
+    add("--bundle", type=named, metavar="DIR", help=f"weights: {bundles_help()}, or a folder of your own")
     add("--json", action="store_true", help="print one JSON object a picture")
     add("--quiet", action="store_true", help="print nothing but errors and drops")
     return arguments
@@ -120,7 +120,7 @@ def read_settings(
         budget_bytes=None if budget is None else every_s * bytes_per_second(budget, "--budget"),
         force=force,
         threads=thread_count(threads),
-        bundle=bundle,
+        bundle=picture_bundle(bundle),
         json=json,
         quiet=quiet,
     )

@@ -121,7 +121,7 @@ class Codec:
             target = search.parse(target_size, target_bpp, target_psnr, quality, target_ssimulacra2)
             assert target is not None
             if max_error is not None:
-                raise InputError("a max error and a target exclude each other: the bound says how large the file is")
+                raise InputError("max_error and a target exclude each other: the bound says how large the file is")
             found = search.find(self, pixels, target, metadata, subsampling, **options)
             if found.note:
                 warnings.warn(found.note, stacklevel=2)
@@ -143,30 +143,39 @@ class Codec:
         return lambda level, more=0: self._stream(analysis, pixels, others, level, more)
 
     def encode_batch(
-        self, pictures: Sequence[Pixels], quality: float = 75, subsampling: str = AUTO, **options: Any
+        self,
+        pictures: Sequence[Pixels],
+        quality: float | None = None,
+        subsampling: str = AUTO,
+        *,
+        max_error: int | None = None,
+        **options: Any,
     ) -> list[bytes]:
         """Return the streams of pictures of one size and kind, each as `encode` takes them.
 
-        A family that can computes them together, which is what a GPU wants; on a CPU it saves nothing. Raises
-        InputError.
+        A family that can computes them together, which is what a GPU wants, but with `max_error`; on a CPU it saves
+        nothing. Raises InputError.
         """
         if isinstance(pictures, np.ndarray) and pictures.ndim == 3 and pictures.shape[2] in (3, 4):
             raise InputError(
                 f"pictures of shape {pictures.shape} are one picture in colour, or {len(pictures)} gray ones of so few "
                 "columns; give [picture], or list(pictures)"
             )
-        options, level = self._options(subsampling, options), self.bundle.level(quality)
+        family_options = self._options(subsampling, options)
+        level = self.bundle.level(QUALITY if quality is None else quality)
         planes = [channels.split(pixels) for pixels in pictures]
         if len(shapes := {pixels.shape for pixels in pictures}) > 1:
             raise InputError(f"a batch has pictures of shapes {sorted(shapes)}; all must have one shape")
         if not planes:
             return []
+        if max_error is not None:
+            return [self.encode(each, quality, None, subsampling, max_error=max_error, **options) for each in pictures]
         rgb = np.stack([rgb for rgb, _ in planes])
         analyses: Sequence[Analysis]
         if isinstance(self.family, Stacks):
-            analyses = self.family.analyse_stack(rgb, options)
+            analyses = self.family.analyse_stack(rgb, family_options)
         else:
-            analyses = [self.family.analyse(each, options) for each in rgb]
+            analyses = [self.family.analyse(each, family_options) for each in rgb]
         return [
             self._stream(analysis, pixels, _sections(opacity, {}), level)
             for analysis, pixels, (_, opacity) in zip(analyses, pictures, planes, strict=True)
@@ -289,7 +298,7 @@ class Codec:
             if folder is None:
                 raise StreamError(
                     f"the stream needs bundle {bundle_id.hex()}, this is {self.bundle.name} {self.bundle.id.hex()}; "
-                    "give the bundle it was made with (--bundle)"
+                    "give the bundle it was made with"
                 )
             self._others[bundle_id] = Codec(folder, *self._settings)
         return self._others[bundle_id]

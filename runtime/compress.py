@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Done, Job, Skipped, Work
-from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
+from runtime.cli.options import Batch, Parser, add_arguments, open_codec, option, parser, picture_bundle, read_batch
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -126,18 +126,17 @@ def read_settings(
     if any(text is not None for text in (target_size, target_bpp, target_psnr, target_ssimulacra2)):
         from runtime import search  # loads numpy
 
-        target = search.parse(target_size, target_bpp, target_psnr, ssimulacra2=target_ssimulacra2)
+        target = search.parse(target_size, target_bpp, target_psnr, None, target_ssimulacra2, called=option)
         if max_error is not None:
             raise InputError("--max-error and --target-... exclude each other: the bound says how large the file is")
     bound = None if max_error is None else whole(max_error, "--max-error", 0, MOST_ERROR)
-    if bound is not None and bound != float(max_error or 0):
-        raise InputError(f"--max-error {max_error} is not a whole number; give one from 0 to {MOST_ERROR}")
     size = None
     if resize is not None:
         from runtime.pictures.resize import parse  # loads numpy
 
-        size = parse(resize)
+        size = parse(resize, "--resize")
     batch = read_batch(**shared)
+    picture_bundle(batch.bundle)
     if batch.skip_larger and (size or strip or no_gps):
         raise InputError("--skip-larger may keep an input as it is; leave out --resize, --strip and --no-gps, or that")
     if batch.skip_larger and "-" in (*batch.inputs, batch.output):
@@ -237,7 +236,7 @@ def smaller(picture: "Picture", wanted: "Size", name: str) -> "Picture":
 def keep(job: Job, bytes_in: int, bytes_out: int) -> Skipped:
     """Leave an input as it is, or copy it to where outputs go, since what was made of it has no fewer bytes."""
     if job.copy:
-        deliver(job.copy, take(job.source), job.overwrite)
+        deliver(job.copy, take(job.source), job.overwrite, equal_is_done=True)
     kept = f"copied to {shown(job.copy)}" if job.copy else "kept as it is"
     return Skipped(f"it would have {size(bytes_out)}, not less than {size(bytes_in)}; {kept}", job.copy)
 

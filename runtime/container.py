@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from runtime import spec
 from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
+from runtime.quantities import number
 
 MAGIC = b"\x89GAR"
 THUMBNAIL_MARKS = range(0xA0, 0xC0)
@@ -121,14 +122,23 @@ def unpack(data: bytes, max_pixels: float = MAX_PIXELS) -> tuple[Header, dict[in
 
     Raises TruncatedError where the file ends early, StreamError for everything else: foreign bytes,
     another version, a wrong checksum, an illegal value, a picture of more than max_pixels. It is a ResidualError where
-    the RESIDUAL section alone is damaged.
+    the RESIDUAL section alone is damaged or cut.
     """
-    reader = Reader(data)
-    header, entries = _unpack_header(reader, max_pixels)
-    reader.need(sum(length + CRC_BYTES for _, length in entries))
-    sections = [(kind, _unpack_section(reader, kind, length)) for kind, length in entries]
-    reader.end()
-    return header, {kind: body for kind, body in sections if kind in SECTION_NAMES}
+    header, sections, lost = unpack_unbound(data, max_pixels)
+    if lost:
+        raise lost
+    return header, sections
+
+
+def unpack_unbound(
+    data: bytes, max_pixels: float = MAX_PIXELS
+) -> tuple[Header, dict[int, bytes], ResidualError | None]:
+    """Return what unpack returns, and what is wrong with the RESIDUAL section, without which there is a picture."""
+    header, sections, faults = unpack_damaged(data, max_pixels)
+    lost = faults.pop(RESIDUAL, None)
+    for fault in faults.values():
+        raise fault
+    return header, sections, ResidualError(str(lost)) if lost else None
 
 
 def unpack_damaged(
@@ -195,10 +205,10 @@ def _unpack_header(reader: "Reader", max_pixels: float) -> tuple[Header, list[tu
         raise StreamError(
             f"a picture of {width}x{height} pixels, a side must have 1 to {MAX_SIDE_PX}: the header is corrupt"
         )
-    if width * height > max_pixels:
+    if width * height > number(max_pixels, "max_pixels", 1, math.inf):
         raise StreamError(
             f"a picture of {width}x{height} pixels, the limit is {max_pixels:.0f}; "
-            "raise it with --max-pixels (max_pixels) if you trust the file"
+            "raise max_pixels (--max-pixels) if you trust the file"
         )
     gray, alpha, flag = (bool(flags & bit) for bit in (_GRAY_FLAG, _ALPHA_FLAG, _FAMILY_FLAG))
     _check_kinds([kind for kind, _ in entries], alpha)
@@ -210,8 +220,7 @@ def _unpack_section(reader: "Reader", kind: int, length: int) -> bytes:
     body = reader.take(length)
     if zlib.crc32(body) != reader.u32():
         name = SECTION_NAMES.get(kind, f"kind {kind}")
-        wrong = ResidualError if kind == RESIDUAL else StreamError
-        raise wrong(f"section {name} does not match its checksum: the file is damaged")
+        raise StreamError(f"section {name} does not match its checksum: the file is damaged")
     return body
 
 
@@ -295,15 +304,18 @@ def unpack_damaged_tiles(payload: bytes, tiles: int, layers: int) -> list[list[b
 
 
 def section_bytes(data: bytes) -> dict[str, int]:
-    """Return how the bytes of a whole file are spent: on the header with all checksums, and on each kind of section.
+    """Return how the bytes of a file are spent: on the header with all checksums, and on each kind of section.
 
     Raises as unpack does for a header that is not whole and right.
     """
-    _, entries = _unpack_header(Reader(data), float("inf"))
-    spent = {"header": len(data) - sum(length for _, length in entries)}
+    reader = Reader(data)
+    _, entries = _unpack_header(reader, math.inf)
+    spent, left = {"header": len(data)}, len(data) - reader.at
     for kind, length in entries:
-        name = SECTION_NAMES.get(kind, f"section {kind}")
-        spent[name] = spent.get(name, 0) + length
+        name, there = SECTION_NAMES.get(kind, f"section {kind}"), min(length, left)
+        spent[name] = spent.get(name, 0) + there
+        spent["header"] -= there
+        left = max(0, left - length - CRC_BYTES)
     return spent
 
 

@@ -12,7 +12,7 @@ from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, Parser, add_arguments, open_codec, parser, read_batch
 from runtime.cli.places import Place
 from runtime.cli.plan import plan
-from runtime.cli.process import deliver, exit_status, take
+from runtime.cli.process import DAMAGED, deliver, exit_status, take
 from runtime.cli.run import run
 from runtime.console import STREAM, leave, shown, size
 from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
@@ -37,8 +37,6 @@ examples:
 
 _DEFAULT_SUFFIX = ".png"
 MOST_LAYER = 254
-DAMAGED = 3
-"""The exit status when a picture was written in spite of damage."""
 
 
 class Settings(NamedTuple):
@@ -125,7 +123,7 @@ def decompress(settings: Settings) -> int:
 
         status, damaged = run_fleet(batch, suffix, (".gar",), work, settings._replace(batch=batch.coding))
     else:
-        jobs, _ = plan(batch, suffix, (".gar",))
+        jobs, _ = plan(batch, suffix, (".gar",), lambda _, target: _suffix_of(settings, target))
         status, done = run(jobs, work, line, batch)
         damaged = any(each.damaged for each in done)
     return status or (DAMAGED if damaged else 0)
@@ -152,7 +150,7 @@ def prepare(settings: Settings) -> Work:
     codec = open_codec(settings.batch, settings.enhance)
 
     def work(job: Job) -> Done:
-        _suffix_of(settings, job)
+        _suffix_of(settings, job.target)
         if settings.follow and isinstance(job.source, Path):
             return follow(settings, codec, job, job.source)
         decoded = decode(settings, codec, job.source, take(job.source), settings.salvage)
@@ -174,17 +172,18 @@ def follow(settings: Settings, codec: "Codec", job: Job, source: Path) -> Done:
         if data[:both] != shown[:both]:  # another file has taken its place
             parts = 0
         try:
-            container.unpack(data, settings.batch.max_pixels)
+            _, _, faults = container.unpack_damaged(data, settings.batch.max_pixels)
         except TruncatedError:
-            with suppress(TruncatedError):  # there is nothing to be seen yet
-                decoded = decode(settings, codec, source, data, salvage=True)
-                if decoded.parts > parts:
-                    write_picture(settings, job, decoded, overwrite)
-                    parts, shown, overwrite = decoded.parts, data, True
-            continue
+            continue  # there is nothing to be seen yet
         except StreamError:
-            pass  # which is told below
-        break
+            break  # which is told below
+        if not any(isinstance(fault, TruncatedError) for fault in faults.values()):
+            break
+        with suppress(TruncatedError):  # there is nothing to be seen yet
+            decoded = decode(settings, codec, source, data, salvage=True)
+            if decoded.parts > parts:
+                write_picture(settings, job, decoded, overwrite)
+                parts, shown, overwrite = decoded.parts, data, True
     return write_picture(settings, job, decode(settings, codec, source, data, salvage=False), overwrite)
 
 
@@ -277,20 +276,21 @@ def write_picture(settings: Settings, job: Job, decoded: Decoded, overwrite: boo
     """Write a picture and its metadata, and return what the job came to."""
     from runtime.pictures import write
 
-    suffix, notes, threads = _suffix_of(settings, job), decoded.done.notes, most_threads(settings.batch.threads)
+    suffix, notes, threads = _suffix_of(settings, job.target), decoded.done.notes, most_threads(settings.batch.threads)
     made = write.encode_strips(decoded.strips, decoded.shape, suffix, decoded.sections, notes, threads)
     size = deliver(job.target, made, overwrite, job.equal_is_done)
     return decoded.done._replace(ms=sum(decoded.spent_ms), bytes_out=size)
 
 
-def _suffix_of(settings: Settings, job: Job) -> str:
+def _suffix_of(settings: Settings, target: Place) -> str:
     """Return the suffix of the format to write; raise InputError where -s and the target name two."""
-    from runtime.pictures import write
+    from runtime.pictures.suffixes import same_format, suffix_of
 
     wanted = settings.suffix or _DEFAULT_SUFFIX
-    suffix = wanted if job.target == STREAM else write.suffix_of(Path(str(job.target)))
-    if settings.suffix and suffix != wanted:
-        raise InputError(f"-s {wanted[1:]} and -o {job.target} name two formats; give one of them")
+    named = target != STREAM and not (settings.suffix and not target.suffix)
+    suffix = suffix_of(Path(str(target))) if named else wanted
+    if settings.suffix and not same_format(suffix, wanted):
+        raise InputError(f"-s {wanted[1:]} and -o {target} name two formats; give one of them")
     return suffix
 
 
@@ -303,7 +303,7 @@ def line(job: Job, done: Done) -> str:
 
 def _suffix(text: str | None) -> str | None:
     """Return the suffix that -s names, None without one; raise InputError unless we write that format."""
-    if not text:
+    if text is None:
         return None
     from runtime.pictures.suffixes import SUFFIXES
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runtime.atomic import make_folder, write_whole
-from runtime.cli.options import Parser, parser
+from runtime.cli.options import Parser, named, parser
 from runtime.cli.process import exit_status
 from runtime.console import complain, leave, naming
 from runtime.errors import InputError, StreamError
@@ -38,8 +38,8 @@ def arguments() -> Parser:
     add(
         "action", choices=_ACTIONS, metavar="ACTION", help="install into this user's home, remove from it, or thumbnail"
     )
-    add("input", type=Path, nargs="?", metavar="IN", help="a .gar or .gat file, of which thumbnail makes a picture")
-    add("output", type=Path, nargs="?", metavar="OUT", help="a PNG file, which is overwritten")
+    add("input", type=named, nargs="?", metavar="IN", help="a .gar or .gat file, of which thumbnail makes a picture")
+    add("output", type=named, nargs="?", metavar="OUT", help="a PNG file, which is overwritten")
     add("size", nargs="?", metavar="PX", help=f"the longer side of it, default {_USUAL_PX}")
     return arguments
 

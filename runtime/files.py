@@ -3,6 +3,7 @@
 A Codec costs its sessions, so these share one; who wants other weights or threads makes a Codec.
 """
 
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from runtime.atomic import write_whole
 from runtime.errors import InputError
 from runtime.pictures import metadata as fits
 from runtime.pictures import read, write
+from runtime.pictures.suffixes import suffix_of
+from runtime.quantities import number
 
 if TYPE_CHECKING:
     from runtime.codec import Codec
@@ -39,34 +42,58 @@ class Exif(Protocol):
 
 
 @overload
-def imread(source: Source, bundle: str | Path | None = None, *, resize: str | None = None) -> Pixels: ...
+def imread(
+    source: Source,
+    bundle: str | Path | None = None,
+    *,
+    resize: str | None = None,
+    sdr: bool = False,
+    max_pixels: float = container.MAX_PIXELS,
+) -> Pixels: ...
 
 
 @overload
 def imread(
-    source: Source, bundle: str | Path | None = None, *, with_metadata: Literal[True], resize: str | None = None
+    source: Source,
+    bundle: str | Path | None = None,
+    *,
+    with_metadata: Literal[True],
+    resize: str | None = None,
+    sdr: bool = False,
+    max_pixels: float = container.MAX_PIXELS,
 ) -> tuple[Pixels, dict[int, bytes]]: ...
 
 
 def imread(
-    source: Source, bundle: str | Path | None = None, *, with_metadata: bool = False, resize: str | None = None
+    source: Source,
+    bundle: str | Path | None = None,
+    *,
+    with_metadata: bool = False,
+    resize: str | None = None,
+    sdr: bool = False,
+    max_pixels: float = container.MAX_PIXELS,
 ) -> Pixels | tuple[Pixels, dict[int, bytes]]:
     """Return the upright picture in a file: uint8 gray (H, W), RGB (H, W, 3) or RGBA (H, W, 4).
 
     `source` is a path, the bytes of a file, or a binary file that is open. What is in it counts, not its name. With
     `with_metadata` also return the EXIF, ICC and XMP payloads as `imwrite` takes them, which docs/formats.md tells.
     `resize` makes the picture smaller, by the mean of areas: "640x480", "50%", or "max 1024" px of the longer side.
-    `bundle` is only needed for .gar files made with weights that do not ship.
+    `bundle` is only needed for .gar files made with weights that do not ship. `sdr` maps HDR pictures to SDR, which
+    are refused without it, and pictures of more than `max_pixels` are refused.
 
-    Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError.
+    Raises StreamError for a damaged .gar file, InputError for another file that is no picture, BundleError, OSError. A
+    .gar file that is damaged only in what bounds its errors is read, with a warning.
     """
     data, name = taken(source)
     if data.startswith(container.MAGIC):
-        kept = container.unpack(data)[1] if with_metadata else {}
+        kept = container.unpack_unbound(data, max_pixels)[1] if with_metadata else {}
         payloads = {kind: kept[kind] for kind in KINDS.values() if kind in kept}
-        picture = read.Picture(decode(data, bundle), (), payloads)
+        pixels, damage = decode(data, bundle, max_pixels)
+        for note in damage:
+            warnings.warn(f"{name}: {note}", stacklevel=2)
+        picture = read.Picture(pixels, (), payloads)
     else:
-        picture = read.decode(data, name)
+        picture = read.decode(data, name, number(max_pixels, "max_pixels", 1, math.inf), sdr)
     if resize is not None:
         from runtime.pictures import resize as resizing  # which loads OpenCV
 
@@ -110,24 +137,30 @@ def imwrite(
         raise InputError(f"{path}: {', '.join(unknown)} can only be given for .gar files")
     else:
         pixels, kept = fitted(picture, given, notes)
-        data = write.encode(pixels, write.suffix_of(path), kept, notes)
+        data = write.encode(pixels, suffix_of(path), kept, notes)
     for note in notes:
         warnings.warn(f"{path}: {note}", stacklevel=2)
     write_whole(path, data)
 
 
-def decode(data: bytes, bundle: str | Path | None = None) -> Pixels:
-    """Return the picture of a .gar stream, made with this bundle or any that ships. Raise StreamError, BundleError."""
-    return shared_codec(bundle).decode(data)
+def decode(
+    data: bytes, bundle: str | Path | None = None, max_pixels: float = container.MAX_PIXELS
+) -> tuple[Pixels, list[str]]:
+    """Return the picture of a .gar stream, made with this bundle or any that ships, and what was lost of it as
+    `incomplete.shown` does. Raise StreamError, BundleError.
+    """
+    from runtime.incomplete import shown  # loads the weights' engine
+
+    return shown(shared_codec(bundle), data, max_pixels=max_pixels)
 
 
 def shared_codec(bundle: str | Path | None = None) -> "Codec":
     """Return the process's Codec for a bundle, which encodes with that and decodes streams of all that ship, too."""
-    return _opened(bundle)
+    return _opened(None if bundle is None else str(bundle))
 
 
 @cache
-def _opened(bundle: str | Path | None) -> "Codec":
+def _opened(bundle: str | None) -> "Codec":
     from runtime.codec import Codec  # loads the weights' engine
 
     return Codec(bundle)
@@ -169,7 +202,7 @@ def pixels_of(data: bytes, name: str, max_pixels: int = container.MAX_PIXELS) ->
     `name` stands for the file in messages. Raise StreamError, InputError, BundleError.
     """
     if data.startswith(container.MAGIC):
-        return shared_codec().decode(data, max_pixels=max_pixels)
+        return decode(data, max_pixels=max_pixels)[0]
     return read.decode(data, name, max_pixels, sdr=True).pixels
 
 

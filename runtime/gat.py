@@ -19,7 +19,7 @@ from runtime.container import MAGIC, THUMBNAIL_MARKS
 from runtime.errors import BundleError, InputError, StreamError, TruncatedError
 from runtime.families.recurrent import thumbnail
 from runtime.families.recurrent.family import Recurrent
-from runtime.quantities import number
+from runtime.quantities import whole
 from runtime.spec import THUMBNAIL_BUNDLES, THUMBNAIL_BYTES, THUMBNAIL_SUFFIX
 
 SUFFIX = THUMBNAIL_SUFFIX
@@ -39,10 +39,10 @@ def encode(pixels: U8, most_bytes: int = USUAL_BYTES, bundle: str | Path | None 
 
     `bundle` is a folder or a shipped name of other weights than the usual ones. Raise InputError, BundleError.
     """
-    most_bytes = int(number(most_bytes, "bytes", LEAST_BYTES, MOST_BYTES))
+    most_bytes = whole(most_bytes, "bytes", LEAST_BYTES, MOST_BYTES)
     if pixels.shape != (SIDE_PX, SIDE_PX, 3) or pixels.dtype != np.uint8:
         raise InputError(f"a thumbnail of {pixels.dtype} {pixels.shape} must be uint8 ({SIDE_PX}, {SIDE_PX}, 3)")
-    family = _family(bundle or shipped_folder(MODELS[-1]))
+    family = family_of(bundle or shipped_folder(MODELS[-1]))
     name, shipped = family.bundle.folder.name, family.bundle.ships
     model = bytes([FIRST_MODEL + MODELS.index(name) if shipped and name in MODELS else OWN_MODEL])
     message = thumbnail.encode(family, pixels, most_bytes - HEADER_BYTES)
@@ -54,6 +54,11 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
 
     `bundle` is only needed for files made with weights that do not ship. Raise StreamError, BundleError, InputError.
     """
+    return thumbnail.decode(*opened(data, bundle))
+
+
+def opened(data: bytes, bundle: str | Path | None = None) -> tuple[Recurrent, bytes]:
+    """Return the codec's family for a file's bytes, and the message in them; raise as `decode` does."""
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InputError(f"decode takes the bytes of a .gat file, not {type(data).__name__}; read the file first")
     data = bytes(data)
@@ -65,10 +70,10 @@ def decode(data: bytes, bundle: str | Path | None = None) -> U8:
     if len(data) > MOST_BYTES:
         raise StreamError(f"of {len(data)} bytes, a thumbnail has at most {MOST_BYTES}")
     model, check, message = data[:1], data[1:HEADER_BYTES], data[HEADER_BYTES:]
-    family = _family(bundle or _shipped(data[0]))
+    family = family_of(bundle or _shipped(data[0]))
     if check != _check(family, model, message):
         raise StreamError("does not match its check: it is cut or damaged, or was made with other weights")
-    return thumbnail.decode(family, message)
+    return family, message
 
 
 def is_thumbnail(data: bytes) -> bool:
@@ -79,7 +84,7 @@ def is_thumbnail(data: bytes) -> bool:
 def _shipped(model: int) -> Path:
     """Return the folder of the shipped bundle of a model byte; raise StreamError where there is none."""
     if model == OWN_MODEL:
-        raise StreamError("made with weights that do not ship; give their --bundle")
+        raise StreamError("made with weights that do not ship; give their bundle")
     if model - FIRST_MODEL >= len(MODELS):
         raise StreamError(f"made with thumbnail model {model - FIRST_MODEL}, which is not here: get a newer gargalo")
     return shipped_folder(MODELS[model - FIRST_MODEL])
@@ -91,7 +96,7 @@ def _check(family: Recurrent, model: bytes, message: bytes) -> bytes:
 
 
 @cache
-def _family(bundle: str | Path) -> Recurrent:
+def family_of(bundle: str | Path) -> Recurrent:
     """Return the codec's family for a bundle of thumbnails; raise BundleError for any other."""
     family = Codec(bundle, threads=1).family
     if not isinstance(family, Recurrent) or SIDE_PX % family.traits.stride_px:

@@ -16,6 +16,7 @@ from runtime.arrays import U8
 from runtime.codec import Codec, Pixels, parts_in, picture, read_parts, read_tile, suited, tiles_of
 from runtime.container import ALPHA, EXIF, FILE, ICC, LATENTS, MAX_PIXELS, RESIDUAL, XMP, CutChunkError, Header
 from runtime.errors import InputError, ResidualError, StreamError, TruncatedError
+from runtime.exact.section import is_drawn
 
 _SURE = 16
 """Damage somewhere in a stream is rarely in so small a share of its beginning."""
@@ -102,8 +103,24 @@ def salvage(codec: Codec, data: bytes, region: Region | None = None, max_pixels:
         pixels = _exact(codec, header, read, opacity, sections[RESIDUAL], region) if RESIDUAL not in faults else None
         if pixels is not None:
             return Saved(pixels, metadata, damage, sum(left.values()))
-        damage.append("what bounds its errors is lost: samples may be off by more than was promised")
+        sketch = ", and the picture is a mere sketch" if is_drawn(sections[RESIDUAL]) else ""
+        damage.append(f"what bounds its errors is lost: samples may be off by more than was promised{sketch}")
     return Saved(picture(codec, header, read, opacity, region), metadata, damage, sum(left.values()))
+
+
+def shown(
+    codec: Codec, data: bytes, region: Region | None = None, max_pixels: float = MAX_PIXELS
+) -> tuple[Pixels, list[str]]:
+    """Return what Codec.decode returns, and no sentence; or, where what bounds its errors is damaged, the picture
+    without that, and sentences on what was lost.
+
+    Raises as Codec.decode does, but no ResidualError.
+    """
+    try:
+        return codec.decode(data, region, max_pixels), []
+    except ResidualError:
+        saved = salvage(codec, data, region, max_pixels)
+        return saved.pixels, saved.damage
 
 
 def _exact(
@@ -125,11 +142,7 @@ def _exact(
 
 def _holds_samples(sections: Mapping[int, bytes], faults: Mapping[int, StreamError]) -> bool:
     """Return whether there is an intact RESIDUAL section that needs no other."""
-    if RESIDUAL not in sections or RESIDUAL in faults:
-        return False
-    from runtime.exact.section import is_drawn
-
-    return is_drawn(sections[RESIDUAL])
+    return RESIDUAL in sections and RESIDUAL not in faults and is_drawn(sections[RESIDUAL])
 
 
 def _told(

@@ -19,7 +19,7 @@ _STATUS = {
     "0": "done; skipped files count as done",
     "1": "a file or an argument cannot be used, which a line on stderr tells",
     "2": "there is no such command or option",
-    "3": "decompress --salvage found damage",
+    "3": "decompress or info found damage, and there is a picture all the same",
 }
 _ENVIRONMENT = {
     "GARGALO_NATIVE": "0 takes numpy, 1 insists on the compiled core",

@@ -39,7 +39,9 @@ def _accept(prefix: bytes) -> bool:
 
 
 class GarImageFile(ImageFile.ImageFile):
-    """A .gar file whose pixels are decoded when they are first asked for. Damage raises OSError, as in Pillow."""
+    """A .gar file whose pixels are decoded when they are first asked for. Damage raises OSError, as in Pillow, but is a
+    warning where it is only in what bounds the errors.
+    """
 
     format = "GAR"
     format_description = "gargalo learned image"
@@ -52,7 +54,7 @@ class GarImageFile(ImageFile.ImageFile):
             raise SyntaxError("not a gargalo file")
         self._stream = container.MAGIC + self.fp.read()
         try:
-            header, sections = container.unpack(self._stream)
+            header, sections, _ = container.unpack_unbound(self._stream)
         except StreamError as error:
             raise OSError(str(error)) from error
         self._size = header.width, header.height
@@ -67,9 +69,12 @@ class GarImageFile(ImageFile.ImageFile):
     def load(self) -> Any:
         if self.tile and self._stream:
             try:
-                decoded = Image.fromarray(decode(self._stream, self.bundle))
+                pixels, damage = decode(self._stream, self.bundle)
             except CodecError as error:
                 raise OSError(str(error)) from error
+            for note in damage:
+                warnings.warn(note, stacklevel=2)
+            decoded = Image.fromarray(pixels)
             if self.fp and self._exclusive_fp:
                 self.fp.close()
             self.im, self.readonly = decoded.im, decoded.readonly

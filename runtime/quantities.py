@@ -27,9 +27,12 @@ def number(given: float | str, option: str, low: float, high: float) -> float:
     return value
 
 
-def whole(text: float | str, option: str, low: int, high: int) -> int:
-    """Return the number in an option's text, a fraction rounded down; raise InputError unless it is in range."""
-    return int(number(text, option, low, high))
+def whole(given: float | str, option: str, low: int, high: int) -> int:
+    """Return a whole number, or the one in a text; raise InputError for a fraction, and unless it is in range."""
+    value = number(given, option, low, high)
+    if value != int(value):
+        raise InputError(f"{option} {given} is not a whole number; give one from {low} to {high}")
+    return int(value)
 
 
 def positive(given: Any, argument: str) -> int:
@@ -39,7 +42,7 @@ def positive(given: Any, argument: str) -> int:
     except TypeError:
         value = 0
     if value < 1:
-        raise InputError(f"{argument}={given!r} is not a positive whole number; give one, such as 1024")
+        raise InputError(f"{argument}={given!r} is not a positive whole number; give one")
     return value
 
 

@@ -7,23 +7,28 @@ are tried too. Those of drawings may jump up and down; then what is found keeps 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any
 
 import numpy as np
 
+from runtime import container
 from runtime.codec import AUTO, Codec, Encoder, Pixels, encoder
 from runtime.errors import InputError
 from runtime.metrics.psnr import psnr as psnr
 from runtime.metrics.psnr import without_alpha
 from runtime.quantities import number, size_bytes
+from runtime.spec import SUBSAMPLING
 
-PSNR_TOLERANCE_DB = 0.1
-_SCORE_TOLERANCE = 0.5
+PSNR_TOLERANCE_DB = 0.2
+SCORE_TOLERANCE = 1.0
+"""What a stream may be off by and be near; levels of photographs are nearer to each other."""
 _NEIGHBOURS = 2
 """Levels beyond the found one that are tried, since the size may dip there."""
 _HALVINGS, _NEAR_BYTES = 10, 1
 """So often what is between two levels is halved, unless a stream comes so near before: words have two bytes."""
 _MOST_BPP, _MOST_DB, _MOST_SCORE = 64, 100, 100
+_ARGUMENTS = ("target_size", "target_bpp", "target_psnr", "target_ssimulacra2")
 
 
 @dataclass(frozen=True)
@@ -57,26 +62,27 @@ def parse(
     psnr: float | str | None,
     quality: float | None = None,
     ssimulacra2: float | str | None = None,
+    called: Callable[[str], str] = str,
 ) -> Target | None:
     """Return the target that one of the options names, numbers or texts; None without one.
 
-    Raises InputError for what is no number of its kind, and where more than one is given, quality among them.
+    Raises InputError for what is no number of its kind, and where more than one is given, quality among them; `called`
+    gives what users call an argument.
     """
     if sum(option is not None for option in (size, bpp, psnr, ssimulacra2, quality)) > 1:
-        raise InputError(
-            "quality, target size, target bpp, target PSNR and target SSIMULACRA 2 exclude each other; give one of them"
-        )
+        raise InputError(f"{', '.join(map(called, ('quality', *_ARGUMENTS)))} exclude each other; give one of them")
+    size_name, bpp_name, psnr_name, score_name = map(called, _ARGUMENTS)
     if size is not None:
         limit = size_bytes(str(size))
         if limit is None:
-            raise InputError(f"target size {size} is not a size; give bytes, or a number with KB, KiB, MB or MiB")
+            raise InputError(f"{size_name} {size} is not a size; give bytes, or a number with KB, KiB, MB or MiB")
         return Target(size_bytes=limit)
     if bpp is not None:
-        return Target(bpp=number(bpp, "target bpp", 0.001, _MOST_BPP))
+        return Target(bpp=number(bpp, bpp_name, 0.001, _MOST_BPP))
     if psnr is not None:
-        return Target(psnr_db=number(psnr, "target PSNR", 1, _MOST_DB))
+        return Target(psnr_db=number(psnr, psnr_name, 1, _MOST_DB))
     if ssimulacra2 is not None:
-        return Target(ssimulacra2=number(ssimulacra2, "target SSIMULACRA 2", 0, _MOST_SCORE))
+        return Target(ssimulacra2=number(ssimulacra2, score_name, 0, _MOST_SCORE))
     return None
 
 
@@ -91,13 +97,18 @@ def find(
     """Return the stream of a picture that comes nearest to the target, as Codec.encode makes it at that level.
 
     Of a size it is the largest that fits; InputError, which says what is possible, where none does. Of a measure it is
-    the nearest there is, with a note where that is not near.
+    the nearest there is, with a note where that is not near: where levels choose other subsamplings, and none comes
+    near, each of these is tried for all of them.
     """
     at_level = cache(encoder(codec, pixels, metadata, subsampling, **options))
-    if target.psnr_db is not None:
-        return _of_measure(codec, pixels, at_level, "psnr_db", psnr, target.psnr_db, PSNR_TOLERANCE_DB)
-    if target.ssimulacra2 is not None:
-        return _of_measure(codec, pixels, at_level, "ssimulacra2", score, target.ssimulacra2, _SCORE_TOLERANCE)
+    if aim := _aim(target):
+        found = _of_measure(codec, pixels, at_level, aim)
+        within = 0 < container.unpack(found.stream, inf)[0].level < codec.bundle.level(100)
+        if found.note and within and subsampling == AUTO and "subsampling" in codec.family.traits.options:
+            encoders = [encoder(codec, pixels, metadata, each, **options) for each in SUBSAMPLING if each != AUTO]
+            fixed = (_of_measure(codec, pixels, cache(each), aim) for each in encoders)
+            found = min((each for each in fixed if not each.note), key=lambda each: len(each.stream), default=found)
+        return found
     height, width = pixels.shape[:2]
     limit = target.size_bytes if target.size_bytes is not None else int((target.bpp or 0) * height * width / 8)
     smallest = len(at_level(0))
@@ -140,24 +151,37 @@ def _colours(pixels: Pixels) -> Pixels:
     return pixels[:, :, None] if pixels.ndim == 2 else without_alpha(pixels)
 
 
-def _of_measure(
-    codec: Codec,
-    pixels: Pixels,
-    at_level: Encoder,
-    name: str,
-    measure: Callable[[Pixels, Pixels], float],
-    wanted: float,
-    tolerance: float,
-) -> Found:
+@dataclass(frozen=True)
+class _Aim:
+    """A measure, and its value that is wanted."""
+
+    name: str
+    measure: Callable[[Pixels, Pixels], float]
+    wanted: float
+    tolerance: float
+    """What it may be off by and be near."""
+
+
+def _aim(target: Target) -> _Aim | None:
+    """Return the measure that a target names, None for that of a size."""
+    if target.psnr_db is not None:
+        return _Aim("psnr_db", psnr, target.psnr_db, PSNR_TOLERANCE_DB)
+    if target.ssimulacra2 is not None:
+        return _Aim("ssimulacra2", score, target.ssimulacra2, SCORE_TOLERANCE)
+    return None
+
+
+def _of_measure(codec: Codec, pixels: Pixels, at_level: Encoder, aim: _Aim) -> Found:
     """Return the stream whose measure is nearest to what is wanted."""
-    lowest, highest = 0, codec.bundle.level(100)
-    value = cache(lambda level: measure(pixels, codec.exact.decode(at_level(level))))
-    level = _nearest(value, wanted, lowest, highest)
+    value = cache(lambda level: aim.measure(pixels, codec.exact.decode(at_level(level))))
+    level = _nearest(value, aim.wanted, 0, codec.bundle.level(100))
     note = ""
-    if not value(lowest) - tolerance <= wanted <= value(highest) + tolerance:
-        words = {"psnr_db": "{:.2f} dB", "ssimulacra2": "SSIMULACRA 2 of {:.2f}"}[name]
-        note = f"{words.format(wanted)} cannot be reached; what comes nearest is taken, {words.format(value(level))}"
-    return Found(at_level(level), {name: value(level)}, note)
+    if abs(value(level) - aim.wanted) > aim.tolerance:
+        words = {"psnr_db": "{:.2f} dB", "ssimulacra2": "SSIMULACRA 2 of {:.2f}"}[aim.name]
+        note = (
+            f"{words.format(aim.wanted)} cannot be reached; what comes nearest is taken, {words.format(value(level))}"
+        )
+    return Found(at_level(level), {aim.name: value(level)}, note)
 
 
 def _of_size(codec: Codec, at_level: Encoder, limit: int) -> bytes:

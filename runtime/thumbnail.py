@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from runtime.cli.jobs import Done, Job, Work
 from runtime.cli.options import Batch, Parser, add_files, parser, read_batch
+from runtime.cli.places import Place
 from runtime.cli.plan import plan
 from runtime.cli.process import deliver, exit_status, take
 from runtime.cli.run import run
@@ -100,13 +101,13 @@ def _planned(batch: Batch) -> list[Job]:
     if (not first) in others:
         raise InputError("pictures and .gat files are given at once; give .gat files to a call of their own")
     if not first:
-        jobs, skipped = plan(batch, THUMBNAIL_SUFFIX, READABLE)
+        jobs, skipped = plan(batch, THUMBNAIL_SUFFIX, READABLE, _check_thumbnail)
         thumbnails = sum(path.suffix.lower() == THUMBNAIL_SUFFIX for path in skipped)
         if not thumbnails or any(job.error is None for job in jobs):
             if thumbnails and not batch.quiet:
                 complain(f"warning: skipped .gat files beside pictures: {thumbnails}; name them to get their pictures")
             return jobs
-    return plan(batch, _PICTURE_SUFFIX, (THUMBNAIL_SUFFIX,))[0]
+    return plan(batch, _PICTURE_SUFFIX, (THUMBNAIL_SUFFIX,), lambda _, target: _suffix_of(target))[0]
 
 
 def prepare(settings: Settings) -> Work:
@@ -120,6 +121,8 @@ def prepare(settings: Settings) -> Work:
     from runtime.pictures.square import shrunk
 
     batch = settings.batch
+    if batch.bundle:
+        gat.family_of(batch.bundle)  # fails at once, where it fails
 
     def work(job: Job) -> Done:
         given = take(job.source)
@@ -130,8 +133,7 @@ def prepare(settings: Settings) -> Work:
             if back:
                 if settings.most_bytes is not None:
                     raise InputError(f"--bytes is for making thumbnails, and {name} is one; leave it out")
-                suffix = _PICTURE_SUFFIX if job.target == STREAM else write.suffix_of(Path(str(job.target)))
-                thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), suffix)
+                thumbnail, made = given, write.encode(gat.decode(given, batch.bundle), _suffix_of(job.target))
             else:
                 _check_target(Path(str(job.target)))
                 square = shrunk(pixels_of(given, name, batch.max_pixels), gat.SIDE_PX)
@@ -153,6 +155,21 @@ def _check_target(target: Path) -> None:
     if target.suffix.lower() in READABLE:
         better = target.with_suffix(THUMBNAIL_SUFFIX)
         raise InputError(f"{target} would be a .gat file under the name of a {target.suffix} file; give -o {better}")
+
+
+def _check_thumbnail(source: Path, target: Path) -> None:
+    """Raise InputError as `_check_target` does for a source that is a picture by its name."""
+    from runtime.pictures.suffixes import READABLE
+
+    if source.suffix.lower() in READABLE:
+        _check_target(target)
+
+
+def _suffix_of(target: Place) -> str:
+    """Return the suffix of the format to write; raise InputError for one that we do not write."""
+    from runtime.pictures.suffixes import suffix_of
+
+    return _PICTURE_SUFFIX if target == STREAM else suffix_of(Path(str(target)))
 
 
 def line(job: Job, done: Done) -> str:

@@ -5,7 +5,7 @@ import sys
 import threading
 from pathlib import Path
 
-from runtime.cli.options import Parser, parser
+from runtime.cli.options import Parser, named, parser
 from runtime.cli.process import exit_status, stopping
 from runtime.console import leave, naming
 from runtime.errors import InputError
@@ -21,7 +21,7 @@ def arguments() -> Parser:
     """Return the command's parser."""
     arguments = parser("view", "Look at .gar and .gat files in the browser; Ctrl-C ends it.", _EXAMPLES)
     add = arguments.add_argument
-    add("input", type=Path, nargs="+", metavar="IN", help="a .gar or .gat file, or a folder of them")
+    add("input", type=named, nargs="+", metavar="IN", help="a .gar or .gat file, or a folder of them")
     add("-r", "--recursive", action="store_true", help="take what is in subfolders, too")
     add("--no-browser", action="store_true", help="only print the address of the page")
     return arguments

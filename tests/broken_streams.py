@@ -1,12 +1,14 @@
 """Streams that every decoder must refuse, made from good ones: fields of any value under checksums that hold.
 
-scripts/vectors writes those of `refused` as vectors; test_hostile.py and fuzz.py change more of them at random.
+scripts/vectors writes those of `refused` and of `unbound`, whose picture may be shown, as vectors; test_hostile.py and
+fuzz.py change more of them at random.
 """
 
 import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from runtime import container
@@ -203,6 +205,80 @@ def refused(
         ),
     }
     return {name: (wrong, data) for name, (wrong, data) in found.items() if data is not None}
+
+
+def unbound(coded: bytes, drawn: bytes) -> dict[str, tuple[str, bytes]]:
+    """Return what is wrong and the stream, by name, of streams whose RESIDUAL is broken, made of two good ones of RGB
+    pictures: `coded` in one strip, `drawn` with fewer colours than their numbers have room for.
+
+    The picture without the section is whole: decoders show it and promise no bound, or refuse it.
+    """
+    parts, flat = Parts.of(coded), Parts.of(drawn)
+    body, samples = (dict(each.sections)[container.RESIDUAL] for each in (parts, flat))
+    classes = body[3]
+    weights = 4 + classes - 1
+    energies = weights + 2 * 14 * classes
+    outside = energies + 2 * 10
+    tables = outside + 2
+    index = tables + 40 + sum(2 * (14 + 9 * p) * classes + classes - 1 + 2 * (10 + 3 * p) + 2 + 40 for p in (1, 2))
+    strip = next(at for at in range(index, len(body)) if body[at] < 128) + 1 + 4
+    colours, height, width = samples[2], flat.height, flat.width
+    assert isinstance(height, int) and isinstance(width, int)
+    bits = next(bits for bits in (1, 2, 4, 8) if colours <= 1 << bits)
+    row, palette_end = -(-width * bits // 8), 3 + 3 * colours
+
+    def with_body(changed: bytes) -> bytes:
+        return parts.with_section(container.RESIDUAL, changed)
+
+    def but(at: int, new: bytes) -> bytes:
+        """Return the stream with other bytes in its section."""
+        return with_body(body[:at] + new + body[at + len(new) :])
+
+    def of_strip(new: bytes) -> bytes:
+        """Return the stream with another strip, its length right."""
+        return with_body(body[:index] + varint(len(new)) + body[strip - 4 : strip] + new)
+
+    def draw(rows: bytes, behind: bytes = b"") -> bytes:
+        """Return the stream of samples with other rows of numbers."""
+        return flat.with_section(container.RESIDUAL, samples[:palette_end] + zlib.compress(rows) + behind)
+
+    of_samples = partial(flat.with_section, container.RESIDUAL)
+    falling = {"limits": ("limits that fall", but(4, b"\xff" + bytes(classes - 2)))} if classes > 2 else {}
+    return falling | {
+        "crc": ("a wrong checksum of the section", flipped(coded, 8 * len(coded) - 1)),
+        "cut": ("the file ends inside the section", coded[: -len(body) // 2]),
+        "gone": ("the file ends before the section", coded[: -len(body) - 4]),
+        "empty": ("a section of no byte", with_body(b"")),
+        "one-byte": ("a section of one byte", with_body(body[:1])),
+        "bound": ("a bound of 128", but(0, b"\x80")),
+        "kind": ("an unknown kind", but(1, b"\2")),
+        "lanes": ("2**9 lanes", but(2, b"\x09")),
+        "classes-0": ("no class", but(3, b"\0")),
+        "classes-17": ("17 classes", but(3, b"\x11")),
+        "energy": ("an energy of 2**12", but(energies, b"\0\x10")),
+        "outside": ("a size outside of 2041", but(outside, struct.pack("<H", 2041))),
+        "table": ("a table that there is not", but(tables, b"\xc0")),
+        "parameters-cut": ("parameters cut off", with_body(body[:tables])),
+        "index-cut": ("no length of the strip", with_body(body[:index])),
+        "strip-longer": (
+            "a strip longer than the section",
+            with_body(body[:index] + b"\xff\xff\x7f" + body[strip - 4 :]),
+        ),
+        "strip-empty": ("a strip of no byte", of_strip(b"")),
+        "strip-cut": ("a strip without its last word", of_strip(body[strip:-2])),
+        "strip-tail": ("a word behind the last one of a strip", of_strip(body[strip:] + b"\0\0")),
+        "strip-crc": ("a wrong checksum of the samples", but(strip - 4, flipped(body[strip - 4 : strip], 0))),
+        "state": ("a state below 2**16", but(strip, b"\0\0\0\0")),
+        "tail": ("a byte behind the strips", with_body(body + b"\0")),
+        "samples-none": ("samples of no byte", of_samples(samples[:2])),
+        "samples-palette": ("colours cut off", of_samples(samples[: palette_end - 1])),
+        "samples-colour": ("a number of a colour that there is not", draw((b"\0" + b"\xff" * row) * height)),
+        "samples-filter": ("an unknown filter", draw((b"\4" + bytes(row)) * height)),
+        "samples-short": ("a row too few", draw(bytes((1 + row) * (height - 1)))),
+        "samples-long": ("a byte too many", draw(bytes((1 + row) * height + 1))),
+        "samples-tail": ("a byte behind the zlib stream", draw(bytes((1 + row) * height), b"\0")),
+        "samples-adler": ("a zlib stream with a wrong checksum", of_samples(flipped(samples, 8 * len(samples) - 1))),
+    }
 
 
 def parts_end(stream: bytes) -> int:

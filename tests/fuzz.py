@@ -35,6 +35,7 @@ from broken_streams import Parts, chunks_of, flipped, joined  # noqa: E402
 from runtime import container  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.errors import CodecError, InputError  # noqa: E402
+from runtime.incomplete import shown  # noqa: E402
 from runtime.pictures import metadata  # noqa: E402
 from runtime.pictures.read import decode as decode_file  # noqa: E402
 from runtime.pictures.suffixes import SUFFIXES  # noqa: E402
@@ -150,7 +151,22 @@ def of_metadata(dice: Random, stream: bytes) -> bytes:
     return parts.but(sections=sections)
 
 
-STREAMS = {of_bytes: 10, of_fields: 15, of_latents: 50, of_alpha: 12, of_metadata: 13}
+def of_residual(dice: Random, stream: bytes) -> bytes:
+    """Return another RESIDUAL section: a changed one, or where there is none one of samples, their rows changed."""
+    parts = Parts.of(stream)
+    height, width = parts.height, parts.width
+    assert isinstance(height, int) and isinstance(width, int)
+    body = dict(parts.sections).get(container.RESIDUAL)
+    if body is None or dice.random() < 0.2:
+        rows = bytes(1 + width * (1 if parts.flags & 1 else 3)) * height
+        rows = scramble(dice, rows) if dice.random() < 0.5 else rows
+        body = bytes([dice.randrange(128), 1, 0]) + zlib.compress(rows)
+    body = scramble(dice, body) if dice.random() < 0.8 else body
+    sections = [(kind, old) for kind, old in parts.sections if kind != container.RESIDUAL]
+    return parts.but(sections=[*sections, (container.RESIDUAL, body)])
+
+
+STREAMS = {of_bytes: 10, of_fields: 15, of_latents: 45, of_alpha: 10, of_metadata: 10, of_residual: 10}
 
 
 def stream_mutant(dice: Random, seeds: list[bytes]) -> bytes:
@@ -161,8 +177,8 @@ def stream_mutant(dice: Random, seeds: list[bytes]) -> bytes:
 
 def decode(codec: Codec, data: bytes, dice: Random) -> None:
     """Do what the command decompress does with a stream, but for the files."""
-    _, sections = container.unpack(data)
-    picture = codec.decode(data)
+    _, sections, _ = container.unpack_unbound(data)
+    picture, _ = shown(codec, data)
     payloads = {kind: body for kind, body in sections.items() if kind in METADATA}
     if payloads:
         alpha = picture.ndim == 3 and picture.shape[2] == 4

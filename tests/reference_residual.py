@@ -42,6 +42,7 @@ def restore(picture: np.ndarray, data: bytes) -> np.ndarray:
 
 def read_samples(data: bytes, height: int, width: int, channels: int) -> np.ndarray:
     """Return the samples as they are."""
+    page.need(len(data) > 0, "no samples")
     colours = data[0]
     palette = np.frombuffer(data[1 : 1 + colours * channels], np.uint8).reshape(colours, channels)
     if not colours:

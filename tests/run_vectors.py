@@ -7,6 +7,7 @@
 other package. The hash in case.json is SHA-256 over the samples as they lie in memory: row by row, channels together.
 Where it has cut_bytes, cut_pixels_sha256 is that of all that the first so many bytes show, which is not tried here.
 A stream of vectors/refused must make the command end within a minute, with an exit status that is not 0 and no picture.
+One of vectors/unbound, whose RESIDUAL is broken, it may refuse like that, or show the picture that cases.json tells of.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from typing import Any
 
 VECTORS = Path(__file__).parent / "vectors"
 REFUSED = VECTORS / "refused"
+UNBOUND = VECTORS / "unbound"
 PATIENCE_S = 300
 
 
@@ -30,6 +32,12 @@ def cases() -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield the folder of each case and what its case.json says."""
     for path in sorted(VECTORS.glob("*/case.json")):
         yield path.parent, json.loads(path.read_text())
+
+
+def unbound() -> Iterator[tuple[Path, str]]:
+    """Yield the path of each stream whose RESIDUAL is broken, and the SHA-256 of the picture without that."""
+    listed = json.loads((UNBOUND / "cases.json").read_text()) if UNBOUND.exists() else {"pixels_sha256": {}}
+    yield from ((UNBOUND / f"{name}.gar", digest) for name, digest in listed["pixels_sha256"].items())
 
 
 def refusals() -> Iterator[tuple[Path, str]]:
@@ -74,6 +82,17 @@ def refuse(command: str, stream: Path, out: Path) -> str | None:
     return "taken for a good stream" if ended.returncode == 0 or out.exists() else None
 
 
+def show(command: str, stream: Path, digest: str, out: Path) -> str | None:
+    """Return None if the command shows the picture without its bound, or refuses this stream, else what it did."""
+    if refuse(command, stream, out) is None:
+        return None
+    try:
+        _, samples = read_samples(out)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None if hashlib.sha256(samples).hexdigest() == digest else "other samples"
+
+
 def compare(command: str, stream: Path, facts: dict[str, Any], out: Path) -> str | None:
     """Return None if the command decodes this stream to the right samples, else what went wrong."""
     try:
@@ -101,19 +120,22 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     good = {folder.name: (folder, facts) for folder, facts in cases()}
     bad = {f"refused/{path.stem}": path for path, _ in refusals()}
-    if unknown := set(options.cases) - good.keys() - bad.keys():
+    loose = {f"unbound/{path.stem}": (path, digest) for path, digest in unbound()}
+    if unknown := set(options.cases) - good.keys() - bad.keys() - loose.keys():
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
-        for number, name in enumerate([*good, *bad]):
+        for number, name in enumerate([*good, *bad, *loose]):
             if options.cases and name not in options.cases:
                 continue
             out = Path(scratch, f"{number}{options.suffix}")
             if name in good:
                 folder, facts = good[name]
                 fault = compare(options.decoder, folder / "stream.gar", facts, out)
-            else:
+            elif name in bad:
                 fault = refuse(options.decoder, bad[name], out)
+            else:
+                fault = show(options.decoder, *loose[name], out)
             failed += fault is not None
             print(f"{'ok  ' if fault is None else 'FAIL'} {name}{'' if fault is None else ': ' + fault}")
     print(f"{failed} failed" if failed else "all the same")

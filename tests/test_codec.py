@@ -145,6 +145,15 @@ def test_a_batch_of_several_sizes_or_kinds_is_refused(codec: Codec, photo: np.nd
             codec.decode_batch(others)
 
 
+def test_a_batch_may_have_a_bound(tiny: Codec, small_photo: np.ndarray) -> None:
+    pictures = [small_photo, small_photo[::-1]]
+    streams = tiny.encode_batch(pictures, max_error=3)
+    assert streams == [tiny.encode(picture, max_error=3) for picture in pictures]
+    assert np.abs(tiny.decode_batch(streams).astype(int) - pictures).max() <= 3
+    with pytest.raises(InputError, match="max_error 128 is out of range"):
+        tiny.encode_batch(pictures, 50, max_error=128)
+
+
 @pytest.mark.parametrize("channels", [3, 4])
 def test_one_picture_is_not_taken_for_a_batch_of_its_rows(channels: int, codec: Codec) -> None:
     picture = np.zeros((9, 8, channels), np.uint8)
@@ -189,6 +198,18 @@ def test_more_pixels_than_allowed_are_refused_before_anything_is_made(codec: Cod
     assert codec.decode(data, max_pixels=203 * 150).shape == photo.shape
     with pytest.raises(StreamError, match="203x150"):
         codec.decode(data, max_pixels=203 * 150 - 1)
+    for wrong in (float("nan"), 0, "many"):
+        with pytest.raises(InputError, match=f"^max_pixels {wrong} is "):
+            codec.decode(data, max_pixels=wrong)  # type: ignore[arg-type]
+
+
+def test_senseless_targets_are_told_by_the_names_of_arguments(codec: Codec, photo: np.ndarray) -> None:
+    for name in ("target_size", "target_bpp", "target_psnr", "target_ssimulacra2"):
+        for wrong in (float("nan"), float("inf"), -1, "much"):
+            with pytest.raises(InputError, match=f"^{name} {wrong} is "):
+                codec.encode(photo, **{name: wrong})  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=f"^quality, .*{name}.* exclude each other"):
+            codec.encode(photo, 50, **{name: 10})  # type: ignore[arg-type]
 
 
 def test_threads_and_processes_give_the_same_bytes_and_pixels(codec: Codec, photo: np.ndarray, tmp_path: Path) -> None:

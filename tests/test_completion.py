@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.__main__ import COMMANDS
+from runtime.cli.options import picture_bundles
 from runtime.completion import SHELLS, main
 
 Capture = pytest.CaptureFixture[str]
@@ -22,6 +23,14 @@ def test_each_shell_gets_all_commands(shell: str, capfd: Capture) -> None:
     assert all(name in out for name in COMMANDS)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_gets_the_names_of_bundles(shell: str, capfd: Capture) -> None:
+    pytest.importorskip("shtab")
+    main([shell])
+    out = capfd.readouterr().out
+    assert all(name in out for name in picture_bundles()) and "thumbnail" in out
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize(
     "words, expected",
@@ -30,6 +39,9 @@ def test_each_shell_gets_all_commands(shell: str, capfd: Capture) -> None:
         (["gargalo", "compress", "--target-s"], ["--target-size", "--target-ssimulacra2"]),
         (["gargalo", "compress", "--subsampling", "4"], ["4:4:4", "4:2:0"]),
         (["gargalo", "info", "ca"], ["cam.gar"]),
+        (["gargalo", "compress", "--bundle", "na"], ["nano"]),
+        (["gargalo", "decompress", "--bundle", "m"], ["mine"]),
+        (["gargalo", "thumbnail", "--bundle", "t"], ["thumbnail"]),
     ],
 )
 def test_bash_completes(words: list[str], expected: list[str], tmp_path: Path, capfd: Capture) -> None:
@@ -37,6 +49,7 @@ def test_bash_completes(words: list[str], expected: list[str], tmp_path: Path, c
     main(["bash"])
     (tmp_path / "completion").write_text(capfd.readouterr().out)
     (tmp_path / "cam.gar").touch()
+    (tmp_path / "mine").mkdir()
     script = f"""
 source completion
 COMP_WORDS=({" ".join(words)}) COMP_CWORD={len(words) - 1}

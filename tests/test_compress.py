@@ -348,6 +348,14 @@ def test_max_pixels_and_tile_are_taken(tmp_path: Path, codec: Codec, capfd: pyte
     assert path.with_suffix(".gar").read_bytes() == codec.encode(image, 75)
 
 
+@pytest.mark.parametrize("dry", [[], ["-n"]])
+def test_the_bundle_of_thumbnails_is_refused_with_the_command_that_makes_them(
+    dry: list[str], cam: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "gargalo thumbnail" in failure([cam, "--bundle", "thumbnail", *dry], capfd)
+    assert not cam.with_suffix(".gar").exists()
+
+
 @pytest.mark.parametrize("bound, told", [("0", "lossless"), ("2", "max error 2")])
 def test_a_bound_on_errors_is_kept_and_told(
     bound: str, told: str, cam: Path, codec: Codec, capfd: pytest.CaptureFixture[str]

@@ -18,8 +18,8 @@ import run_vectors
 
 from runtime import gat
 from runtime.codec import Codec
-from runtime.errors import StreamError
-from runtime.incomplete import salvage
+from runtime.errors import ResidualError, StreamError
+from runtime.incomplete import salvage, shown
 
 PROJECT = Path(__file__).parents[1]
 CASES = dict((folder.name, (folder, facts)) for folder, facts in run_vectors.cases())
@@ -28,6 +28,7 @@ MINIMUM_CASES = 8  # of a family
 REFUSED = {path.stem: path for path, _ in run_vectors.refusals()}
 MINIMUM_REFUSED = 40
 
+UNBOUND = {path.stem: (path, digest) for path, digest in run_vectors.unbound()}
 THUMBNAILS = {path.stem: path for path in (run_vectors.VECTORS / "thumbnails").glob(f"*{gat.SUFFIX}")}
 
 pytestmark = pytest.mark.usefixtures("core")
@@ -135,6 +136,22 @@ def test_reference_decoder_refuses(name: str) -> None:
     with pytest.raises(ValueError) as caught:
         reference_decoder.decode(REFUSED[name].read_bytes())
     assert ("needs bundle" in str(caught.value)) == (name == "bundle-id")
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_a_broken_bound_is_noticed_and_hides_no_picture(name: str, codec: Codec) -> None:
+    path, digest = UNBOUND[name]
+    with pytest.raises(ResidualError):
+        codec.decode(path.read_bytes())
+    pixels, damage = shown(codec, path.read_bytes())
+    assert damage and hashlib.sha256(pixels.tobytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("name", UNBOUND)
+def test_reference_decoder_notices_a_broken_bound(name: str) -> None:
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="."):
+        reference_decoder.decode(UNBOUND[name][0].read_bytes())
 
 
 @pytest.mark.parametrize("name", ["gray-one-pixel", "metadata", "autoencoder-one-pixel", "progressive-one-pixel"])

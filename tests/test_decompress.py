@@ -285,10 +285,28 @@ def test_a_bound_is_told_and_lost_with_its_section(
     assert main([str(path), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["max_error"] == 0
     assert np.array_equal(read(path.with_suffix(".png")).pixels, pixels)
-    damaged = bytearray(path.read_bytes())
-    damaged[-50] ^= 1
-    path.write_bytes(damaged)
-    assert main([str(path), "--json", "-f"]) == 3
-    out, err = capfd.readouterr()
-    assert json.loads(out)["max_error"] is None and "samples may be off by more" in err and err.count("\n") == 1
-    assert np.array_equal(read(path.with_suffix(".png")).pixels, codec.decode(codec.encode(pixels, 20)))
+    data = path.read_bytes()
+    for damaged in (data[:-50] + bytes([data[-50] ^ 1]) + data[-49:], data[:-50]):
+        path.write_bytes(damaged)
+        assert main([str(path), "--json", "-f"]) == 3
+        out, err = capfd.readouterr()
+        assert json.loads(out)["max_error"] is None and "samples may be off by more" in err and err.count("\n") == 1
+        assert np.array_equal(read(path.with_suffix(".png")).pixels, codec.decode(codec.encode(pixels, 20)))
+
+
+def test_a_target_without_a_suffix_gets_the_format_that_is_named(tmp_path: Path, codec: Codec) -> None:
+    (tmp_path / "cam.gar").write_bytes(codec.encode(np.zeros((8, 9, 3), np.uint8)))
+    assert main([str(tmp_path / "cam.gar"), "-s", "ppm", "-o", str(tmp_path / "raw")]) == 0
+    assert (tmp_path / "raw").read_bytes().startswith(b"P6")
+    assert main([str(tmp_path / "cam.gar"), "-s", "ppm", "-o", "/dev/null"]) == 0
+    assert main([str(tmp_path / "cam.gar"), "-o", str(tmp_path / "other")]) == 1
+
+
+def test_follow_waits_for_what_makes_the_picture_exact(
+    tmp_path: Path, codec: Codec, small_photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, data = tmp_path / "cam.gar", codec.encode(small_photo, 20, max_error=0)
+    path.write_bytes(data)
+    monkeypatch.setattr("runtime.decompress.growth", lambda path: iter([data[:9], data[:-50], data]))
+    assert main([str(path), "--follow"]) == 0
+    assert np.array_equal(read(path.with_suffix(".png")).pixels, small_photo)

@@ -2,6 +2,7 @@
 
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +44,38 @@ def test_a_damaged_gar_file_is_a_stream_error(tmp_path: Path) -> None:
         files.imread(tmp_path / "cam.gar")
 
 
+@pytest.mark.parametrize("change", ["flipped", "cut"])
+def test_of_a_file_whose_bound_is_damaged_the_picture_is_read_with_a_warning(
+    change: str, tmp_path: Path, codec: Codec, small_photo: np.ndarray
+) -> None:
+    data = codec.encode(small_photo, 50, {XMP: b"<x/>"}, max_error=0)
+    path = tmp_path / "cam.gar"
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]) if change == "flipped" else data[:-40])
+    with pytest.warns(UserWarning, match=r"cam.gar: what bounds its errors is lost: samples may be off by more"):
+        pixels, kept = files.imread(path, with_metadata=True)
+    assert np.array_equal(pixels, codec.decode(codec.encode(small_photo, 50))) and kept == {XMP: b"<x/>"}
+    with pytest.warns(UserWarning, match="what bounds its errors is lost"):
+        assert np.array_equal(files.imread(path.read_bytes()), pixels)
+
+
+def test_more_pixels_than_allowed_are_refused(tmp_path: Path, small_photo: np.ndarray) -> None:
+    height, width = small_photo.shape[:2]
+    for name in ("cam.gar", "cam.png"):
+        files.imwrite(tmp_path / name, small_photo)
+        assert files.imread(tmp_path / name, max_pixels=height * width).shape == small_photo.shape
+        with pytest.raises((StreamError, InputError), match="max_pixels"):
+            files.imread(tmp_path / name, max_pixels=height * width - 1)
+        with pytest.raises(InputError, match="^max_pixels nan is out of range"):
+            files.imread(tmp_path / name, max_pixels=float("nan"))
+
+
+def test_what_is_no_bundle_is_told(tmp_path: Path, small_photo: np.ndarray) -> None:
+    wrong: Any
+    for wrong in ("none-such", 5, []):
+        with pytest.raises(BundleError, match="no bundle there"):
+            files.imwrite(tmp_path / "cam.gar", small_photo, bundle=wrong)
+
+
 def test_one_codec_is_made_for_each_bundle(photo: np.ndarray) -> None:
     default = files.shared_codec()
     assert files.shared_codec() is default
@@ -50,7 +83,7 @@ def test_one_codec_is_made_for_each_bundle(photo: np.ndarray) -> None:
     lite = Codec("lite", threads=1)
     data = lite.encode(photo, 50)
     for _ in range(2):
-        assert np.array_equal(files.decode(data), lite.decode(data))
+        assert np.array_equal(files.decode(data)[0], lite.decode(data))
     assert [other.bundle.id for other in default._others.values()] == [lite.bundle.id]
 
 

@@ -36,9 +36,9 @@ def as_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     folder = tmp_path / gat.MODELS[0]
     shutil.copytree(TINY_RECURRENT, folder)
     monkeypatch.setattr("runtime.bundle.WEIGHTS", tmp_path)
-    gat._family.cache_clear()
+    gat.family_of.cache_clear()
     yield folder
-    gat._family.cache_clear()
+    gat.family_of.cache_clear()
 
 
 def with_check(model: int, message: bytes, bundle: Path = TINY_RECURRENT) -> bytes:
@@ -101,7 +101,7 @@ def test_every_cut_and_every_byte_more_is_seen(data: bytes) -> None:
         (b"\xa0\x00\x00", "of 3 bytes, a thumbnail has more than 3"),
         (b"\xa0" * 2049, "of 2049 bytes, a thumbnail has at most 2048"),
         (b"\xa7abcdefg", "thumbnail model 7, which is not here: get a newer gargalo"),
-        (b"\xbfabcdefg", "weights that do not ship; give their --bundle"),
+        (b"\xbfabcdefg", "weights that do not ship; give their bundle"),
     ],
 )
 def test_what_is_none_is_told(wrong: bytes, said: str) -> None:
@@ -128,7 +128,7 @@ def test_a_folder_of_a_shipped_name_is_not_taken_unasked(
     own = tmp_path / "here" / gat.MODELS[0]
     shutil.copytree(TINY, own)
     monkeypatch.chdir(own.parent)
-    gat._family.cache_clear()
+    gat.family_of.cache_clear()
     assert gat.encode(square) == shipped
     assert gat.decode(shipped).shape == (32, 32, 3)
     shutil.copytree(TINY_RECURRENT, own, dirs_exist_ok=True)

@@ -8,16 +8,19 @@ import random
 import subprocess
 import sys
 import zlib
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import fuzz
 import numpy as np
 import pytest
-from broken_streams import Parts, flipped, joined
+from broken_streams import Parts, flipped, joined, unbound
 
 from runtime import container
 from runtime.codec import Codec
-from runtime.errors import StreamError, TruncatedError
+from runtime.errors import ResidualError, StreamError, TruncatedError
+from runtime.incomplete import shown
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE_S = 5
@@ -79,6 +82,37 @@ def test_bits_flipped_behind_the_checks_give_a_picture_or_a_reason(
                 assert str(error)
                 refused += 1
     assert refused > 20
+
+
+def test_a_broken_residual_leaves_the_picture_without_its_bound(codec: Codec, photo: np.ndarray) -> None:
+    blocks = np.kron(np.random.default_rng(5).integers(0, 5, (6, 7, 1)), np.ones((5, 5, 3))).astype(np.uint8) * 50
+    good = [codec.encode(photo[:16, :24], 20, max_error=20), codec.encode(blocks, 1, max_error=0)]
+    alone = [
+        codec.decode(Parts.of(each).but(sections=[(1, dict(Parts.of(each).sections)[container.LATENTS])]))
+        for each in good
+    ]
+    broken = unbound(*good)
+    assert len(broken) > 25
+    for name, (wrong, data) in broken.items():
+        with pytest.raises(ResidualError, match="."):
+            codec.decode(data)
+        pixels, damage = shown(codec, data)
+        assert np.array_equal(pixels, alone[name.startswith("samples")]), f"{name}: {wrong}"
+        assert "off by more than was promised" in damage[0]
+
+
+def test_mutants_of_residuals_give_a_picture_or_a_reason(codec: Codec, photo: np.ndarray) -> None:
+    good = [codec.encode(photo[:16, :24], 60, max_error=0), codec.encode(photo[:9, :14, 0], 60)]
+    exact = 0
+    for number in range(80):
+        dice = random.Random(number)
+        mutant = fuzz.of_residual(dice, good[number % 2])
+        outcome, allowed = fuzz.outcome_of(partial(fuzz.decode, codec, mutant, dice))
+        assert allowed, f"{number}: {outcome}"
+        with suppress(StreamError):
+            assert codec.decode(mutant).shape in ((16, 24, 3), (9, 14))
+            exact += 1
+    assert 5 < exact < 60
 
 
 def test_mutants_give_a_picture_or_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

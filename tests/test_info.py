@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtime import gat
 from runtime.codec import Codec
-from runtime.container import EXIF, ICC, XMP, unpack
+from runtime.container import EXIF, ICC, RESIDUAL, XMP, pack, unpack
 from runtime.info import main
+from runtime.pictures.square import shrunk
 
 
 def written(path: Path, codec: Codec, *shape: int) -> bytes:
@@ -130,6 +132,7 @@ def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.C
     header, sections = unpack(data)
     assert good == {
         "input": str(tmp_path / "cam.gar"),
+        "format": "gar",
         "width": 64,
         "height": 48,
         "gray": False,
@@ -141,13 +144,55 @@ def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.C
         "max_error": None,
         "bundle_id": codec.bundle.id.hex(),
         "bundle": "standard",
+        "layers": 3,
         "sections": {"header": good["sections"]["header"], "LATENTS": len(sections[1]), "ALPHA": len(sections[2])},
         "bytes": len(data),
         "bpp": round(8 * len(data) / 3072, 4),
+        "damage": [],
         "error": None,
     }
     assert sum(good["sections"].values()) == len(data)
     assert bad.keys() == {"input", "error"} and "not a .gar file" in bad["error"] and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", ["flipped", "cut", "nonsense"])
+def test_a_damaged_bound_is_told_beside_all_else(
+    change: str, tmp_path: Path, tiny: Codec, small_photo: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, data = tmp_path / "cam.gar", tiny.encode(small_photo, 30, max_error=2)
+    if change == "nonsense":
+        header, sections = unpack(data)
+        data = pack(header, [*((sections | {RESIDUAL: b"\xff\xff"}).items())])
+    path.write_bytes({"flipped": data[:-1] + bytes([data[-1] ^ 1]), "cut": data[:-99], "nonsense": data}[change])
+    assert main([str(path)]) == 3
+    out, err = capfd.readouterr()
+    assert row(out, "RESIDUAL").endswith(" bytes, damaged") and row(out, "LATENTS").endswith(", the picture")
+    assert err.startswith(f"gargalo: warning: {path}: ") and "but for its bound" in err and err.count("\n") == 1
+    *sizes, total = (int(text.replace(",", "")) for text in re.findall(r" ([\d,]+) bytes", out))
+    assert sum(sizes) == total == path.stat().st_size
+    assert main([str(path), "--json"]) == 3
+    told = json.loads(capfd.readouterr().out)
+    assert told["max_error"] is None and told["error"] is None and len(told["damage"]) == 1
+    assert sum(told["sections"].values()) == told["bytes"] == path.stat().st_size
+    (tmp_path / "none.gar").touch()
+    assert main([str(path), str(tmp_path / "none.gar")]) == 1, "the worst of several"
+
+
+def test_a_thumbnail_is_told_of_too(tmp_path: Path, small_photo: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
+    data = gat.encode(shrunk(small_photo, gat.SIDE_PX), 64)
+    (tmp_path / "cam.gat").write_bytes(data)
+    assert main([str(tmp_path / "cam.gat")]) == 0
+    out = capfd.readouterr().out
+    assert row(out, "picture") == "32 x 32 px, RGB, a thumbnail"
+    assert row(out, "bundle").endswith(", thumbnail, which ships") and row(out, "layers").startswith("none")
+    assert row(out, "total").startswith(f"{len(data)} bytes")
+    assert main([str(tmp_path / "cam.gat"), "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    assert (told["format"], told["bundle"], told["layers"]) == ("gat", "thumbnail", None)
+    assert sum(told["sections"].values()) == told["bytes"] == len(data)
+    (tmp_path / "cam.gat").write_bytes(b"\xa0" + bytes(199))
+    assert main([str(tmp_path / "cam.gat")]) == 1
+    assert "cam.gat: does not match its check" in capfd.readouterr().err
 
 
 def test_a_cut_stream_is_one_line(tmp_path: Path, codec: Codec, capfd: pytest.CaptureFixture[str]) -> None:

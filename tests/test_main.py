@@ -33,6 +33,23 @@ def test_a_picture_goes_there_and_back(tmp_path: Path, capfd: Capture) -> None:
     assert "16 x 16 px" in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info", ""],
+        ["view", ""],
+        ["bundles", ""],
+        ["desktop", "thumbnail", "", "x.png"],
+        ["compress", "a.png", "--bundle", ""],
+        ["capture", "--source", "0", "--every", "1s", "-o", ""],
+    ],
+)
+def test_an_empty_name_is_not_taken_for_this_folder(words: list[str], capfd: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2 and "it has no name; is a variable of the shell empty?" in capfd.readouterr().err
+
+
 def test_a_command_s_exit_status_and_line_are_those_of_its_module(tmp_path: Path, capfd: Capture) -> None:
     assert main(["compress", str(tmp_path / "nothere.jpg")]) == 1
     assert capfd.readouterr().err == f"gargalo: {tmp_path / 'nothere.jpg'}: No such file or directory\n"

@@ -333,6 +333,13 @@ def test_a_cut_file_is_an_os_error(kept: int, picture) -> None:  # type: ignore[
         Image.open(BytesIO(saved(picture)[:kept]))
 
 
+def test_a_damaged_bound_is_a_warning(picture) -> None:  # type: ignore[no-untyped-def]
+    whole = saved(picture, quality=50, max_error=0)
+    for data in (whole[:-1] + bytes([whole[-1] ^ 1]), whole[:-40]):
+        with Image.open(BytesIO(data)) as im, pytest.warns(UserWarning, match="what bounds its errors is lost"):
+            assert np.array_equal(np.asarray(im), np.asarray(Image.open(BytesIO(saved(picture, quality=50)))))
+
+
 def test_other_weights_are_an_os_error_on_load(picture) -> None:  # type: ignore[no-untyped-def]
     header, sections = container.unpack(saved(picture))
     other = header._replace(bundle_id=b"unknown!")

@@ -23,8 +23,18 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         number(text, "-q", 1, 1 << 20)
 
 
-def test_a_fraction_is_rounded_down_where_a_whole_number_is_wanted() -> None:
-    assert whole("7.9", "-j", 1, 8) == 7 and isinstance(whole("7.9", "-j", 1, 8), int)
+def test_a_fraction_is_refused_where_a_whole_number_is_wanted() -> None:
+    assert whole("7", "-j", 1, 8) == whole(7.0, "-j", 1, 8) == 7 and isinstance(whole("7", "-j", 1, 8), int)
+    for given in ("7.9", 1.5):
+        with pytest.raises(InputError, match=f"^-j {given} is not a whole number; give one from 1 to 8$"):
+            whole(given, "-j", 1, 8)
+
+
+@pytest.mark.parametrize("given", ["nan", "inf", "-inf", float("nan"), float("inf"), "1e999"])
+def test_what_is_no_finite_number_is_out_of_range(given: float | str) -> None:
+    for read in (number, whole):
+        with pytest.raises(InputError, match="is out of range"):
+            read(given, "-q", 1, 100)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 0.7.0 (unreleased)\n\n- New.\n")
     monkeypatch.setattr("runtime.bundle.WEIGHTS", weights)
     monkeypatch.setattr("reference_decoder.WEIGHTS", weights)
-    gat._family.cache_clear()
+    gat.family_of.cache_clear()
     return tmp_path
 
 

@@ -43,6 +43,20 @@ def test_a_picture_becomes_a_file_beside_it_and_one_line(folder: Path, photo: np
     assert out.count("\n") == 1 and err == ""
 
 
+def test_a_dry_run_fails_where_the_run_would(folder: Path, capfd: Capture) -> None:
+    assert run(folder / "cam.png") == 0
+    for words, told in (
+        ([folder / "cam.gat", "-o", folder / "x.foo"], "x.foo has no suffix that names a picture format"),
+        ([folder / "cam.png", "-o", folder / "x.jpg"], "x.jpg would be a .gat file under the name of a .jpg file"),
+    ):
+        for dry in ([], ["-n"]):
+            capfd.readouterr()
+            assert run(*words, *dry) == 1
+            assert told in (err := capfd.readouterr().err) and err.count("\n") == 1
+    assert main([str(folder / "cam.png"), "-n", "-f", "--bundle", "none-such"]) == 1
+    assert "none-such: no bundle there" in capfd.readouterr().err
+
+
 def test_a_thumbnail_becomes_a_picture(folder: Path) -> None:
     assert run(folder / "cam.png", "-o", folder / "small.gat", "--bytes", 90) == 0
     data = (folder / "small.gat").read_bytes()
@@ -200,4 +214,4 @@ def test_both_ways_at_once_are_refused(names: list[str], folder: Path, capfd: Ca
 def test_files_made_with_weights_that_do_not_ship_say_so(folder: Path, capfd: Capture) -> None:
     assert run(folder / "cam.png") == 0
     assert main([str(folder / "cam.gat"), "-f"]) == 1
-    assert capfd.readouterr().err.endswith("cam.gat: made with weights that do not ship; give their --bundle\n")
+    assert capfd.readouterr().err.endswith("cam.gat: made with weights that do not ship; give their bundle\n")

@@ -28,9 +28,13 @@ def local(prepare: Prepare, jobs: Sequence[Job], at_a_time: int = 1) -> Outcomes
 
 
 def rehearse(prepare: Prepare, jobs: Iterable[Job]) -> Outcomes:
-    """Do nothing, and tell of each job whether it would be done."""
+    """Do nothing, and tell of each job whether it would be done; fail where none could be, as for lack of weights."""
+    begun = cache(prepare)
     for job in jobs:
-        yield job, settled(job) or Planned()
+        outcome = settled(job)
+        if outcome is None:
+            begun()
+        yield job, outcome or Planned()
 
 
 def here(prepare: Prepare, jobs: Sequence[Job]) -> Outcomes:

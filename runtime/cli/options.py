@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Existing
 from runtime.cli.places import is_address
@@ -74,7 +74,17 @@ class Batch(NamedTuple):
         return Batch((), tile_px=self.tile_px, bundle=self.bundle, provider=self.provider)
 
 
-Parser = argparse.ArgumentParser
+Action = argparse.Action
+
+
+class Parser(argparse.ArgumentParser):
+    """Takes options before, between and behind files, as other commands of a shell do."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        words = sys.argv[1:] if args is None else args
+        if "--" in words:  # with which Python 3.11 refuses what stands behind it
+            return super().parse_args(words, namespace)
+        return self.parse_intermixed_args(words, namespace)
 
 
 def parser(name: str, description: str, examples: str) -> Parser:
@@ -91,6 +101,18 @@ def parser(name: str, description: str, examples: str) -> Parser:
     )
 
 
+def option(argument: str) -> str:
+    """Return the option that an argument of the Python API has as its counterpart."""
+    return "--" + argument.replace("_", "-")
+
+
+def named(text: str) -> Path:
+    """Return the path that an argument names; argparse tells of one that is empty, which Path takes for this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it has no name; is a variable of the shell empty?")
+    return Path(text)
+
+
 def _output(text: str) -> str:
     """Return - for the system's names of stdout, where no line may follow the data; else the text."""
     return "-" if text in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1") else text
@@ -102,6 +124,13 @@ def picture_bundles() -> list[str]:
     names = {path.parent.name for path in weights.glob("*/manifest.json")}.difference(THUMBNAIL_BUNDLES)
     names = {name for name in names if not re.fullmatch(KEPT_BUNDLE, name)}
     return sorted(names, key=lambda name: (name != DEFAULT_BUNDLE, name))
+
+
+def picture_bundle(bundle: Path | None) -> Path | None:
+    """Return a bundle that pictures shall be made with; raise InputError for the shipped one of thumbnails."""
+    if str(bundle) in THUMBNAIL_BUNDLES and not Path(str(bundle), "manifest.json").is_file():
+        raise InputError(f"bundle {bundle} makes .gat files of 32 x 32 pixels, by gargalo thumbnail; leave it out")
+    return bundle
 
 
 def bundles_help() -> str:
@@ -145,7 +174,7 @@ def add_files(to: Parser, what: str, default_output: str, bundles: str) -> None:
     add("--engine", choices=ENGINES, default=ENGINES[0], help="this machine (default), or a Ray cluster; docs/fleet.md")
     add("--address", metavar="HOST:PORT", help="of the Ray cluster; default: RAY_ADDRESS, or a cluster of this machine")
     add("--max-pixels", metavar="N", help="refuse larger pictures, default 256000000")
-    add("--bundle", type=Path, metavar="DIR", help=f"weights: {bundles}, or a folder of your own")
+    add("--bundle", type=named, metavar="DIR", help=f"weights: {bundles}, or a folder of your own")
     add("--progress", action="store_true", help="tell how far it is and how long it will take, also into a log")
     add("--json", action="store_true", help="print one JSON object a file")
     add("--quiet", action="store_true", help="print nothing but errors")

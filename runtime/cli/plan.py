@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePath
 from typing import TypeVar
 
@@ -10,17 +10,22 @@ from runtime.cli.jobs import Existing, Job
 from runtime.cli.options import Batch
 from runtime.console import STREAM, complain, shown
 from runtime.errors import InputError
+from runtime.pictures.suffixes import same_format
+from runtime.spec import THUMBNAIL_SUFFIX
 
 AnyPath = TypeVar("AnyPath", bound=PurePath)
 _Entry = tuple[Path, Path | None]
 """A file, and its path below the folder that was given, None if it is skipped there."""
 
 
-def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job], list[Path]]:
+def plan(
+    batch: Batch, suffix: str, accepted: Collection[str], check: Callable[[Path, Path], object] = lambda *_: None
+) -> tuple[list[Job], list[Path]]:
     """Return a job for each input, once the cheap checks hold: inputs there, outputs free; and the skipped files.
 
     Outputs get the suffix; accepted are the suffixes that count in a folder, whose other files are skipped. A check
-    that fails is the job's error. Raise InputError where the arguments do not go together.
+    that fails, as may the command's own of a source and its target, is the job's error. Raise InputError where the
+    arguments do not go together.
     """
     if batch.output is None and len(batch.inputs) == 2 and Path(batch.inputs[1]).suffix.lower() == suffix:
         raise InputError(f"{batch.inputs[1]} is given as a second input; for an output give -o {batch.inputs[1]}")
@@ -44,6 +49,7 @@ def plan(batch: Batch, suffix: str, accepted: Collection[str]) -> tuple[list[Job
             if source == target == STREAM and several:
                 raise InputError("several outputs cannot go to stdout; give a folder to -o")
             _check(source, target, into_folder, batch.recursive)
+            check(source, target)
             taker = takers.setdefault(os.path.abspath(target), source)
             if taker != source:
                 other = "name another with -o" if batch.keep_name else "give --keep-name, or name another with -o"
@@ -139,7 +145,12 @@ def _target(batch: Batch, source: Path, below: Path, suffix: str, into_folder: b
 
 
 def renamed(path: AnyPath, suffix: str, keep_name: bool) -> AnyPath:
-    """Return the path with another suffix, or one more; `.` and `/`, folders that have no name, as they are."""
+    """Return the path with another suffix, or one more; `.` and `/`, folders that have no name, as they are.
+
+    A picture whose name was kept gets it back: a.png.gar becomes a.png, and a.jpg.gar, as a PNG, a.jpg.png.
+    """
+    if path.suffix.lower() in (".gar", THUMBNAIL_SUFFIX) and same_format(path.with_suffix("").suffix, suffix):
+        return path.with_suffix("")
     if keep_name and path.name:
         return path.with_name(path.name + suffix)
     return path.with_suffix(suffix) if path.name else path

@@ -14,6 +14,8 @@ from runtime.cli.places import Place
 from runtime.console import STREAM, complain, naming, reason, trace
 from runtime.errors import InputError
 
+DAMAGED = 3
+"""The exit status when there is a picture in spite of damage."""
 _INTERRUPTED, _UNREAD, _KILLED = 130, 141, 128
 """The exit statuses that shells give to what Ctrl-C ended, to what wrote into a pipe that nobody reads, and, added to
 its number, to what another signal ended."""

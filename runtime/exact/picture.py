@@ -48,7 +48,7 @@ def encode(
     `quality` is that of the stream alone; by default it is chosen. Raises InputError.
     """
     channels.split(pixels)  # InputError for what is no picture
-    bound = whole(max_error, "max error", 0, MOST_ERROR)
+    bound = whole(max_error, "max_error", 0, MOST_ERROR)
 
     def stream(pixels: Pixels, quality: float) -> bytes:
         return encoder(codec, pixels, metadata, subsampling, **options)(codec.bundle.level(quality))

@@ -141,7 +141,7 @@ class _Twin:
         elif node.kind == "Round":
             self.floored(node.inputs[0], node.outputs[0])
         elif any(name in self.zero for name in node.inputs):
-            raise BundleError(f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use --provider cpu")
+            raise BundleError(f"{node.outputs[0]}: {node.kind} of 8-bit values has no float twin; use provider cpu")
         else:
             self.node(node.kind, node.inputs, node.outputs[0], node.attributes)
 
@@ -159,7 +159,7 @@ class _Twin:
     def addition(self, node: Node) -> None:
         a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = node.inputs
         if len({float(self.constants[name].item()) for name in (a_scale, b_scale, y_scale)}) != 1:
-            raise BundleError(f"{node.outputs[0]}: QLinearAdd of several scales has no float twin; use --provider cpu")
+            raise BundleError(f"{node.outputs[0]}: QLinearAdd of several scales has no float twin; use provider cpu")
         summed = f"{node.outputs[0]}.sum"
         self.node("Add", [self.centred(a, self.whole(a_zero)), self.centred(b, self.whole(b_zero))], summed)
         self.clipped(summed, self.grid(node.outputs[0], self.whole(y_zero)), self.whole(y_zero))
@@ -302,7 +302,7 @@ def _tensor(message: bytes) -> tuple[str, Array]:
         elif number == _TENSOR_BYTES and isinstance(value, bytes):
             data = value
     if kind not in _TYPES:
-        raise BundleError(f"{name}: tensors of ONNX type {kind} have no float twin; use --provider cpu")
+        raise BundleError(f"{name}: tensors of ONNX type {kind} have no float twin; use provider cpu")
     return name, np.frombuffer(data, _TYPES[kind]).reshape(shape)
 
 

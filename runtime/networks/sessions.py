@@ -154,7 +154,7 @@ class Networks:
                 raise MemoryError(f"{path.name} needs more memory than there is") from error
             if provider is CPU:
                 raise BundleError(f"{path}: does not load as an ONNX graph ({error}); reinstall the bundle") from error
-            text = f"{path.name} does not load on {provider.name} ({error}); use --provider cpu"
+            text = f"{path.name} does not load on {provider.name} ({error}); use provider cpu"
             raise InputError(text) from error
         _check_placement(session, path.name, provider)
         return session
@@ -244,9 +244,9 @@ def _devices(option: str, provider: Provider) -> list[Any]:
             onnxruntime.register_execution_provider_library(option, module.get_library_path())
             _registered.add(option)
     except Exception as error:  # onnxruntime raises its own, undocumented classes
-        raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use --provider cpu") from error
+        raise InputError(f"provider {option}: {provider.plugin} does not load ({error}); use provider cpu") from error
     if not devices():
-        raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use --provider cpu")
+        raise InputError(f"provider {option}: {provider.plugin} finds no device of its kind here; use provider cpu")
     return devices()[:1]
 
 
@@ -254,10 +254,10 @@ def _check_placement(session: "onnxruntime.InferenceSession", name: str, provide
     """Raise InputError unless the provider has got all convolutions: ONNX Runtime falls back to the CPU in silence."""
     first = session.get_providers()[0]
     if first != provider.name:
-        raise InputError(f"{name} would run on {first} instead of {provider.name}: no such device; use --provider cpu")
+        raise InputError(f"{name} would run on {first} instead of {provider.name}: no such device; use provider cpu")
     session.disable_fallback()
     if not hasattr(session, "get_provider_graph_assignment_info"):
-        raise InputError(f"onnxruntime does not tell what {provider.name} runs; update it, or use --provider cpu")
+        raise InputError(f"onnxruntime does not tell what {provider.name} runs; update it, or use provider cpu")
     stray = [
         node.name
         for subgraph in session.get_provider_graph_assignment_info()
@@ -266,4 +266,4 @@ def _check_placement(session: "onnxruntime.InferenceSession", name: str, provide
         if node.op_type == "Conv"
     ]
     if stray:
-        raise InputError(f"{name}: {provider.name} leaves {len(stray)} convolutions to the CPU; use --provider cpu")
+        raise InputError(f"{name}: {provider.name} leaves {len(stray)} convolutions to the CPU; use provider cpu")

@@ -42,7 +42,7 @@ def read(path: str | Path) -> Picture:
     return decode(Path(path).read_bytes(), str(path))
 
 
-def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = False) -> Picture:
+def decode(data: bytes, name: str, max_pixels: float = MAX_PIXELS, sdr: bool = False) -> Picture:
     """Return the picture in a file's bytes, turned upright as its metadata ask; name stands for it in messages.
 
     Gray stays gray, gray with alpha becomes RGBA, palettes, CMYK and CIELab become RGB, finer samples are rounded to 8
@@ -73,7 +73,7 @@ def decode(data: bytes, name: str, max_pixels: int = MAX_PIXELS, sdr: bool = Fal
         raise InputError(f"{name} cannot be read ({reason}); if another program can, save it as PNG there") from error
 
 
-def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
+def _decoded(data: bytes, kind: str, max_pixels: float, sdr: bool) -> Picture:
     notes: list[str] = []
     boxes = _boxes(data, kind)
     image, array = _loaded(data, kind, boxes, max_pixels, notes)
@@ -86,7 +86,7 @@ def _decoded(data: bytes, kind: str, max_pixels: int, sdr: bool) -> Picture:
 
     if space.hdr:
         if not sdr:
-            raise InputError("is HDR (PQ or HLG), for which 8 bits are too few; give --sdr to map it to SDR")
+            raise InputError("is HDR (PQ or HLG), for which 8 bits are too few; give sdr=True (--sdr) to map it to SDR")
         array = deep.finer(array, kind, data, samples.iso_depth(boxes))
     if kind == "AVIF" and b"clap" in boxes:
         array = scaling.cropped(array, boxes[b"clap"])
@@ -123,7 +123,7 @@ def _turn(kind: str, bodies: dict[int, bytes]) -> int:
     return metadata.orientation({EXIF: bodies.get(EXIF, b"")} if kind == "AVIF" else bodies)  # where Pillow puts it
 
 
-def _loaded(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: list[str]) -> Loaded:
+def _loaded(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: float, notes: list[str]) -> Loaded:
     """Return a loaded picture and its samples: of an animated PNG the picture alone, of a PNG or AVIF whose metadata
     are so damaged that its plugin does not go on, the picture without them.
     """
@@ -142,7 +142,7 @@ def _loaded(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes
     return loaded
 
 
-def _load(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: list[str]) -> Loaded:
+def _load(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: float, notes: list[str]) -> Loaded:
     width, height = opening.webp_size(data) if kind == "WebP" else (0, 0)
     try:
         _check_size(width, height, max_pixels)
@@ -156,9 +156,11 @@ def _load(data: bytes, kind: str, boxes: samples.Boxes, max_pixels: int, notes: 
         raise
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def _check_size(width: int, height: int, max_pixels: float) -> None:
     if width * height > max_pixels:
-        raise InputError(f"has more than {max_pixels} pixels; cut it into parts, or allow it with --max-pixels")
+        raise InputError(
+            f"has more than {max_pixels:.0f} pixels; cut it into parts, or raise max_pixels (--max-pixels)"
+        )
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:

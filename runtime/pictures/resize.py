@@ -32,24 +32,24 @@ class Size:
         if self.sides:
             if self.sides[0] > width or self.sides[1] > height:
                 wanted = "x".join(map(str, self.sides))
-                raise InputError(f"it has {width}x{height} px, --resize {wanted} would make it larger; give max N")
+                raise InputError(f"it has {width}x{height} px, a resize to {wanted} would make it larger; give max N")
             return self.sides
         share = self.share or min(Fraction(1), Fraction(self.longer or 1, max(width, height)))
         return max(1, round(width * share)), max(1, round(height * share))
 
 
-def parse(text: str) -> Size:
-    """Return the size that a text says: 640x480, 50%, max 1024; raise InputError for any other."""
+def parse(text: str, called: str = "resize") -> Size:
+    """Return the size that a text says: 640x480, 50%, max 1024; raise InputError, which calls it so, for any other."""
     number = rf"\d{{1,{_MOST_DIGITS}}}"
     patterns = rf"\s*(?:({number})\s*x\s*({number})|({number}(?:\.\d{{1,4}})?)\s*%|max\s*({number}))\s*"
     match = re.fullmatch(patterns, text, re.IGNORECASE) if isinstance(text, str) else None
     if match is None:
-        raise InputError(f"--resize {text} is not a size; {_WHAT}")
+        raise InputError(f"{called} {text} is not a size; {_WHAT}")
     width, height, percent, longer = match.groups()
     if any(part is not None and not Fraction(part) for part in match.groups()):
-        raise InputError(f"--resize {text} leaves nothing of a picture; {_WHAT}")
+        raise InputError(f"{called} {text} leaves nothing of a picture; {_WHAT}")
     if percent is not None and Fraction(percent) > 100:
-        raise InputError(f"--resize {text} would make pictures larger; {_WHAT}")
+        raise InputError(f"{called} {text} would make pictures larger; {_WHAT}")
     return Size(
         (int(width), int(height)) if width else None,
         Fraction(percent) / 100 if percent else None,

@@ -19,7 +19,7 @@ from runtime.atomic import write_whole
 from runtime.container import EXIF, ICC, SECTION_NAMES, XMP
 from runtime.errors import InputError
 from runtime.pictures import exif, metadata, png, tags
-from runtime.pictures.suffixes import SUFFIXES
+from runtime.pictures.suffixes import suffix_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -67,14 +67,6 @@ def write(path: str | Path, pixels: Pixels) -> None:
     """
     path = Path(path)
     write_whole(path, encode(pixels, suffix_of(path)))
-
-
-def suffix_of(path: Path) -> str:
-    """Return the suffix of a file to be written, in small letters, or raise InputError."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InputError(f"{path} has no suffix that names a picture format; use {', '.join(SUFFIXES)}")
-    return suffix
 
 
 def encode_strips(

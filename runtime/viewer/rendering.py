@@ -6,9 +6,8 @@ from typing import Any
 from runtime import container, gat
 from runtime.arrays import U8
 from runtime.codec import suited
-from runtime.errors import ResidualError
-from runtime.files import shared_codec
-from runtime.incomplete import preview, salvage
+from runtime.files import decode, shared_codec
+from runtime.incomplete import preview
 from runtime.pictures import write
 from runtime.pictures.square import on_white, within
 
@@ -22,7 +21,7 @@ def small(data: bytes, side_px: int) -> U8:
     """
     if gat.is_thumbnail(data):
         return within(gat.decode(data), side_px)
-    header, _ = _unpacked(data)
+    header, _, _ = container.unpack_unbound(data)
     family = suited(shared_codec(), header).family
     layers = len(family.layer_ends(header))
     if not family.traits.any_part:  # without the last layers there are details of 2, 4 ... pixels
@@ -31,27 +30,20 @@ def small(data: bytes, side_px: int) -> U8:
     return within(preview(shared_codec(), data, layers), side_px)
 
 
-def _unpacked(data: bytes) -> tuple[container.Header, dict[int, bytes]]:
-    """Return the header and the sections of a stream, of which RESIDUAL alone may be damaged. Raise StreamError."""
-    header, sections, faults = container.unpack_damaged(data)
-    for kind, error in faults.items():
-        if kind != container.RESIDUAL:
-            raise error
-    return header, sections
-
-
 def facts(data: bytes) -> dict[str, Any]:
     """Return what a file says of itself, ready for JSON; rows are names and texts. Raise StreamError."""
     if gat.is_thumbnail(data):
-        rows = [("Kind", "thumbnail")]
-        return _facts(gat.SIDE_PX, gat.SIDE_PX, data, rows, [("Message", len(data) - gat.HEADER_BYTES)], {})
-    header, sections = _unpacked(data)
+        family, message = gat.opened(data)
+        rows = [("Kind", "thumbnail"), ("Weights", family.bundle.id.hex())]
+        return _facts(gat.SIDE_PX, gat.SIDE_PX, data, rows, [("Message", len(message))], {})
+    header, sections, lost = container.unpack_unbound(data)
     rows = [
         ("Colours", "gray" if header.gray else "RGB and alpha" if header.alpha else "RGB"),
         *([] if header.gray else [("Chroma", "4:2:0" if header.subsampled else "4:4:4")]),
         ("Level", f"{header.level}, more is finer"),
         ("Tiles", f"{header.tile_px} px"),
         ("Weights", header.bundle_id.hex()),
+        *([("Damage", str(lost))] if lost else []),
     ]
     lengths = [(container.SECTION_NAMES[kind], len(body)) for kind, body in sections.items()]
     return _facts(header.width, header.height, data, rows, lengths, sections)
@@ -76,11 +68,8 @@ def saved(data: bytes, suffix: str) -> bytes:
     """
     if gat.is_thumbnail(data):
         return write.encode(gat.decode(data), suffix)
-    header, sections = _unpacked(data)
-    try:
-        pixels = shared_codec().decode(data)
-    except ResidualError:  # there is a picture
-        pixels = salvage(shared_codec(), data).pixels
+    header, sections, _ = container.unpack_unbound(data)
+    pixels, _ = decode(data)
     if header.alpha and suffix == ".jpg":
         pixels = on_white(pixels)
     return write.encode(pixels, suffix, sections)

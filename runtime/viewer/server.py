@@ -7,8 +7,9 @@
     GET  /TOKEN/png/N, /TOKEN/jpeg/N      the picture
     POST /TOKEN/small, facts, png, jpeg   the same of a file that was dropped on the page, which is the body
 
-What cannot be shown is answered with status 422 and the reason. Who does not know the token gets
-nothing, and Host must name this server: so pages of other sites get nothing, by a name that leads to 127.0.0.1 either.
+HEAD is as GET, any other method is refused. What cannot be shown is answered with status 422 and the reason. Who does
+not know the token gets nothing, and Host must name this server: so pages of other sites get nothing, by a name that
+leads to 127.0.0.1 either.
 """
 
 import json
@@ -92,14 +93,24 @@ class _Refused(Exception):
 class _Handler(BaseHTTPRequestHandler):
     server: Server
     server_version, sys_version = "gargalo", ""
-    protocol_version = "HTTP/1.1"
+    protocol_version, default_request_version = "HTTP/1.1", "HTTP/1.0"
     timeout = _TIMEOUT_S
 
     def do_GET(self) -> None:
         self._answer(self._get)
 
+    def do_HEAD(self) -> None:
+        self._answer(self._get)
+
     def do_POST(self) -> None:
         self._answer(self._post)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer what is no request, or one of another method, with a status alone, and with no words of Python's."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:
+            self._answer(self._no_method)
+        else:
+            self._send(HTTPStatus(code), {}, b"")
 
     def _answer(self, work: Callable[[str], tuple[bytes, str]]) -> None:
         """Send what work returns of a path behind the token: a body and its type."""
@@ -120,7 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
             if status >= HTTPStatus.BAD_REQUEST:  # what of a body is still to come is no request
                 self.send_header("Connection", "close")
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
         except OSError:  # the page has left
             self.close_connection = True
 
@@ -130,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.FORBIDDEN)
         token, slash, rest = self.path.removeprefix("/").partition("/")
         if not slash or not compare_digest(token.encode(), self.server.token.encode()):
-            if self.server.spend(self.path[1:]):
+            if self.command == "GET" and self.server.spend(self.path[1:]):
                 raise _Refused(HTTPStatus.SEE_OTHER, {"Location": f"/{self.server.token}/"})
             raise _Refused(HTTPStatus.NOT_FOUND)
         return rest
@@ -156,6 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
         if len(data) < int(length):
             raise InputError("the file came only in part; drop it again")
         return self._made(path, data)
+
+    def _no_method(self, path: str) -> tuple[bytes, str]:
+        raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET, HEAD, POST"})
 
     def _made(self, what: str, data: bytes) -> tuple[bytes, str]:
         from runtime.pictures import write

@@ -42,13 +42,33 @@ def test_what_becomes_of_outputs_that_exist(words: list[str], existing: Existing
         ([], 1, None),
         (["-j", "4"], 4, 1),
         (["-j", "4", "--threads", "2"], 4, 2),
-        (["--threads", "2.9"], 1, 2),
+        (["--threads", "2"], 1, 2),
     ],
 )
 def test_several_files_at_a_time_have_a_thread_each_by_default(
     words: list[str], at_a_time: int, threads: int | None
 ) -> None:
     assert (settings(*words).at_a_time, settings(*words).threads) == (at_a_time, threads)
+
+
+def test_options_may_stand_anywhere(capfd: pytest.CaptureFixture[str]) -> None:
+    words = parser("x", "", "")
+    add_arguments(words, "", "")
+    for order in (["a", "b", "-f", "-j", "2"], ["a", "-f", "b", "-j", "2"], ["-f", "-j", "2", "a", "b"]):
+        found = words.parse_args(order)
+        assert (found.input, found.force, found.jobs) == (["a", "b"], True, "2")
+    assert words.parse_args(["-f", "--", "-a", "-b"]).input == ["-a", "-b"]
+    assert words.parse_args(["-"]).input == ["-"]
+    for wrong, told in ((["-f"], "required: IN"), (["a", "--none"], "unrecognized arguments: --none")):
+        with pytest.raises(SystemExit):
+            words.parse_args(wrong)
+        assert told in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--threads", "--tile", "--max-pixels"])
+def test_a_fraction_is_refused_where_a_whole_number_is_wanted(option: str) -> None:
+    with pytest.raises(InputError, match=r" 1\.5 is not a whole number; give one from 1 to "):
+        settings(f"{option}=1.5")
 
 
 def test_a_fleets_bundle_is_named_for_workers_that_begin_in_another_folder(

@@ -8,7 +8,7 @@ import pytest
 from runtime.cli.jobs import Existing
 from runtime.cli.options import Batch
 from runtime.cli.places import Place
-from runtime.cli.plan import plan
+from runtime.cli.plan import plan, renamed
 from runtime.errors import InputError
 
 
@@ -71,6 +71,25 @@ def test_keep_name_adds_a_suffix(inputs: list[str], output: str | None, expected
     (folder / "a.jpg").touch()
     jobs, _ = plan(Batch(tuple(inputs), output, recursive=True, keep_name=True), ".gar", {".png", ".jpg"})
     assert [(posix(job.target), job.error) for job in jobs] == [(target, None) for target in expected]
+
+
+@pytest.mark.parametrize(
+    "name, suffix, target, kept",
+    [
+        ("a.gar", ".png", "a.png", "a.gar.png"),
+        ("a.png.gar", ".png", "a.png", "a.png"),
+        ("A.PNG.GAR", ".png", "A.PNG", "A.PNG"),
+        ("a.jpeg.gar", ".jpg", "a.jpeg", "a.jpeg"),
+        ("a.jpg.gar", ".png", "a.jpg.png", "a.jpg.gar.png"),
+        ("a.png.gat", ".png", "a.png", "a.png"),
+        ("a.b.gar", ".png", "a.b.png", "a.b.gar.png"),
+        (".png.gar", ".png", ".png.png", ".png.gar.png"),
+        ("a.gar.png", ".gar", "a.gar.gar", "a.gar.png.gar"),
+    ],
+)
+def test_a_name_that_was_kept_is_given_back(name: str, suffix: str, target: str, kept: str) -> None:
+    assert renamed(Path(name), suffix, False) == Path(target)
+    assert renamed(Path(name), suffix, True) == Path(kept)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links of POSIX")

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -489,7 +490,7 @@ def test_a_dry_run_tells_and_does_nothing(
     jobs: str, tree: Path, capfd: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tree / "b.gar").write_bytes(b"as it was")
-    monkeypatch.setattr(Codec, "__init__", None)
+    monkeypatch.setattr(Codec, "encode", None)
     out = tree.parent / "out"
     assert run([tree, "-r", "-n", "-j", jobs, "--skip-existing"]) == 0
     *lines, total = capfd.readouterr().out.splitlines()
@@ -512,6 +513,37 @@ def test_keep_name_lets_pictures_of_one_stem_live_together(tree: Path, capfd: Ca
     assert files(tree) == ["a.gar", "a.jpg.gar", "a.png.gar"]
     assert decompress([str(tree / "a.jpg.gar"), str(tree / "a.png.gar"), "-o", f"{tree}/back/", "-s", "ppm"]) == 0
     assert files(tree / "back", ".ppm") == ["a.jpg.ppm", "a.png.ppm"]
+
+
+@pytest.mark.parametrize("more", [[], ["--keep-name"]])
+def test_a_name_that_was_kept_comes_back(more: list[str], tree: Path) -> None:
+    shutil.copy(tree / "a.png", tree / "b.PNG")
+    assert run([tree / "a.png", tree / "b.PNG", tree / "b.jpg", "--keep-name"]) == 0
+    packed = [str(tree / name) for name in ("a.png.gar", "b.PNG.gar", "b.jpg.gar")]
+    back = tree / "back"
+    assert decompress([*packed, "-o", f"{back}/", *more]) == 0
+    other = "b.jpg.gar.png" if more else "b.jpg.png"
+    assert sorted(path.name for path in back.iterdir()) == sorted(["a.png", "b.PNG", other])
+    assert decompress([packed[0]]) == 1, "the picture itself is there"
+
+
+@pytest.mark.parametrize(
+    "options, told", [(["--bundle", "none-such"], "no bundle there"), (["--provider", "x"], "is not one of")]
+)
+def test_a_dry_run_fails_where_the_run_would(options: list[str], told: str, tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png", tree / "b.jpg", "-n", *options]) == 1
+    out, err = capfd.readouterr()
+    assert out == "" and told in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("dry", [[], ["-n"]])
+def test_a_wrong_suffix_is_found_before_anything_is_done(dry: list[str], tree: Path, capfd: Capture) -> None:
+    assert run([tree / "a.png"]) == 0
+    for words in (["-o", f"{tree}/x.foo"], ["-o", f"{tree}/x.tif", "-s", "png"]):
+        capfd.readouterr()
+        assert decompress([str(tree / "a.gar"), *words, *dry]) == 1
+        assert ("no suffix that names" in (err := capfd.readouterr().err) or "two formats" in err) and "x." in err
+    assert decompress([str(tree / "a.gar"), "-o", f"{tree}/x.jpeg", "-s", "jpg", *dry]) == 0
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
@@ -564,6 +596,18 @@ def test_skip_larger_copies_to_a_folder_and_can_be_run_again(jobs: str, two: Pat
     told = [json.loads(line)["warnings"] for line in capfd.readouterr().out.splitlines()]
     assert told == [[f"{out / 'big.gar'} exists"], [f"{out / 'small.jpg'} exists"]]
     assert run(command) == 1 and run([*command, "-f"]) == 0
+
+
+def test_skip_larger_again_has_nothing_to_do_where_the_copy_is_there(two: Path, capfd: Capture) -> None:
+    out = two.parent / "out"
+    command: list[str | Path] = [two / "small.jpg", "-o", f"{out}/", *LARGER]
+    assert run(command) == run(command) == 0
+    assert (out / "small.jpg").read_bytes() == (two / "small.jpg").read_bytes()
+    (out / "small.jpg").write_bytes(b"something else")
+    capfd.readouterr()
+    assert run(command) == 1
+    assert "small.jpg exists, and is not what would be written; use -f" in capfd.readouterr().err
+    assert (out / "small.jpg").read_bytes() == b"something else"
 
 
 def test_skip_larger_into_the_folder_of_the_inputs_copies_nothing(two: Path) -> None:

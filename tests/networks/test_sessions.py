@@ -153,7 +153,7 @@ def test_a_provider_that_onnxruntime_drops_in_silence_is_refused(
     other, data = Codec(provider="cuda", threads=1), codec.encode(photo, 50)
     with (
         pytest.warns(UserWarning, match="CUDAExecutionProvider"),
-        pytest.raises(InputError, match="use --provider cpu"),
+        pytest.raises(InputError, match="use provider cpu"),
     ):
         other.decode(data)
 

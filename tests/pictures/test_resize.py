@@ -48,12 +48,21 @@ def test_sizes_are_understood(text: str, width: int, height: int, expected: tupl
     ],
 )
 def test_what_is_no_size_is_refused_with_what_is(text: str, told: str) -> None:
-    with pytest.raises(InputError, match=f"--resize {text} {told}.*give WxH such as 640x480, N% up to 100%, or max N"):
+    what = "give WxH such as 640x480, N% up to 100%, or max N"
+    with pytest.raises(InputError, match=f"^resize {text} {told}.*{what}"):
         parse(text)
+    with pytest.raises(InputError, match=f"^--resize {text} {told}.*{what}"):
+        parse(text, "--resize")
+
+
+def test_what_is_no_text_is_refused_by_the_name_of_the_argument(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="^resize 50 is not a size"):
+        imread(tmp_path / "a.png", resize=50)  # type: ignore[call-overload]
 
 
 def test_a_picture_never_becomes_larger() -> None:
-    with pytest.raises(InputError, match="it has 30x20 px, --resize 31x20 would make it larger; give max N"):
+    with pytest.raises(InputError, match="it has 30x20 px, a resize to 31x20 would make it larger; give max N"):
         parse("31x20").of(30, 20)
 
 
@@ -102,7 +111,7 @@ def test_the_command_resizes(tmp_path: Path, capfd: Capture) -> None:
     assert imread(tmp_path / "a.gar").shape == (64, 64)
     assert imread(tmp_path / "a.gar", resize="16x32").shape == (32, 16)
     capfd.readouterr()
-    for text in ("0x5", "500x500"):
+    for text, told in (("0x5", "--resize 0x5"), ("500x500", "a resize to 500x500")):
         assert main([str(tmp_path / "a.png"), "--resize", text, "-f"]) == 1
         out, err = capfd.readouterr()
-        assert out == "" and err.count("\n") == 1 and f"--resize {text}" in err
+        assert out == "" and err.count("\n") == 1 and told in err

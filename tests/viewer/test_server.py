@@ -166,6 +166,49 @@ def test_without_the_token_there_is_nothing(server: Server) -> None:
         assert ask(server, path, "POST", b"x") == (404, b""), path
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
+def test_other_methods_are_refused_without_a_word(method: str, server: Server) -> None:
+    for path in ("", "list", "png/0"):
+        assert ask(server, path, method) == (405, b"")
+        assert ask(server, f"/other/{path}", method) == (404, b"")
+    assert ask(server, "", method, Host="example.org") == (403, b"")
+
+
+def test_head_is_as_get_without_the_body(server: Server) -> None:
+    for path in ("", "list", "small/0"):
+        body = ask(server, path)[1]
+        connection = HTTPConnection("127.0.0.1", server.server_port, timeout=120)
+        connection.request("HEAD", f"/{server.token}/{path}")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"")
+        assert answer.getheader("Content-Length") == str(len(body))
+        connection.close()
+    assert ask(server, "png/999", "HEAD") == (404, b"")
+
+
+def test_the_address_for_the_browser_is_spent_by_get_alone(server: Server) -> None:
+    once = server.address_once.removeprefix(f"http://{server.hosts[0]}")
+    for method in ("HEAD", "POST", "PUT"):
+        assert ask(server, once, method) == (404, b"")
+    assert ask(server, once)[0] == 303
+
+
+@pytest.mark.parametrize("line", [b"nonsense", b"GET / HTTP/9.9", b"GET /" + b"x" * 70_000 + b" HTTP/1.1", b"a b c d"])
+def test_what_is_no_request_gets_a_status_and_none_of_pythons_words(line: bytes, server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=60) as wire:
+        wire.sendall(line + b"\r\n\r\n")
+        told = wire.makefile("rb").read()
+    head, _, body = told.partition(b"\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 (4|5)\d\d ", head) and b"Content-Security-Policy" in head and body == b""
+
+
+def test_bytes_that_only_begin_like_a_thumbnail_are_refused(server: Server) -> None:
+    data = b"\xa0" + np.random.default_rng(1).bytes(199)
+    for what in ("small", "facts", "png", "jpeg"):
+        status, text = ask(server, what, "POST", data)
+        assert status == 422 and b"does not match its check" in text
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:{port}.evil", ""])
 def test_a_host_of_another_name_gets_nothing(server: Server, host: str) -> None:
     assert ask(server, "list", Host=host.format(port=server.server_port)) == (403, b"")

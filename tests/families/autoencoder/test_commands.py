@@ -38,7 +38,7 @@ def test_what_is_compressed_is_decompressed_whole_or_in_part(
     assert np.array_equal(whole, tiny.decode(data)) and np.abs(whole.astype(int) - photo).mean() < 10
     assert np.array_equal(decoded(place, folder, "--region", "20,30,70,50"), whole[30:80, 20:90])
     assert np.array_equal(decoded(place, folder, "--layer", "1"), incomplete.preview(tiny, data, 2))
-    assert tiny.bundle.id.hex() in info.table(place / "photo.gar")
+    assert tiny.bundle.id.hex() in info.facts(place / "photo.gar")["bundle_id"]
 
 
 def test_a_cut_file_is_salvaged(place: Path, folder: Path, photo: np.ndarray) -> None:
