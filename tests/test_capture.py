@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -343,11 +345,16 @@ def test_nor_where_an_argument_is_out_of_place(words: tuple[str, ...], tmp_path:
 # --- signals ----------------------------------------------------------------------------------------------------------
 
 
-def started(*words: object, script: str = "") -> subprocess.Popen[bytes]:
-    """Start capture in a process of its own, after a script that may change it."""
+@contextmanager
+def started(*words: object, script: str = "") -> Iterator[subprocess.Popen[bytes]]:
+    """Yield a process of capture, which starts with a script that may change it, and has ended after this."""
     code = f"import sys\nfrom runtime import capture\n{script}\nsys.exit(capture.main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, *(str(word) for word in words)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.usefixtures("direct")
@@ -368,13 +375,10 @@ def test_a_signal_is_heard_at_once_while_a_source_hangs(frames: int | None, numb
     with serving(hangs) as camera:
         words = ("--source", camera.url("/"), "--every", "1h", "-o", tmp_path)
         with started(*words, script=limits) as process:
-            try:
-                assert asked.wait(PATIENCE_S)
-                time.sleep(0.5)
-                process.send_signal(number)
-                _, err = process.communicate(timeout=PATIENCE_S)
-            finally:
-                process.kill()
+            assert asked.wait(PATIENCE_S)
+            time.sleep(0.5)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0 and err == b""
     assert not [name for name in names(tmp_path) if not name.endswith(".gar")]
 
