@@ -103,7 +103,7 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
   });
   return graph.outputs.map((name) => {
     const { shape, block } = /** @type {Grid} */ (values[name]);
-    return { type: "uint8", dims: shape, data: new Uint8Array(memory.buffer).slice(block.at, block.at + product(shape)) };
+    return { type: "uint8", dims: shape, data: new Uint8Array(memory.buffer.slice(block.at, block.at + product(shape))) };
   });
 }
 
