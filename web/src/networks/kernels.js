@@ -14,7 +14,7 @@ import { BYTES, DEFLATED } from "./kernels.wasm.js";
 /** @typedef {{ allocate: (size: number) => Block, release: (block: Block) => void }} Heap */
 
 const PAGE_BYTES = 2 ** 16;
-const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink, from a run to the next
+const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink
 const ALIGNMENT = 16;
 
 /** @type {Promise<WebAssembly.Module> | undefined} */
@@ -52,9 +52,12 @@ function sumsUp({ memory: { buffer }, start, signed, call }) {
   return bytes.subarray(out, out + 32).every((sample) => sample === (signed ? 96 : 64));
 }
 
-/** Return the kernels, with all of their memory. @returns {Kernels} */
+/** Return the kernels, with all of their memory until the caller waits for something. @returns {Kernels} */
 export function openKernels() {
-  if (!last || last.memory.buffer.byteLength > KEPT_BYTES) last = instance(compiled);
+  last ??= instance(compiled);
+  queueMicrotask(() => {
+    if (last && last.memory.buffer.byteLength > KEPT_BYTES) last = undefined;
+  });
   return last;
 }
 
