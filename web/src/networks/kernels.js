@@ -41,7 +41,10 @@ async function compile() {
   return WebAssembly.compile(codes.subarray(0, BYTES[0]));
 }
 
-/** Whether products of the largest samples are right: an engine had them wrong in code that it had not optimised yet. @param {Kernels} kernels */
+/**
+ * Return whether sums of the largest samples are right: an engine had them wrong in code that it had not optimised yet.
+ * @param {Kernels} kernels
+ */
 function sumsUp({ memory: { buffer }, start, signed, call }) {
   const [samples, weights, bias, factors, out, scratch] = [0, 64, 128, 192, 256, 320].map((at) => start + at);
   const bytes = new Uint8Array(buffer);
