@@ -1,5 +1,6 @@
 // What networks are made of (FORMAT.md, section 7), in WebAssembly SIMD. Grids are u8 with channels last.
-// Compiled twice by scripts/kernels.js: with relaxed SIMD, products of 8 bits are summed up four at a time, else of 16 bits two at a time.
+// Compiled twice by scripts/kernels.js: with relaxed SIMD, products of 8 bits are summed up four at a time, else of 16
+// bits two at a time.
 #include <wasm_simd128.h>
 
 #define EACH _Pragma("clang loop unroll(full)")
@@ -30,7 +31,10 @@ static inline v128_t sum(v128_t weights, v128_t elements, v128_t sums) {
 #endif
 }
 
-/** Return what engines make of an element above 127: whether they take it as signed. Weights are within 64, so no sum is cut off. */
+/**
+ * Return whether the engine takes an element above 127 as signed, which is left to it. Weights are within 64, so that
+ * no sum is cut off.
+ */
 __attribute__((export_name("signed"))) int is_signed(void) {
 #ifdef __wasm_relaxed_simd__
     volatile int high = 0x80808080, one = 0x01010101;
@@ -40,7 +44,7 @@ __attribute__((export_name("signed"))) int is_signed(void) {
 #endif
 }
 
-/** Return four sums as samples that are not cut off yet; sums of ties round to even numbers, as all additions of floats do. */
+/** Return four sums as samples that are not cut off yet; ties become even numbers, as in all additions of floats. */
 static inline v128_t requantised(v128_t sums, v128_t factors, int zero) {
     const float shift = 12582912.0f; // 1.5 * 2**23, whose last bit is 1: its bits are 0x4b400000
     v128_t value = wasm_f32x4_mul(wasm_f32x4_convert_i32x4(sums), factors);
@@ -58,9 +62,10 @@ typedef struct {
     u8 *out;
 } block;
 
-/** Add products of `steps` groups of weights and elements, at offsets that are constants, which cost engines nothing. */
+/** Add products of `steps` groups of weights and elements, at constant offsets, which cost engines nothing. */
 static inline __attribute__((always_inline)) void add_products(
-    v128_t sums[TOGETHER][2], const v128_t **weights, const element *from[TOGETHER], const int pixels, const unsigned steps) {
+    v128_t sums[TOGETHER][2], const v128_t **weights, const element *from[TOGETHER], const int pixels,
+    const unsigned steps) {
     EACH for (unsigned k = 0; k < steps; k++) {
         const v128_t low = wasm_v128_load(*weights + 2 * k), high = wasm_v128_load(*weights + 2 * k + 1);
         EACH for (int p = 0; p < pixels; p++) {
@@ -90,7 +95,8 @@ static inline __attribute__((always_inline)) void compute(const block *b, int x,
     }
     const v128_t low = wasm_v128_load(b->factors), high = wasm_v128_load(b->factors + 4);
     EACH for (int p = 0; p < pixels; p++) {
-        v128_t samples = wasm_i16x8_narrow_i32x4(requantised(sums[p][0], low, b->zero), requantised(sums[p][1], high, b->zero));
+        const v128_t first = requantised(sums[p][0], low, b->zero), second = requantised(sums[p][1], high, b->zero);
+        v128_t samples = wasm_i16x8_narrow_i32x4(first, second);
         samples = wasm_u8x16_narrow_i16x8(samples, samples);
         u8 *out = b->out + (x + p) * b->outputs;
         if (b->count == OUTPUTS) {
@@ -114,11 +120,14 @@ static __attribute__((noinline)) void convolve_row(const block *b, int columns) 
 }
 
 /** Make elements of a row of samples, `stride` for each pixel. */
-static __attribute__((noinline)) void widen(const u8 *in, int columns, int channels, int stride, int offset, element *out) {
+static __attribute__((noinline)) void widen(
+    const u8 *in, int columns, int channels, int stride, int offset, element *out) {
     for (int x = 0; x < columns; x++, in += channels, out += stride) {
         int c = 0;
 #ifdef __wasm_relaxed_simd__
-        for (; c + 16 <= channels; c += 16) wasm_v128_store(out + c, wasm_i8x16_sub(wasm_v128_load(in + c), wasm_i8x16_splat(offset)));
+        for (; c + 16 <= channels; c += 16) {
+            wasm_v128_store(out + c, wasm_i8x16_sub(wasm_v128_load(in + c), wasm_i8x16_splat(offset)));
+        }
 #else
         for (; c + 8 <= channels; c += 8) wasm_v128_store(out + c, wasm_u16x8_load8x8(in + c));
 #endif
@@ -145,7 +154,8 @@ __attribute__((export_name("convolve"))) void convolve(
     const int row_bytes = 2 * b.length * sizeof(v128_t);
     for (int y = -half; y < rows; y++) {
         if (y + half < rows) {
-            widen(in + (y + half) * columns * channels, columns, channels, stride, offset, scratch + (y + half) % side * width + half * stride);
+            element *const to = scratch + (y + half) % side * width + half * stride;
+            widen(in + (y + half) * columns * channels, columns, channels, stride, offset, to);
         }
         if (y < 0) continue;
         for (int i = 0; i < side; i++) {
@@ -188,8 +198,8 @@ __attribute__((export_name("transpose"))) void transpose(const u8 *in, int rows,
 
 /** Copy `first` times `second` times `third` runs of bytes, with bytes from each to the next in either grid. */
 __attribute__((export_name("copy"))) void copy(
-    const u8 *in, u8 *out, int first, int second, int third, int length, int in_first, int in_second, int in_third, int out_first,
-    int out_second, int out_third) {
+    const u8 *in, u8 *out, int first, int second, int third, int length, int in_first, int in_second, int in_third,
+    int out_first, int out_second, int out_third) {
     for (int i = 0; i < first; i++) {
         for (int j = 0; j < second; j++) {
             const u8 *from = in + i * in_first + j * in_second;
@@ -211,10 +221,12 @@ static inline v128_t lifted(v128_t value, v128_t before, v128_t behind, float st
 }
 
 /** Take from samples the sum of two others times a step; if not `exact`, of up to 3 behind them too. */
-static __attribute__((noinline)) void lift(float *samples, const float *before, const float *behind, int count, float step, int exact) {
+static __attribute__((noinline)) void lift(
+    float *samples, const float *before, const float *behind, int count, float step, int exact) {
     int i = 0;
     for (; i + 4 <= count || (!exact && i < count); i += 4) {
-        wasm_v128_store(samples + i, lifted(wasm_v128_load(samples + i), wasm_v128_load(before + i), wasm_v128_load(behind + i), step));
+        const v128_t value = wasm_v128_load(samples + i);
+        wasm_v128_store(samples + i, lifted(value, wasm_v128_load(before + i), wasm_v128_load(behind + i), step));
     }
     for (; i < count; i++) {
         const float product = step * (before[i] + behind[i]);
@@ -222,7 +234,7 @@ static __attribute__((noinline)) void lift(float *samples, const float *before, 
     }
 }
 
-/** Pass along a row of `half` low and high samples, in turns; low and high are free memory, 4 samples in front and behind too. */
+/** Pass along a row of `half` low and high samples, in turns; low and high are free memory, 4 samples around them too. */
 static __attribute__((noinline)) void pass_along(float *row, int half, float *low, float *high) {
     for (int i = 0; i < half; i++) {
         low[i] = row[2 * i];
@@ -241,7 +253,7 @@ static __attribute__((noinline)) void pass_along(float *row, int half, float *lo
 }
 
 /**
- * Join low band and details in place: low at even rows and columns, band 0 at odd rows, 1 at odd columns, 2 at both odd.
+ * Join low band and details in place: low at even rows and columns, band 0 at odd rows, 1 at odd columns, 2 at both.
  * @param rows, columns  both even
  * @param scratch  columns + 16 floats
  */
@@ -273,23 +285,27 @@ __attribute__((export_name("spread"))) void spread(const float *low, int rows, i
 
 /** Return whole numbers of 0 to 255. */
 static inline v128_t whole(v128_t colour) {
-    return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_pmin(wasm_f32x4_pmax(colour, wasm_f32x4_splat(0)), wasm_f32x4_splat(255)));
+    const v128_t positive = wasm_f32x4_pmax(colour, wasm_f32x4_splat(0));
+    return wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_pmin(positive, wasm_f32x4_splat(255)));
 }
 
 /** Make RGBA, `width` pixels of a row and up to 3 more, of rows of planes with factors of each. */
 __attribute__((export_name("colour"))) void colour(
-    const float *ys, const float *us, const float *vs, int columns, float ky, float ku, float kv, int width, int height, int gray, u8 *out) {
+    const float *ys, const float *us, const float *vs, int columns, float ky, float ku, float kv, int width, int height,
+    int gray, u8 *out) {
     for (int row = 0; row < height; row++) {
         for (int x = 0; x < width; x += 4) {
             const int at = row * columns + x;
-            const v128_t y = wasm_f32x4_add(wasm_f32x4_mul(wasm_v128_load(ys + at), wasm_f32x4_splat(ky)), wasm_f32x4_splat(128.5f));
+            const v128_t light = wasm_f32x4_mul(wasm_v128_load(ys + at), wasm_f32x4_splat(ky));
+            const v128_t y = wasm_f32x4_add(light, wasm_f32x4_splat(128.5f));
             const v128_t u = wasm_f32x4_mul(wasm_v128_load(us + at), wasm_f32x4_splat(ku));
             const v128_t v = wasm_f32x4_mul(wasm_v128_load(vs + at), wasm_f32x4_splat(kv));
             const v128_t sum = wasm_f32x4_add(y, v);
             v128_t red = whole(wasm_f32x4_add(sum, u)), blue = whole(wasm_f32x4_sub(sum, u));
             v128_t green = whole(wasm_f32x4_sub(wasm_f32x4_sub(y, v), v));
             if (gray) { // a third, which 21846 / 2**16 is near enough to
-                const v128_t total = wasm_i32x4_add(wasm_i32x4_add(red, green), wasm_i32x4_add(blue, wasm_i32x4_splat(1)));
+                const v128_t more = wasm_i32x4_add(blue, wasm_i32x4_splat(1));
+                const v128_t total = wasm_i32x4_add(wasm_i32x4_add(red, green), more);
                 red = green = blue = wasm_u32x4_shr(wasm_i32x4_mul(total, wasm_i32x4_splat(21846)), 16);
             }
             const v128_t rg = wasm_v128_or(red, wasm_i32x4_shl(green, 8));

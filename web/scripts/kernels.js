@@ -1,6 +1,7 @@
 // Compiles kernels/kernels.c to src/networks/kernels.wasm.js, for plain and for relaxed SIMD.
 //     node scripts/kernels.js
-// Needs a clang for WebAssembly: pip install ziglang==0.17.1; other versions make other bytes. PYTHON names the interpreter that has it.
+// Needs a clang for WebAssembly: pip install ziglang==0.17.1; other versions make other bytes. PYTHON names the
+// interpreter that has it.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +14,18 @@ const MODULE = fileURLToPath(new URL("../src/networks/kernels.wasm.js", import.m
 const VERSION = "0.17.1";
 const PYTHON = process.env.PYTHON ?? "python3";
 const OPTIONS = [
-  ...["-target", "wasm32-freestanding", "-Os", "-msimd128", "-mbulk-memory", "-ffp-contract=off", "-nostdlib", "-Wall", "-Wextra", "-Werror"],
+  ...[
+    "-target",
+    "wasm32-freestanding",
+    "-Os",
+    "-msimd128",
+    "-mbulk-memory",
+    "-ffp-contract=off",
+    "-nostdlib",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+  ],
   ...["-mllvm", "-disable-lsr"], // which makes additions of constant offsets
   ...["-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--export=__heap_base", "-Wl,-z,stack-size=16384"],
 ];
@@ -23,7 +35,9 @@ const VARIANTS = [[], ["-mrelaxed-simd"]];
 /** Return why the kernels cannot be compiled here, or false. */
 export function noCompiler() {
   const { stdout } = spawnSync(PYTHON, ["-m", "ziglang", "version"], { encoding: "utf8" });
-  return stdout?.trim() === VERSION ? false : `no ziglang of version ${VERSION}: pip install ziglang==${VERSION}, and name the interpreter in PYTHON`;
+  return stdout?.trim() === VERSION
+    ? false
+    : `no ziglang of version ${VERSION}: pip install ziglang==${VERSION}, and name the interpreter in PYTHON`;
 }
 
 /** Return the code for plain SIMD and for relaxed SIMD. */

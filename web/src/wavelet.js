@@ -15,11 +15,12 @@ export function join(low, rows, columns, place) {
   const kernels = openKernels();
   const { allocate } = openHeap(kernels);
   const [{ at }, scratch] = [allocate(16 * low.length), allocate(Math.max(4 * low.length, 8 * columns + 64))];
-  const floats = (/** @type {number} */ at, /** @type {number} */ count) => new Float32Array(kernels.memory.buffer, at, count);
+  const floats = (/** @type {number} */ at, /** @type {number} */ count) =>
+    new Float32Array(kernels.memory.buffer, at, count);
   floats(scratch.at, low.length).set(low);
   kernels.call.spread(scratch.at, rows, columns, at);
   const plane = floats(at, 4 * low.length);
   place(plane);
   kernels.call.join(at, 2 * rows, 2 * columns, scratch.at);
-  return plane.slice();
+  return new Float32Array(kernels.memory.buffer.slice(at, at + 16 * low.length));
 }

@@ -33,7 +33,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const python = process.env.PYTHON ?? "python3";
-const native = spawn(python, ["-c", NATIVE], { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, OMP_NUM_THREADS: "1" } });
+const native = spawn(python, ["-c", NATIVE], {
+  stdio: ["pipe", "pipe", "inherit"],
+  env: { ...process.env, OMP_NUM_THREADS: "1" },
+});
 const answers = createInterface(native.stdout)[Symbol.asyncIterator]();
 const server = await serve({ "/gargalo/": values.site }, { "/": "<!doctype html><title>compare</title>" });
 const browser = await launch();
@@ -50,31 +53,40 @@ async function cpuOfPages() {
 /** Return wall and CPU time of a decode in ms. @param {string} base64 */
 async function inChromium(base64, count = AT_ONCE) {
   const before = await cpuOfPages();
-  const wall = await page.evaluate(async ([base64, count]) => {
-    // @ts-expect-error: an address of the server
-    const { decode } = await import("/gargalo/dist/gargalo.js");
-    const bytes = Uint8Array.from(atob(String(base64)), (letter) => letter.charCodeAt(0));
-    const start = performance.now();
-    for (let i = 0; i < Number(count); i++) await decode(bytes);
-    return performance.now() - start;
-  }, [base64, count]);
+  const wall = await page.evaluate(
+    async ([base64, count]) => {
+      // @ts-expect-error: an address of the server
+      const { decode } = await import("/gargalo/dist/gargalo.js");
+      const bytes = Uint8Array.from(atob(String(base64)), (letter) => letter.charCodeAt(0));
+      const start = performance.now();
+      for (let i = 0; i < Number(count); i++) await decode(bytes);
+      return performance.now() - start;
+    },
+    [base64, count],
+  );
   return [wall / count, ((await cpuOfPages()) - before) / count];
 }
 
 /** @param {string} path */
 async function inPython(path) {
   native.stdin.write(`${path}\n`);
-  return String((await answers.next()).value).split(" ").map((ms) => Number(ms) / AT_ONCE);
+  return String((await answers.next()).value)
+    .split(" ")
+    .map((ms) => Number(ms) / AT_ONCE);
 }
 
 /** @param {number[]} numbers */
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-console.log(`Chromium ${browser.version()}, medians of ${values.runs} runs in turns, of ${AT_ONCE} decodes each, after two that do not count`);
+console.log(
+  `Chromium ${browser.version()}, medians of ${values.runs} runs in turns, of ${AT_ONCE} decodes each, after two that do not count`,
+);
 for (const path of positionals) {
   const bytes = readFileSync(path);
   const first = await inChromium(bytes.toString("base64"), 1);
-  console.log(`${basename(path)}: first decode in Chromium ${first[0].toFixed(0)} ms, ${first[1].toFixed(0)} ms of CPU`);
+  console.log(
+    `${basename(path)}: first decode in Chromium ${first[0].toFixed(0)} ms, ${first[1].toFixed(0)} ms of CPU`,
+  );
   const fetched = [...new Set(server.asked)].filter((path) => path.startsWith("/gargalo/"));
   const bytesOf = (/** @type {string} */ folder) =>
     fetched
@@ -87,7 +99,9 @@ for (const path of positionals) {
     const pair = [await inChromium(bytes.toString("base64")), await inPython(path)];
     if (run > 1) times.push(pair);
   }
-  const [[wall, cpu], [nativeWall, nativeCpu]] = [0, 1].map((who) => [0, 1].map((what) => median(times.map((pair) => pair[who][what]))));
+  const [[wall, cpu], [nativeWall, nativeCpu]] = [0, 1].map((who) =>
+    [0, 1].map((what) => median(times.map((pair) => pair[who][what]))),
+  );
   const told = (/** @type {number} */ ours, /** @type {number} */ theirs) =>
     `${ours.toFixed(0)} ms in Chromium, ${theirs.toFixed(0)} ms natively, ${(ours / theirs).toFixed(1)} times`;
   console.log(`${basename(path)}: wall ${told(wall, nativeWall)}; CPU ${told(cpu, nativeCpu)}`);

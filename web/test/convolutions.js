@@ -39,12 +39,18 @@ export async function tryConvolutions(count, seed) {
     const side = oneOf([1, 3]);
     const extreme = random(4) === 0; // the largest sums that there are
     const [xZero, yZero] = [oneOf([0, 128, 255, random(256)]), oneOf([0, 128, 255, random(256)])];
-    const data = Uint8Array.from({ length: rows * columns * channels }, () => (extreme ? oneOf([0, 255]) : random(256)));
-    const weights = Int8Array.from({ length: outputs * channels * side ** 2 }, () => (extreme ? oneOf([-64, 64]) : random(129) - 64));
+    const data = Uint8Array.from({ length: rows * columns * channels }, () =>
+      extreme ? oneOf([0, 255]) : random(256),
+    );
+    const weights = Int8Array.from({ length: outputs * channels * side ** 2 }, () =>
+      extreme ? oneOf([-64, 64]) : random(129) - 64,
+    );
     const bias = Int32Array.from({ length: outputs }, () => random(20001) - 10000);
     const [xScale, yScale] = [1 / 32, 0.01 + random(1000) / 20000];
     // some factors are a half, so that there are ties
-    const scales = Float32Array.from({ length: outputs }, () => (random(3) ? 0.0001 + random(1000) / 1e6 : yScale / xScale / 2));
+    const scales = Float32Array.from({ length: outputs }, () =>
+      random(3) ? 0.0001 + random(1000) / 1e6 : yScale / xScale / 2,
+    );
     const constants = {
       xScale: constant(1, [], new Float32Array([xScale])),
       yScale: constant(1, [], new Float32Array([yScale])),
@@ -64,7 +70,9 @@ export async function tryConvolutions(count, seed) {
     };
     const graph = { nodes: [node], constants, inputs: [{ name: "in", shape: [] }], outputs: ["out"] };
     const kernels = openKernels();
-    const [{ data: found }] = runPlan(planOf(graph, kernels), kernels, [{ type: "uint8", data, dims: [1, rows, columns, channels] }]);
+    const [{ data: found }] = runPlan(planOf(graph, kernels), kernels, [
+      { type: "uint8", data, dims: [1, rows, columns, channels] },
+    ]);
     const f32 = Math.fround;
     for (let y = 0, at = 0; y < rows; y++) {
       for (let x = 0; x < columns; x++) {
@@ -74,13 +82,16 @@ export async function tryConvolutions(count, seed) {
             for (let i = 0; i < side ** 2; i++) {
               const [row, column] = [y + Math.floor(i / side) - half, x + (i % side) - half];
               if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
-              sum += weights[(o * channels + c) * side ** 2 + i] * (data[(row * columns + column) * channels + c] - xZero);
+              sum +=
+                weights[(o * channels + c) * side ** 2 + i] * (data[(row * columns + column) * channels + c] - xZero);
             }
           }
           const factor = f32(f32(f32(xScale) * scales[o]) / f32(yScale));
           const expected = Math.min(Math.max(rint(f32(f32(sum) * factor)) + yZero, 0), 255);
           if (found[at] !== expected) {
-            faults.push(`${rows} x ${columns}, ${channels} to ${outputs} channels, side ${side}: ${found[at]} for ${expected}`);
+            faults.push(
+              `${rows} x ${columns}, ${channels} to ${outputs} channels, side ${side}: ${found[at]} for ${expected}`,
+            );
           }
         }
       }

@@ -19,7 +19,10 @@ await prepareKernels();
 function networks() {
   return readdirSync(WEIGHTS).flatMap((id) => {
     const files = readdirSync(WEIGHTS + id).filter((file) => file.endsWith(".onnx"));
-    return files.map((file) => ({ name: `${id}/${file}`, file: new Uint8Array(readFileSync(`${WEIGHTS}${id}/${file}`)) }));
+    return files.map((file) => ({
+      name: `${id}/${file}`,
+      file: new Uint8Array(readFileSync(`${WEIGHTS}${id}/${file}`)),
+    }));
   });
 }
 
@@ -59,15 +62,19 @@ test("every shipped network gives what onnxruntime-web does", async () => {
 
 test("kernels run all networks but those that compute with floats", () => {
   const others = networks().filter(({ file }) => !planned(file));
-  assert.deepEqual(others.map(({ name }) => name.split("/")[1]), ["decoder.onnx"]);
+  assert.deepEqual(
+    others.map(({ name }) => name.split("/")[1]),
+    ["decoder.onnx"],
+  );
 });
 
-test("memory that there is not is a RangeError, and much of it is not kept", () => {
+test("memory that there is not is a RangeError, and much of it is not kept", async () => {
   const kernels = openKernels();
   const heap = openHeap(kernels);
   assert.throws(() => heap.allocate(2 ** 33), RangeError);
   assert.equal(openKernels(), kernels);
   heap.allocate(2 ** 27);
+  await null;
   assert.notEqual(openKernels(), kernels);
 });
 

@@ -6,7 +6,9 @@ import { PACKAGE } from "./vectors.js";
 const esbuild = await import("esbuild").catch(() => null);
 
 const skip = esbuild ? false : "no esbuild: npm install";
-const loadedWhenNeeded = [...readFileSync(`${PACKAGE}src/lazy.js`, "utf8").matchAll(/import\("(.*)"\)/g)].map(([, name]) => name);
+const loadedWhenNeeded = [...readFileSync(`${PACKAGE}src/lazy.js`, "utf8").matchAll(/import\("(.*)"\)/g)].map(
+  ([, name]) => name,
+);
 
 /** Return how many bytes our own JavaScript has, kernels included. @param {string[]} names @param {string[]} others  that are not counted */
 async function bytesOf(names, others) {

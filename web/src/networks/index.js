@@ -25,22 +25,32 @@ export const tensor = (type, data, dims) => ({ type, data, dims });
  * @returns {{ run: Run, inputShapes: InputShapes }}
  */
 export function openNetworks(files) {
-  /** @type {Record<string, Promise<(inputs: Tensor[]) => Promise<Tensor[]>>>} */
+  /** @type {Record<string, (inputs: Tensor[]) => Promise<Tensor[]>>} */
   const opened = {};
   return {
-    run: async (name, inputs) => (await (opened[name] ??= open(files[name])))(inputs),
+    run: (name, inputs) => (opened[name] ??= open(files[name]))(inputs),
     inputShapes: (name) => readGraph(files[name]).inputs.map(({ shape }) => shape),
   };
 }
 
-/** @param {Uint8Array} file @returns {Promise<(inputs: Tensor[]) => Promise<Tensor[]>>} */
-async function open(file) {
+/** @param {Uint8Array} file @returns {(inputs: Tensor[]) => Promise<Tensor[]>} */
+function open(file) {
+  const plan = attempt(() => planOf(readGraph(file), openKernels()));
+  /** @type {ReturnType<typeof import("./onnxruntime.js").openSession> | undefined} */
+  let session;
+  return async (inputs) => {
+    const outputs = plan && attempt(() => runPlan(plan, openKernels(), inputs));
+    if (outputs) return outputs;
+    session ??= lazy.onnxruntime().then(({ openSession }) => openSession(file));
+    return (await session)(inputs);
+  };
+}
+
+/** Return what a task does, or nothing where kernels lack something. @template T @param {() => T} task */
+function attempt(task) {
   try {
-    const plan = planOf(readGraph(file), openKernels());
-    return async (inputs) => runPlan(plan, openKernels(), inputs);
+    return task();
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error;
-    const { openSession } = await lazy.onnxruntime();
-    return openSession(file);
   }
 }

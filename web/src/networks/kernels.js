@@ -14,7 +14,7 @@ import { BYTES, DEFLATED } from "./kernels.wasm.js";
 /** @typedef {{ allocate: (size: number) => Block, release: (block: Block) => void }} Heap */
 
 const PAGE_BYTES = 2 ** 16;
-const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink, from a run to the next
+const KEPT_BYTES = 2 ** 26; // of memory, which cannot shrink
 const ALIGNMENT = 16;
 
 /** @type {Promise<WebAssembly.Module> | undefined} */
@@ -41,7 +41,10 @@ async function compile() {
   return WebAssembly.compile(codes.subarray(0, BYTES[0]));
 }
 
-/** Whether products of the largest samples are right: an engine had them wrong in code that it had not optimised yet. @param {Kernels} kernels */
+/**
+ * Return whether sums of the largest samples are right: an engine had them wrong in code that it had not optimised yet.
+ * @param {Kernels} kernels
+ */
 function sumsUp({ memory: { buffer }, start, signed, call }) {
   const [samples, weights, bias, factors, out, scratch] = [0, 64, 128, 192, 256, 320].map((at) => start + at);
   const bytes = new Uint8Array(buffer);
@@ -52,9 +55,12 @@ function sumsUp({ memory: { buffer }, start, signed, call }) {
   return bytes.subarray(out, out + 32).every((sample) => sample === (signed ? 96 : 64));
 }
 
-/** Return the kernels, with all of their memory. @returns {Kernels} */
+/** Return the kernels, with all of their memory until the caller waits for something. @returns {Kernels} */
 export function openKernels() {
-  if (!last || last.memory.buffer.byteLength > KEPT_BYTES) last = instance(compiled);
+  last ??= instance(compiled);
+  queueMicrotask(() => {
+    if (last && last.memory.buffer.byteLength > KEPT_BYTES) last = undefined;
+  });
   return last;
 }
 

@@ -19,7 +19,9 @@ export async function openSession(file) {
   const session = await oneByOne(() => ort.InferenceSession.create(file, OPTIONS));
   return async (/** @type {Tensor[]} */ inputs) => {
     const tensors = inputs.map(({ type, data, dims }) => new ort.Tensor(type, data, dims));
-    const outputs = await oneByOne(() => session.run(Object.fromEntries(session.inputNames.map((name, i) => [name, tensors[i]]))));
+    const outputs = await oneByOne(() =>
+      session.run(Object.fromEntries(session.inputNames.map((name, i) => [name, tensors[i]]))),
+    );
     return session.outputNames.map((name) => /** @type {any} */ (outputs[name]));
   };
 }

@@ -48,7 +48,8 @@ const OPERATORS = { QLinearConv, QLinearAdd, Transpose, Reshape, Concat, Slice, 
 export function planOf(graph, kernels) {
   /** @type {Plan["uses"]} */
   const uses = {};
-  for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs]) uses[name] = (uses[name] ?? 0) + 1;
+  for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs])
+    uses[name] = (uses[name] ?? 0) + 1;
   const operations = graph.nodes.map((node) => {
     needed(Object.hasOwn(OPERATORS, node.operator), node.operator);
     return OPERATORS[node.operator](node, graph.constants, kernels);
@@ -103,7 +104,11 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
   });
   return graph.outputs.map((name) => {
     const { shape, block } = /** @type {Grid} */ (values[name]);
-    return { type: "uint8", dims: shape, data: new Uint8Array(memory.buffer).slice(block.at, block.at + product(shape)) };
+    return {
+      type: "uint8",
+      dims: shape,
+      data: new Uint8Array(memory.buffer.slice(block.at, block.at + product(shape))),
+    };
   });
 }
 
@@ -140,7 +145,8 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   const told = { ...known, channels_last: 0, ...attributes };
   needed(JSON.stringify(told) === JSON.stringify(known) && side === 2 * half + 1 && side <= 3, "a convolution");
   needed(
-    weights.every((value) => Math.abs(value) <= LARGEST_WEIGHT) && numbers(weightZero, INT8).every((zero) => zero === 0),
+    weights.every((value) => Math.abs(value) <= LARGEST_WEIGHT) &&
+      numbers(weightZero, INT8).every((zero) => zero === 0),
     "weights",
   );
   const [inScale, outScale] = [xScale, yScale].map((scale) => numbers(scale, FLOAT)[0]);
@@ -152,7 +158,9 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   const [biases, factors] = [new Int32Array(padded), new Float32Array(padded)];
   const scales = numbers(weightScale, FLOAT);
   numbers(bias, INT32).forEach((value, o) => {
-    const sum = weights.slice(o * channels * side ** 2, (o + 1) * channels * side ** 2).reduce((sum, weight) => sum + weight, 0);
+    const sum = weights
+      .slice(o * channels * side ** 2, (o + 1) * channels * side ** 2)
+      .reduce((sum, weight) => sum + weight, 0);
     biases[o] = value - (inZero - offset) * sum;
     factors[o] = Math.fround(inScale * scales[o % scales.length]) / outScale;
   });
@@ -224,8 +232,16 @@ function Transpose({ attributes: { perm } }) {
         else axes.push([length, stride]);
       }
       const [[columns, apart], [rows, stride]] = [...axes, [1, 1], [1, 1]];
-      if (axes.length === 2 && apart === 1 && stride === columns) call.transpose(grid.block.at, rows, columns, out.block.at);
-      else copy(call, grid.block.at, out.block.at, axes.map(([length]) => length), axes.map(([, stride]) => stride));
+      if (axes.length === 2 && apart === 1 && stride === columns)
+        call.transpose(grid.block.at, rows, columns, out.block.at);
+      else
+        copy(
+          call,
+          grid.block.at,
+          out.block.at,
+          axes.map(([length]) => length),
+          axes.map(([, stride]) => stride),
+        );
       return out;
     },
   };
@@ -287,7 +303,10 @@ function Concat({ attributes }) {
 function Slice() {
   return {
     step([from, begins, ends, axes, steps = []], { call, make }) {
-      needed(steps.every((/** @type {number} */ step) => step === 1), "a stride");
+      needed(
+        steps.every((/** @type {number} */ step) => step === 1),
+        "a stride",
+      );
       if (Array.isArray(from)) return from.slice(begins[0], ends[0]);
       const [starts, shape] = [from.shape.map(() => 0), from.shape.slice()];
       axes.forEach((/** @type {number} */ axis, /** @type {number} */ i) => {
@@ -297,7 +316,11 @@ function Slice() {
       });
       const strides = stridesOf(from.shape);
       const out = make(shape);
-      const first = starts.reduce((/** @type {number} */ sum, /** @type {number} */ start, /** @type {number} */ axis) => sum + start * strides[axis], from.block.at);
+      const first = starts.reduce(
+        (/** @type {number} */ sum, /** @type {number} */ start, /** @type {number} */ axis) =>
+          sum + start * strides[axis],
+        from.block.at,
+      );
       copy(call, first, out.block.at, shape, strides);
       return out;
     },
