@@ -19,7 +19,7 @@ export const skip = !playwright
  * Start a browser.
  * @returns {Promise<import("playwright-core").Browser>}
  */
-function launch() {
+export function launch() {
   if (!playwright) throw new Error(String(skip));
   return playwright.chromium.launch({ executablePath, args: ["--no-sandbox"], timeout: STEP_MS });
 }
