@@ -14,8 +14,8 @@ from models.pyramid import Codec, Config, Start, Step
 from runtime.families.pyramid import spec
 
 NETWORKS = spec.NETWORKS
-LEVELS_APART = 1
-"""Levels of neighbouring qualities are at least so many apart."""
+LEVELS_APART = 0
+"""Levels of neighbouring qualities are at least so many apart: some qualities share one, where JPEG's lie close."""
 FITS_TABLES = True
 """Whether the entropy tables are fitted to pictures, or come with the integers."""
 FLOAT_OPERATORS: dict[str, frozenset[str]] = {}

@@ -108,7 +108,7 @@ class _Pool:
                 atomic.remove_drafts(folder, owner)
 
     def _note_drafts(self, worker: _Worker, batch: _Batch) -> None:
-        """Note where a worker may have left drafts."""
+        """Add where a worker may have left drafts."""
         self._drafts |= {(job.target.parent, worker.owner) for job in batch.jobs if isinstance(job.target, Path)}
 
     def _outcomes(self) -> Outcomes:

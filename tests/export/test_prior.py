@@ -64,7 +64,7 @@ def test_masking_is_the_model_s(model: Model) -> None:
     """But for coefficients that come to lie on a threshold."""
     random = np.random.default_rng(5)
     arrays = pyramid.integers(model)
-    level = Prior(**arrays, top_index=58).at_level(100)
+    level = Prior(**arrays, top_index=58).at_level(68)
     for number in range(1, spec.LEVELS):
         column = 9 * number  # of the level before
         values = (random.normal(0, 1, (12, 40, 50)) * 2 ** random.uniform(-1, 9, (40, 50))).astype(np.int16)
