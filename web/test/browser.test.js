@@ -205,3 +205,28 @@ test("onnxruntime-web is loaded for none but networks that compute with floats",
   await decoded(page, stream("autoencoder"));
   assert.equal(runtime(), before + 1);
 });
+
+test("pictures that were stopped leave their turn to others, and streams that are in use are refused", { skip }, async () => {
+  const page = await open("/");
+  const [ends, refused, width] = await page.evaluate(async () => {
+    // @ts-expect-error: an address of the server
+    const { decode, decodeStream } = await import("/gargalo/dist/gargalo.js");
+    const bytes = await (await fetch("/vectors/tiles-2x2/stream.gar")).arrayBuffer();
+    const stopped = Array.from({ length: 9 }, (_, i) => {
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(), 50 * i);
+      const waiting = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(bytes, 0, 100)) });
+      return decodeStream(waiting, () => {}, { signal: stop.signal }).catch((/** @type {Error} */ { name }) => name);
+    });
+    const ends = await Promise.all(stopped);
+    const locked = Array.from({ length: 4 }, () => {
+      const stream = new ReadableStream();
+      stream.getReader();
+      return decodeStream(stream).catch((/** @type {Error} */ { name }) => name);
+    });
+    return [ends, await Promise.all(locked), (await decode(bytes)).width];
+  });
+  assert.deepEqual(ends, Array(9).fill("AbortError"));
+  assert.deepEqual(refused, Array(4).fill("TypeError"));
+  assert.ok(width > 0);
+});
