@@ -146,6 +146,28 @@ test("<gar-image> shows the picture, tells its text, and says when it cannot", {
   await page.getByRole("img", { name: "a flag" }).waitFor();
 });
 
+test("<gar-image> keeps no picture of the file before", { skip }, async () => {
+  const page = await open("/element");
+  const shown = await page.evaluate(async () => {
+    const [element] = document.querySelectorAll("gar-image");
+    const image = element.shadowRoot?.querySelector("img");
+    /** @param {string} name @param {string} event */
+    const change = async (name, event) => {
+      const ended = new Promise((resolve) => element.addEventListener(event, resolve, { once: true }));
+      element.setAttribute("src", `/vectors/${name}`);
+      await ended;
+      return image?.naturalWidth;
+    };
+    const widths = [];
+    for (const name of ["flat/stream.gar", "odd-sides/stream.gar"]) widths.push(await change(name, "load"));
+    for (const name of ["refused/tiles-chunk-crc.gar", "nowhere"]) widths.push(await change(name, "error"));
+    widths.push(await change("flat/stream.gar", "load"));
+    element.remove();
+    return [...widths, image?.hasAttribute("src")];
+  });
+  assert.deepEqual(shown, [80, 67, 0, 0, 80, false]);
+});
+
 test("a service worker answers <img> with the pixels of the vector", { skip }, async () => {
   const page = await open("/");
   await page.evaluate(async () => {
