@@ -17,6 +17,9 @@ examples:
 """
 
 
+_LOOK_S = 0.5
+
+
 def arguments() -> Parser:
     """Return the command's parser."""
     arguments = parser("view", "Look at .gar and .gat files in the browser; Ctrl-C ends it.", _EXAMPLES)
@@ -49,7 +52,8 @@ def view(inputs: list[Path], recursive: bool, browser: bool) -> None:
             print(f"{server.address}   (Ctrl-C ends it)", flush=True)
         if browser:
             _open(server.address_once)
-        stop.wait()
+        while not stop.wait(_LOOK_S):  # a signal that the system gives to another thread wakes nobody
+            pass
         server.shutdown()
 
 

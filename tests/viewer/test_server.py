@@ -1,9 +1,11 @@
 """The viewer's server gives pictures of its album to who knows the token, and nothing to anyone else."""
 
+import ctypes
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -330,6 +332,25 @@ def test_the_command_serves_until_it_is_ended(folder: Path) -> None:
         process.terminate()  # with a page that is still connected
         try:
             assert process.wait(PATIENCE_S) == 0 and process.stderr.read() == ""
+        finally:
+            process.kill()
+            connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals to threads, as Linux has them")
+def test_a_signal_that_another_thread_takes_ends_the_command_too(folder: Path) -> None:
+    words = [sys.executable, "-m", "runtime", "view", "--no-browser", str(folder / "alpha.gar")]
+    with subprocess.Popen(words, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port, token = re.findall(r"http://127.0.0.1:(\d+)/([\w-]{43})/", process.stdout.readline())[0]
+        connection = HTTPConnection("127.0.0.1", int(port), timeout=PATIENCE_S)
+        connection.request("GET", f"/{token}/list")
+        connection.getresponse().read()
+        *_, last = sorted(int(thread.name) for thread in Path(f"/proc/{process.pid}/task").iterdir())
+        assert last != process.pid
+        assert ctypes.CDLL(None).tgkill(process.pid, last, signal.SIGINT) == 0
+        try:
+            assert process.wait(PATIENCE_S) == 0
         finally:
             process.kill()
             connection.close()

@@ -26,9 +26,11 @@ import { Source } from "./source.js";
  * @property {Uint8Array | null} icc  profile as in PNG's iCCP, inflated
  * @property {Uint8Array | null} exif  payload as in PNG's eXIf
  * @property {Uint8Array | null} xmp  XML
+ * @property {string | null} damage  what is wrong with RESIDUAL, without which the picture's errors have no bound
  */
 
 const MAX_PIXELS = 2 ** 25; // that take about a gigabyte
+const PAUSE_MS = 50; // between pauses
 const WEIGHTS = new URL("../weights/", import.meta.url).href;
 
 /**
@@ -41,13 +43,19 @@ const WEIGHTS = new URL("../weights/", import.meta.url).href;
  */
 export async function decodeFrom(from, options = {}, onPreview) {
   const source = new Source(from);
+  const { signal } = options;
+  const stop = () => source.cancel();
+  signal?.addEventListener("abort", stop);
   try {
+    signal?.throwIfAborted();
     return await decode(source, options, onPreview);
   } catch (error) {
+    signal?.throwIfAborted();
     throw error instanceof RangeError
       ? new GarError(`the picture needs more memory than there is: ${error.message}`)
       : error;
   } finally {
+    signal?.removeEventListener("abort", stop);
     await source.cancel();
   }
 }
@@ -63,7 +71,7 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   if (isThumbnail(source.bytes)) {
     const { readThumbnail } = await lazy.thumbnail();
     const picture = await readThumbnail(source, (id) => openBundle(id, weights));
-    return { ...picture, channels: 3, icc: null, exif: null, xmp: null };
+    return { ...picture, channels: 3, icc: null, exif: null, xmp: null, damage: null };
   }
   const header = await readHeader(source);
   const { width, height } = header;
@@ -72,13 +80,14 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
     `a picture of ${width} x ${height}; at most ${maxPixels} pixels are decoded, see maxPixels`,
   );
   if (!onPreview) await source.all();
-  if (source.ended) checkSections(source.bytes, header);
+  let damage = source.ended ? checkSections(source.bytes, header) : null;
 
   const bundle = await openBundle(header.bundleId, weights);
   const { family } = bundle;
   must(!header.subsampled || family.flag, "flag bit 2 is set, which this bundle does not know");
   /** @type {import("./networks/index.js").Run} */
-  const run = (name, inputs) => {
+  const run = async (name, inputs) => {
+    await pause();
     signal?.throwIfAborted();
     return bundle.run(name, inputs);
   };
@@ -99,16 +108,32 @@ async function decode(source, { weights = WEIGHTS, maxPixels = MAX_PIXELS, signa
   }
   if (!source.ended) {
     await source.all();
-    checkSections(source.bytes, header);
+    damage = checkSections(source.bytes, header);
   }
-  const { data } = await family.render(coding, tiles, layers);
+  let { data } = await family.render(coding, tiles, layers);
   const residual = section(source.bytes, header, RESIDUAL);
-  if (residual) {
+  if (residual && !damage) {
     const { restore } = await lazy.residual();
-    await restore(residual, { width, height, data }, header.gray);
+    const restored = data.slice();
+    try {
+      await restore(residual, { width, height, data: restored }, header.gray);
+      data = restored;
+    } catch (error) {
+      if (!(error instanceof GarError)) throw error;
+      damage = error.message;
+    }
   }
   const alpha = section(source.bytes, header, ALPHA);
   if (alpha) (await readAlpha(alpha, width, height)).forEach((sample, i) => (data[4 * i + 3] = sample));
   const [icc, exif, xmp] = [ICC, EXIF, XMP].map((kind) => section(source.bytes, header, kind));
-  return { width, height, data, channels: header.gray ? 1 : header.alpha ? 4 : 3, icc, exif, xmp };
+  return { width, height, data, channels: header.gray ? 1 : header.alpha ? 4 : 3, icc, exif, xmp, damage };
+}
+
+let paused = 0;
+
+/** Let others run, and a signal come, once in a while. */
+async function pause() {
+  if (performance.now() < paused + PAUSE_MS) return;
+  await new Promise((resolve) => setTimeout(resolve));
+  paused = performance.now();
 }

@@ -30,13 +30,19 @@ export class GarImage extends HTMLElement {
 
   disconnectedCallback() {
     this.#loading?.abort();
+    this.#clear();
+  }
+
+  #clear() {
+    URL.revokeObjectURL(this.#image.src);
+    this.#image.removeAttribute("src");
   }
 
   /** Fires "load", or "error" with the reason as its detail. */
   async #load() {
     this.#loading?.abort();
     const src = this.getAttribute("src");
-    if (!src) return this.#image.removeAttribute("src");
+    if (!src) return this.#clear();
     this.#shown = 0;
     const loading = (this.#loading = new AbortController());
     const { signal } = loading;
@@ -49,7 +55,10 @@ export class GarImage extends HTMLElement {
       await this.#show(picture, picture.width, picture.height, signal);
       this.dispatchEvent(new Event("load"));
     } catch (error) {
-      if (!signal.aborted) this.dispatchEvent(new CustomEvent("error", { detail: error }));
+      if (signal.aborted) return;
+      loading.abort(); // previews that are not shown yet
+      this.#clear(); // no picture of another file, nor a part of this one
+      this.dispatchEvent(new CustomEvent("error", { detail: error }));
     }
   }
 

@@ -40,11 +40,11 @@ export async function decode(bytes, options) {
  */
 export async function decodeStream(stream, onPreview, { signal, ...options } = {}) {
   signal?.throwIfAborted();
+  const reader = stream.getReader();
   const { worker, failed, end } = (started ??= start());
   const { port1: port, port2 } = new MessageChannel();
   if (options.weights) options.weights = new URL(options.weights, document.baseURI).href;
   worker.postMessage({ port: port2, options, previews: Boolean(onPreview) }, [port2]);
-  const reader = stream.getReader();
   try {
     const decoded = new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(signal.reason), { once: true });

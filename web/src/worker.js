@@ -5,19 +5,20 @@ import { inTurn } from "./turns.js";
 
 addEventListener("message", async ({ data: { port, options, previews } }) => {
   const abort = new AbortController();
+  let wanted = true;
   const stream = new ReadableStream({
     start(controller) {
       port.onmessage = (/** @type {MessageEvent} */ { data: { chunk, stop } }) => {
         if (stop) {
           abort.abort();
           port.close();
-        } else if (!abort.signal.aborted) {
+        } else if (wanted) {
           if (chunk) controller.enqueue(chunk);
           else controller.close();
         }
       };
     },
-    cancel: () => abort.abort(),
+    cancel: () => void (wanted = false),
   });
   try {
     const onPreview =

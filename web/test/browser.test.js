@@ -146,6 +146,28 @@ test("<gar-image> shows the picture, tells its text, and says when it cannot", {
   await page.getByRole("img", { name: "a flag" }).waitFor();
 });
 
+test("<gar-image> keeps no picture of the file before", { skip }, async () => {
+  const page = await open("/element");
+  const shown = await page.evaluate(async () => {
+    const [element] = document.querySelectorAll("gar-image");
+    const image = element.shadowRoot?.querySelector("img");
+    /** @param {string} name @param {string} event */
+    const change = async (name, event) => {
+      const ended = new Promise((resolve) => element.addEventListener(event, resolve, { once: true }));
+      element.setAttribute("src", `/vectors/${name}`);
+      await ended;
+      return image?.naturalWidth;
+    };
+    const widths = [];
+    for (const name of ["flat/stream.gar", "odd-sides/stream.gar"]) widths.push(await change(name, "load"));
+    for (const name of ["refused/tiles-chunk-crc.gar", "nowhere"]) widths.push(await change(name, "error"));
+    widths.push(await change("flat/stream.gar", "load"));
+    element.remove();
+    return [...widths, image?.hasAttribute("src")];
+  });
+  assert.deepEqual(shown, [80, 67, 0, 0, 80, false]);
+});
+
 test("a service worker answers <img> with the pixels of the vector", { skip }, async () => {
   const page = await open("/");
   await page.evaluate(async () => {
@@ -204,4 +226,29 @@ test("onnxruntime-web is loaded for none but networks that compute with floats",
   assert.equal(runtime(), before);
   await decoded(page, stream("autoencoder"));
   assert.equal(runtime(), before + 1);
+});
+
+test("pictures that were stopped leave their turn to others, and streams that are in use are refused", { skip }, async () => {
+  const page = await open("/");
+  const [ends, refused, width] = await page.evaluate(async () => {
+    // @ts-expect-error: an address of the server
+    const { decode, decodeStream } = await import("/gargalo/dist/gargalo.js");
+    const bytes = await (await fetch("/vectors/tiles-2x2/stream.gar")).arrayBuffer();
+    const stopped = Array.from({ length: 9 }, (_, i) => {
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(), 50 * i);
+      const waiting = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(bytes, 0, 100)) });
+      return decodeStream(waiting, () => {}, { signal: stop.signal }).catch((/** @type {Error} */ { name }) => name);
+    });
+    const ends = await Promise.all(stopped);
+    const locked = Array.from({ length: 4 }, () => {
+      const stream = new ReadableStream();
+      stream.getReader();
+      return decodeStream(stream).catch((/** @type {Error} */ { name }) => name);
+    });
+    return [ends, await Promise.all(locked), (await decode(bytes)).width];
+  });
+  assert.deepEqual(ends, Array(9).fill("AbortError"));
+  assert.deepEqual(refused, Array(4).fill("TypeError"));
+  assert.ok(width > 0);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decode, decodeStream, GarError } from "gargalo";
 import { test } from "./limited.js";
-import { allCases, cases, dribble, facts, refused, stream } from "./vectors.js";
+import { allCases, cases, dribble, facts, refused, stream, unbound } from "./vectors.js";
 
 test("all vectors give the pixels that were written down", async (t) => {
   for (const { name, stream, shape, sha256, skip } of allCases()) {
@@ -19,6 +19,24 @@ test("all that must be refused is, as a whole and as a stream", async (t) => {
       );
     });
   }
+});
+
+test("pictures whose bound alone is lost are shown, and told of", async (t) => {
+  for (const { name, stream, sha256 } of unbound()) {
+    await t.test(name, async () => {
+      for (const picture of [await decode(stream), await decodeStream(dribble(stream, 10), () => {})]) {
+        assert.equal(facts(picture).sha256, sha256);
+        assert.match(picture.damage ?? "", /./);
+      }
+    });
+  }
+  const bytes = stream("lossless");
+  assert.equal((await decode(bytes)).damage, null);
+  const [damaged, cut] = await Promise.all([decode(bytes.with(-1, bytes[bytes.length - 1] ^ 1)), decode(bytes.slice(0, -9))]);
+  assert.match(damaged.damage ?? "", /^section 128 is damaged: its CRC is wrong/);
+  assert.match(cut.damage ?? "", /^the file has \d+ bytes of the \d+ that it announces/);
+  assert.deepEqual(damaged.data, cut.data);
+  assert.notDeepEqual(damaged.data, (await decode(bytes)).data);
 });
 
 test("a stream that comes in pieces of any size gives the same pixels", async () => {
@@ -138,6 +156,32 @@ test("a decode can be stopped", async () => {
   const stop = new AbortController();
   const decoding = decodeStream(dribble(stream("tiles-2x2"), 1000), () => stop.abort(), { signal: stop.signal });
   await assert.rejects(decoding, { name: "AbortError" });
+});
+
+test("a decode of bytes that do not come is stopped, too", async () => {
+  for (const when of ["before", "while it waits"]) {
+    const stop = new AbortController();
+    if (when === "before") stop.abort();
+    else setTimeout(() => stop.abort(), 20);
+    let left = false;
+    const waiting = new ReadableStream({
+      start: (controller) => controller.enqueue(stream("tiles-2x2").slice(0, 100)),
+      cancel: () => void (left = true),
+    });
+    await assert.rejects(decodeStream(waiting, () => {}, { signal: stop.signal }), { name: "AbortError" });
+    assert.ok(left, when);
+  }
+});
+
+test("decoding lets timers run, which may stop it", async () => {
+  const bytes = stream("tiles-2x2");
+  await decode(bytes); // its weights are there then
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 1);
+  const many = async () => {
+    for (let i = 0; i < 100; i++) await decode(bytes, { signal: stop.signal });
+  };
+  await assert.rejects(many(), { name: "AbortError" });
 });
 
 test("what is read as it stands: an ArrayBuffer, and a Buffer that is a part of one", async () => {

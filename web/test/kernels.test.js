@@ -68,6 +68,39 @@ test("kernels run all networks but those that compute with floats", () => {
   );
 });
 
+test("graphs that make no sense are left to onnxruntime-web, which refuses them", () => {
+  const sides = (/** @type {number[]} */ ...numbers) => {
+    const { buffer } = BigInt64Array.from(numbers, BigInt);
+    return { type: 7, dims: [numbers.length], bytes: new Uint8Array(buffer) };
+  };
+  /** @type {(operator: string, attributes: Record<string, number | number[]>, constants?: object, dims?: number[]) => void} */
+  const run = (operator, attributes, constants = {}, dims = [1, 2, 3, 4]) => {
+    const inputs = operator === "Concat" ? ["a", "b"] : ["a", ...Object.keys(constants)];
+    const graph = {
+      nodes: [{ operator, inputs, outputs: ["y"], attributes }],
+      constants: /** @type {any} */ (constants),
+      inputs: ["a", "b"].map((name) => ({ name, shape: [NaN, NaN, NaN, NaN] })),
+      outputs: ["y"],
+    };
+    const grids = [[1, 2, 3, 4], dims].map((dims) => ({ type: /** @type {const} */ ("uint8"), data: new Uint8Array(24), dims }));
+    runPlan(planOf(graph, openKernels()), openKernels(), grids);
+  };
+  const slice = (/** @type {number} */ axis) => ({ from: sides(0), to: sides(1), axes: sides(axis) });
+  run("Transpose", { perm: [0, 2, 3, 1] });
+  run("Reshape", {}, { shape: sides(0, 4, -1, 1) });
+  run("Concat", { axis: 2 });
+  run("Slice", {}, slice(3));
+  for (const perm of [[0, 1, 1, 3], [0, 1, 2, -1], [0, 1, 2, 4], [0, 1, 2], [0, 1, 2, 3, 4]]) // prettier-ignore
+    assert.throws(() => run("Transpose", { perm }), Unsupported, String(perm));
+  for (const shape of [[1, 2, 3, 5], [1, 5, -1], [-1, -1], [-2, -12], [2 ** 30, 2 ** 30], [0, 0, 0, 0, 0]]) // prettier-ignore
+    assert.throws(() => run("Reshape", {}, { shape: sides(...shape) }), Unsupported, String(shape));
+  for (const axis of [-1, 4, NaN, 1.5]) assert.throws(() => run("Concat", { axis }), Unsupported, String(axis));
+  assert.throws(() => run("Concat", { axis: 3 }, {}, [1, 3, 2, 4]), Unsupported);
+  assert.throws(() => run("Concat", { axis: 3 }, {}, [1, 2, 12]), Unsupported);
+  assert.throws(() => run("Concat", { axis: 3 }, {}, [1, 2, 3, 5]), Unsupported); // more than there are samples
+  for (const axis of [-1, 4]) assert.throws(() => run("Slice", {}, slice(axis)), Unsupported, String(axis));
+});
+
 test("memory that there is not is a RangeError, and much of it is not kept", async () => {
   const kernels = openKernels();
   const heap = openHeap(kernels);

@@ -34,6 +34,17 @@ export function allCases() {
   });
 }
 
+/**
+ * Return the streams whose RESIDUAL alone is broken, and the SHA-256 of their pictures without it.
+ * @returns {{ name: string, stream: Uint8Array, sha256: string }[]}
+ */
+export function unbound() {
+  if (!existsSync(`${VECTORS}unbound/cases.json`)) return [];
+  return Object.entries(read(`${VECTORS}unbound/cases.json`).pixels_sha256).map(([name, sha256]) => ({
+    ...{ name, sha256: String(sha256), stream: new Uint8Array(readFileSync(`${VECTORS}unbound/${name}.gar`)) },
+  }));
+}
+
 /** Return the stream of a case. @param {string} name */
 export const stream = (name) =>
   new Uint8Array(readFileSync(`${VECTORS}${name}${name.startsWith("refused/") ? ".gar" : "/stream.gar"}`));

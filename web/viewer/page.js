@@ -1,6 +1,6 @@
 // The viewer as one page that needs no server: pictures are decoded in the page.
 import { start } from "../../runtime/viewer/page/viewer.js";
-import { EXIF, ICC, isThumbnail, readHeader, XMP } from "../src/container.js";
+import { checkSections, EXIF, ICC, isThumbnail, readHeader, XMP } from "../src/container.js";
 import { decode, decodeStream, toPng } from "../src/index.js";
 import { Source } from "../src/source.js";
 
@@ -48,9 +48,9 @@ async function facts({ file }) {
     const sections = /** @type {[string, number][]} */ ([["Message", bytes.length - THUMBNAIL_HEADER_BYTES]]);
     return { width: 32, height: 32, bytes: bytes.length, rows: [["Kind", "thumbnail"]], sections };
   }
-  const { width, height, gray, alpha, subsampled, level, tile, bundleId, sections } = await readHeader(
-    new Source(bytes),
-  );
+  const header = await readHeader(new Source(bytes));
+  const { width, height, gray, alpha, subsampled, level, tile, bundleId, sections } = header;
+  const damage = checkSections(bytes, header);
   /** @param {number} kind */
   const payload = (kind) => {
     const found = sections.find((section) => section.kind === kind);
@@ -66,6 +66,7 @@ async function facts({ file }) {
       ["Level", `${level}, more is finer`],
       ["Tiles", `${tile} px`],
       ["Weights", bundleId],
+      .../** @type {[string, string][]} */ (damage ? [["Damage", damage]] : []),
     ],
     sections: sections.map(({ kind, start, end }) => [SECTIONS[kind] ?? `section ${kind}`, end - start]),
   };

@@ -49,9 +49,10 @@ export function readTables(prior) {
 function tablesOf({ frequencies, radius, index_table, index_shift }) {
   const count = index_table.data.length;
   const columns = frequencies.shape[1];
-  const weights = Array.from(radius.data, (R, t) =>
-    weightsOf(frequencies.data.subarray(t * columns, (t + 1) * columns), R),
-  );
+  const weights = Array.from(radius.data, (R, t) => {
+    must(R >= 0 && 2 * R + 2 <= columns, `the bundle has a table of radius ${R}`);
+    return weightsOf(frequencies.data.subarray(t * columns, (t + 1) * columns), R);
+  });
   const groupings = weights.map((weight) => {
     const found = GROUPINGS.findIndex(([, b]) => sum(weight.slice(b - 1)) <= LARGEST_TAIL);
     return found < 0 || found === GROUPINGS.length - 1 ? GROUPINGS.length - 1 : found;

@@ -46,11 +46,15 @@ function open(file) {
   };
 }
 
-/** Return what a task does, or nothing where kernels lack something. @template T @param {() => T} task */
+/**
+ * Return what a task does, or nothing where kernels lack something, or the graph does: onnxruntime-web tells what.
+ * @template T
+ * @param {() => T} task
+ */
 function attempt(task) {
   try {
     return task();
   } catch (error) {
-    if (!(error instanceof Unsupported)) throw error;
+    if (!(error instanceof Unsupported || error instanceof TypeError)) throw error;
   }
 }

@@ -31,9 +31,9 @@ const MIDDLE = 128;
 /** Thrown where a graph has something that no kernel does. */
 export class Unsupported extends Error {}
 
-/** @param {unknown} condition @param {string} what @returns {asserts condition} */
-function needed(condition, what) {
-  if (!condition) throw new Unsupported(what);
+/** @param {unknown} condition @returns {asserts condition} */
+function needed(condition) {
+  if (!condition) throw new Unsupported();
 }
 
 /** @type {Record<string, (node: Node, constants: Graph["constants"], kernels: Kernels) => Operation>} */
@@ -51,7 +51,7 @@ export function planOf(graph, kernels) {
   for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs])
     uses[name] = (uses[name] ?? 0) + 1;
   const operations = graph.nodes.map((node) => {
-    needed(Object.hasOwn(OPERATORS, node.operator), node.operator);
+    needed(Object.hasOwn(OPERATORS, node.operator));
     return OPERATORS[node.operator](node, graph.constants, kernels);
   });
   return { graph, operations, uses };
@@ -81,7 +81,10 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
   /** @type {Machine} */
   const machine = {
     call,
-    make: (shape) => ({ shape, block: allocate(product(shape)) }),
+    make(shape) {
+      needed(shape.every(isSide));
+      return { shape, block: allocate(product(shape)) };
+    },
     lend(bytes, task) {
       const block = allocate(bytes);
       const result = task(block.at);
@@ -91,7 +94,7 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
   };
   graph.inputs.forEach(({ name }, i) => {
     const { type, data, dims } = inputs[i];
-    needed(type === "uint8", type);
+    needed(type === "uint8" && data.length === product(dims));
     keep(name, { shape: dims, block: write(/** @type {Uint8Array} */ (data)) });
   });
   graph.nodes.forEach((node, i) => {
@@ -115,13 +118,16 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
 /** @param {number[]} sides */
 const product = (sides) => sides.reduce((all, side) => all * side, 1);
 
+/** @param {number} side */
+const isSide = (side) => Number.isInteger(side) && side >= 0;
+
 /** Return the numbers of a constant. @param {Graph["constants"][string]} constant @param {number} type */
 function numbers(constant, type) {
-  needed(constant?.type === type, "other numbers");
+  needed(constant?.type === type);
   const { buffer } = constant.bytes.slice();
   const Numbers = { [FLOAT]: Float32Array, [UINT8]: Uint8Array, [INT8]: Int8Array, [INT32]: Int32Array }[type];
   const found = Array.from(Numbers ? new Numbers(buffer) : new BigInt64Array(buffer), Number);
-  needed(found.length === product(constant.dims), "numbers that stand elsewhere");
+  needed(found.length === product(constant.dims));
   return found;
 }
 
@@ -132,7 +138,7 @@ const wholeNumbers = (constant) => (constant?.type === INT64 ? numbers(constant,
 function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   const [, xScale, xZero, weight, weightScale, weightZero, yScale, yZero, bias] = inputs.map((name) => constants[name]);
   const weights = numbers(weight, INT8);
-  const [outputs, channels, side] = weight.dims;
+  const [outputs, channels, side, across] = weight.dims;
   const half = side >> 1;
   const known = {
     channels_last: 1,
@@ -143,11 +149,10 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
     pads: Array(4).fill(half),
   };
   const told = { ...known, channels_last: 0, ...attributes };
-  needed(JSON.stringify(told) === JSON.stringify(known) && side === 2 * half + 1 && side <= 3, "a convolution");
+  needed(JSON.stringify(told) === JSON.stringify(known) && side === 2 * half + 1 && side <= 3 && across === side);
   needed(
     weights.every((value) => Math.abs(value) <= LARGEST_WEIGHT) &&
-      numbers(weightZero, INT8).every((zero) => zero === 0),
-    "weights",
+      numbers(weightZero, INT8).every((zero) => zero === 0)
   );
   const [inScale, outScale] = [xScale, yScale].map((scale) => numbers(scale, FLOAT)[0]);
   const [inZero, outZero] = [xZero, yZero].map((zero) => numbers(zero, UINT8)[0]);
@@ -157,14 +162,16 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   const padded = OUTPUTS * Math.ceil(outputs / OUTPUTS);
   const [biases, factors] = [new Int32Array(padded), new Float32Array(padded)];
   const scales = numbers(weightScale, FLOAT);
-  numbers(bias, INT32).forEach((value, o) => {
+  const added = numbers(bias, INT32);
+  needed(added.length === outputs && [1, outputs].includes(scales.length));
+  added.forEach((value, o) => {
     const sum = weights
       .slice(o * channels * side ** 2, (o + 1) * channels * side ** 2)
       .reduce((sum, weight) => sum + weight, 0);
     biases[o] = value - (inZero - offset) * sum;
     factors[o] = Math.fround(inScale * scales[o % scales.length]) / outScale;
   });
-  needed(factors.every(Number.isFinite), "scales");
+  needed([...factors, inZero, outZero].every(Number.isFinite));
   const ordered = new (bytes === 1 ? Int8Array : Int16Array)(padded * side ** 2 * stride);
   let to = 0;
   for (let first = 0; first < padded; first += OUTPUTS) {
@@ -184,7 +191,7 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
     packed: concat(parts),
     step([{ shape, block }], { call, make, lend }, at) {
       const [pictures, rows, columns, depth] = shape;
-      needed(pictures === 1 && depth === channels && shape.length === 4, "a shape");
+      needed(pictures === 1 && depth === channels && shape.length === 4);
       const out = make([1, rows, columns, outputs]);
       lend((side + 1) * (columns + side - 1) * stride * bytes, (scratch) => {
         call.convolve(
@@ -200,14 +207,13 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
 /** @type {typeof OPERATORS[string]} */
 function QLinearAdd({ inputs }, constants) {
   const [, xScale, xZero, , yScale, yZero, scale, zero] = inputs.map((name) => constants[name]);
-  needed(new Set([xScale, yScale, scale].map((scale) => numbers(scale, FLOAT)[0])).size === 1, "an addition");
+  needed(new Set([xScale, yScale, scale].map((scale) => numbers(scale, FLOAT)[0])).size === 1);
   needed(
-    [xZero, yZero, zero].every((zero) => numbers(zero, UINT8)[0] === MIDDLE),
-    "an addition",
+    [xZero, yZero, zero].every((zero) => numbers(zero, UINT8)[0] === MIDDLE)
   );
   return {
     step([a, , , b], { call, make }) {
-      needed(String(a.shape) === String(b.shape), "a shape");
+      needed(String(a.shape) === String(b.shape));
       const out = make(a.shape);
       call.add(a.block.at, b.block.at, out.block.at, product(a.shape));
       return out;
@@ -217,9 +223,10 @@ function QLinearAdd({ inputs }, constants) {
 
 /** @type {typeof OPERATORS[string]} */
 function Transpose({ attributes: { perm } }) {
-  needed(Array.isArray(perm), "an order");
+  needed(Array.isArray(perm) && String(perm.slice().sort()) === String([...perm.keys()]));
   return {
     step([grid], { call, make }) {
+      needed(grid.shape.length === perm.length);
       const strides = stridesOf(grid.shape);
       const out = make(perm.map((axis) => grid.shape[axis]));
       /** @type {[number, number][]} */
@@ -262,7 +269,7 @@ const stridesOf = (shape) => shape.map((_, axis) => product(shape.slice(axis + 1
 function copy(call, from, to, lengths, fromStrides, toStrides = stridesOf(lengths)) {
   const axes = lengths.map((length, axis) => [length, fromStrides[axis], toStrides[axis]]);
   if (fromStrides[fromStrides.length - 1] !== 1) axes.push([1, 1, 1]);
-  needed(axes.length <= 4, "so many axes");
+  needed(axes.length <= 4);
   while (axes.length < 4) axes.unshift([1, 0, 0]);
   const [all, froms, tos] = [0, 1, 2].map((what) => axes.map((axis) => axis[what]));
   call.copy(from, to, ...all, ...froms.slice(0, 3), ...tos.slice(0, 3));
@@ -274,7 +281,9 @@ function Reshape() {
     step([{ shape, block }, wanted]) {
       const sides = wanted.map((/** @type {number} */ side, /** @type {number} */ axis) => side || shape[axis]);
       const known = -product(sides); // one of them may be -1
-      return { block, shape: sides.map((/** @type {number} */ side) => (side < 0 ? product(shape) / known : side)) };
+      const made = sides.map((/** @type {number} */ side) => (side === -1 ? product(shape) / known : side));
+      needed(made.every(isSide) && product(made) === product(shape));
+      return { block, shape: made };
     },
   };
 }
@@ -285,6 +294,9 @@ function Concat({ attributes }) {
   return {
     step(grids, { call, make }) {
       const shape = grids[0].shape.slice();
+      needed(
+        isSide(shape[axis]) && new Set(grids.map((grid) => String(grid.shape.toSpliced(axis, 1)))).size === 1
+      );
       shape[axis] = grids.reduce((sum, grid) => sum + grid.shape[axis], 0);
       const out = make(shape);
       const run = product(shape.slice(axis));
@@ -304,13 +316,12 @@ function Slice() {
   return {
     step([from, begins, ends, axes, steps = []], { call, make }) {
       needed(
-        steps.every((/** @type {number} */ step) => step === 1),
-        "a stride",
+        steps.every((/** @type {number} */ step) => step === 1)
       );
       if (Array.isArray(from)) return from.slice(begins[0], ends[0]);
       const [starts, shape] = [from.shape.map(() => 0), from.shape.slice()];
       axes.forEach((/** @type {number} */ axis, /** @type {number} */ i) => {
-        needed(begins[i] >= 0 && ends[i] >= 0, "counting from the end");
+        needed(begins[i] >= 0 && ends[i] >= 0 && isSide(shape[axis]));
         starts[axis] = Math.min(begins[i], shape[axis]);
         shape[axis] = Math.max(Math.min(ends[i], shape[axis]) - starts[axis], 0);
       });
@@ -329,6 +340,6 @@ function Slice() {
 
 /** @type {typeof OPERATORS[string]} */
 function Shape({ attributes }) {
-  needed(Object.keys(attributes).length === 0, "a part of a shape");
+  needed(Object.keys(attributes).length === 0);
   return { step: ([{ shape }]) => shape };
 }
