@@ -151,7 +151,8 @@ def test_data_over_a_closed_stream_is_one_line(command: str, told: str, stream: 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize(
-    "command", ['decompress "$1" -o -', 'decompress "$1" -f', 'decompress "$1" -f --json', 'info "$1"']
+    "command",
+    ['decompress "$1" -o -', 'decompress "$1" -f', 'decompress "$1" -f --json', 'info "$1"', "help info", "info -h"],
 )
 def test_a_full_stdout_is_one_line_that_names_it(command: str, stream: Path) -> None:
     ended = shell(f"{command} >/dev/full", stream)
