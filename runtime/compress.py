@@ -210,17 +210,13 @@ def prepare(settings: Settings) -> Work:
 
 
 def decoded(settings: Settings, codec: "Codec", data: bytes, name: str) -> "Picture":
-    """Return the picture in a file's bytes; a second thread, if there is one, makes meanwhile what codes it."""
+    """Return the picture in a file's bytes; a second thread, if there may be one, makes meanwhile what codes it."""
     from runtime.pictures import read
-    from runtime.threads import together
+    from runtime.threads import ahead
 
-    def begin(number: int) -> Any:
-        if number:
-            return codec.networks.load("encode")
-        return read.decode(data, name, settings.batch.max_pixels, settings.sdr)
-
-    picture: Picture = together(begin, min(2, codec.networks.at_a_time))[0]
-    return picture
+    if codec.networks.at_a_time > 1:
+        ahead(lambda: codec.networks.load("encode"))
+    return read.decode(data, name, settings.batch.max_pixels, settings.sdr)
 
 
 def smaller(picture: "Picture", wanted: "Size", name: str) -> "Picture":

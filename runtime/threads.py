@@ -7,6 +7,7 @@ network: these then share what is left (`spare`).
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 S = TypeVar("S")
@@ -107,6 +108,20 @@ def together(work: Callable[[int], T], count: int) -> list[T]:
     if errors:
         raise errors[0]
     return [results[number] for number in range(count)]
+
+
+def ahead(work: Callable[[], object]) -> None:
+    """Begin work in another thread, if the system gives one, whose result will be looked for where it is needed.
+
+    Nothing waits for it or hears of its errors: who needs the result does what is not done, and meets them again.
+    """
+
+    def attempt() -> None:
+        with suppress(Exception):
+            work()
+
+    with suppress(RuntimeError):  # "can't start new thread"
+        threading.Thread(target=attempt, daemon=True).start()
 
 
 def _start(work: Callable[[int], None], numbers: Iterable[int], started: list[threading.Thread]) -> None:

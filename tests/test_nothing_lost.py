@@ -170,7 +170,7 @@ UNPACKING = """
 import time
 from runtime import container
 def unpack(*_): print("loading", flush=True); time.sleep(600)
-container.unpack = unpack
+container.unpack_damaged = unpack
 """
 
 

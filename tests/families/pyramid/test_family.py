@@ -416,6 +416,13 @@ def test_what_no_network_expects_is_coded_all_the_same(name: str, size: int) -> 
     assert psnr(codec.decode(data), picture) < 10
 
 
+@pytest.mark.parametrize("name", PYRAMIDS)
+def test_the_highest_quality_has_48_db_of_anything(name: str, cam: np.ndarray, photo: np.ndarray) -> None:
+    codec = Codec(name)
+    for picture in (cam, photo, np.random.default_rng(1).integers(0, 256, (130, 140, 3), dtype=np.uint8)):
+        assert psnr(codec.decode(codec.encode(picture, 100)), picture) > 48
+
+
 def test_corrections_make_a_photograph_smaller(codec: Codec, cam: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """In bytes for its PSNR: a hundredth of the bytes is worth 0.06 dB or so."""
     with_corrections = [codec.encode(cam, quality) for quality in (20, 50, 75)]
