@@ -203,7 +203,7 @@ class Bundle:
     def level(self, quality: float) -> int:
         """Return the level byte for a quality 1 .. 100; raises InputError outside."""
         scale = self.manifest["quality_levels"]
-        if not isinstance(quality, Real):
+        if not isinstance(quality, Real) or isinstance(quality, bool):
             raise InputError(f"quality {quality!r} is not a number; give one from 1 to {len(scale)}")
         if not 1 <= quality <= len(scale):
             raise InputError(f"quality {quality:g} is out of range; give a number from 1 to {len(scale)}")

@@ -209,6 +209,8 @@ def pixels_of(data: bytes, name: str, max_pixels: int = container.MAX_PIXELS) ->
 def taken(source: Source) -> tuple[bytes, str]:
     """Return the bytes of a source and what to call it in messages; raise InputError, OSError."""
     if isinstance(source, str | os.PathLike):
+        if not os.fspath(source):  # which Path takes for this folder
+            raise InputError("the path is empty; give that of a file")
         return Path(source).read_bytes(), str(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source), "the picture"

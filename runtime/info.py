@@ -87,7 +87,7 @@ def _of_picture(data: bytes) -> dict[str, Any]:
         "height": header.height,
         "gray": header.gray,
         "alpha": header.alpha,
-        "flag": header.flag,
+        "subsampled": header.subsampled if codec and codec.family.traits.header_flag else None,
         "level": header.level,
         "quality": round(codec.bundle.quality(header.level), 2) if codec else None,
         "tile_px": header.tile_px,
@@ -108,7 +108,7 @@ def _of_thumbnail(data: bytes) -> dict[str, Any]:
     from runtime import gat
 
     family, message = gat.opened(data)
-    unknown = ("flag", "level", "quality", "tile_px", "layers", "max_error")
+    unknown = ("subsampled", "level", "quality", "tile_px", "layers", "max_error")
     return {
         "format": "gat",
         "width": gat.SIDE_PX,
@@ -130,7 +130,7 @@ def table(facts: dict[str, Any]) -> Iterator[str]:
     """Yield the facts of one file, for people."""
     thumbnail, bundle, layers = facts["format"] == "gat", facts["bundle"], facts["layers"]
     colour = ("gray" if facts["gray"] else "RGB") + (" with alpha" if facts["alpha"] else "")
-    colour += ", chroma 4:2:0" if facts["flag"] and not facts["gray"] else ""
+    colour += ", chroma 4:2:0" if facts["subsampled"] and not facts["gray"] else ""
     colour += ", a thumbnail" if thumbnail else ""
     rows = {"picture": f"{facts['width']} x {facts['height']} px, {colour}"}
     if not thumbnail:

@@ -19,7 +19,7 @@ def number(given: float | str, option: str, low: float, high: float) -> float:
     """Return a number, or the one in a text; raise InputError unless it is from low to high."""
     usable = f"give a number from {low:.15g} to {high:.15g}"
     try:
-        value = float(given)
+        value = float("" if isinstance(given, bool) else given)
     except (TypeError, ValueError):
         raise InputError(f"{option} {given} is not a number; {usable}") from None
     if not low <= value <= high:

@@ -172,6 +172,8 @@ def test_metadata_that_no_decoder_would_take_is_refused(kind: int, codec: Codec)
 def test_what_is_of_a_wrong_type_is_told_of(codec: Codec) -> None:
     picture = np.zeros((8, 8), np.uint8)
     data = codec.encode(picture)
+    with pytest.raises(InputError, match="quality True is not a number"):
+        codec.encode(picture, True)
     with pytest.raises(InputError, match="quality '75' is not a number"):
         codec.encode(picture, "75")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="not str; read the file first"):

@@ -149,9 +149,21 @@ def test_data_over_a_closed_stream_is_one_line(command: str, told: str, stream: 
     assert (ended.returncode, ended.stderr.decode()) == (1, f"gargalo: {told}\n")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
+def test_no_data_goes_to_a_terminal(stream: Path) -> None:
+    reader, terminal = os.openpty()
+    command = [sys.executable, "-m", "runtime", "decompress", str(stream), "-o", "-"]
+    ended = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, timeout=120)
+    os.close(terminal)
+    os.close(reader)
+    assert ended.returncode == 1
+    assert ended.stderr.decode().startswith("gargalo: stdout is a terminal, ") and ended.stderr.count(b"\n") == 1
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
 @pytest.mark.parametrize(
-    "command", ['decompress "$1" -o -', 'decompress "$1" -f', 'decompress "$1" -f --json', 'info "$1"']
+    "command",
+    ['decompress "$1" -o -', 'decompress "$1" -f', 'decompress "$1" -f --json', 'info "$1"', "help info", "info -h"],
 )
 def test_a_full_stdout_is_one_line_that_names_it(command: str, stream: Path) -> None:
     ended = shell(f"{command} >/dev/full", stream)

@@ -99,6 +99,8 @@ def test_bytes_and_open_files_are_read_as_paths_are(name: str, photo: np.ndarray
 
 
 def test_what_cannot_be_read_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the path is empty"):
+        files.imread("")
     with pytest.raises(InputError, match="a path, bytes or a binary file, not int"):
         files.imread(5)  # type: ignore[call-overload]
     with pytest.raises(InputError, match="mode 'rb'"):

@@ -58,12 +58,13 @@ def test_it_shows_the_header_and_accounts_for_every_byte(
     assert sum(sizes) == total == len(data)
 
 
-def test_of_weights_that_do_not_ship_neither_name_nor_layers_are_known(
+def test_of_weights_that_do_not_ship_neither_name_nor_layers_nor_what_the_flag_means_are_known(
     tmp_path: Path, tiny: Codec, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    written(tmp_path / "cam.gar", tiny, 8, 8, 3)
+    (tmp_path / "cam.gar").write_bytes(tiny.encode(np.zeros((8, 8, 3), np.uint8), subsampling="4:2:0"))
     assert main([str(tmp_path / "cam.gar")]) == 0
     out = capfd.readouterr().out
+    assert row(out, "picture") == "8 x 8 px, RGB"
     assert row(out, "bundle") == f"{tiny.bundle.id.hex()}, the weights that it needs, which do not ship"
     assert "  layers  " not in out
 
@@ -137,7 +138,7 @@ def test_json_is_one_object_a_file(tmp_path: Path, codec: Codec, capfd: pytest.C
         "height": 48,
         "gray": False,
         "alpha": True,
-        "flag": header.flag,
+        "subsampled": header.subsampled,
         "level": header.level,
         "quality": 75,
         "tile_px": 1024,

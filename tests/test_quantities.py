@@ -17,8 +17,8 @@ def test_a_number_out_of_range_is_refused(text: str) -> None:
         number(text, "-q", 1, 100)
 
 
-@pytest.mark.parametrize("text", ["", "x", "7,5"])
-def test_what_is_no_number_is_refused(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "x", "7,5", True])
+def test_what_is_no_number_is_refused(text: str | bool) -> None:
     with pytest.raises(InputError, match=f"^-q {text} is not a number; give a number from 1 to 1048576$"):
         number(text, "-q", 1, 1 << 20)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.cli.jobs import Existing
 from runtime.cli.places import is_address
-from runtime.console import complain
+from runtime.cli.process import exit_status
+from runtime.console import complain, naming
 from runtime.container import MAX_PIXELS, MAX_SIDE_PX
 from runtime.errors import InputError
 from runtime.quantities import whole
@@ -85,6 +86,16 @@ class Parser(argparse.ArgumentParser):
         if "--" in words:  # with which Python 3.11 refuses what stands behind it
             return super().parse_args(words, namespace)
         return self.parse_intermixed_args(words, namespace)
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, which is what was asked for; where stdout takes none of it, end with the status for that."""
+
+        def tell() -> None:
+            with naming("stdout"):
+                print(self.format_help(), end="", file=file, flush=True)
+
+        if status := exit_status(tell):
+            self.exit(status)
 
 
 def parser(name: str, description: str, examples: str) -> Parser:

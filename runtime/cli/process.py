@@ -171,6 +171,8 @@ def _write(target: Place, data: bytes | Iterable[bytes], overwrite: bool) -> int
     """Write data to the file, or to stdout when the target is -, and return its length."""
     if isinstance(target, Path) and target != STREAM:
         return write_whole(target, data, overwrite)
+    if target == STREAM and sys.stdout is not None and sys.stdout.isatty():
+        raise InputError("stdout is a terminal, which cannot show a file's bytes; give a file to -o, or pipe them on")
     data = data if isinstance(data, bytes) else b"".join(data)  # nothing is written where a part fails
     if not isinstance(target, Path):
         from runtime.cli import stores
