@@ -14,7 +14,7 @@ from benchmarks.baselines import Pixels
 from benchmarks.conftest import PASSABLE_DB, QUALITY
 from benchmarks.metrics import psnr_db
 from runtime import alpha, container
-from runtime.codec import Codec, pack_tile, read_tile
+from runtime.codec import Codec, pack_tile, read_tile, tiles_of
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Latents, Pyramid, coded
 from runtime.families.pyramid.transform import FINE_LEVELS, joined, low_band, whole_of
@@ -92,7 +92,8 @@ def test_pack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace)
 @pytest.mark.benchmark(group="unpack")
 def test_unpack(benchmark: BenchmarkFixture, codec: Codec, stage: SimpleNamespace) -> None:
     """rANS and networks, part by part."""
-    latents = benchmark(read_tile, codec, stage.header, stage.coefficients.area, b"".join(stage.layers))
+    (tile,) = tiles_of(codec, stage.header)
+    latents = benchmark(read_tile, codec, stage.header, tile, b"".join(stage.layers))
     assert alike(latents, stage.latents)
 
 
