@@ -167,14 +167,17 @@ def compress(settings: Settings) -> int:
 def prepare(settings: Settings) -> Work:
     """Return what compresses one file."""
     # The heavy modules load only now, so that --help and simple mistakes answer at once.
-    from runtime.pictures import metadata
+    from runtime.pictures import metadata, read
+    from runtime.threads import ahead
 
     codec = open_codec(settings.batch, enhance=False)
+    if codec.networks.at_a_time > 1:
+        ahead(lambda: codec.networks.load("encode"))  # while the first picture is read
 
     def work(job: Job) -> Done | Skipped:
         given = take(job.source)
         name = "stdin" if job.source == STREAM else str(job.source)
-        picture = decoded(settings, codec, given, name)
+        picture = read.decode(given, name, settings.batch.max_pixels, settings.sdr)
         if settings.size:
             picture = smaller(picture, settings.size, name)
         bytes_in, notes = len(given), list(picture.notes)
@@ -207,16 +210,6 @@ def prepare(settings: Settings) -> Work:
         return Done(bytes_in, len(data), ms, bpp, shape, notes, details=details, max_error=bound)
 
     return work
-
-
-def decoded(settings: Settings, codec: "Codec", data: bytes, name: str) -> "Picture":
-    """Return the picture in a file's bytes; a second thread, if there may be one, makes meanwhile what codes it."""
-    from runtime.pictures import read
-    from runtime.threads import ahead
-
-    if codec.networks.at_a_time > 1:
-        ahead(lambda: codec.networks.load("encode"))
-    return read.decode(data, name, settings.batch.max_pixels, settings.sdr)
 
 
 def smaller(picture: "Picture", wanted: "Size", name: str) -> "Picture":

@@ -150,10 +150,8 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   };
   const told = { ...known, channels_last: 0, ...attributes };
   needed(JSON.stringify(told) === JSON.stringify(known) && side === 2 * half + 1 && side <= 3 && across === side);
-  needed(
-    weights.every((value) => Math.abs(value) <= LARGEST_WEIGHT) &&
-      numbers(weightZero, INT8).every((zero) => zero === 0)
-  );
+  needed(weights.every((value) => Math.abs(value) <= LARGEST_WEIGHT));
+  needed(numbers(weightZero, INT8).every((zero) => zero === 0));
   const [inScale, outScale] = [xScale, yScale].map((scale) => numbers(scale, FLOAT)[0]);
   const [inZero, outZero] = [xZero, yZero].map((zero) => numbers(zero, UINT8)[0]);
   const offset = signed ? MIDDLE : 0;
@@ -208,9 +206,7 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
 function QLinearAdd({ inputs }, constants) {
   const [, xScale, xZero, , yScale, yZero, scale, zero] = inputs.map((name) => constants[name]);
   needed(new Set([xScale, yScale, scale].map((scale) => numbers(scale, FLOAT)[0])).size === 1);
-  needed(
-    [xZero, yZero, zero].every((zero) => numbers(zero, UINT8)[0] === MIDDLE)
-  );
+  needed([xZero, yZero, zero].every((zero) => numbers(zero, UINT8)[0] === MIDDLE));
   return {
     step([a, , , b], { call, make }) {
       needed(String(a.shape) === String(b.shape));
@@ -294,9 +290,8 @@ function Concat({ attributes }) {
   return {
     step(grids, { call, make }) {
       const shape = grids[0].shape.slice();
-      needed(
-        isSide(shape[axis]) && new Set(grids.map((grid) => String(grid.shape.toSpliced(axis, 1)))).size === 1
-      );
+      needed(isSide(shape[axis]));
+      needed(new Set(grids.map((grid) => String(grid.shape.toSpliced(axis, 1)))).size === 1);
       shape[axis] = grids.reduce((sum, grid) => sum + grid.shape[axis], 0);
       const out = make(shape);
       const run = product(shape.slice(axis));
@@ -315,9 +310,7 @@ function Concat({ attributes }) {
 function Slice() {
   return {
     step([from, begins, ends, axes, steps = []], { call, make }) {
-      needed(
-        steps.every((/** @type {number} */ step) => step === 1)
-      );
+      needed(steps.every((/** @type {number} */ step) => step === 1));
       if (Array.isArray(from)) return from.slice(begins[0], ends[0]);
       const [starts, shape] = [from.shape.map(() => 0), from.shape.slice()];
       axes.forEach((/** @type {number} */ axis, /** @type {number} */ i) => {
