@@ -41,13 +41,16 @@ def family_name(path: str | Path) -> str:
 
 
 def grown(model: Codec, config: Any) -> Codec:
-    """Return the model with another synthesis net, which starts anew, or more blocks, which change nothing at first.
+    """Return the model with another synthesis net, which starts anew, or more blocks, or networks of its own for a level
+    that had those of others, which change nothing at first.
 
     Raises ValueError where the configuration differs in more than that.
     """
     larger = family(name_of(model)).Codec(config)
     sizes = [[getattr(c, name, 0) for name in ("synthesis", "synthesis_blocks")] for c in (config, model.config)]
     kept = {k: v for k, v in model.state_dict().items() if sizes[0] == sizes[1] or not k.startswith("synthesis.")}
+    if getattr(config, "middle_blocks", None) is not None and model.config.middle_blocks is None:
+        kept |= {k.replace("coarse_", "middle_"): v for k, v in kept.items() if k.startswith("coarse_")}
     expected = {k: v.shape for k, v in larger.state_dict().items()}
     if any(expected.get(k) != v.shape for k, v in kept.items()):
         raise ValueError("only the synthesis net and further blocks may differ from the checkpoint's model")

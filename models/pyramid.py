@@ -31,12 +31,14 @@ from models.layers import Block, Chain, Conv, Scale, Upsample
 from models.phase import Phase
 
 PHASES = {
+    "coarse": Phase(steps=50_000, crop_px=384),
     "prior": Phase(steps=100_000),
     "qat": Phase(steps=10_000, rate=5e-4, quantised=True),
     "synthesis": Phase(steps=10_000, quantised=True),
 }
-"""prior: all networks that tell means and scales, in float, on the symbols that the encoder will choose; qat: the same
-on the 8-bit grids of the exported graphs; synthesis: the net that corrects decoded pictures, all else as it is.
+"""coarse: the networks of levels 5 to 3, of which large crops cost little; prior: all networks that tell means and
+scales, in float, on the symbols that the encoder will choose; qat: the same on the 8-bit grids of the exported graphs;
+synthesis: the net that corrects decoded pictures, all else as it is.
 """
 GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
@@ -44,6 +46,8 @@ PARAMETER_GAIN = 4.0
 """Means in steps and scales in octaves are so many times what a network says."""
 LEVELS = 5
 """Wavelet levels with networks; one more makes z."""
+MIDDLE = 2
+"""The level that has networks of its own if there are any."""
 LUMA, CHROMA, Z = 6, 24, 12
 """Channels of one half of a level's packed luma details, of all of its packed chroma details, and of z."""
 FIRST, SECOND = (0, 3), (1, 2)
@@ -71,7 +75,9 @@ class Config:
     state: int = 64
     """channels of the state"""
     coarse_blocks: tuple[int, int, int] = (0, 0, 0)
-    """residual blocks of the first, second and third networks of levels 5 to 2; first ones have one more"""
+    """residual blocks of the first, second and third networks of levels 5 to 3; first ones have one more"""
+    middle_blocks: tuple[int, int, int] | None = None
+    """the same of level 2; None: it has those of levels 5 to 3"""
     fine_blocks: tuple[int, int, int] = (0, 0, 0)
     """the same of level 1"""
     synthesis: int = 64
@@ -207,8 +213,8 @@ class Codec(nn.Module):
         self.log2_scale = nn.Parameter(torch.zeros(c.levels, LEVELS, 9))
         self.log2_scale_z = nn.Parameter(torch.zeros(c.levels, Z))
         self.start = Start(c.state, SEEN_START, LUMA)
-        # one set of networks for levels 5 to 2, one for the finest
-        for name, (first, second, third) in (("coarse", c.coarse_blocks), ("fine", c.fine_blocks)):
+        sizes = {"coarse": c.coarse_blocks, "middle": c.middle_blocks, "fine": c.fine_blocks}
+        for name, (first, second, third) in ((n, size) for n, size in sizes.items() if size is not None):
             setattr(self, f"{name}_first", Step(c.state, SEEN_FIRST, LUMA, first, enlarge=True))
             setattr(self, f"{name}_second", Step(c.state, SEEN_LUMA, LUMA, second))
             setattr(self, f"{name}_third", Step(c.state, SEEN_LUMA, CHROMA, third))
@@ -244,24 +250,27 @@ class Codec(nn.Module):
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Return rate plus lambda times distortion of each picture; where only the synthesis learns, distortion."""
+        """Return rate plus lambda times distortion of each picture; where only the synthesis learns, distortion; where
+        only coarse networks do, of what they code."""
         px = x.shape[-2] * x.shape[-1]
         if phase == "synthesis":
             with torch.no_grad():
                 x_hat, bits, _, planes = self(x, level)
             squares = (self.restore(x_hat, planes) - x.float()).square().sum((1, 2, 3))
         else:
-            _, bits, squares, _ = self(x, level)
+            _, bits, squares, _ = self(x, level, finest=MIDDLE + 1 if phase == "coarse" else 1)
         bpp, mse = bits.sum(1) / px, squares / (3 * px)
         price = (self.hats(level) @ self.lambdas().to(x.device).log()).exp()
         each = mse if phase == "synthesis" else bpp + price * mse
         return each, {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        """Return the synthesis net, which there may not be, in its own phase, and all other networks in the others."""
+        """Return the synthesis net, which there may not be, in its own phase, and all other networks in the others, but
+        for those of fine levels in that of coarse ones."""
         if phase == "synthesis":
             return [self.synthesis] if self.synthesis is not None else []
-        networks = [part for name, part in self.named_children() if name != "synthesis"]
+        others = ("synthesis", "middle", "fine") if phase == "coarse" else ("synthesis",)
+        networks = [part for name, part in self.named_children() if not name.startswith(others)]
         return [self.log2_scale, self.log2_scale_z, *networks]
 
     def exercise(self, x: Tensor) -> None:
@@ -283,7 +292,8 @@ class Codec(nn.Module):
 
     def networks(self, level: int) -> tuple[Step, Step, Step]:
         """Return the networks first, second and third of a wavelet level."""
-        name = "fine" if level == 1 else "coarse"
+        own = level == MIDDLE and self.config.middle_blocks is not None
+        name = "fine" if level == 1 else "middle" if own else "coarse"
         return tuple(getattr(self, f"{name}_{part}") for part in ("first", "second", "third"))
 
     def split(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -324,14 +334,14 @@ class Codec(nn.Module):
         return finer_eighths(c.dark_slope * octaves, -DARK_MOST, 0)
 
     def forward(
-        self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset()
+        self, x: Tensor, level: Tensor, off: frozenset[str] = frozenset(), finest: int = 1
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Code pictures (B, 3, H, W) in 0..255, sides multiples of 64, at levels (B,), as encoder and decoder would.
 
         Returns x_hat without the synthesis net (float levels, unclamped), bits per picture (B, 16) of z and of each
         network's details in coding order, the squared error of the coefficients per picture (B,), each weighed as its
         step asks, with a gradient to the means, and the rate planes (B, levels, 1, 1). `off` names what to leave
-        out: "second" and "third" see nothing of what was decoded last.
+        out: "second" and "third" see nothing of what was decoded last. Levels finer than the finest are not coded.
         """
         hats = self.hats(level)
         steps = (hats @ self.log2_step().to(hats)).exp2()[:, :, None, None].split([9] * LEVELS + [Z], 1)
@@ -366,7 +376,7 @@ class Codec(nn.Module):
         decoded: list[Tensor] = []
         luma_z = (z_hat * steps_z).detach()
         low, low_details = luma_z[:, :1], luma_z[:, 3:6]
-        for number in range(LEVELS, 0, -1):
+        for number in range(LEVELS, finest - 1, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
             luma_base = base[:, 0].expand(-1, -1, 2).flatten(1)[:, :, None, None]
@@ -383,6 +393,7 @@ class Codec(nn.Module):
             half_2 = code(half(luma, SECOND), said, luma_base, octaves)
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves)))
+        decoded += [torch.zeros_like(details) for details in packed[finest - 2 :: -1]] if finest > 1 else []
         x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
         squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
         return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
@@ -401,8 +412,11 @@ class Codec(nn.Module):
         """Return thousands of multiplications per pixel of each network by formula, padding left out."""
         parts = {"start": self.start.macs() / 64**2}
         for part in ("first", "second", "third"):
-            levels = range(2, LEVELS + (part != "first"))
+            own = self.config.middle_blocks is not None
+            levels = range(MIDDLE + own, LEVELS + (part != "first"))
             parts[f"coarse_{part}"] = sum(getattr(self, f"coarse_{part}").macs() / 4 ** (l + 1) for l in levels)
+            if own:
+                parts[f"middle_{part}"] = getattr(self, f"middle_{part}").macs() / 4 ** (MIDDLE + 1)
             parts[f"fine_{part}"] = getattr(self, f"fine_{part}").macs() / 16
         parts["encode"] = sum(parts.values())
         parts["synthesis"] = self.synthesis.macs_per_px(16) if self.synthesis else 0.0
