@@ -40,6 +40,9 @@ PHASES = {
 scales, in float, on the symbols that the encoder will choose; qat: the same on the 8-bit grids of the exported graphs;
 synthesis: the net that corrects decoded pictures, all else as it is.
 """
+SLOPE_LIMIT, RIDGE_PX = 2.0, 4.0
+"""Most that chroma may follow luma, and luma details much smaller than which tell nothing of it, in pixel levels of
+the unnormalised wavelet."""
 GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
 PARAMETER_GAIN = 4.0
@@ -80,6 +83,8 @@ class Config:
     """the same of level 2; None: it has those of levels 5 to 3"""
     fine_blocks: tuple[int, int, int] = (0, 0, 0)
     """the same of level 1"""
+    chroma_from_luma: bool = False
+    """whether means of chroma details follow the decoded luma details, by slopes found in the level before"""
     synthesis: int = 64
     """channels of the synthesis net at H/4; 0: none"""
     synthesis_blocks: int = 2
@@ -212,6 +217,8 @@ class Codec(nn.Module):
         # log2 of scales in quantisation steps where the networks say 0: (levels of rate, wavelet levels, details)
         self.log2_scale = nn.Parameter(torch.zeros(c.levels, LEVELS, 9))
         self.log2_scale_z = nn.Parameter(torch.zeros(c.levels, Z))
+        if c.chroma_from_luma:  # how much of what luma lets guess is added to means of u and v
+            self.gates = nn.Parameter(torch.tensor([[0.15, 0.7]]).repeat(LEVELS, 1))
         self.start = Start(c.state, SEEN_START, LUMA)
         sizes = {"coarse": c.coarse_blocks, "middle": c.middle_blocks, "fine": c.fine_blocks}
         for name, (first, second, third) in ((n, size) for n, size in sizes.items() if size is not None):
@@ -271,7 +278,8 @@ class Codec(nn.Module):
             return [self.synthesis] if self.synthesis is not None else []
         others = ("synthesis", "middle", "fine") if phase == "coarse" else ("synthesis",)
         networks = [part for name, part in self.named_children() if not name.startswith(others)]
-        return [self.log2_scale, self.log2_scale_z, *networks]
+        gates = [self.gates] if self.config.chroma_from_luma else []
+        return [self.log2_scale, self.log2_scale_z, *gates, *networks]
 
     def exercise(self, x: Tensor) -> None:
         """Let all networks work on a batch, at all levels."""
@@ -358,9 +366,10 @@ class Codec(nn.Module):
 
         rates, errors = [], []
 
-        def code(target: Tensor, said: Tensor, base: Tensor, octaves: Tensor) -> Tensor:
-            """Return values in steps of what is coded, where the target is in steps too."""
+        def code(target: Tensor, said: Tensor, base: Tensor, octaves: Tensor, guess: float | Tensor = 0.0) -> Tensor:
+            """Return values in steps of what is coded, where the target and what is guessed of it are in steps too."""
             mean, log2_sigma = (PARAMETER_GAIN * said).chunk(2, 1)
+            mean = mean + guess
             log2_sigma, wider = log2_sigma + base - octaves, octaves.exp2()
             residual = (target - mean) / wider
             symbols = chosen(residual, log2_sigma)
@@ -392,7 +401,14 @@ class Codec(nn.Module):
             state, said = second(state, seen(half_1 * ("second" not in off), SEEN_LUMA))
             half_2 = code(half(luma, SECOND), said, luma_base, octaves)
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
-            decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves)))
+            guess: float | Tensor = 0.0
+            if self.config.chroma_from_luma:
+                step = steps_packed[number - 1]
+                before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else luma_z[:, 3:]
+                luma_px = join_packed(half_1, half_2, chroma)[:, :12].detach() * step[:, :12]
+                by_colour = self.gates[number - 1, :, None, None, None] * slopes(before.detach(), number + 1)
+                guess = (by_colour * luma_px[:, None]).flatten(1, 2) / step[:, 12:]
+            decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves, guess)))
         decoded += [torch.zeros_like(details) for details in packed[finest - 2 :: -1]] if finest > 1 else []
         x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
         squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
@@ -434,6 +450,24 @@ class Codec(nn.Module):
         detail_steps, z_steps = self.log2_step().split([9 * LEVELS, Z], 1)
         self.log2_scale.copy_(squares[0].log2()[None] / 2 - detail_steps.unflatten(1, (LEVELS, 9)))
         self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - z_steps)
+
+
+def slopes(details: Tensor, level: int) -> Tensor:
+    """Return slopes (B, 2, 1, h, w): how much chroma there is for luma around each position, by least squares in the
+    decoded details (B, 9, h, w) of a wavelet level.
+
+    Chroma from luma (Trudeau, Egge and Barr 2018, arXiv 1711.03951), its slopes told by what is decoded already.
+    """
+    norms = details.new_tensor([1.0, 1.0, wavelet.NORM**4])[:, None, None]  # the runtime sums without them
+    luma, chroma = details[:, :3], details[:, 3:].unflatten(1, (2, 3))
+    products, squares = (luma[:, None] * chroma * norms).sum(2), (luma.square() * norms).sum(1, keepdim=True)
+    ridge = RIDGE_PX**2 * wavelet.NORM ** (4 * (level - 1))
+    return (around(products) / (around(squares) + ridge)).clamp(-SLOPE_LIMIT, SLOPE_LIMIT)[:, :, None]
+
+
+def around(x: Tensor) -> Tensor:
+    """Return sums (B, n, h, w) over 3 x 3 positions, edges repeated."""
+    return 9 * F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def finer_eighths(octaves: Tensor, least: int, most: int) -> Tensor:
