@@ -104,11 +104,14 @@ def dark(config: Config) -> np.ndarray:
 @torch.no_grad()
 def integers(model: Codec) -> Arrays:
     """Return the arrays of the runtime's Prior: those of prior.rate_scale (levels, 57), thresholds (127,), masking
-    (4, 12) and dark (4, 4) int32.
+    (4, 12), dark (4, 4) and, where chroma follows luma, gates (5, 2) int32.
     """
     log2_scale = torch.cat([model.log2_scale.flatten(1), model.log2_scale_z], 1)
     scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())
-    return scale | {"thresholds": prior.thresholds(), "masking": masking(model.config), "dark": dark(model.config)}
+    arrays = {"thresholds": prior.thresholds(), "masking": masking(model.config), "dark": dark(model.config)}
+    if model.config.chroma_from_luma:
+        arrays["gates"] = (spec.GATE_ONE * model.gates).round().clamp(-spec.GATES, spec.GATES).int().numpy()
+    return scale | arrays
 
 
 def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:

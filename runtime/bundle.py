@@ -190,6 +190,10 @@ class Bundle:
             raise BundleError(f"{self.folder / ARRAYS}: has no {', '.join(sorted(missing))}; export the bundle anew")
         return {name: self._arrays[name] for name in names}
 
+    def has_array(self, name: str) -> bool:
+        """Return whether prior.npz has an array."""
+        return name in self._arrays
+
     @cached_property
     def tables(self) -> Tables:
         """The entropy coder's tables."""

@@ -4,7 +4,7 @@ Steps and scale indexes come from the integers of the bundle, between two anchor
 (channels, h, w) on the part's own grid. FORMAT.md, sections 5 and 6.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -46,8 +46,9 @@ class Prior:
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
         """Return the prior of a bundle."""
-        names = [field.name for field in fields(cls) if field.name != "top_index"]
-        return cls(**bundle.arrays(*names), top_index=len(bundle.tables.index_table) - 1)
+        needed = [each.name for each in fields(cls) if each.default is MISSING and each.name != "top_index"]
+        more = [each.name for each in fields(cls) if each.default is not MISSING and bundle.has_array(each.name)]
+        return cls(**bundle.arrays(*needed, *more), top_index=len(bundle.tables.index_table) - 1)
 
     def __post_init__(self) -> None:
         anchors, columns = self.log2_step.shape

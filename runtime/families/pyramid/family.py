@@ -8,7 +8,7 @@ A tile's symbols are coded without knowledge of other tiles; the wavelet and the
 windows that are grown by what they see beyond (`runtime/areas.py`).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
@@ -22,7 +22,7 @@ from runtime.entropy.costs import Costs
 from runtime.entropy.tables import Tables
 from runtime.entropy.tile_stream import PartReader
 from runtime.families.base import Coded, Family, Traits
-from runtime.families.pyramid import chroma, spec
+from runtime.families.pyramid import chroma, guesses, spec
 from runtime.families.pyramid.levels import Level, Prior, gain_of
 from runtime.families.pyramid.transform import (
     ENHANCING_REACH,
@@ -43,6 +43,8 @@ from runtime.threads import each
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
+CHROMA = 2
+"""The part of a wavelet level with its chroma details."""
 ROWS: tuple[Intp, ...] = (
     *(np.array([spec.PHASES * band + phase for band in range(spec.BANDS) for phase in half]) for half in spec.HALVES),
     np.arange(spec.BANDS * spec.PHASES, spec.PACKED),
@@ -65,10 +67,10 @@ class Latents(NamedTuple):
 class PartCoder(Protocol):
     """A function that codes the next part: it quantises it, reads it, or guesses it."""
 
-    def __call__(self, number: int, mean: U8, gain: I32, index: U8) -> Part:
+    def __call__(self, number: int, mean: U8 | I16, gain: I32, index: U8) -> Part:
         """Return the part of a number in coding order.
 
-        mean    (n, h, w) as the network says them
+        mean    (n, h, w) as the network says them, or with what is guessed from luma added
         gain    (h, w)
         index   scale indexes (n, h, w), which the function may correct
         """
@@ -141,7 +143,7 @@ class Pyramid(Family):
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
         inverse_gain: F32
 
-        def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+        def code(number: int, mean: U8 | I16, gain: I32, index: U8) -> Part:
             nonlocal inverse_gain
             wavelet_level, part = place = CODING_ORDER[number]
             if part == 0:  # others have the same
@@ -166,7 +168,7 @@ class Pyramid(Family):
         level, top = self.level(header), self.prior.top_index
         corrected = corrections.unpack(reader.flags, reader.side, self.layer_ends(header)[-1], top, spec.PART_BANDS)
 
-        def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+        def code(number: int, mean: U8 | I16, gain: I32, index: U8) -> Part:
             return read_part(self.bundle.tables, reader, corrected.of(number, index, top))
 
         return self.predict(level, tile.shape(spec.STRIDE_PX), code)._replace(corrections=corrected)
@@ -177,7 +179,7 @@ class Pyramid(Family):
         z = spread(((tile.on(spec.STRIDE_PX), latents.parts[0].symbols) for tile, latents in known), (spec.Z, *shape))
 
         def guessed(tile: Area) -> Latents:
-            def code(number: int, mean: U8, gain: I32, index: U8) -> Part:
+            def code(number: int, mean: U8 | I16, gain: I32, index: U8) -> Part:
                 return guess_part(self.bundle.tables, index, None if number else z[:, *tile.on(spec.STRIDE_PX)])
 
             return self.predict(self.level(header), tile.shape(spec.STRIDE_PX), code)
@@ -233,7 +235,7 @@ class Pyramid(Family):
         masking = np.zeros(shape, np.int16)
         gain = gain_of(masking)
 
-        def values_of(mean: U8, index: U8, rows: Intp, into: I16) -> None:
+        def values_of(mean: U8 | I16, index: U8, rows: Intp, into: I16) -> None:
             parts.append(code(len(parts), mean, gain, index))
             values.put_values(mean, parts[-1].symbols, gain, rows, into)
 
@@ -257,8 +259,19 @@ class Pyramid(Family):
                 *states, said = self.networks.run(f"{where}_{spec.PARTS[part]}", state, seen)
                 state = states[0] if states else state
             (mean, scale), rows = said.reshape(2, -1, *said.shape[1:]), ROWS[part]
+            if part == CHROMA and self.prior.gates is not None:
+                slopes = guesses.slopes(*details_before(level, grids))
+                luma, gates = grids[-1][: spec.BANDS * spec.PHASES], self.prior.gates[wavelet_level - 1]
+                mean = guesses.guessed(mean, luma, slopes, level.step(wavelet_level), gates)
             values_of(mean, level.index(scale, wavelet_level, part, masking), rows, grids[-1])
         return Latents(tuple(parts), tuple(grids))
+
+
+def details_before(level: Level, grids: Sequence[I16]) -> tuple[I16, I32]:
+    """Return values (9, h, w) of the details of the wavelet level before the last one of the grids, and their steps."""
+    if len(grids) == 2:  # z and level 5
+        return grids[0][spec.COLOUR_COUNT :], level.step(0)[spec.COLOUR_COUNT :]
+    return colours.unpack(grids[-2]), level.step(spec.LEVELS + 3 - len(grids))
 
 
 FAMILY = Pyramid

@@ -37,6 +37,9 @@ class Prior(rates.Prior):
     dark: I32
     """(4, 4) what luma's low band two levels before them must reach, in pixel levels, for each eighth of an octave that
     steps are not finer, which they are in the dark"""
+    gates: I32 | None = None
+    """(5, 2) how much of what luma lets one guess is added to means of chroma, of u and v of wavelet levels 1 to 5, in
+    1/32; without it nothing is guessed"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,6 +52,9 @@ class Prior(rates.Prior):
                 )
         if np.abs(self.dark.astype(np.int64)).max() >= 1 << 24:
             raise unusable(f"dark from {self.dark.min()} to {self.dark.max()}, must be within 2**24 on both sides of 0")
+
+        if self.gates is not None and (self.gates.shape != (spec.LEVELS, 2) or np.abs(self.gates).max() > spec.GATES):
+            raise unusable(f"gates of shape {self.gates.shape} must be (5, 2), from -{spec.GATES} to {spec.GATES}")
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""

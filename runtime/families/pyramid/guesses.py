@@ -1,0 +1,69 @@
+"""Chroma from luma: means of chroma details that follow the decoded luma details.
+
+Where luma changes, chroma often does so too, by some share of it: the slope, found by least squares in the details of
+the wavelet level before, around each position. A network cannot tell it, since it cannot multiply what it sees. All is
+IEEE float32, each operation rounded by itself. The source is Trudeau, Egge and Barr 2018, arXiv 1711.03951.
+FORMAT.md, section 6.
+"""
+
+import numpy as np
+
+from runtime.arrays import F32, I16, I32, U8, contiguous
+from runtime.families.pyramid import spec
+from runtime.latents.values import units
+from runtime.native import twin
+
+
+def slopes(details: I16, steps: I32) -> F32:
+    """Return slopes (2, h, w) of chroma by luma around each position of the details (9, h, w), values of the steps."""
+    _, h, w = details.shape
+    sums, found = np.empty((3, h, w), np.float32), np.empty((2, h, w), np.float32)
+    find_slopes(contiguous(details), units(steps), spec.SLOPE_RIDGE, spec.SLOPE_LIMIT, sums, found)
+    return found
+
+
+def guessed(mean: U8, luma: I16, slopes: F32, steps: I32, gates: I32) -> I16:
+    """Return means (24, h, w) of chroma as networks say them, with what is guessed from luma added.
+
+    luma    values (12, h, w) of its details
+    slopes  (2, h, w)
+    steps   (9,) of the wavelet level's details
+    gates   (2,) how much of a guess is added, in 1/32
+    """
+    by_colour = steps.reshape(spec.COLOUR_COUNT, spec.BANDS).astype(np.float32)
+    factors = by_colour[:1] / by_colour[1:] * (gates.astype(np.float32) / np.float32(spec.GATE_ONE))[:, None]
+    found = np.empty(mean.shape, np.int16)
+    add_guesses(contiguous(mean), contiguous(luma), slopes, contiguous(factors), spec.GUESS_LIMIT, found)
+    return found
+
+
+# -- numpy twins -------------------------------------------------------------------------------------------------------
+
+
+@twin
+def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32, slopes: F32) -> None:
+    """Fill in slopes (2, h, w), between plus and minus the limit, of details (9, h, w) in units (9,).
+
+    They are sums of products of luma and chroma over those of luma's squares, which the ridge is added to; each over
+    three bands, then three rows and three columns, edges repeated. `sums` (3, h, w) is scratch.
+    """
+    colours = (details * units[:, None, None]).reshape(spec.COLOUR_COUNT, spec.BANDS, *details.shape[1:])
+    np.multiply(colours[:, 0], colours[0, 0], out=sums)
+    for band in range(1, spec.BANDS):
+        sums += colours[:, band] * colours[0, band]
+    x = np.pad(sums, ((0, 0), (1, 1), (1, 1)), "edge")
+    x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
+    x = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+    np.clip(x[1:] / (x[0] + np.float32(ridge)), -limit, limit, out=slopes)
+
+
+@twin
+def add_guesses(mean: U8, luma: I16, slopes: F32, factors: F32, limit: int, found: I16) -> None:
+    """Fill in means (2 n p, h, w) with guesses added, of luma values (n p, h, w), slopes (2, h, w), factors (2, n).
+
+    A guess is slope times luma times factor, rounded, between plus and minus the limit.
+    """
+    colours, bands = factors.shape
+    guess = slopes[:, None, None] * luma.reshape(bands, -1, *luma.shape[1:]).astype(np.float32)
+    guess *= factors[:, :, None, None, None]
+    np.add(mean, np.rint(guess).clip(-limit, limit).astype(np.int16).reshape(mean.shape), out=found)
