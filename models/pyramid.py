@@ -407,16 +407,25 @@ class Codec(nn.Module):
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             guess: float | Tensor = 0.0
             if self.config.chroma_from_luma:
-                step = steps_packed[number - 1]
-                before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else luma_z[:, 3:]
-                luma_px = join_packed(half_1, half_2, chroma)[:, :12].detach() * step[:, :12]
-                by_colour = self.gates[number - 1, :, None, None, None] * slopes(before.detach(), number + 1)
-                guess = (by_colour * luma_px[:, None]).flatten(1, 2) / step[:, 12:]
+                before = (
+                    F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else z_hat[:, 3:] * steps_z[:, 3:]
+                )
+                known = join_packed(half_1, half_2, chroma)[:, : 2 * LUMA]
+                guess = self.guesses(before.detach(), known.detach(), steps_packed[number - 1], number)
             decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves, guess)))
         decoded += [torch.zeros_like(details) for details in packed[finest - 2 :: -1]] if finest > 1 else []
         x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
         squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
         return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
+
+    def guesses(self, before: Tensor, luma: Tensor, steps: Tensor, level: int) -> Tensor:
+        """Return what luma lets one guess of packed chroma details (B, 24, h, w) of a level, in steps.
+
+        Takes the decoded details (B, 9, h, w) of the level before, as coefficients, packed luma details (B, 12, h, w) in
+        steps, and the level's steps (B, 36, 1, 1).
+        """
+        shares = self.gates[level - 1, :, None, None, None] * slopes(before, level + 1)
+        return (shares * (luma * steps[:, : 2 * LUMA])[:, None]).flatten(1, 2) / steps[:, 2 * LUMA :]
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
         """Return pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""

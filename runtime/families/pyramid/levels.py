@@ -52,9 +52,15 @@ class Prior(rates.Prior):
                 )
         if np.abs(self.dark.astype(np.int64)).max() >= 1 << 24:
             raise unusable(f"dark from {self.dark.min()} to {self.dark.max()}, must be within 2**24 on both sides of 0")
-
-        if self.gates is not None and (self.gates.shape != (spec.LEVELS, 2) or np.abs(self.gates).max() > spec.GATES):
-            raise unusable(f"gates of shape {self.gates.shape} must be (5, 2), from -{spec.GATES} to {spec.GATES}")
+        if (gates := self.gates) is not None and (
+            gates.shape != (spec.LEVELS, 2)
+            or gates.dtype.kind != "i"
+            or gates.min() < -spec.LARGEST_GATE
+            or gates.max() > spec.LARGEST_GATE
+        ):
+            raise unusable(
+                f"gates of shape {gates.shape} must be (5, 2) whole numbers from -{spec.LARGEST_GATE} to {spec.LARGEST_GATE}"
+            )
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""
