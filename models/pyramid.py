@@ -387,8 +387,8 @@ class Codec(nn.Module):
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
-        luma_z = (z_hat * steps_z).detach()
-        low, low_details = luma_z[:, :1], luma_z[:, 3:6]
+        z_px = (z_hat * steps_z).detach()
+        low, low_details = z_px[:, :1], z_px[:, 3:6]
         for number in range(LEVELS, finest - 1, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
@@ -407,9 +407,7 @@ class Codec(nn.Module):
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             guess: float | Tensor = 0.0
             if self.config.chroma_from_luma:
-                before = (
-                    F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else z_hat[:, 3:] * steps_z[:, 3:]
-                )
+                before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else z_px[:, 3:]
                 known = join_packed(half_1, half_2, chroma)[:, : 2 * LUMA]
                 guess = self.guesses(before.detach(), known.detach(), steps_packed[number - 1], number)
             decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves, guess)))
@@ -421,8 +419,8 @@ class Codec(nn.Module):
     def guesses(self, before: Tensor, luma: Tensor, steps: Tensor, level: int) -> Tensor:
         """Return what luma lets one guess of packed chroma details (B, 24, h, w) of a level, in steps.
 
-        Takes the decoded details (B, 9, h, w) of the level before, as coefficients, packed luma details (B, 12, h, w) in
-        steps, and the level's steps (B, 36, 1, 1).
+        Takes decoded details (B, 9, h, w) of the level before, in pixel levels, the level's packed luma details
+        (B, 12, h, w) in steps, and its steps (B, 36, 1, 1).
         """
         shares = self.gates[level - 1, :, None, None, None] * slopes(before, level + 1)
         return (shares * (luma * steps[:, : 2 * LUMA])[:, None]).flatten(1, 2) / steps[:, 2 * LUMA :]

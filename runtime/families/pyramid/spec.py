@@ -71,7 +71,7 @@ MASKINGS = range(-MASKING_MOST - DARK_MOST, MASKING_MOST + 1)
 GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in MASKINGS)
 """Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""
 SLOPE_RIDGE, LARGEST_SLOPE = 16.0, 2.0
-"""What keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels; the largest slope."""
+"""What keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels; largest slope."""
 GATE_ONE = 32
 """A gate of so much adds all of what luma lets one guess."""
 LARGEST_GATE = 1024
