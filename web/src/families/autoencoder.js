@@ -254,7 +254,7 @@ function chromaFromLuma({ steps, ridge }, p, part, said, low, values, rows, colu
   if (!gates) return added;
   const ofColour = part.level ? 3 : AC; // channels
   const slopes = [1, 2].map((colour) => {
-    const [luma, chroma] = p < LAST ? covariances(low, colour, columns) : products(values, steps, colour, rows, columns);
+    const [luma, chroma] = p < LAST ? covariances(low, colour, columns) : products(values, steps, colour, columns);
     return slopesOf(luma, chroma, ridge);
   });
   part.channels.forEach((channel, k) => {
@@ -294,11 +294,10 @@ function covariances(low, colour, columns) {
  * @param {Int16Array} ac
  * @param {Int32Array} steps
  * @param {number} colour
- * @param {number} rows
  * @param {number} columns
  */
-function products(ac, steps, colour, rows, columns) {
-  const pixels = rows * columns;
+function products(ac, steps, colour, columns) {
+  const pixels = ac.length / (3 * AC);
   return [0, AC * colour].map((first) => {
     const sums = new Float32Array(pixels);
     for (let f = 0; f < 12; f++) {

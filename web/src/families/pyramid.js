@@ -212,7 +212,9 @@ function guessesOf({ steps, gates }, tile, level, columns) {
       const detail = DETAILS * (level - 1) + (channel >> 2);
       const gate = gates.data[2 * level - 2 + colour] / 32;
       const factor = f32(f32(steps[detail] / steps[detail + 3 + 3 * colour]) * gate);
-      for (let i = 0; i < pixels; i++, at++) guesses[at] = whole(f32(f32(slopes[i] * luma[channel * pixels + i]) * factor));
+      for (let i = 0, from = channel * pixels; i < pixels; i++, at++) {
+        guesses[at] = whole(f32(f32(slopes[i] * luma[from + i]) * factor));
+      }
     }
   });
   return guesses;
