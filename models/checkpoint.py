@@ -54,8 +54,8 @@ def grown(model: Codec, config: Any) -> Codec:
     expected = {k: v.shape for k, v in larger.state_dict().items()}
     if any(expected.get(k) != v.shape for k, v in kept.items()):
         raise ValueError(
-            "only the synthesis net, chroma from luma, more blocks and middle networks may differ from the checkpoint's "
-            "model"
+            "only the synthesis net, chroma from luma, more blocks and middle networks may differ from the "
+            "checkpoint's model"
         )
     larger.load_state_dict(kept, strict=False)
     return larger

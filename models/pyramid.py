@@ -3,7 +3,7 @@
     x ─ colours ─ wavelet ─ details of five levels, and z: what is left at H/64
     z ─ start ─ state ─┬─ means, scales ─ first half of the luma details of level 5
                  second ─┬─ means, scales ─ second half of them
-                   third ─┬─ means, scales ─ chroma details
+                   third ─┬─ means and what luma lets one guess, scales ─ chroma details
                      first ─┬─ (the state at twice the resolution) ... down to level 1
     y_hat ─ inverse wavelet ─ x_hat ─┬───────── + ─ pictures
                                      └ synthesis ┘
