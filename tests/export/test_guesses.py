@@ -22,7 +22,7 @@ from runtime.latents.values import dequantise  # noqa: E402
 @pytest.fixture(scope="module")
 def follows(untrained: Callable[..., Model]) -> Model:
     """A model whose chroma follows luma, by gates that fit a bundle's."""
-    model = untrained(chroma_from_luma=True)
+    model = untrained()
     with torch.no_grad():
         model.gates.copy_(torch.tensor([[5, 22], [-3, 32], [0, 41], [17, 1], [31, -8]]) / 32)
     return model
@@ -31,13 +31,13 @@ def follows(untrained: Callable[..., Model]) -> Model:
 def test_gates_are_whole_numbers_within_limits(follows: Model, untrained: Callable[..., Model]) -> None:
     gates = pyramid.integers(follows)["gates"]
     assert gates.dtype == np.int32 and gates.tolist() == [[5, 22], [-3, 32], [0, 41], [17, 1], [31, -8]]
-    model = untrained(chroma_from_luma=True)
+    model = untrained()
     assert pyramid.integers(model)["gates"].tolist() == [[5, 22]] * 5  # of 4.8 and 22.4
     with torch.no_grad():
         model.gates.fill_(-1000)
     assert (pyramid.integers(model)["gates"] == -1024).all()
     Prior(**pyramid.integers(model), top_index=48)
-    assert "gates" not in pyramid.integers(untrained())
+    assert "gates" not in pyramid.integers(untrained(chroma_from_luma=False))
 
 
 @torch.no_grad()
