@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.timing import interleaved_ms
+from runtime.bundle import Bundle
 
 CHANNELS = 128
 SIDE = 64
@@ -21,12 +22,16 @@ STRIDES_PX = {
     "coarse_first": (64, 32, 16),
     "coarse_second": (64, 32, 16, 8),
     "coarse_third": (64, 32, 16, 8),
+    "middle_first": (16,),
+    "middle_second": (8,),
+    "middle_third": (8,),
     "fine_first": (8,),
     "fine_second": (4,),
     "fine_third": (4,),
     "synthesis": (4,),
 }
-"""Pixels to a position of each network's inputs, in each of its runs on a picture."""
+"""Pixels to a position of each network's inputs, in each of its runs on a picture; those of middle are coarse's last
+ones in a bundle that has them."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,9 @@ def speeds(
 
     rng = np.random.default_rng(128)
     calls, macs = {}, {}
-    for name in names(folder):
+    for name, strides in strides_px(folder).items():
         model = onnx.load(folder / f"{name}.onnx")
-        shapes = input_shapes(model, name, height_px, width_px)
+        shapes = input_shapes(model, strides, height_px, width_px)
         feeds = [{given: rng.integers(96, 160, shape, np.uint8) for given, shape in each.items()} for each in shapes]
         macs[name] = sum(count_macs(model, each) for each in shapes)
         calls[name] = _call(model.SerializeToString(), feeds)
@@ -73,18 +78,22 @@ def speeds(
     return [Speed(name, macs[name], times_ms[name], gmacs) for name in macs]
 
 
-def names(folder: Path) -> list[str]:
-    """Return the networks that a bundle has; synthesis may be missing."""
-    return [name for name in STRIDES_PX if name != "synthesis" or (folder / f"{name}.onnx").is_file()]
+def strides_px(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return the pixels to a position of a network's inputs in each of its runs, of the networks that a bundle has."""
+    bundle = Bundle.open(folder)
+    found = {name: strides for name, strides in STRIDES_PX.items() if bundle.has(name)}
+    if bundle.has("middle_first"):
+        found |= {name: strides[:-1] for name, strides in found.items() if name.startswith("coarse_")}
+    return found
 
 
-def input_shapes(model: Any, name: str, height_px: int, width_px: int) -> list[dict[str, tuple[int, ...]]]:
+def input_shapes(model: Any, strides: Sequence[int], height_px: int, width_px: int) -> list[dict[str, tuple[int, ...]]]:
     """Return the shapes of a network's inputs by name, for each of its runs on a picture of about this size."""
     whole = {"height": -(-height_px // 64) * 64, "width": -(-width_px // 64) * 64}
     ends = {given.name: given.type.tensor_type.shape.dim for given in model.graph.input}
     return [
         {given: tuple(d.dim_value or whole[d.dim_param] // stride for d in dims) for given, dims in ends.items()}
-        for stride in STRIDES_PX[name]
+        for stride in strides
     ]
 
 

@@ -198,7 +198,7 @@ def _inside(out: Path, codecs: dict[str, Codec], pixels: Pixels, plan: Plan, not
     lines = []
     for name, codec in codecs.items():
         folder = codec.bundle.folder
-        with _progress("graphs", (len(graphs.names(folder)) + 1) * plan.rounds) as tick:
+        with _progress("graphs", (len(graphs.strides_px(folder)) + 1) * plan.rounds) as tick:
             found = graphs.speeds(folder, pixels.shape[0], pixels.shape[1], plan.rounds, tick)
         lines += [
             [

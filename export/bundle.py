@@ -30,17 +30,19 @@ def write_prior(folder: Path, arrays: Arrays) -> None:
 def write_manifest(
     folder: Path, name: str, family: str, networks: Sequence[Network], facts: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write manifest.json with the checksums and the id of what the folder holds, and return it."""
-    names = [*(f"{network.name}.onnx" for network in networks), ARRAYS]
+    """Write manifest.json with the checksums and the id of what the folder holds, and return it.
+
+    Of the family's networks the folder may lack optional ones.
+    """
+    held = [n for n in networks if not n.optional or (folder / f"{n.name}.onnx").is_file()]
+    names = [*(f"{network.name}.onnx" for network in held), ARRAYS]
     manifest = {
         "format": spec.FORMAT,
         "family": family,
         "name": name,
-        "id": bundle_id(folder, networks).hex(),
+        "id": bundle_id(folder, held).hex(),
         **facts,
-        "sha256": {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest() for n in names if (path := folder / n).is_file()
-        },
+        "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     return manifest

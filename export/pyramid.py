@@ -30,8 +30,8 @@ LAST = "fine_third"
 
 
 def modules(model: Codec) -> dict[str, nn.Module]:
-    """Return the torch module of each graph by name, in the order of NETWORKS; no synthesis if the model has none."""
-    found = {network.name: getattr(model, network.name) for network in NETWORKS}
+    """Return the torch module of each graph by name, in the order of NETWORKS; no optional one that the model lacks."""
+    found = {network.name: getattr(model, network.name, None) for network in NETWORKS}
     return {name: module for name, module in found.items() if module is not None}
 
 

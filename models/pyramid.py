@@ -257,8 +257,10 @@ class Codec(nn.Module):
     # -- training and its reports --------------------------------------------------------------------------------------
 
     def loss(self, x: Tensor, level: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
-        """Return rate plus lambda times distortion of each picture; where only the synthesis learns, distortion; where
-        only coarse networks do, of what they code."""
+        """Return rate plus lambda times distortion of each picture; where only the synthesis learns, distortion.
+
+        Where only coarse networks learn, both are those of levels 5 to 3 and z.
+        """
         px = x.shape[-2] * x.shape[-1]
         if phase == "synthesis":
             with torch.no_grad():
@@ -272,8 +274,10 @@ class Codec(nn.Module):
         return each, {"bpp": bpp.mean().item(), "mse": mse.mean().item()}
 
     def parts(self, phase: str) -> list[nn.Module | nn.Parameter]:
-        """Return the synthesis net, which there may not be, in its own phase, and all other networks in the others, but
-        for those of fine levels in that of coarse ones."""
+        """Return what learns: the synthesis net, which there may not be, in its own phase, else all other networks.
+
+        In the phase of coarse ones these are those of levels 5 to 3 alone.
+        """
         if phase == "synthesis":
             return [self.synthesis] if self.synthesis is not None else []
         others = ("synthesis", "middle", "fine") if phase == "coarse" else ("synthesis",)

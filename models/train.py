@@ -56,6 +56,12 @@ def rate_at(phase: Phase, progress: float, step: int) -> float:
     return phase.rate * min(1.0, (step + 1) / phase.warmup) * (phase.final + (1 - phase.final) * cosine)
 
 
+def left(phases: list[str], done: list[str], resumed: str | None) -> list[str]:
+    """Return the phases from the one on that is resumed, else those behind the last that is done."""
+    reached = [phases.index(name) + 1 for name in done if name in phases]
+    return phases[phases.index(resumed) if resumed in phases else max(reached, default=0) :]
+
+
 class Trainer:
     """One training run: the model, its moving average, the log, and what it needs to go on after a stop."""
 
@@ -65,9 +71,6 @@ class Trainer:
         self.out = Path(args.out)
         self.out.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(args.seed)
-        smallest_px = max(p.crop_px for p in phases.values())
-        self.images = pictures(args.data, smallest_px, limit=args.limit)
-        self.val = pictures(args.val, limit=8) if args.val else self.images[:4]
         self.done: list[dict[str, Any]] = []
         self.start: dict[str, Any] = {}
         if args.resume:
@@ -76,7 +79,12 @@ class Trainer:
             if config and config != self.model.config:
                 self.model = checkpoint.grown(self.model, config)
                 self.start = {}
-        else:
+        self.wanted = args.phases or left(list(phases), [p["phase"] for p in self.done], self.start.get("phase"))
+        """The names of the phases to run."""
+        smallest_px = max((phases[name].crop_px for name in self.wanted), default=1)
+        self.images = pictures(args.data, smallest_px, limit=args.limit)
+        self.val = pictures(args.val, limit=8) if args.val else self.images[:4]
+        if not args.resume:
             self.model = family.Codec(config or family.Config())
             self.model.start_from_pictures(list(Crops(self.images, smallest_px, 1, seed=0).take(64)))
         self.model.to(self.device, memory_format=torch.channels_last)
@@ -326,7 +334,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", help="folder for checkpoints, log.csv, log.png, report.txt (default: runs/CONFIG)")
     parser.add_argument("--config", help="TOML file with what differs from the defaults")
     parser.add_argument("--resume", help="checkpoint to go on from, full or slim")
-    parser.add_argument("--phases", nargs="+", help="phases to run (default: those not yet done)")
+    parser.add_argument("--phases", nargs="+", help="phases to run (default: from the last one on that was begun)")
     parser.add_argument("--threads", type=int, help="torch threads")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument(
@@ -347,9 +355,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown := set(args.phases or ()) - set(phases):
         parser.error(f"--phases {' '.join(sorted(unknown))}: this family has {', '.join(phases)}")
     trainer = Trainer(args, family, config, phases)
-    resumed = trainer.start.get("phase")
-    finished = {p["phase"] for p in trainer.done}
-    for name in args.phases or [p for p in phases if p == resumed or p not in finished]:
+    for name in trainer.wanted:
         if trainer.model.parts(name):
             trainer.run(name)
     return 0

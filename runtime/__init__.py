@@ -5,6 +5,6 @@ Nothing of it sends anything to anyone: ONNX Runtime's telemetry is off unless O
 
 import os
 
-__version__ = "0.2.0"
+__version__ = "0.3.0.dev0"
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is loaded

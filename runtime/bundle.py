@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from numbers import Real
@@ -195,10 +195,20 @@ class Bundle:
         """The entropy coder's tables."""
         return Tables(**self.arrays(*(field.name for field in fields(Tables))))
 
-    @cached_property
-    def has_synthesis(self) -> bool:
-        """Whether it has a network synthesis, which enhances decoded pixels."""
-        return (self.folder / "synthesis.onnx").is_file()
+    def has(self, network: str) -> bool:
+        """Return whether a network is among its files, as its manifest tells."""
+        return f"{network}.onnx" in self.manifest["sha256"]
+
+    def networks(self, known: Sequence[Network]) -> list[Network]:
+        """Return those networks of a family that it has; raise BundleError where it has but some of an optional set."""
+        found = [network for network in known if not network.optional or self.has(network.name)]
+        sets = {network.optional for network in found if network.optional}
+        if missing := [network.name for network in known if network.optional in sets and network not in found]:
+            raise BundleError(
+                f"{self.folder}: its manifest.json names no {', '.join(missing)}, and others of that set; "
+                "reinstall the bundle or export it anew"
+            )
+        return found
 
     def level(self, quality: float) -> int:
         """Return the level byte for a quality 1 .. 100; raises InputError outside."""

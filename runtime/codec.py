@@ -74,12 +74,13 @@ class Codec:
         _keep_freed_memory()
         self.bundle = Bundle.open(bundle)
         family = families.find(self.bundle)
-        self.bundle.check_id(family.traits.networks)
+        networks = self.bundle.networks(family.traits.networks)
+        self.bundle.check_id(networks)
         if positive(tile_px, "tile_px") % family.traits.stride_px:
             raise InputError(
                 f"tile_px={tile_px} is not a multiple of {family.traits.stride_px}; use 512 or {WINDOW_PX}"
             )
-        self.networks = Networks(self.bundle.folder, provider, threads, family.traits.networks)
+        self.networks = Networks(self.bundle.folder, provider, threads, networks)
         self.family = family(self.bundle, self.networks, tile_px)
         self.enhance = self.networks.provider is not CPU if enhance is None else enhance
         self._settings = provider, threads, tile_px, enhance

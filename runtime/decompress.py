@@ -208,7 +208,7 @@ def decode(settings: Settings, codec: "Codec", source: Place, data: bytes, salva
     bound = _bound(sections, saved, settings)
     sections = saved.metadata if saved else {kind: body for kind, body in sections.items() if kind not in faults}
     notes = list(saved.damage) if saved else []
-    if bundle and not bundle.has_synthesis:
+    if bundle and not bundle.has("synthesis"):
         notes.append(f"not enhanced: bundle {bundle.name} has no synthesis net")
     if shape[:2] != (header.height, header.width):
         sections = metadata.of_region(sections, notes)

@@ -7,6 +7,7 @@ for the float32 operations of sections 6 and 7. Any defect of the bytes raises V
 import bisect
 import hashlib
 import itertools
+import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ import numpy as np
 import reference_residual
 
 WEIGHTS = Path(__file__).parents[1] / "runtime" / "weights"
-NETWORKS = "start coarse_first coarse_second coarse_third fine_first fine_second fine_third synthesis".split()
+MIDDLE = ["middle_first", "middle_second", "middle_third"]  # of which a bundle has all or none
+NETWORKS = f"start coarse_first coarse_second coarse_third {' '.join(MIDDLE)} fine_first fine_second fine_third".split()
 PRIOR = "prior.npz"
 RESIDUAL = 128
 CHANNELS = ([0, 3, 4, 7, 8, 11], [1, 2, 5, 6, 9, 10], [*range(12, 36)])  # packed, of a level's three parts
@@ -330,6 +332,8 @@ def read_tile(
     yield 6, z
     state: list[np.ndarray] = []
     packed: list[np.ndarray] = []
+    own = sum(f"{name}.onnx" in files_of(bundle) for name in MIDDLE)
+    need(own in (0, 3), f"a bundle with {own} of 3 middle networks")
     low, luma = np.split(dequantise(z[[0, 3, 4, 5]], step[[45, 48, 49, 50]]), [1])  # low[6] and its details
     for l in (5, 4, 3, 2, 1):
         if packed:
@@ -344,7 +348,8 @@ def read_tile(
             if stream.part > stream.last_part:  # 4:2:0
                 packed[12:] = [np.zeros_like(packed[0])] * 24
                 break
-            name = f"{'coarse' if l > 1 else 'fine'}_{order}" if state else "start"
+            where = "fine" if l == 1 else "middle" if l == 2 and own else "coarse"
+            name = f"{where}_{order}" if state else "start"
             *state, said = execute(bundle / f"{name}.onnx", *state, seen)
             seen, values = part(9 * (l - 1) + np.array(channels) // 4, said)
             for channel, plane in zip(channels, values, strict=True):
@@ -413,16 +418,20 @@ def read_filtered(data: bytes, height: int, width: int, channels: int) -> np.nda
     return np.array(planes, np.uint8)[:, 1:, 1:].transpose(1, 2, 0)
 
 
+def files_of(folder: Path) -> list[str]:
+    """The files of a bundle."""
+    return [*json.loads((folder / "manifest.json").read_text())["sha256"]]
+
+
 def id_of(folder: Path, networks: list[str]) -> bytes:
-    """1. The id of a bundle, made of the files of these networks and prior.npz."""
-    paths = [*(folder / f"{name}.onnx" for name in networks), folder / PRIOR]
-    if not all(path.exists() for path in paths):  # of another family
-        return b""
+    """1. The id of a bundle, made of the files of those of these networks that it has and prior.npz."""
+    files = files_of(folder)
+    paths = [folder / name for name in (*(f"{network}.onnx" for network in networks), PRIOR) if name in files]
     hashes = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in paths)
     return hashlib.sha256(hashes).digest()[:8]
 
 
-def find_bundle(weights: Path, bundle_id: bytes, networks: list[str] = NETWORKS[:-1]) -> Path:
+def find_bundle(weights: Path, bundle_id: bytes, networks: list[str] = NETWORKS) -> Path:
     """1. The folder below `weights` with this id."""
     for folder in sorted(path.parent for path in weights.glob(f"*/{PRIOR}")):
         if id_of(folder, networks) == bundle_id:
@@ -478,7 +487,7 @@ def decode(
     for coefficients in (*details, *(dequantise(grids[l], step[9 * l - 9 : 9 * l]) for l in (5, 4, 3, 2, 1))):
         low = join(low, coefficients)
     picture = colours(low)
-    if enhance and (path := bundle / f"{NETWORKS[-1]}.onnx").exists():
+    if enhance and (path := bundle / "synthesis.onnx").exists():
         squares = space_to_depth(to_pixels(picture), 4)
         (correction,) = execute(path, with_level(squares, 64, level, anchors))
         picture = picture + (depth_to_space(correction, 4) - 128).astype(np.float32) * np.float32(0.25)

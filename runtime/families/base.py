@@ -23,7 +23,7 @@ class Traits(NamedTuple):
     """What shared code must know of a family."""
 
     networks: tuple[Network, ...]
-    """Those that a bundle holds, in the order of its id."""
+    """Those that a bundle holds or may hold, in the order of its id."""
     stride_px: int
     """The sides of what is coded of a picture are multiples of this power of two, 64 at most."""
     tile_flags: int = 0

@@ -9,7 +9,9 @@ class Network(NamedTuple):
     name: str
     side: Literal["encode", "both", "decode", "enhance"]
     """Who runs it: the encoder alone; both sides, to tell what is coded next; the decoder, to make pixels of what it
-    has decoded; or a decoder that is asked to enhance pixels, for which a bundle may lack it."""
+    has decoded; or a decoder that is asked to enhance pixels."""
+    optional: str = ""
+    """The set it is one of, all or none of which a bundle has; "" where each bundle has it."""
 
     @property
     def decides(self) -> bool:

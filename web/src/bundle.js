@@ -2,7 +2,7 @@
 import { concat, hex } from "./bytes.js";
 import { GarError, must } from "./errors.js";
 import { families } from "./families/index.js";
-import { openNetworks } from "./networks/index.js";
+import { fileOf, openNetworks } from "./networks/index.js";
 import { prepareKernels } from "./networks/kernels.js";
 import { readNpz } from "./npz.js";
 import { load } from "#weights";
@@ -11,6 +11,7 @@ import { load } from "#weights";
  * @typedef {object} Bundle
  * @property {string} id
  * @property {import("./families/index.js").Family} family
+ * @property {Record<string, Uint8Array>} files  those that decoding needs, by name
  * @property {Record<string, import("./npz.js").NumericArray>} prior
  * @property {import("./networks/index.js").Run} run
  * @property {import("./networks/index.js").InputShapes} inputShapes
@@ -36,30 +37,30 @@ export function openBundle(id, weights) {
 /** @param {string} id @param {string} folder @returns {Promise<Bundle>} */
 async function open(id, folder) {
   const manifest = await load(`${folder}manifest.json`, id);
-  const name = familyOf(manifest.bytes, folder);
+  const { name, listed } = read(manifest.bytes, folder);
   must(
     Object.hasOwn(families, name),
     `bundle ${id} is of the family ${name}, which this decoder does not know; update it`,
   );
   const [family] = await Promise.all([families[name](), prepareKernels()]);
-  const names = [...family.networks.map((network) => `${network}.onnx`), "prior.npz"];
+  const names = [...family.networks.map(fileOf), "prior.npz"].filter((file) => listed.includes(file));
   const loaded = await Promise.all(names.map((file) => load(folder + file, id)));
-  const files = loaded.map(({ bytes }) => bytes);
-  const hashes = await Promise.all(files.map(sha256));
+  const files = Object.fromEntries(loaded.map(({ bytes }, i) => [names[i], bytes]));
+  const hashes = await Promise.all(Object.values(files).map(sha256));
   const found = hex((await sha256(concat(hashes))).subarray(0, 8));
   must(found === id, `the weights at ${folder} have the id ${found}; they must be those of ${id}`);
   await Promise.all([manifest, ...loaded].map((file) => file.keep()));
-  const prior = await readNpz(files[files.length - 1]);
-  const graphs = Object.fromEntries(family.networks.map((network, i) => [network, files[i]]));
-  return { id, family, prior, ...openNetworks(graphs) };
+  const prior = await readNpz(files["prior.npz"]);
+  return { id, family, files, prior, ...openNetworks(files) };
 }
 
-/** @param {Uint8Array} manifest @param {string} folder @returns {string} */
-function familyOf(manifest, folder) {
+/** Return the name of the family and the names of the files. @param {Uint8Array} manifest @param {string} folder */
+function read(manifest, folder) {
   try {
-    return JSON.parse(new TextDecoder().decode(manifest)).family ?? "pyramid";
+    const { family, sha256 } = JSON.parse(new TextDecoder().decode(manifest));
+    return { name: family ?? "pyramid", listed: Object.keys(sha256) };
   } catch {
-    throw new GarError(`${folder}manifest.json is no JSON; the weights must be there`);
+    throw new GarError(`${folder}manifest.json is no manifest; the weights must be there`);
   }
 }
 

@@ -48,7 +48,7 @@ test("what a server sends in place of weights is not kept", async (t) => {
     Object.fromEntries(["manifest.json", "start.onnx"].map((file) => [`/${LITE}/${file}`, "<p>sign in first"])),
   );
   t.after(() => server.close());
-  await assert.rejects(decode(stream("lite"), { weights: `${server.url}/` }), /manifest.json is no JSON/);
+  await assert.rejects(decode(stream("lite"), { weights: `${server.url}/` }), /manifest.json is no manifest/);
   assert.deepEqual(readdirSync(process.env.XDG_CACHE_HOME), []);
 });
 

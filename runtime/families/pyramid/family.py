@@ -110,6 +110,12 @@ class Pyramid(Family):
         """The highest level of the rate scale."""
         return self.prior.top_level
 
+    def where(self, wavelet_level: int) -> str:
+        """Return how the names of the networks of a wavelet level begin."""
+        if wavelet_level == spec.MIDDLE and self.bundle.has("middle_first"):
+            return "middle"
+        return "fine" if wavelet_level == 1 else "coarse"
+
     def layer_ends(self, header: Header) -> tuple[int, ...]:
         """Return the number of parts up to the end of each layer."""
         *ends, last = spec.LAYER_ENDS
@@ -198,7 +204,7 @@ class Pyramid(Family):
     def synthesise(self, level: Level, signals: F32, enhance: bool = False) -> U8:
         """Return RGB (H, W, 3) of luma and chroma (3, H, W) in pixel levels, enhanced if there is a net for that."""
         pixels = colours.to_pixels(signals)
-        if not (enhance and self.bundle.has_synthesis):
+        if not (enhance and self.bundle.has("synthesis")):
             return pixels
         sides = (side // spec.SYNTHESIS_PX for side in pixels.shape[:2])
         seen = np.full((spec.SYNTHESIS_SEEN, *sides), spec.GRID_ZERO, np.uint8)
@@ -237,7 +243,7 @@ class Pyramid(Family):
         lows = luma_bands(level, grids)
         state, said = self.networks.run("start", level.see(grids[0], spec.SEEN_START))
         for wavelet_level, part in CODING_ORDER[1 : len(CODING_ORDER) - level.subsampled]:
-            where = "fine" if wavelet_level == 1 else "coarse"
+            where = self.where(wavelet_level)
             if part == 0:
                 if wavelet_level < spec.LEVELS:
                     seen = level.see(grids[-1], spec.SEEN_FIRST, rows)

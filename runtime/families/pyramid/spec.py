@@ -28,14 +28,18 @@ from runtime.spec import FORMAT as FORMAT
 
 LEVELS = 5
 """Wavelet levels that the networks predict; one more makes z."""
+MIDDLE = 2
+"""The wavelet level that may have networks of its own; else it has those of the coarser levels."""
 PARTS = ("first", "second", "third")
 """What is coded of a wavelet level, in this order: the two halves of its luma details, and its chroma details."""
 NETWORKS = (
     Network("start", "both"),
-    *(Network(f"{where}_{part}", "both") for where in ("coarse", "fine") for part in PARTS),
-    Network("synthesis", "enhance"),
+    *(Network(f"coarse_{part}", "both") for part in PARTS),
+    *(Network(f"middle_{part}", "both", optional="middle") for part in PARTS),
+    *(Network(f"fine_{part}", "both") for part in PARTS),
+    Network("synthesis", "enhance", optional="synthesis"),
 )
-"""The last one is optional; the others tell means and scales."""
+"""The last one corrects pixels; the others tell means and scales."""
 LAYER_ENDS = (1 + 3 * len(PARTS), 1 + 4 * len(PARTS), 1 + 5 * len(PARTS))
 """Parts up to the end of each layer: z and wavelet levels 5 to 3, level 2, level 1."""
 

@@ -6,7 +6,7 @@ import { pyramid } from "./pyramid.js";
 /** @typedef {{ width: number, height: number, data: Uint8ClampedArray }} Picture  RGBA, row by row */
 /**
  * @typedef {object} Family
- * @property {string[]} networks  in the order of the bundle's id
+ * @property {string[]} networks  that a bundle has or may have, in the order of its id
  * @property {(bundle: import("../bundle.js").Bundle, header: import("../container.js").Header) => any} open  makes the coding
  * @property {boolean} [flag]  whether flag bit 2 has a meaning
  * @property {(coding: any) => number} grain  coded sides are multiples of so many pixels

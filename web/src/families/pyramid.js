@@ -5,7 +5,7 @@ import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
-import { tensor } from "../networks/index.js";
+import { fileOf, tensor } from "../networks/index.js";
 import { join, PASS_GAIN } from "../wavelet.js";
 
 /** @typedef {import("../latents.js").Area} Area */
@@ -16,12 +16,14 @@ import { join, PASS_GAIN } from "../wavelet.js";
  */
 
 const MASK_BYTES = 2; // of a mask of parts
-const grain = () => 64;
-const layers = () => 3;
-const NETWORKS = ["start", "coarse_first", "coarse_second", "coarse_third", "fine_first", "fine_second", "fine_third"];
-const FIRST = [0, 3, 4, 7, 8, 11];
-const SECOND = [1, 2, 5, 6, 9, 10];
-const THIRD = Array.from({ length: 24 }, (_, i) => 12 + i);
+/** @type {Record<string, number[]>} */
+const PARTS = {
+  first: [0, 3, 4, 7, 8, 11],
+  second: [1, 2, 5, 6, 9, 10],
+  third: Array.from({ length: 24 }, (_, i) => 12 + i),
+};
+/** @param {string} name */
+const networksOf = (name) => Object.keys(PARTS).map((part) => `${name}_${part}`);
 const Z = Array.from({ length: 12 }, (_, i) => i);
 const Z_COLUMN = 45; // of log2_step and scale_base
 const DETAILS = 9; // of a level
@@ -32,28 +34,29 @@ const GRAINS = Array.from({ length: LARGEST_MASK - LEAST_MASK + 1 }, (_, i) => {
 const LARGEST_SYMBOL = 2 ** 15;
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
+const NETWORKS = ["start", ...["coarse", "middle", "fine"].flatMap(networksOf)];
 
-export const pyramid = { flag: true, networks: NETWORKS, grain, layers, open, tile, render };
+export const pyramid = { flag: true, networks: NETWORKS, grain: () => 64, layers: () => 3, open, tile, render };
 
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
  * @param {import("../container.js").Header} header
  */
-function open({ prior, run }, header) {
-  must(prior.dark, `the weights ${header.bundleId} have no dark in prior.npz, as those of gargalo 0.1; export them anew`);
-  const tables = readTables(prior);
+function open({ files, prior, run }, header) {
+  const middle = networksOf("middle").filter((network) => fileOf(network) in files).length;
+  must(middle % 3 === 0, `the weights ${header.bundleId} have ${middle} of 3 middle networks; export them anew`);
   return {
     header,
     run,
+    middle: middle > 0,
     steps: stepsOf(interpolate(prior.log2_step, header.level)),
     bases: interpolate(prior.scale_base, header.level),
     seen: seenValues(prior.thresholds.data),
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
     masking: prior.masking,
     dark: prior.dark,
-    tables,
-    lastIndex: tables.count - 1,
+    tables: readTables(prior),
   };
 }
 
@@ -95,42 +98,35 @@ async function* tile(coding, area, more) {
     part++;
     return decoded;
   };
-  const rowsOf = (/** @type {number} */ level) => area.height >> (level + 1);
-  const columnsOf = (/** @type {number} */ level) => area.width >> (level + 1);
+  const sidesOf = (/** @type {number} */ level) => [area.height >> (level + 1), area.width >> (level + 1)];
 
   const z = await read(Z, values[0], (channel) => Z_COLUMN + channel, null, new Int8Array(values[0].length / 12));
-  let [rows, columns] = [rowsOf(LEVELS), columnsOf(LEVELS)];
-  const shape = (/** @type {number} */ channels) => [1, channels, rows, columns];
+  let [rows, columns] = sidesOf(LEVELS);
   const look = (/** @type {Int16Array} */ of, /** @type {number} */ channels) => {
-    return tensor("uint8", see(of, rows * columns, channels, coding), shape(channels));
+    return tensor("uint8", see(of, rows * columns, channels, coding), [1, channels, rows, columns]);
   };
-  let [state, said] = await run("start", [look(z, SEEN_BY_FIRST)]);
+  let told = await run("start", [look(z, SEEN_BY_FIRST)]); // the state, but by the last network, and what is said
   let last = z;
   const alone = [{ area: { ...area, top: 0, left: 0 }, values }];
   let luma = lowest(alone, rows, columns, 0, coding.steps);
   for (let level = LEVELS; level >= 1; level--) {
-    const name = level === 1 ? "fine" : "coarse";
-    if (level < LEVELS) [state, said] = await run(`${name}_first`, [state, look(last, SEEN_BY_FIRST)]);
-    [rows, columns] = [rowsOf(level), columnsOf(level)];
+    const name = level === 1 ? "fine" : level === 2 && coding.middle ? "middle" : "coarse";
+    if (level < LEVELS) told = await run(`${name}_first`, [told[0], look(last, SEEN_BY_FIRST)]);
+    [rows, columns] = sidesOf(level);
     const column = (/** @type {number} */ channel) => DETAILS * (level - 1) + (channel >> 2);
     if (level < LEVELS - 1) luma = finer(luma, rows / 4, columns / 4, level + 3, alone, 0, coding.steps);
     const masks =
       level < LEVELS ? maskingOf(coding, values[level + 1], luma, level, rows, columns) : new Int8Array(rows * columns);
     const to = (values[level] = new Int16Array(36 * rows * columns));
-    last = await read(FIRST, to, column, bytes(said), masks);
-    [state, said] = await run(`${name}_second`, [state, look(last, SEEN_BY_OTHERS)]);
-    last = await read(SECOND, to, column, bytes(said), masks);
-    if (level > 1 || !coding.header.subsampled) {
-      const told = await run(`${name}_third`, [state, look(last, SEEN_BY_OTHERS)]);
-      [state, said] = level > 1 ? told : [state, told[0]];
-      last = await read(THIRD, to, column, bytes(said), masks);
+    for (const [part, channels] of Object.entries(PARTS)) {
+      if (part === "third" && level === 1 && coding.header.subsampled) break;
+      if (part !== "first") told = await run(`${name}_${part}`, [told[0], look(last, SEEN_BY_OTHERS)]);
+      const said = /** @type {Uint8Array} */ (told[told.length - 1].data);
+      last = await read(channels, to, column, said, masks);
     }
     if (level <= 3) yield values;
   }
 }
-
-/** @param {import("../networks/index.js").Tensor} said */
-const bytes = (said) => /** @type {Uint8Array} */ (said.data);
 
 /**
  * @param {Coding} coding
@@ -140,13 +136,13 @@ const bytes = (said) => /** @type {Uint8Array} */ (said.data);
  * @param {number} least
  * @param {number[]} shifts  of each band
  */
-function scaleIndexes({ bases, lastIndex }, columns, said, masks, least, shifts) {
+function scaleIndexes({ bases, tables }, columns, said, masks, least, shifts) {
   const pixels = masks.length;
   const indexes = new Uint8Array(columns.length * pixels);
   const bandColumns = [...new Set(columns)];
   columns.forEach((column, k) => {
     const shift = shifts[bandColumns.indexOf(column)];
-    const indexOf = indexesOf(bases[column], least, shift, lastIndex);
+    const indexOf = indexesOf(bases[column], least, shift, tables.count - 1);
     const scales = (columns.length + k) * pixels;
     for (let i = 0, at = k * pixels; i < pixels; i++, at++) {
       indexes[at] = indexOf[(said ? said[scales + i] : 128) - masks[i] + LARGEST_MASK];

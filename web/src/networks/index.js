@@ -19,17 +19,20 @@ import { planOf, runPlan, Unsupported } from "./plan.js";
  */
 export const tensor = (type, data, dims) => ({ type, data, dims });
 
+/** @param {string} name  of a network */
+export const fileOf = (name) => `${name}.onnx`;
+
 /**
  * Return what runs networks, which are prepared when they are first used, and what tells the shapes of their inputs.
- * @param {Record<string, Uint8Array>} files  ONNX
+ * @param {Record<string, Uint8Array>} files  by name
  * @returns {{ run: Run, inputShapes: InputShapes }}
  */
 export function openNetworks(files) {
   /** @type {Record<string, (inputs: Tensor[]) => Promise<Tensor[]>>} */
   const opened = {};
   return {
-    run: (name, inputs) => (opened[name] ??= open(files[name]))(inputs),
-    inputShapes: (name) => readGraph(files[name]).inputs.map(({ shape }) => shape),
+    run: (name, inputs) => (opened[name] ??= open(files[fileOf(name)]))(inputs),
+    inputShapes: (name) => readGraph(files[fileOf(name)]).inputs.map(({ shape }) => shape),
   };
 }
 
