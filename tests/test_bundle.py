@@ -17,6 +17,8 @@ from runtime.families.pyramid import spec
 from runtime.families.pyramid.levels import Prior
 
 PROJECT = Path(__file__).parents[1]
+STANDARD = Bundle.open().networks(spec.NETWORKS)
+"""The networks of the default bundle."""
 
 
 @pytest.fixture
@@ -45,13 +47,11 @@ def test_a_shipped_bundle_is_what_its_manifest_says(name: str) -> None:
     bundle = Bundle.open(name)
     bundle.verify()
     assert name in shipped_names() and shipped_names()[0] == "standard"
-    assert bundle.name == name and bundle.id == bundle_id(bundle.folder, spec.NETWORKS)
+    networks = bundle.networks(spec.NETWORKS)
+    assert bundle.name == name and bundle.id == bundle_id(bundle.folder, networks)
     assert Bundle.shipped(bundle.id) == bundle.folder
-    assert set(bundle.manifest["sha256"]) == {
-        *deciding(spec.NETWORKS),
-        *(["synthesis.onnx"] if bundle.has_synthesis else []),
-    }
-    assert bundle.has_synthesis == (name == "standard")
+    assert set(bundle.manifest["sha256"]) == {*(f"{network.name}.onnx" for network in networks), "prior.npz"}
+    assert bundle.has("synthesis") == (name == "standard")
 
 
 @pytest.mark.parametrize("name", PYRAMIDS)
@@ -66,23 +66,30 @@ def test_the_integers_of_a_shipped_bundle_have_the_shapes_and_bounds_of_the_form
     assert prior.top_index == len(tables.index_table) - 1
 
 
-def test_the_synthesis_net_may_change_or_go(copy: Path) -> None:
-    whole = bundle_id(copy, spec.NETWORKS)
+def test_the_synthesis_net_may_change_or_go(copy: Path, photo: np.ndarray) -> None:
+    whole, sha256 = bundle_id(copy, STANDARD), dict(Bundle.open().manifest["sha256"])
     (copy / "synthesis.onnx").write_bytes(b"another")
-    assert bundle_id(copy, spec.NETWORKS) == whole and Bundle(copy, {}).has_synthesis
+    assert bundle_id(copy, STANDARD) == whole
     (copy / "synthesis.onnx").unlink()
-    assert bundle_id(copy, spec.NETWORKS) == whole and not Bundle(copy, {}).has_synthesis
+    with pytest.raises(BundleError, match="synthesis.onnx: No such file or directory; reinstall"):
+        Codec(copy)
+    del sha256["synthesis.onnx"]
+    edited(copy, sha256=sha256)
+    bare = Codec(copy, threads=1, enhance=True)
+    assert bare.bundle.id == whole and not bare.bundle.has("synthesis")
+    data = bare.encode(photo)
+    assert np.array_equal(bare.decode(data), Codec(threads=1).decode(data))
 
 
 def test_every_file_that_decides_is_in_the_id(copy: Path) -> None:
-    assert deciding(spec.NETWORKS) == [f"{network.name}.onnx" for network in spec.NETWORKS[:-1]] + ["prior.npz"]
-    found = {bundle_id(copy, spec.NETWORKS)}
-    for name in deciding(spec.NETWORKS):
+    assert deciding(STANDARD) == [f"{network.name}.onnx" for network in STANDARD[:-1]] + ["prior.npz"]
+    found = {bundle_id(copy, STANDARD)}
+    for name in deciding(STANDARD):
         before = (copy / name).read_bytes()
         (copy / name).write_bytes(before + b"\0")
-        found.add(bundle_id(copy, spec.NETWORKS))
+        found.add(bundle_id(copy, STANDARD))
         (copy / name).write_bytes(before)
-    assert len(found) == 1 + len(deciding(spec.NETWORKS))
+    assert len(found) == 1 + len(deciding(STANDARD))
 
 
 def test_a_file_that_changed_is_named(copy: Path) -> None:
@@ -117,7 +124,7 @@ def test_a_missing_network_is_named_when_it_is_needed(copy: Path, photo: np.ndar
 
 def test_a_prior_that_is_no_archive_is_named(copy: Path, photo: np.ndarray) -> None:
     (copy / "prior.npz").write_bytes(b"dear diary")
-    edited(copy, sha256={}, id=bundle_id(copy, spec.NETWORKS).hex())
+    edited(copy, sha256={}, id=bundle_id(copy, STANDARD).hex())
     with pytest.raises(BundleError, match="prior.npz: cannot be read"):
         Codec(copy, threads=1).encode(photo)
 
@@ -142,7 +149,7 @@ def test_files_and_checksums_of_another_bundle_are_refused_too(copy: Path) -> No
     other, name = Bundle.open("lite"), "fine_first.onnx"
     shutil.copy(other.folder / name, copy)
     edited(copy, sha256=Bundle.open().manifest["sha256"] | {name: other.manifest["sha256"][name]})
-    made, claimed = bundle_id(copy, spec.NETWORKS).hex(), Bundle.open().id.hex()
+    made, claimed = bundle_id(copy, STANDARD).hex(), Bundle.open().id.hex()
     with pytest.raises(BundleError, match=f"its files make bundle {made}, its manifest.json is of {claimed}"):
         Codec(copy)
     edited(copy, id=made)

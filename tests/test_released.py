@@ -38,7 +38,7 @@ def check(number: str, facts: dict[str, Any], folder: Path = FOLDER) -> None:
     )
     bundle = Bundle.open(where)
     bundle.verify()
-    assert bundle_id(where, families.find(bundle).traits.networks).hex() == number
+    assert bundle_id(where, bundle.networks(families.find(bundle).traits.networks)).hex() == number
     data = (folder / facts["file"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == facts["sha256"]
     pixels = gat.decode(data) if gat.is_thumbnail(data) else Codec(threads=1).decode(data)

@@ -13,21 +13,21 @@ pytest.importorskip("onnx")
 import onnx
 
 from benchmarks import graphs
-from runtime.bundle import WEIGHTS
+from runtime.bundle import WEIGHTS, Bundle
 from runtime.families.pyramid import spec
 
-NAMES = [network.name for network in spec.NETWORKS]
+STANDARD = [network.name for network in Bundle.open().networks(spec.NETWORKS)]
 
 
 def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels() -> None:
     assert graphs.count_macs(graphs.yardstick(), {"x": (1, 128, 64, 64)}) == 128 * 128 * 9 * 64 * 64
 
 
-@pytest.mark.parametrize("name", graphs.STRIDES_PX)
+@pytest.mark.parametrize("name", STANDARD)
 def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(name: str) -> None:
     folder = WEIGHTS / "standard"
     model = onnx.load(folder / f"{name}.onnx")
-    shapes = graphs.input_shapes(model, name, 1024, 1024)
+    shapes = graphs.input_shapes(model, graphs.strides_px(folder)[name], 1024, 1024)
     kmacs = sum(graphs.count_macs(model, each) for each in shapes) / 1024**2 / 1e3
     told = json.loads((folder / "manifest.json").read_text())["kmacs_per_px"][name]
     assert kmacs == pytest.approx(told, rel=0.01, abs=0.0006)  # the manifest rounds to 0.001
@@ -41,7 +41,7 @@ def test_an_operator_that_our_graphs_do_not_have_is_refused_not_left_uncounted()
 
 
 def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: dict[str, list[Any]] = {name: [] for name in NAMES}
+    found: dict[str, list[Any]] = {name: [] for name in STANDARD}
     run = codec.networks.run
 
     def watched(name: str, *inputs: Any) -> Any:
@@ -52,18 +52,18 @@ def test_the_codec_runs_the_networks_as_often_and_on_such_inputs(codec: Codec, m
     monkeypatch.setattr(codec.networks, "run", watched)
     monkeypatch.setattr(codec, "enhance", True)
     codec.decode(codec.encode(np.zeros((70, 130, 3), np.uint8), 50, subsampling="4:4:4"))
-    for name in graphs.names(codec.bundle.folder):
+    for name, strides in graphs.strides_px(codec.bundle.folder).items():
         model = onnx.load(codec.bundle.folder / f"{name}.onnx")
-        once = graphs.input_shapes(model, name, 70, 130)
+        once = graphs.input_shapes(model, strides, 70, 130)
         assert found[name] == once * (1 if name == "synthesis" else 2), name
 
 
 def test_a_graph_s_speed_is_told_beside_the_yardstick_s() -> None:
     found = graphs.speeds(WEIGHTS / "standard", 64, 64, 1)
-    assert [each.name for each in found] == list(graphs.STRIDES_PX) == list(NAMES)
+    assert [each.name for each in found] == STANDARD
     assert all(each.gmacs > 0 and each.ratio == each.gmacs / each.yardstick_gmacs for each in found)
 
 
 def test_a_bundle_without_a_synthesis_net_has_the_others_speeds() -> None:
     found = graphs.speeds(WEIGHTS / "lite", 64, 64, 1)
-    assert [each.name for each in found] == list(NAMES[:-1])
+    assert [each.name for each in found] == STANDARD[:-1]

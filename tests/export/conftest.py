@@ -29,7 +29,8 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
 
     def make(**changes: Any) -> "Model":
         torch.manual_seed(0)
-        model = Codec(replace(Config(state=8, synthesis=16, synthesis_blocks=1), **changes)).eval()
+        config = Config(state=8, middle_blocks=(0, 1, 0), synthesis=16, synthesis_blocks=1)
+        model = Codec(replace(config, **changes)).eval()
         x = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
         model.start_from_pictures([x])
         set_mode(model, "observe")
@@ -48,5 +49,5 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
 
 @pytest.fixture
 def model(untrained: "Callable[..., Model]") -> "Model":
-    """A model of its own for each test, with a synthesis net."""
+    """A model of its own for each test, with all optional networks."""
     return untrained()

@@ -15,14 +15,16 @@ else:
 pytest.importorskip("onnx")
 
 import onnx  # noqa: E402
+import reference_decoder  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from export import __main__ as command  # noqa: E402
 from export import pyramid, tables, verify  # noqa: E402
 from models import checkpoint  # noqa: E402
 from models.evaluate import rate_distortion  # noqa: E402
-from models.layers import set_mode  # noqa: E402
+from models.layers import Conv, set_mode  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
+from runtime import native  # noqa: E402
 from runtime.bundle import bundle_id, shipped_names  # noqa: E402
 from runtime.codec import Codec  # noqa: E402
 from runtime.entropy.costs import Costs  # noqa: E402
@@ -63,11 +65,11 @@ def test_the_exported_codec_decodes_what_it_encodes(bundle: Path, picture: np.nd
     assert errors[2] < errors[1] < errors[0] and errors[2] < 13  # steps of 6.9 levels, of u of twice as much
 
 
-def test_a_model_without_a_synthesis_net_becomes_a_codec_too(
+def test_a_model_without_optional_networks_becomes_a_codec_too(
     untrained: Callable[..., Model], picture: np.ndarray, tmp_path: Path
 ) -> None:
-    folder = exported(untrained(synthesis=0), picture, tmp_path)
-    assert not (folder / "synthesis.onnx").exists()
+    folder = exported(untrained(synthesis=0, middle_blocks=None), picture, tmp_path)
+    assert not [*folder.glob("synthesis.onnx"), *folder.glob("middle_*.onnx")]
     codec = Codec(folder, threads=1)
     decoded = codec.decode(codec.encode(picture, 100))
     assert np.mean((decoded.astype(float) - picture) ** 2) < 13  # steps of 6.9 levels, of u of twice as much
@@ -122,6 +124,30 @@ def test_a_changed_file_is_found_by_its_checksum(bundle: Path, tmp_path: Path) -
     (tmp_path / "coarse_third.onnx").write_bytes(damaged)
     with pytest.raises(BundleError, match="coarse_third.onnx"):
         Codec(tmp_path).bundle.verify()
+
+
+def test_all_decoders_give_the_same_pixels_by_level_2_s_own_networks(bundle: Path, picture: np.ndarray) -> None:
+    codec, photo = Codec(bundle, threads=1), picture[:100, :130]
+    data = codec.encode(photo, 70)
+    pixels = codec.decode(data)
+    assert "middle_third" in codec.networks._sessions
+    assert np.array_equal(Codec(bundle, threads=2).decode(data), pixels)
+    assert np.array_equal(reference_decoder.decode(data, bundle.parent), pixels)
+    with native.using(False):
+        assert Codec(bundle, threads=1).encode(photo, 70) == data and np.array_equal(codec.decode(data), pixels)
+
+
+def test_a_rule_that_a_middle_network_breaks_is_told_with_its_name(
+    untrained: Callable[..., Model], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = untrained()
+    conv = model.get_submodule("middle_second.update")
+    assert isinstance(conv, Conv)
+    with torch.no_grad():
+        conv.bias[0] = 1e9
+    checkpoint.save_slim(tmp_path / "bad.pt", model, {})
+    assert command.main([str(tmp_path / "bad.pt"), str(tmp_path / "bad"), "--pictures", str(tmp_path)]) == 1
+    assert "middle_second.update" in capsys.readouterr().err and not (tmp_path / "bad").exists()
 
 
 def test_the_written_graphs_are_those_of_the_slim_checkpoint(bundle: Path) -> None:

@@ -42,6 +42,9 @@ def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
         "coarse_first": [s, spec.SEEN_FIRST, s, half],
         "coarse_second": [s, spec.SEEN_OTHER, s, half],
         "coarse_third": [s, spec.SEEN_OTHER, s, chroma],
+        "middle_first": [s, spec.SEEN_FIRST, s, half],
+        "middle_second": [s, spec.SEEN_OTHER, s, half],
+        "middle_third": [s, spec.SEEN_OTHER, s, chroma],
         "fine_first": [s, spec.SEEN_FIRST, s, half],
         "fine_second": [s, spec.SEEN_OTHER, s, half],
         "fine_third": [s, spec.SEEN_OTHER, chroma],
@@ -49,8 +52,9 @@ def test_networks_take_and_give_what_the_runtime_expects(model: Model) -> None:
     }
 
 
-def test_a_model_without_a_synthesis_net_has_no_such_graph(untrained: Callable[..., Model]) -> None:
-    assert "synthesis" not in pyramid.build(untrained(synthesis=0), quantised=True)
+def test_a_model_without_optional_networks_has_no_such_graphs(untrained: Callable[..., Model]) -> None:
+    built = pyramid.build(untrained(synthesis=0, middle_blocks=None), quantised=True)
+    assert [*built] == [network.name for network in spec.NETWORKS if not network.optional]
 
 
 def test_float_twins_have_the_same_ends(model: Model) -> None:
@@ -84,7 +88,11 @@ def test_built_graphs_keep_the_rules_and_are_the_model_s_integers(model: Model) 
 
 
 @pytest.mark.parametrize(
-    "place", ["start.state.1", "coarse_first.enlarge.1", "fine_second.update", "fine_third.head.2", "synthesis.0"]
+    "place",
+    [
+        *("start.state.1", "coarse_first.enlarge.1", "middle_third.head.0"),
+        *("fine_second.update", "fine_third.head.2", "synthesis.0"),
+    ],
 )
 def test_a_difference_of_one_bias_is_found(model: Model, place: str) -> None:
     built = pyramid.build(model, quantised=True)

@@ -14,6 +14,7 @@ else:
     torch = pytest.importorskip("torch")
 
 from models import (  # noqa: E402
+    checkpoint,
     pyramid,
     train,
     wavelet,  # noqa: E402
@@ -26,7 +27,9 @@ from runtime.families.pyramid import spec  # noqa: E402
 
 NAMES = [network.name for network in spec.NETWORKS]
 
-TINY = Config(state=8, coarse_blocks=(2, 0, 1), fine_blocks=(0, 1, 0), synthesis=8, synthesis_blocks=1)
+TINY = Config(
+    state=8, coarse_blocks=(2, 0, 1), middle_blocks=(1, 0, 0), fine_blocks=(0, 1, 0), synthesis=8, synthesis_blocks=1
+)
 CONFIGS = Path(train.__file__).parent / "configs"
 LEVEL = torch.tensor([4.0])
 PARTS = 1 + 3 * pyramid.LEVELS
@@ -309,6 +312,47 @@ def test_without_a_synthesis_net_pictures_stay_as_they_are(picture: "torch.Tenso
     assert rate_distortion(bare, [photo], 4.0) == rate_distortion(bare, [photo], 4.0, frozenset({"synthesis"}))
 
 
+# -- networks of level 2 -----------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_level_2_has_those_of_coarser_levels_where_it_has_none_of_its_own(picture: "torch.Tensor") -> None:
+    bare, own = tiny(picture, replace(TINY, middle_blocks=None)), tiny(picture)
+    kinds = [[model.networks(level)[1] for level in range(pyramid.LEVELS, 0, -1)] for model in (bare, own)]
+    assert kinds[0] == [bare.coarse_second] * 4 + [bare.fine_second]
+    assert kinds[1] == [own.coarse_second] * 3 + [own.middle_second, own.fine_second]
+    assert not any(name.startswith("middle") for name in (*bare.kmacs_per_px(), *bare.state_dict()))
+
+
+@torch.no_grad()
+def test_grown_networks_of_level_2_change_nothing_at_first(picture: "torch.Tensor", photo: np.ndarray) -> None:
+    bare = tiny(picture, replace(TINY, middle_blocks=None))
+    for part in spec.PARTS:
+        getattr(bare, f"coarse_{part}").head[-1].weight.normal_()
+    own = checkpoint.grown(bare, replace(TINY, middle_blocks=(3, 1, 1))).eval()
+    for before, after in zip(bare(picture, LEVEL), own(picture, LEVEL), strict=True):
+        assert torch.equal(before, after)
+    before = bare(picture, LEVEL)[1]
+    getattr(own, f"middle_{spec.PARTS[0]}").head[-1].weight.zero_()
+    assert torch.equal(own(picture, LEVEL)[1][:, :10], before[:, :10])
+    assert not torch.equal(own(picture, LEVEL)[1][:, 10], before[:, 10])
+    with pytest.raises(ValueError, match="middle networks may differ"):
+        checkpoint.grown(own, replace(TINY, middle_blocks=None))
+
+
+@torch.no_grad()
+def test_where_fine_levels_are_not_coded_coarse_ones_are_as_ever(model: Codec, picture: "torch.Tensor") -> None:
+    x_hat, rates, error, _ = model(picture, LEVEL)
+    coarse, coarse_rates, coarse_error, _ = model(picture, LEVEL, finest=3)
+    assert torch.equal(coarse_rates, rates[:, :10]) and 0 < coarse_error < error
+    low, expected = wavelet.to_colours(coarse), wavelet.to_colours(x_hat)
+    for level in (1, 2, 3):
+        (low, details), (expected, _) = wavelet.split_2d(low), wavelet.split_2d(expected)
+        assert (details.abs().max() < 1e-2) == (level < 3)
+        if level > 1:
+            assert torch.allclose(low, expected, atol=0.05)
+
+
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
 
@@ -357,7 +401,7 @@ def test_the_shipped_sizes_keep_to_their_budgets(name: str, encode: float, decod
     kmacs = Codec(config).kmacs_per_px()
     assert kmacs["encode"] <= encode and kmacs["decode"] <= decode
     assert kmacs["decode"] == pytest.approx(kmacs["encode"] + kmacs["synthesis"])
-    assert kmacs["encode"] == pytest.approx(sum(kmacs[network] for network in NAMES[:-1]))
+    assert kmacs["encode"] == pytest.approx(sum(kmacs.get(network, 0) for network in NAMES[:-1]))
 
 
 @torch.no_grad()

@@ -20,8 +20,13 @@ from runtime.families.pyramid import spec  # noqa: E402
 CONFIG = """
 [model]
 state = 8
+middle_blocks = [0, 0, 0]
 synthesis = 8
 synthesis_blocks = 1
+[coarse]
+steps = 3
+crop_px = 64
+batch = 2
 [prior]
 steps = 4
 crop_px = 64
@@ -65,14 +70,14 @@ def configure(folder: Path, old: str, new: str) -> None:
     (folder / "tiny.toml").write_text(text.replace(old, new, 1))
 
 
-def test_three_phases_leave_checkpoints_a_log_and_a_plot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_phases_leave_checkpoints_a_log_and_a_plot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder) == 0
     out = folder / "run"
     assert {p.name for p in out.iterdir()} == {
-        "last.pt", "prior.pt", "qat.pt", "synthesis.pt", "log.csv", "log.png", "report.txt",
+        "last.pt", "coarse.pt", "prior.pt", "qat.pt", "synthesis.pt", "log.csv", "log.png", "report.txt",
     }  # fmt: skip
     model, state = checkpoint.load(out / "synthesis.pt")
-    assert [p["phase"] for p in state["provenance"]["phases"]] == ["prior", "qat", "synthesis"]
+    assert [p["phase"] for p in state["provenance"]["phases"]] == ["coarse", "prior", "qat", "synthesis"]
     assert (out / "log.csv").read_text().splitlines()[0].startswith("phase,step,minutes")
     assert "worth synthesis" in (out / "report.txt").read_text()
     capsys.readouterr()
@@ -122,7 +127,7 @@ def test_a_slim_checkpoint_holds_the_average_in_half_the_bytes(folder: Path) -> 
 
 def test_the_synthesis_net_learns_in_its_own_phase_and_nothing_else_does_there(folder: Path) -> None:
     assert run(folder) == 0
-    prior, qat, synthesis = (weights(folder, phase) for phase in pyramid.PHASES)
+    _, prior, qat, synthesis = (weights(folder, phase) for phase in pyramid.PHASES)
     for name in prior:
         own = name.startswith("synthesis.")
         if name.endswith(".weight"):
@@ -131,6 +136,29 @@ def test_the_synthesis_net_learns_in_its_own_phase_and_nothing_else_does_there(f
         elif not own:
             assert torch.equal(qat[name], synthesis[name]), name
     assert not torch.equal(prior["log2_scale"], qat["log2_scale"])
+
+
+def test_coarse_networks_learn_in_their_own_phase_and_those_of_finer_levels_do_not(folder: Path) -> None:
+    assert run(folder, "--phases", "coarse") == 0
+    first = weights(folder, "coarse")
+    assert run(folder, "--resume", str(folder / "run" / "coarse.pt"), "--phases", "coarse") == 0
+    for name, weight in weights(folder, "coarse").items():
+        if name.endswith("weight"):
+            assert torch.equal(weight, first[name]) != name.startswith(("start.", "coarse_")), name
+
+
+def test_phases_go_on_behind_the_last_that_is_done_or_with_the_one_that_was_stopped() -> None:
+    phases = ["coarse", "prior", "qat", "synthesis"]
+    assert train.left(phases, [], None) == phases
+    assert train.left(phases, ["prior"], None) == train.left(phases, ["coarse", "prior"], None) == phases[2:]
+    assert train.left(phases, [], "prior") == train.left(phases, ["coarse"], "prior") == phases[1:]
+    assert train.left(phases, ["prior", "qat", "synthesis"], None) == []
+    assert train.left(phases, ["of old"], "of old") == phases
+
+
+def test_pictures_need_be_no_larger_than_the_crops_of_the_phases_that_are_run(folder: Path) -> None:
+    configure(folder, "crop_px = 64", "crop_px = 1024")
+    assert run(folder, "--phases", "prior") == 0
 
 
 def test_grids_are_fitted_when_the_prior_has_learnt_and_learn_in_8_bits(folder: Path) -> None:
@@ -179,6 +207,20 @@ def test_a_checkpoint_may_get_more_blocks_which_change_nothing_at_first(folder: 
     assert all(learnt.project.weight.abs().max() > 0 for learnt in trained.coarse_second.blocks)
     assert run(folder, "--resume", str(folder / "run" / "last.pt"), "--phases", "prior") == 0
     assert checkpoint.load(folder / "run" / "last.pt")[1]["step"] == 5  # after the 4 that it had
+
+
+def test_a_checkpoint_may_get_networks_for_level_2_which_learn_from_there_on(folder: Path) -> None:
+    configure(folder, "middle_blocks = [0, 0, 0]\n", "")
+    assert run(folder, "--phases", "prior") == 0
+    bare = weights(folder, "prior")
+    configure(folder, "state = 8", "state = 8\nmiddle_blocks = [0, 1, 0]")
+    assert run(folder, "--resume", str(folder / "run" / "prior.pt"), "--phases", "prior") == 0
+    grown = weights(folder, "prior")
+    assert not any(name.startswith("middle_") for name in bare)
+    moved = [name for name in grown if name.startswith("middle_second") and name.endswith("weight")]
+    assert moved and all(
+        not torch.equal(grown[name], bare.get(name.replace("middle", "coarse"), torch.zeros(()))) for name in moved
+    )
 
 
 def test_dead_channels_start_anew(folder: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from runtime import compress, decompress
+from runtime.bundle import Bundle
 from runtime.codec import Codec
 from runtime.errors import BundleError, InputError
 from runtime.families.pyramid import spec
@@ -20,7 +21,9 @@ from runtime.networks.sessions import Networks
 from runtime.pictures.write import write
 
 OTHERS = [name for name, provider in PROVIDERS.items() if provider is not CPU]
-NAMES = [network.name for network in spec.NETWORKS]
+NETWORKS = Bundle.open().networks(spec.NETWORKS)
+NAMES = [network.name for network in NETWORKS]
+"""Those of the default bundle."""
 FEW = 0.01
 """Share of samples that may be off by a level where a float twin decodes."""
 
@@ -263,9 +266,9 @@ def test_onnx_runtime_starts_no_thread(codec: Codec) -> None:
 
 
 def test_what_one_side_needs_is_made_at_once(codec: Codec) -> None:
-    made = Networks(codec.bundle.folder, threads=1, networks=spec.NETWORKS)
+    made = Networks(codec.bundle.folder, threads=1, networks=NETWORKS)
     made.load("encode")
-    assert made._sessions.keys() == {network.name for network in spec.NETWORKS if network.side == "both"}
+    assert made._sessions.keys() == {network.name for network in NETWORKS if network.side == "both"}
 
 
 @pytest.mark.parametrize("name", NAMES)

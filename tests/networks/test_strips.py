@@ -10,8 +10,6 @@ from runtime.codec import Codec
 from runtime.families.pyramid import spec
 from runtime.networks import strips
 
-NAMES = [network.name for network in spec.NETWORKS]
-
 
 def grids(codec: Codec, name: str, rows: int, columns: int) -> list[np.ndarray]:
     """Return noise for the inputs of a network; a number of channels stands before or behind the sides."""
@@ -33,8 +31,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None:
     """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""
     alone, several = Codec(bundle, threads=1), Codec(bundle, threads=threads)
-    names = [name for name in NAMES if (alone.bundle.folder / f"{name}.onnx").is_file()]
-    for name in names:
+    for name in (network.name for network in alone.bundle.networks(spec.NETWORKS)):
         given = grids(alone, name, 101, 9)
         expected = alone.networks.run(name, *given)
         for found, exact in zip(several.networks.run(name, *given), expected, strict=True):

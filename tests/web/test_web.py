@@ -4,8 +4,13 @@ import re
 from pathlib import Path
 
 import javascript
+import middle
 import numpy as np
 import pytest
+
+from runtime import container
+from runtime.bundle import Bundle
+from runtime.codec import Codec
 
 pytestmark = pytest.mark.skipif(bool(javascript.missing()), reason=str(javascript.missing()))
 TESTS = sorted(path.name for path in (javascript.WEB / "test").glob("*.test.js"))
@@ -33,3 +38,21 @@ def test_node_passes(name: str) -> None:
 @pytest.mark.parametrize("name", ["bundle", "recurrent"])
 def test_bundles_that_do_not_ship_give_the_pixels_of_the_codec(name: str, photo: np.ndarray, tmp_path: Path) -> None:
     javascript.check_same_pixels(Path(__file__).parents[1] / "tiny" / name, javascript.pictures(photo), tmp_path)
+
+
+def test_networks_of_level_2_give_the_pixels_of_the_codec(photo: np.ndarray, tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    cases = {name: case for name, case in javascript.pictures(photo).items() if name in ("photo", "tiles", "best")}
+    javascript.check_same_pixels(middle.others(tmp_path / "bundle"), cases, tmp_path)
+
+
+def test_some_of_the_networks_of_level_2_are_refused(photo: np.ndarray, tmp_path: Path) -> None:
+    folder = middle.named(middle.copies(tmp_path / "bundle"), middle.NAMES[:2])
+    header, sections = container.unpack(Codec(middle.TINY, threads=1).encode(photo[:64, :64], 50))
+    number = Bundle.open(folder).id
+    stream = container.pack(header._replace(bundle_id=number), list(sections.items()))
+    (tmp_path / "some.gar").write_bytes(stream)
+    folder.rename(tmp_path / number.hex())
+    done = javascript.run("scripts/decode.js", "--weights", tmp_path, tmp_path / "some.gar", tmp_path / "some.pam")
+    assert done.returncode == 1 and not (tmp_path / "some.pam").exists()
+    assert done.stderr.endswith(f"the weights {number.hex()} have 2 of 3 middle networks; export them anew\n")

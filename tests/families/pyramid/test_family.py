@@ -84,7 +84,7 @@ def test_tiles_with_hostile_symbols_decode_the_same_in_any_window(name: str, til
 
 def test_the_synthesis_net_sees_no_further_than_windows_are_grown(codec: Codec) -> None:
     """At most 32 px, the rest of the reach being the wavelet's: 28 px of three levels."""
-    assert codec.bundle.has_synthesis
+    assert codec.bundle.has("synthesis")
     assert transform.ENHANCING_REACH.before == transform.ENHANCING_REACH.after >= 28 + 32
     random = np.random.default_rng(6)
     seen = random.integers(100, 156, (spec.SYNTHESIS_SEEN, 40, 40), dtype=np.uint8)
@@ -472,6 +472,6 @@ def test_a_bundle_without_a_synthesis_net_has_nothing_to_enhance_pixels_with(pho
     lite = Codec("lite", threads=1, enhance=True)
     data = lite.encode(photo, 90)
     decoded = lite.decode(data)
-    assert decoded.shape == photo.shape and not lite.bundle.has_synthesis
+    assert decoded.shape == photo.shape and not lite.bundle.has("synthesis")
     assert "synthesis" not in lite.networks._sessions
     assert np.array_equal(Codec("lite", threads=1).decode(data), decoded)

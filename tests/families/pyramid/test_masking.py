@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime import native
-from runtime.bundle import ARRAYS, bundle_id
+from runtime.bundle import ARRAYS, Bundle, bundle_id
 from runtime.codec import Codec
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Pyramid
@@ -32,7 +32,7 @@ def with_dark(folder: Path, dark: np.ndarray) -> Codec:
     with np.load(folder / ARRAYS) as file:
         np.savez(folder / ARRAYS, **(dict(file) | {"dark": dark.astype(np.int32)}))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["id"] = bundle_id(folder, spec.NETWORKS).hex()
+    manifest["id"] = bundle_id(folder, Bundle(folder, manifest).networks(spec.NETWORKS)).hex()
     manifest["sha256"][ARRAYS] = hashlib.sha256((folder / ARRAYS).read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return Codec(folder, threads=1)
