@@ -93,8 +93,8 @@ class Config:
     lambda_low: float = 0.0003
     lambda_high: float = 18.0
     step_octaves: tuple[tuple[float, float, float, float], ...] = (
-        (0.5, 0.8, 1.1, 0.6), (0.0, 0.3, 0.85, 0.35), (-0.45, -0.45, 0.45, -0.25),
-        (-0.7, -0.7, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7)
+        (0.5, 0.8, 1.1, 0.4), (0.0, 0.3, 0.85, 0.15), (-0.55, -0.55, 0.45, -0.45),
+        (-0.8, -0.8, 0.1, -0.9), (-1.1, -1.1, 0.1, -0.9), (-1.0, -1.0, 0.1, -0.7)
     )  # fmt: skip
     """what steps of luma, of its diagonal details, of u (red - blue) and of v (green - magenta) are in octaves of their
     rate's: of levels 1 to 5, and of z. The eye sees errors of the finest details and of u least, and SSIMULACRA 2 with
