@@ -43,7 +43,8 @@ def test_gates_are_whole_numbers_within_limits(follows: Model, untrained: Callab
 @torch.no_grad()
 @pytest.mark.parametrize("level", range(1, 6))
 def test_the_runtime_guesses_what_the_model_does(follows: Model, level: int) -> None:
-    prior, gains = Prior(**pyramid.integers(follows), top_index=48), pyramid.gains()
+    arrays, gains = pyramid.integers(follows), pyramid.gains()
+    prior = Prior(**arrays, top_index=48)
     before, own = (slice(48, 57) if level == 5 else slice(9 * level, 9 * level + 9)), slice(9 * level - 9, 9 * level)
     random = np.random.default_rng(level)
     for byte in (0, 100, prior.top_level):
@@ -53,10 +54,10 @@ def test_the_runtime_guesses_what_the_model_does(follows: Model, level: int) -> 
         luma = random.integers(-900, 900, (12, 6, 7)).astype(np.int16)
         mean = random.integers(0, 256, (24, 6, 7), np.uint8)
         slopes = guesses.slopes(details, rates.steps[before])
-        found = guesses.guessed(mean, luma, slopes, rates.step(level), prior.gates[level - 1]).astype(int) - mean
+        found = guesses.guessed(mean, luma, slopes, rates.step(level), arrays["gates"][level - 1]).astype(int) - mean
         coefficients = dequantise(details, rates.steps[before]) * gains[before, None, None]
         steps = np.repeat(rates.step(level) / 64 * gains[own], spec.PHASES)[None, :, None, None]
-        in_steps = [torch.from_numpy(x).float() for x in (coefficients[None], luma[None] / spec.VALUE_STEPS, steps)]
-        expected = spec.VALUE_STEPS * follows.guesses(*in_steps, level)[0].numpy()
+        d, y, s = (torch.from_numpy(x).float() for x in (coefficients[None], luma[None] / spec.VALUE_STEPS, steps))
+        expected = spec.VALUE_STEPS * follows.guesses(d, y, s, level)[0].numpy()
         assert np.abs(expected).max() > 20
         assert np.abs(found - expected).max() < 0.501 + 1e-4 * np.abs(expected).max()
