@@ -254,7 +254,9 @@ def test_core_is_its_twin_whatever_the_numbers(name: str) -> None:
 
 def meaningful(name: str, arguments: list[Any], told: int) -> list[Any]:
     """Return the arguments of a function, after it, as far as they mean anything."""
-    found = [None if place in twin_arguments.ROOM.get(name, ()) else each for place, each in enumerate(arguments)]
+    found: list[Any] = [
+        None if place in twin_arguments.ROOM.get(name, ()) else each for place, each in enumerate(arguments)
+    ]
     if name in ("push_symbols", "push_passes"):
         found[-1] = found[-1][told:]
     if name == "split_values":

@@ -52,6 +52,10 @@ def _whole(random: Generator, kind: type[np.integer[Any]], *shape: int, most: in
     return random.integers(least, largest, shape, kind, endpoint=True)
 
 
+def _either(random: Generator, one: type[np.integer[Any]], other: type[np.integer[Any]]) -> type[np.integer[Any]]:
+    return one if random.random() < 0.5 else other
+
+
 def _shape(random: Generator) -> tuple[int, int]:
     """Return rows and columns: sometimes more than the core takes at a time."""
     return int(random.integers(1, 12)), int(random.choice([random.integers(1, 30), random.integers(250, 270)]))
@@ -94,7 +98,7 @@ def push_symbols(random: Generator) -> list[Any]:
 
 def pop_symbols(random: Generator) -> list[Any]:
     tables = _tables(random, 3)
-    which = random.integers(0, 3, int(random.integers(0, 80))).astype(random.choice([np.uint8, np.intp]))
+    which = random.integers(0, 3, int(random.integers(0, 80))).astype(_either(random, np.uint8, np.intp))
     looked_up = *tables.intervals, tables.entries, tables.symbols
     return [_states(random), _words(random), which, *looked_up, np.zeros(len(which), np.uint8)]
 
@@ -137,7 +141,7 @@ def quantise_values(random: Generator) -> list[Any]:
 def find_residuals(random: Generator) -> list[Any]:
     (h, w), n = _shape(random), int(random.integers(0, 5))
     coefficients = _floats(random, 4, h, w) if random.random() < 0.5 else _whole(random, np.int16, 4, h, w)
-    mean = _whole(random, random.choice([np.uint8, np.int16]), n, h, w)
+    mean = _whole(random, _either(random, np.uint8, np.int16), n, h, w)
     gain = _floats(random, h, w) if random.random() < 0.5 else _floats(random, 1, 1)
     inputs = coefficients, random.integers(0, 4, n), _floats(random, n), mean, gain
     shown = int(random.integers(0, h + 3)), int(random.integers(0, w + 3))
@@ -146,7 +150,7 @@ def find_residuals(random: Generator) -> list[Any]:
 
 def find_values(random: Generator) -> list[Any]:
     (h, w), n = _shape(random), int(random.integers(0, 5))
-    mean = _whole(random, random.choice([np.uint8, np.int16]), n, h, w)
+    mean = _whole(random, _either(random, np.uint8, np.int16), n, h, w)
     gain = _whole(random, np.int32, h, w) if random.random() < 0.5 else _whole(random, np.int32, 1, 1)
     places = int(random.integers(0, 256)), random.permutation(4)[:n], np.ones((4, h, w), np.int16)
     return [mean, _whole(random, np.int32, n, h, w), gain, *places]
@@ -222,9 +226,8 @@ def correct_indexes(random: Generator) -> list[Any]:
 
 def choose_corrections(random: Generator) -> list[Any]:
     (h, w), indexes = _shape(random), int(random.integers(1, 20))
-    bits, shifted, errors = (
-        np.rint(64 * random.exponential(5, shape)) / 64 for shape in [(indexes, 64), (64 * indexes, 16), 64]
-    )
+    shapes = (indexes, 64), (64 * indexes, 16), (64,)
+    bits, shifted, errors = (np.rint(64 * random.exponential(5, shape)) / 64 for shape in shapes)
     inputs = _floats(random, 4 * h * w), _indexes(random, indexes, 4, h, w), int(random.integers(1, 5))
     return [*inputs, bits, shifted, errors, 1.5, np.zeros((2, indexes, 64), np.int64), np.zeros(2, np.int64)]
 
