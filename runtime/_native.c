@@ -36,6 +36,7 @@
 /* -- arguments ---------------------------------------------------------------------------------------------------- */
 
 enum { MOST_ARGUMENTS = 16, MOST_DIMENSIONS = 4, CHUNK = 256 };
+static const int64_t MOST_ITEMS = INT64_C(1) << 36; /* of an array: products of sizes do not overflow */
 
 typedef struct {
     void *data;
@@ -49,14 +50,14 @@ typedef struct {
 typedef int64_t Kernel(const Argument *arguments, const char **refusal);
 
 static const struct {
-    char kind, found;    /* 'x', 'v' and 't' are two kinds */
+    char kind, found;    /* 'x', 'v' and 't' are two kinds; 'w' may be at any address */
     const char *letters; /* which of them stands for it differs from system to system */
     Py_ssize_t size;
 } KINDS[] = {
     {'B', 'B', "B?", 1}, {'H', 'H', "H", 2}, {'I', 'I', "IL", 4}, {'h', 'h', "h", 2},    {'i', 'i', "il", 4},
     {'q', 'q', "qln", 8}, {'p', 'p', "ilqn", sizeof(Py_ssize_t)}, {'f', 'f', "f", 4},    {'d', 'd', "d", 8},
     {'x', 'h', "h", 2},  {'x', 'f', "f", 4}, {'v', 'B', "B", 1},  {'v', 'h', "h", 2},
-    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)},
+    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)}, {'w', 'H', "H", 2},
 };
 
 /* Return the kind of a buffer's items, 0 where it is not the wanted one. */
@@ -74,20 +75,39 @@ static char kind_of(const Py_buffer *view, char wanted)
     return 0;
 }
 
+/* Whether an array has few enough items, even if its sides that are 0 were 1: nothing else bounds those of an empty one. */
+static int is_small(const Py_buffer *view)
+{
+    int64_t items = 1;
+    for (int axis = 0; axis < view->ndim; axis++) {
+        const int64_t side = view->shape[axis] > 0 ? view->shape[axis] : 1;
+        if (side > MOST_ITEMS / items)
+            return 0;
+        items *= side;
+    }
+    return 1;
+}
+
+static int overlap(const Py_buffer *one, const Py_buffer *other)
+{
+    const uintptr_t a = (uintptr_t)one->buf, b = (uintptr_t)other->buf;
+    return one->len > 0 && other->len > 0 && a < b + (size_t)other->len && b < a + (size_t)one->len;
+}
+
 /* Call a kernel with Python's arguments: `kinds` has a letter for each, 'n' for a whole number, 'r' for a real one,
  * and for an array that of KINDS, behind '+' where it is written to. */
 static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObject *const *given, Py_ssize_t count)
 {
     Py_buffer views[MOST_ARGUMENTS];
     Argument arguments[MOST_ARGUMENTS];
-    int opened[MOST_ARGUMENTS] = {0};
+    int opened[MOST_ARGUMENTS] = {0}, written[MOST_ARGUMENTS] = {0};
     const char *refusal = NULL;
     int64_t result = 0;
     Py_ssize_t at = 0;
 
     for (const char *kind = kinds; *kind != '\0'; kind++, at++) {
-        int written = *kind == '+';
-        kind += written;
+        const int output = *kind == '+';
+        kind += output;
         if (at == count || at == MOST_ARGUMENTS) {
             PyErr_Format(PyExc_ValueError, "%s: only %zd arguments", name, count);
             goto done;
@@ -105,19 +125,28 @@ static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObj
             continue;
         }
         Py_buffer *view = &views[at];
-        if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (written ? PyBUF_WRITABLE : 0))) {
+        if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (output ? PyBUF_WRITABLE : 0))) {
             PyErr_Clear();
             PyErr_Format(PyExc_ValueError, "%s: argument %zd must be a%s contiguous array", name, at,
-                         written ? " writable" : "");
+                         output ? " writable" : "");
             goto done;
         }
-        opened[at] = 1;
+        opened[at] = 1, written[at] = output;
         arguments[at].kind = kind_of(view, *kind);
         if (arguments[at].kind == 0 || view->ndim > MOST_DIMENSIONS) {
             PyErr_Format(PyExc_ValueError, "%s: argument %zd must have items of kind %c, and 4 dimensions at most", name,
                          at, *kind);
             goto done;
         }
+        if (!is_small(view) || (*kind != 'w' && (uintptr_t)view->buf % (size_t)view->itemsize != 0)) {
+            PyErr_Format(PyExc_ValueError, "%s: argument %zd must have aligned items, and 2**36 at most", name, at);
+            goto done;
+        }
+        for (Py_ssize_t i = 0; i < at; i++)
+            if (opened[i] && (output || written[i]) && overlap(&views[i], view)) {
+                PyErr_Format(PyExc_ValueError, "%s: arguments %zd and %zd must not overlap", name, i, at);
+                goto done;
+            }
         arguments[at].data = view->buf;
         arguments[at].size = view->len / view->itemsize;
         for (int axis = 0; axis < MOST_DIMENSIONS; axis++)
@@ -244,7 +273,7 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
     }
     return from.used;
 }
-FUNCTION(pop_symbols, "+IHtIIIB+B")
+FUNCTION(pop_symbols, "+IwtIIIB+B")
 
 /* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
 
@@ -411,7 +440,8 @@ static int64_t split_values(const Argument *a, const char **refusal)
     const int64_t *cost = a[3].data, n = a[0].size, m = a[4].size - 1, tables = a[3].size / (2 * SYMBOLS);
     int32_t *coded = a[4].data;
     Py_ssize_t *first = a[5].data, *second = a[6].data;
-    int64_t *counts = a[8].data, s = 0, e = 0, total = 0;
+    int64_t *counts = a[8].data, s = 0, e = 0;
+    uint64_t total = 0;
     Packer fields = {a[7].data, 0, 0, 0};
     Order order;
 
@@ -459,7 +489,7 @@ static int64_t split_values(const Argument *a, const char **refusal)
                         const int64_t beyond = (int64_t)(size_of(coded[j]) >> run->shift) - (base - 1);
                         const int64_t excess = beyond < run->escape ? beyond : run->escape;
                         second[e] = (Py_ssize_t)((tables + run->table) * SYMBOLS + excess);
-                        total += cost[second[e++]];
+                        total += (uint64_t)cost[second[e++]];
                         width += excess == run->escape ? ESCAPE_BITS : 0;
                     }
                     if (width)
@@ -479,7 +509,7 @@ static int64_t split_values(const Argument *a, const char **refusal)
                         number = number * base + digits[i - begin + k];
                 }
                 first[s] = (Py_ssize_t)head->table * SYMBOLS + number;
-                total += cost[first[s++]];
+                total += (uint64_t)cost[first[s++]];
             }
         }
     }
@@ -495,7 +525,7 @@ static int64_t split_values(const Argument *a, const char **refusal)
         }
     }
     fill_byte(&signs);
-    counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = total;
+    counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = (int64_t)total;
     return 0;
 }
 FUNCTION(split_values, "iBiq+i+p+p+B+q")
@@ -713,8 +743,9 @@ WIDE static int round_values(const float *exact, const float *least, float most,
     int32_t beyond = 0;
     for (int64_t i = 0; i < n; i++) {
         const float size = exact[i] < 0 ? -exact[i] : exact[i];
-        float magnitude = (size < most ? size : most) + ROUNDING;
-        magnitude = size >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
+        const float limited = size > most ? most : size;
+        float magnitude = limited + ROUNDING;
+        magnitude = limited >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
         beyond |= magnitude > 1;
         found[i] = (int32_t)(exact[i] < 0 ? -magnitude : magnitude);
     }
@@ -1137,7 +1168,8 @@ static int64_t choose_corrections(const Argument *a, const char **refusal)
     double saved = 0;
 
     NEED(a[1].size == channels * plane && a[0].size == a[1].size, "values and indexes must be alike");
-    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels && every > 0, "as many channels in each band");
+    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels, "as many channels in each band");
+    NEED(every > 0 && every <= 1 << 20, "every so many-th row");
     NEED(indexes > 0 && indexes <= INDEXES && a[3].size == indexes * BINS && a[5].size == BINS, "bits must have 64 bins");
     NEED(a[7].size == bands * a[3].size && a[4].size == a[3].size * SHIFTS, "bits must suit counts");
     memset(there, 0, (size_t)bands * sizeof *there);
@@ -1508,7 +1540,7 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
     const int64_t rows = a[4].shape[0], columns = a[4].shape[1];
 
     NEED(a[0].size == 3 * height * width && width > 0 && a[4].size == rows * columns, "pixels must have three colours");
-    NEED(across > 0 && side > 0 && side <= CHUNK, "wrong sides of squares");
+    NEED(across > 0 && across <= INT32_MAX && side > 0 && side <= CHUNK, "wrong sides of squares");
     NEED((a[1].size + across - 1) / across == rows && (width + side - 1) / side == columns, "wrong number of squares");
     memset(squares, 0, (size_t)a[4].size * sizeof *squares);
     for (int64_t k = 0; k < a[1].size; k++) {
@@ -1575,7 +1607,7 @@ static int64_t find_masking(const Argument *a, const char **refusal)
                 for (int64_t k = 0; k < a[3].size; k++)
                     found = (int16_t)(found + (thresholds[k] <= size));
                 for (int64_t k = 0; k < a[4].size; k++)
-                    found = (int16_t)(found + (dark[k] <= low[y * w + left + i]));
+                    found = (int16_t)(found + !(dark[k] > low[y * w + left + i])); /* nan: all */
                 int16_t *place = masking + 4 * y * w + 2 * (left + i);
                 place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
             }
@@ -1589,6 +1621,14 @@ FUNCTION(find_masking, "hififnnn+h")
 enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
 enum { ABOVE = 2, LEFT = 2, FRAME = 3 }; /* FRAME: columns beside a plane, on both sides */
 
+static int are_levels(const int16_t *base, int64_t n)
+{
+    int others = 0;
+    for (int64_t i = 0; i < n; i++)
+        others |= base[i] & ~UINT8_MAX;
+    return others == 0;
+}
+
 static int64_t known_energy(const Argument *a, const char **refusal)
 {
     const int16_t *base = a[0].data;
@@ -1601,6 +1641,7 @@ static int64_t known_energy(const Argument *a, const char **refusal)
 
     NEED(a[0].size == framed && a[1].size == planes * framed && a[3].size == h * w, "planes must be framed");
     NEED(a[2].size == 2 + 3 * planes, "wrong number of energies");
+    NEED(are_levels(base, framed), "base must be 0 to 255");
     for (int64_t y = 0; y < h; y++)
         for (int64_t x = 0; x < w; x++) {
             const int64_t at = (y + 1) * across + x + 1;
@@ -1671,6 +1712,8 @@ static void open_strip(const Argument *a, Strip *s, const char **refusal)
         *refusal = "wrong number of classes or tables";
     else if (a[9].number < 1 || a[9].number > 255)
         *refusal = "step must be 1 to 255";
+    else if (!are_levels(s->base, framed))
+        *refusal = "base must be 0 to 255";
     for (int j = 0; j < CONTEXTS && *refusal == NULL; j++)
         if (s->classes[j] >= s->class_count)
             *refusal = "class beyond the weights";
@@ -1705,7 +1748,7 @@ static inline void expect(const Strip *s, int64_t y, int64_t x, int64_t at, Expe
     const int32_t parts = floor_divided(2 * eighths + s->step, 2 * s->step);
     found->eighths = eighths;
     found->steps = (parts + EIGHTHS / 2) >> 3;
-    found->table = s->tables[context] + parts - EIGHTHS * found->steps + EIGHTHS / 2;
+    found->table = (int32_t)((uint32_t)s->tables[context] + (uint32_t)(parts - EIGHTHS * found->steps + EIGHTHS / 2));
     found->beneath = base[0];
 }
 
@@ -1732,7 +1775,7 @@ static int64_t encode_strip(const Argument *a, const char **refusal)
             expect(&s, y, x, at, &e);
             const int32_t error = s.errors[at], times = floor_divided(error + s.step / 2, s.step);
             s.sizes[at] = size_off(error, e.eighths);
-            codes[j++] = e.table * SYMBOLS + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
+            codes[j++] = (int32_t)((uint32_t)e.table * SYMBOLS) + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
         }
     return 0;
 }
@@ -1760,11 +1803,11 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
             expect(&s, y, x, at, &e);
             NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
             uint32_t state = states[j & (lanes - 1)];
-            const uint32_t slot = state & (SLOTS - 1), *first = start + e.table * SYMBOLS;
+            const uint32_t slot = state & (SLOTS - 1), *first = start + (int64_t)e.table * SYMBOLS;
             int32_t symbol = 0; /* the last one that does not start behind the slot */
             for (int32_t half = SYMBOLS / 2; half > 0; half /= 2)
                 symbol += half & -(int32_t)(first[symbol + half] <= slot);
-            state = freq[e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
+            state = freq[(int64_t)e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
             if (state < LOWEST_STATE) {
                 if (used == available)
                     return -1;

@@ -92,5 +92,5 @@ def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
 
 @twin
 def pack_rounded(details: F32, largest: int, packed: I16) -> None:
-    """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2."""
-    packed[:] = pack(np.rint(details).clip(-largest, largest).astype(np.int16))
+    """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2; nan becomes the least."""
+    packed[:] = pack(np.fmin(np.fmax(np.rint(details), -largest), largest).astype(np.int16))

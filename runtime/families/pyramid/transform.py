@@ -240,8 +240,7 @@ def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
 @twin
 def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, joined: F32) -> None:
     """Fill in the low band (m, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
-    details = colours.unpack(packed) * units[:, None, None]
-    joined[:] = wavelet.join(low, details)
+    wavelet.join_level(low, colours.unpack(packed) * units[:, None, None], factors, scratch, joined)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------
