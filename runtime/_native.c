@@ -429,9 +429,9 @@ static int64_t split_values(const Argument *a, const char **refusal)
         if (end - begin == 8 && all_zero(index + begin))
             continue;
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            coded[*place] = values[i];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]]; /* moved on at once, as the next value may wait for it */
+            order.begin[index[i]] = place + (index[i] != 0);
+            coded[place] = values[i];
         }
     }
     for (int g = 0; g < GROUPINGS; g++) {
@@ -689,9 +689,9 @@ static int64_t read_values(const Argument *a, const char **refusal)
             continue;
         }
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            values[i] = q[*place];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]];
+            order.begin[index[i]] = place + (index[i] != 0);
+            values[i] = q[place];
         }
     }
     return raw.at;
@@ -736,6 +736,7 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     for (int64_t begin = 0; begin < m; begin += BLOCK) {
         const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
         float least[BLOCK];
+        uint8_t some[BLOCK];
         int32_t *found = symbols + begin;
         uint8_t largest = 0;
         for (int64_t i = 0; i < count; i++)
@@ -749,15 +750,18 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
             least[i] = dead[index[begin + i]];
         if (!round_values(exact + begin, least, most, found, count))
             continue;
-        for (int64_t i = 0; i < count; i++) {
-            const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
-            if (magnitude < 2)
-                continue;
+        int64_t larger = 0;
+        for (int64_t i = 0; i < count; i++) { /* without a branch, which nothing could foresee */
+            some[larger] = (uint8_t)i;
+            larger += found[i] > 1 || found[i] < -1;
+        }
+        for (int64_t k = 0; k < larger; k++) {
+            const int64_t i = some[k], sign = found[i] < 0 ? -1 : 1, magnitude = sign * found[i];
             float added = fabsf(exact[begin + i]) - (float)magnitude;
             added *= 20;
             added += 10;
-            if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
-                found[i] -= found[i] < 0 ? -1 : 1;
+            const float saved = savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)];
+            found[i] -= (int32_t)(added < saved ? sign : 0);
         }
     }
     return 0;
@@ -1315,14 +1319,22 @@ WIDE static void colours_of(const uint8_t *pixels, const float *factor, float *r
 
 static int64_t split_colours(const Argument *a, const char **refusal)
 {
-    float *found = a[2].data;
-    const int64_t n = a[0].size / 3;
+    float *found = a[4].data;
+    const int64_t height = a[0].shape[0], width = a[0].shape[1], top = a[1].number, left = a[2].number;
+    const int64_t h = a[4].shape[1], w = a[4].shape[2], n = h * w, there = width - left < w ? width - left : w;
 
-    NEED(a[0].size == 3 * n && a[1].size == 3 && a[2].size == 3 * n, "three colours of pixels, factors and signals");
-    colours_of(a[0].data, a[1].data, found, found + n, found + 2 * n, n);
+    NEED(a[0].size == 3 * height * width && a[3].size == 3 && a[4].size == 3 * n, "three colours, factors and signals");
+    NEED(top >= 0 && top < height && left >= 0 && left < width, "must begin within the pixels");
+    for (int64_t y = 0; y < h; y++, found += w) {
+        const int64_t row = top < height - 1 - y ? top + y : height - 1;
+        colours_of((const uint8_t *)a[0].data + 3 * (row * width + left), a[3].data, found, found + n, found + 2 * n, there);
+        for (int colour = 0; colour < 3; colour++)
+            for (int64_t x = there; x < w; x++)
+                found[colour * n + x] = found[colour * n + there - 1];
+    }
     return 0;
 }
-FUNCTION(split_colours, "Bf+f")
+FUNCTION(split_colours, "Bnnf+f")
 
 WIDE static void samples_of(const float *luma, const float *first, const float *second, const float *factor,
                             float samples[3][CHUNK], int64_t n)
@@ -1390,21 +1402,58 @@ WIDE static void pack_row(const float *row, float most, int16_t *restrict even, 
 static int64_t pack_rounded(const Argument *a, const char **refusal)
 {
     const float *details = a[0].data;
-    int16_t *packed = a[2].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+    int16_t *packed = a[6].data;
+    const int64_t channels = a[0].shape[0], height = a[0].shape[1], width = a[0].shape[2], top = a[1].number;
+    const int64_t left = a[2].number, rows = a[3].number, columns = a[4].number, most = a[5].number;
+    const int64_t h = a[6].shape[1], w = a[6].shape[2], row = a[7].number, column = a[8].number;
 
-    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(a[0].size == channels * height * width && a[6].size == 4 * channels * h * w, "four channels for each");
+    NEED(rows >= 0 && rows % 2 == 0 && columns >= 0 && columns % 2 == 0, "sides must be even");
+    NEED(rows <= height && columns <= width && top >= 0 && top <= height - rows && left >= 0 && left <= width - columns,
+         "rows and columns must be within the details");
+    NEED(rows <= 2 * h && columns <= 2 * w && row >= 0 && row <= h - rows / 2 && column >= 0 && column <= w - columns / 2,
+         "rows and columns must be within what is packed");
     NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
     for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < 2 * h; y++) {
-            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
-            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        for (int64_t y = 0; y < rows; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + row + y / 2) * w + column;
+            pack_row(details + (c * height + top + y) * width + left, (float)most, even, even + h * w, columns / 2);
         }
     return 0;
 }
-FUNCTION(pack_rounded, "fn+h")
+FUNCTION(pack_rounded, "fnnnnn+hnn")
 
 /* -- runtime/families/pyramid/chroma.py --------------------------------------------------------------------------- */
+
+/* Of both chroma signals at each column of two rows: sums, and sums of squares. */
+typedef struct {
+    int32_t sums[2][CHUNK + 1], squares[2][CHUNK + 1];
+} Chroma;
+
+WIDE static void chroma_of(const uint8_t *restrict upper, const uint8_t *restrict lower, Chroma *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t red = upper[3 * i], green = upper[3 * i + 1], blue = upper[3 * i + 2];
+        const int32_t red_below = lower[3 * i], green_below = lower[3 * i + 1], blue_below = lower[3 * i + 2];
+        const int32_t first = red - blue, first_below = red_below - blue_below;
+        const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
+        found->sums[0][i] = first + first_below;
+        found->squares[0][i] = first * first + first_below * first_below;
+        found->sums[1][i] = second + second_below;
+        found->squares[1][i] = second * second + second_below * second_below;
+    }
+}
+
+/* Return 4 times the squares of the details of up to 256 columns, which are below 2**23 each. */
+WIDE static int32_t detail_of(const int32_t *sums, const int32_t *squares, int64_t n)
+{
+    int32_t total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t sum = sums[i] + sums[i + 1];
+        total += 4 * (squares[i] + squares[i + 1]) - sum * sum;
+    }
+    return total;
+}
 
 static int64_t sum_chroma(const Argument *a, const char **refusal)
 {
@@ -1423,26 +1472,16 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
         NEED(y >= 0 && y < height, "row beyond the pixels");
         const uint8_t *upper = pixels + 3 * y * width, *lower = y + 1 < height ? upper + 3 * width : upper;
         for (int64_t left = 0, column = 0; left < width; left += side, column++) {
-            int32_t found[2][2][CHUNK + 1]; /* of both signals at each column and the next: sums, sums of squares */
-            const int64_t count = width - left < side ? width - left : side;
-            int64_t total = 0;
-            for (int64_t i = 0; i <= count; i++) {
-                const int64_t x = 3 * (left + i < width ? left + i : width - 1);
-                const int32_t red = upper[x], green = upper[x + 1], blue = upper[x + 2];
-                const int32_t red_below = lower[x], green_below = lower[x + 1], blue_below = lower[x + 2];
-                const int32_t first = red - blue, first_below = red_below - blue_below;
-                const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
-                found[0][0][i] = first + first_below;
-                found[0][1][i] = first * first + first_below * first_below;
-                found[1][0][i] = second + second_below;
-                found[1][1][i] = second * second + second_below * second_below;
+            Chroma found;
+            const int64_t count = width - left < side ? width - left : side, last = left + count < width ? count : count - 1;
+            int64_t *total = &squares[row * columns + column];
+            chroma_of(upper + 3 * left, lower + 3 * left, &found, last + 1);
+            for (int s = 0; s < 2; s++) { /* the last column goes on beyond the picture */
+                found.sums[s][count] = found.sums[s][last];
+                found.squares[s][count] = found.squares[s][last];
             }
-            for (int s = 0; s < 2; s++)
-                for (int64_t i = 0; i < count; i++) {
-                    const int32_t sum = found[s][0][i] + found[s][0][i + 1];
-                    total += (s ? 1 : 3) * (4 * (found[s][1][i] + found[s][1][i + 1]) - sum * sum);
-                }
-            squares[row * columns + column] += total;
+            *total += 3 * (int64_t)detail_of(found.sums[0], found.squares[0], count);
+            *total += detail_of(found.sums[1], found.squares[1], count);
         }
     }
     return 0;

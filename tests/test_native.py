@@ -78,15 +78,15 @@ def uint32(*numbers: int) -> Any:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((bytes_of(3), np.ones(3, np.float32)), "2 arguments"),
-        ((bytes_of(3), np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
-        ((np.zeros(3, np.int8), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((np.zeros(3, ">u2"), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((bytes_of(6)[::2], np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
-        ((bytes_of(3), np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.float32), bytes(12)), "writable"),
-        ((bytes_of(3), np.ones(3, np.float32), None), "array"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32)), "4 arguments"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
+        ((np.zeros(3, np.int8), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((np.zeros(3, ">u2"), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((bytes_of(6)[::2], 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), bytes(12)), "writable"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), None), "array"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: str) -> None:
@@ -138,6 +138,16 @@ def masking(low: int = 1, found: int = 4) -> Any:
     return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
 
 
+def colouring(top: int = 0, left: int = 0, planes: int = 3) -> Any:
+    """Return arguments of split_colours for a picture of 2 x 4 pixels, from a row and a column on."""
+    return np.zeros((2, 4, 3), np.uint8), top, left, np.ones(3, np.float32), np.zeros((planes, 2, 4), np.float32)
+
+
+def packing(*window: int, details: int = 4, at: tuple[int, int] = (0, 0)) -> Any:
+    """Return arguments of pack_rounded for a window of 4 x 6 details: top, left, height and width."""
+    return np.zeros((1, 4, 6), np.float32), *window, 99, np.zeros((details, 2, 3), np.int16), *at
+
+
 def knowing(rows: int = 4, planes: int = 0) -> Any:
     """Return arguments of known_energy for a plane of 2 x 3 pixels."""
     base, sizes = np.zeros((rows, 5), np.int16), np.zeros((planes, 4, 5), np.uint16)
@@ -167,6 +177,20 @@ def strip(decoding: bool = False, **others: Any) -> Any:
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
+        ("split_colours", colouring(planes=2), "three colours"),
+        ("split_colours", colouring(top=2), "within the pixels"),
+        ("split_colours", colouring(top=-1), "within the pixels"),
+        ("split_colours", colouring(left=4), "within the pixels"),
+        ("split_colours", colouring(left=-1), "within the pixels"),
+        ("pack_rounded", packing(0, 0, 4, 6, details=3), "four channels"),
+        ("pack_rounded", packing(0, 0, 3, 6), "even"),
+        ("pack_rounded", packing(0, 0, 4, -2), "even"),
+        ("pack_rounded", packing(1, 0, 4, 6), "within the details"),
+        ("pack_rounded", packing(0, 2, 4, 6), "within the details"),
+        ("pack_rounded", packing(-1, 0, 2, 2), "within the details"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(1, 0)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(0, 1)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 2, 2, at=(0, -1)), "within what is packed"),
         ("known_energy", knowing(rows=3), "framed"),
         ("known_energy", knowing(planes=1), "energies"),
         ("encode_strip", strip(errors=np.zeros((4, 5), np.int16)), "framed"),

@@ -7,6 +7,7 @@ FORMAT.md, sections 5 and 6.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
 from runtime.latents.rates import Rates, falls, halves_of, unusable
-from runtime.latents.values import factors
+from runtime.latents.values import factors, units
 from runtime.native import twin
+
+Table = TypeVar("Table", I32, F32)
 
 UNSEEN_SQUARED_STEPS = 0.02
 """Chosen on validation pictures."""
@@ -23,6 +26,7 @@ UNSEEN_SQUARED_STEPS = 0.02
 _HALF, _CHROMA = np.arange(spec.BANDS).repeat(2), np.arange(spec.BANDS, spec.DETAILS).repeat(spec.PHASES)
 _CHANNELS = _HALF, _HALF, _CHROMA
 """The detail that each channel of a part is of."""
+_GAINS: I32 = np.array(spec.GAINS, np.int32)
 _COEFFICIENT_SHIFT = spec.STEP_BITS + 3 - spec.COEFFICIENT_BITS  # values are eighths
 
 
@@ -70,7 +74,7 @@ class Level(Rates):
     subsampled: bool
     """whether the finest chroma details are 0 and not coded: 4:2:0"""
 
-    @property
+    @cached_property
     def chroma_unseen(self) -> float:
         """The mean square of the finest chroma details below which it pays to skip them, in squared pixel levels."""
         step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
@@ -79,6 +83,14 @@ class Level(Rates):
     def step(self, wavelet_level: int) -> I32:
         """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
         return _columns(self.steps, wavelet_level)
+
+    def unit(self, wavelet_level: int) -> F32:
+        """Return what values of a wavelet level's details (9,) stand for in pixel levels."""
+        return _columns(self._units, wavelet_level)
+
+    @cached_property
+    def _units(self) -> F32:
+        return units(self.steps)
 
     def index_z(self, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (12, hz, wz) of z."""
@@ -147,13 +159,14 @@ def find_masking(
 
 def gain_of(masking: I16) -> I32:
     """Return the gain (h, w), the values that a symbol stands for at each position, in 1/16."""
-    return np.array(spec.GAINS, np.int32).take(masking - spec.MASKINGS.start)
+    return _GAINS.take(masking - spec.MASKINGS.start)
 
 
-def _columns(table: I32, wavelet_level: int) -> I32:
+def _columns(table: Table, wavelet_level: int) -> Table:
     """Return the columns of a wavelet level's details; for level 0 those of z."""
     start = spec.DETAILS * ((wavelet_level or spec.LEVELS + 1) - 1)
-    return table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
+    columns: Table = table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
+    return columns
 
 
 def _part(details: I32, part: int) -> I32:
