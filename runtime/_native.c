@@ -488,11 +488,15 @@ static int64_t split_values(const Argument *a, const char **refusal)
     for (int64_t j = 0; j < m; j += CHUNK) {
         uint8_t some[CHUNK];
         const int64_t count = find_some(coded + j, m - j < CHUNK ? m - j : CHUNK, some);
-        for (int64_t i = 0; i < count; i++) {
-            signs.held = signs.held << 1 | (coded[j + some[i]] < 0);
-            if (++signs.bits == 8)
-                signs.data[signs.at++] = (uint8_t)signs.held, signs.bits = 0;
+        int64_t i = 0;
+        for (; i + 8 <= count; i += 8) {
+            uint32_t eight = 0;
+            for (int k = 0; k < 8; k++)
+                eight = eight << 1 | (uint32_t)coded[j + some[i + k]] >> 31;
+            pack(&signs, eight, 8);
         }
+        for (; i < count; i++)
+            pack(&signs, (uint32_t)coded[j + some[i]] >> 31, 1);
     }
     fill_byte(&signs);
     counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = total;
@@ -909,6 +913,20 @@ static int64_t find_indexes(const Argument *a, const char **refusal)
 }
 FUNCTION(find_indexes, "Bhhn+B")
 
+/* Look values up, 8 at a time so that they are stored at once. */
+static void see_channel(const uint16_t *values, const uint8_t *table, uint8_t *seen, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t eight = 0;
+        for (int k = 0; k < 8; k++)
+            eight |= (uint64_t)table[values[i + k]] << 8 * k;
+        memcpy(seen + i, &eight, sizeof eight);
+    }
+    for (; i < n; i++)
+        seen[i] = table[values[i]];
+}
+
 static int64_t see_values(const Argument *a, const char **refusal)
 {
     const uint16_t *values = a[0].data;
@@ -922,8 +940,7 @@ static int64_t see_values(const Argument *a, const char **refusal)
     NEED(a[2].size == 1 << 16 && spare >= 0, "wrong sizes");
     for (int64_t c = 0; c < count; c++, seen += place) {
         NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
-        for (int64_t i = 0; i < place; i++)
-            seen[i] = table[values[channels[c] * place + i]];
+        see_channel(values + channels[c] * place, table, seen, place);
     }
     for (int64_t c = 0; c < spare; c++, seen += place)
         memset(seen, c < a[3].size ? planes[c] : (int)(uint8_t)a[4].number, (size_t)place);
@@ -1105,22 +1122,38 @@ WIDE static void lift_by_preceding(float *restrict target, const float *restrict
 
 WIDE static void split_row(const float *row, const float *factor, float *restrict left, float *restrict right, int64_t w)
 {
-    for (int64_t i = 0; i < w; i++) {
+    const float f0 = factor[0];
+    for (int64_t i = 0; i < w - 1; i++) {
         left[i] = row[2 * i];
-        right[i] = row[2 * i + 1];
+        right[i] = row[2 * i + 1] + f0 * (row[2 * i] + row[2 * i + 2]);
     }
-    lift_by_following(right, left, factor[0], w);
+    left[w - 1] = row[2 * w - 2];
+    right[w - 1] = row[2 * w - 1] + f0 * (row[2 * w - 2] + row[2 * w - 2]);
     lift_by_preceding(left, right, factor[1], w);
     lift_by_following(right, left, factor[2], w);
     lift_by_preceding(left, right, factor[3], w);
 }
 
+WIDE static void lift_rows(float *restrict low, float *restrict high, const float *restrict before,
+                           const float *restrict after, const float *factor, int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1];
+    for (int64_t i = 0; i < n; i++) {
+        high[i] += f0 * (low[i] + after[i]);
+        low[i] += f1 * (before[i] + high[i]);
+    }
+}
+
 /* Two of the four lifting steps of columns, on row t, which is there as low and as high. */
 static void split_columns(float *low, float *high, const float *factor, int64_t t, int64_t h, int64_t w)
 {
-    const int64_t before = t > 0 ? t - 1 : 0, after = t + 1 < h ? t + 1 : t;
-    lift_row(high + t * w, low + t * w, low + after * w, factor[0], w);
-    lift_row(low + t * w, high + before * w, high + t * w, factor[1], w);
+    float *const its_low = low + t * w, *const its_high = high + t * w;
+    if (t > 0 && t + 1 < h) {
+        lift_rows(its_low, its_high, its_high - w, its_low + w, factor, w);
+    } else { /* at an edge it is its own neighbour */
+        lift_row(its_high, its_low, t + 1 < h ? its_low + w : its_low, factor[0], w);
+        lift_row(its_low, t > 0 ? its_high - w : its_high, its_high, factor[1], w);
+    }
 }
 
 static int64_t split_level(const Argument *a, const char **refusal)
