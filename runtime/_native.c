@@ -1563,6 +1563,23 @@ static int64_t find_masking(const Argument *a, const char **refusal)
 }
 FUNCTION(find_masking, "hififnnn+h")
 
+static int64_t find_gains(const Argument *a, const char **refusal)
+{
+    const int16_t *masking = a[0].data;
+    const int32_t *gains = a[1].data;
+    int32_t *gain = a[3].data;
+    const int64_t n = a[0].size, known = a[1].size, least = a[2].number;
+
+    NEED(a[3].size == n && least >= INT16_MIN && least <= INT16_MAX, "gains must be like masking, which has 16 bits");
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t k = masking[i] - least;
+        NEED(k >= 0 && k < known, "masking beyond the gains");
+        gain[i] = gains[k];
+    }
+    return 0;
+}
+FUNCTION(find_gains, "hin+i")
+
 /* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
 
 enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
@@ -1774,7 +1791,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
-    METHOD(find_masking),
+    METHOD(find_masking), METHOD(find_gains),
     METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };

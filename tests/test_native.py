@@ -237,6 +237,9 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("find_masking", masking(low=0), "low band"),
         ("find_masking", masking(low=2), "low band"),
         ("find_masking", masking(found=3), "sizes"),
+        ("find_gains", (np.ones(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 1, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(2, np.int32)), "like masking"),
     ],
 )  # fmt: skip
 def test_arrays_that_would_lead_elsewhere_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:

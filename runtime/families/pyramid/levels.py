@@ -159,7 +159,15 @@ def find_masking(
 
 def gain_of(masking: I16) -> I32:
     """Return the gain (h, w), the values that a symbol stands for at each position, in 1/16."""
-    return _GAINS.take(masking - spec.MASKINGS.start)
+    gain = np.empty(masking.shape, np.int32)
+    find_gains(masking, _GAINS, spec.MASKINGS.start, gain)
+    return gain
+
+
+@twin
+def find_gains(masking: I16, gains: I32, least: int, gain: I32) -> None:
+    """Fill in the gain (h, w) at each position of masking (h, w); the least masking has the first of gains (n,)."""
+    gain[:] = gains.take(masking - least)
 
 
 def _columns(table: Table, wavelet_level: int) -> Table:
