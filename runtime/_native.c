@@ -1354,10 +1354,11 @@ static int64_t split_colours(const Argument *a, const char **refusal)
 {
     float *found = a[4].data;
     const int64_t height = a[0].shape[0], width = a[0].shape[1], top = a[1].number, left = a[2].number;
-    const int64_t h = a[4].shape[1], w = a[4].shape[2], n = h * w, there = width - left < w ? width - left : w;
+    const int64_t h = a[4].shape[1], w = a[4].shape[2], n = h * w;
 
     NEED(a[0].size == 3 * height * width && a[3].size == 3 && a[4].size == 3 * n, "three colours, factors and signals");
     NEED(top >= 0 && top < height && left >= 0 && left < width, "must begin within the pixels");
+    const int64_t there = width - left < w ? width - left : w;
     for (int64_t y = 0; y < h; y++, found += w) {
         const int64_t row = top < height - 1 - y ? top + y : height - 1;
         colours_of((const uint8_t *)a[0].data + 3 * (row * width + left), a[3].data, found, found + n, found + 2 * n, there);

@@ -7,7 +7,6 @@ FORMAT.md, sections 5 and 6.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,8 +16,6 @@ from runtime.latents import rates
 from runtime.latents.rates import Rates, falls, halves_of, unusable
 from runtime.latents.values import factors, units
 from runtime.native import twin
-
-Table = TypeVar("Table", I32, F32)
 
 UNSEEN_SQUARED_STEPS = 0.02
 """Chosen on validation pictures."""
@@ -84,13 +81,10 @@ class Level(Rates):
         """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
         return _columns(self.steps, wavelet_level)
 
-    def unit(self, wavelet_level: int) -> F32:
-        """Return what values of a wavelet level's details (9,) stand for in pixel levels."""
-        return _columns(self._units, wavelet_level)
-
     @cached_property
-    def _units(self) -> F32:
-        return units(self.steps)
+    def units(self) -> list[F32]:
+        """What values stand for in pixel levels: of z (12,), then of the details (9,) of wavelet levels 1, 2, ..."""
+        return [units(self.step(wavelet_level)) for wavelet_level in range(spec.LEVELS + 1)]
 
     def index_z(self, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (12, hz, wz) of z."""
@@ -170,11 +164,10 @@ def find_gains(masking: I16, gains: I32, least: int, gain: I32) -> None:
     gain[:] = gains.take(masking - least)
 
 
-def _columns(table: Table, wavelet_level: int) -> Table:
+def _columns(table: I32, wavelet_level: int) -> I32:
     """Return the columns of a wavelet level's details; for level 0 those of z."""
     start = spec.DETAILS * ((wavelet_level or spec.LEVELS + 1) - 1)
-    columns: Table = table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
-    return columns
+    return table[start : start + (spec.DETAILS if wavelet_level else spec.Z)]
 
 
 def _part(details: I32, part: int) -> I32:

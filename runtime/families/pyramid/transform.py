@@ -225,7 +225,7 @@ def luma_bands(level: Level, values: Sequence[I16]) -> Iterator[F32]:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return a low band (n, h, w) joined with packed details of the coarsest wavelet level, the next finer one, ..."""
     for number, packed in enumerate(values):
-        units = level.unit(coarsest - number)[: len(packed) // spec.PHASES]
+        units = level.units[coarsest - number][: len(packed) // spec.PHASES]
         _, height, width = low.shape
         joined = np.empty((len(low), 2 * height, 2 * width), np.float32)
         join_packed(contiguous(low), contiguous(packed), units, wavelet.JOINING, wavelet.scratch(low), joined)
