@@ -137,9 +137,10 @@ def fine(rgb: U8, area: Area, counts: Sequence[int], window_px: int, threads: in
         band = colours.to_colours(rgb, seen)
         for wavelet_level, (into, stride) in enumerate(zip(found, strides, strict=True), start=1):
             band, details = wavelet.split(band, counts[wavelet_level - 1])
-            shown, place = window.within(seen, 1 << wavelet_level), window.within(area, stride)
-            first, sides = (axis.start for axis in shown), window.shape(1 << wavelet_level)
-            colours.pack_rounded(details, *first, *sides, spec.LARGEST_VALUE, into, *(axis.start for axis in place))
+            y, x = window.within(seen, 1 << wavelet_level)
+            row, column = window.within(area, stride)
+            first, sides = (y.start, x.start), window.shape(1 << wavelet_level)
+            colours.pack_rounded(details, *first, *sides, spec.LARGEST_VALUE, into, row.start, column.start)
         low[:, *window.within(area, 1 << FINE_LEVELS)] = band[:, *window.within(seen, 1 << FINE_LEVELS)]
 
     each(fill, list(cut(area, even_sides(area, window_px, spec.STRIDE_PX))), threads)
