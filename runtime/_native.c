@@ -459,9 +459,9 @@ static int64_t split_values(const Argument *a, const char **refusal)
         if (end - begin == 8 && all_zero(index + begin))
             continue;
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            coded[*place] = values[i];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]]; /* moved on at once, as the next value may wait for it */
+            order.begin[index[i]] = place + (index[i] != 0);
+            coded[place] = values[i];
         }
     }
     for (int g = 0; g < GROUPINGS; g++) {
@@ -518,11 +518,15 @@ static int64_t split_values(const Argument *a, const char **refusal)
     for (int64_t j = 0; j < m; j += CHUNK) {
         uint8_t some[CHUNK];
         const int64_t count = find_some(coded + j, m - j < CHUNK ? m - j : CHUNK, some);
-        for (int64_t i = 0; i < count; i++) {
-            signs.held = signs.held << 1 | (coded[j + some[i]] < 0);
-            if (++signs.bits == 8)
-                signs.data[signs.at++] = (uint8_t)signs.held, signs.bits = 0;
+        int64_t i = 0;
+        for (; i + 8 <= count; i += 8) {
+            uint32_t eight = 0;
+            for (int k = 0; k < 8; k++)
+                eight = eight << 1 | (uint32_t)coded[j + some[i + k]] >> 31;
+            pack(&signs, eight, 8);
         }
+        for (; i < count; i++)
+            pack(&signs, (uint32_t)coded[j + some[i]] >> 31, 1);
     }
     fill_byte(&signs);
     counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = (int64_t)total;
@@ -719,9 +723,9 @@ static int64_t read_values(const Argument *a, const char **refusal)
             continue;
         }
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            values[i] = q[*place];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]];
+            order.begin[index[i]] = place + (index[i] != 0);
+            values[i] = q[place];
         }
     }
     return raw.at;
@@ -767,6 +771,7 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     for (int64_t begin = 0; begin < m; begin += BLOCK) {
         const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
         float least[BLOCK];
+        uint8_t some[BLOCK];
         int32_t *found = symbols + begin;
         uint8_t largest = 0;
         for (int64_t i = 0; i < count; i++)
@@ -780,15 +785,18 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
             least[i] = dead[index[begin + i]];
         if (!round_values(exact + begin, least, most, found, count))
             continue;
-        for (int64_t i = 0; i < count; i++) {
-            const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
-            if (magnitude < 2)
-                continue;
+        int64_t larger = 0;
+        for (int64_t i = 0; i < count; i++) { /* without a branch, which nothing could foresee */
+            some[larger] = (uint8_t)i;
+            larger += found[i] > 1 || found[i] < -1;
+        }
+        for (int64_t k = 0; k < larger; k++) {
+            const int64_t i = some[k], sign = found[i] < 0 ? -1 : 1, magnitude = sign * found[i];
             float added = fabsf(exact[begin + i]) - (float)magnitude;
             added *= 20;
             added += 10;
-            if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
-                found[i] -= found[i] < 0 ? -1 : 1;
+            const float saved = savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)];
+            found[i] -= (int32_t)(added < saved ? sign : 0);
         }
     }
     return 0;
@@ -1029,6 +1037,20 @@ static int64_t find_indexes(const Argument *a, const char **refusal)
 }
 FUNCTION(find_indexes, "Bhhn+B")
 
+/* Look values up, 8 at a time so that they are stored at once. */
+static void see_channel(const uint16_t *values, const uint8_t *table, uint8_t *seen, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t eight = 0;
+        for (int k = 0; k < 8; k++)
+            eight |= (uint64_t)table[values[i + k]] << 8 * k;
+        memcpy(seen + i, &eight, sizeof eight);
+    }
+    for (; i < n; i++)
+        seen[i] = table[values[i]];
+}
+
 static int64_t see_values(const Argument *a, const char **refusal)
 {
     const uint16_t *values = a[0].data;
@@ -1042,8 +1064,7 @@ static int64_t see_values(const Argument *a, const char **refusal)
     NEED(a[2].size == 1 << 16 && spare >= 0, "wrong sizes");
     for (int64_t c = 0; c < count; c++, seen += place) {
         NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
-        for (int64_t i = 0; i < place; i++)
-            seen[i] = table[values[channels[c] * place + i]];
+        see_channel(values + channels[c] * place, table, seen, place);
     }
     for (int64_t c = 0; c < spare; c++, seen += place)
         memset(seen, c < a[3].size ? planes[c] : (int)(uint8_t)a[4].number, (size_t)place);
@@ -1226,22 +1247,38 @@ WIDE static void lift_by_preceding(float *restrict target, const float *restrict
 
 WIDE static void split_row(const float *row, const float *factor, float *restrict left, float *restrict right, int64_t w)
 {
-    for (int64_t i = 0; i < w; i++) {
+    const float f0 = factor[0];
+    for (int64_t i = 0; i < w - 1; i++) {
         left[i] = row[2 * i];
-        right[i] = row[2 * i + 1];
+        right[i] = row[2 * i + 1] + f0 * (row[2 * i] + row[2 * i + 2]);
     }
-    lift_by_following(right, left, factor[0], w);
+    left[w - 1] = row[2 * w - 2];
+    right[w - 1] = row[2 * w - 1] + f0 * (row[2 * w - 2] + row[2 * w - 2]);
     lift_by_preceding(left, right, factor[1], w);
     lift_by_following(right, left, factor[2], w);
     lift_by_preceding(left, right, factor[3], w);
 }
 
+WIDE static void lift_rows(float *restrict low, float *restrict high, const float *restrict before,
+                           const float *restrict after, const float *factor, int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1];
+    for (int64_t i = 0; i < n; i++) {
+        high[i] += f0 * (low[i] + after[i]);
+        low[i] += f1 * (before[i] + high[i]);
+    }
+}
+
 /* Two of the four lifting steps of columns, on row t, which is there as low and as high. */
 static void split_columns(float *low, float *high, const float *factor, int64_t t, int64_t h, int64_t w)
 {
-    const int64_t before = t > 0 ? t - 1 : 0, after = t + 1 < h ? t + 1 : t;
-    lift_row(high + t * w, low + t * w, low + after * w, factor[0], w);
-    lift_row(low + t * w, high + before * w, high + t * w, factor[1], w);
+    float *const its_low = low + t * w, *const its_high = high + t * w;
+    if (t > 0 && t + 1 < h) {
+        lift_rows(its_low, its_high, its_high - w, its_low + w, factor, w);
+    } else { /* at an edge it is its own neighbour */
+        lift_row(its_high, its_low, t + 1 < h ? its_low + w : its_low, factor[0], w);
+        lift_row(its_low, t > 0 ? its_high - w : its_high, its_high, factor[1], w);
+    }
 }
 
 static int64_t split_level(const Argument *a, const char **refusal)
@@ -1440,14 +1477,23 @@ WIDE static void colours_of(const uint8_t *pixels, const float *factor, float *r
 
 static int64_t split_colours(const Argument *a, const char **refusal)
 {
-    float *found = a[2].data;
-    const int64_t n = a[0].size / 3;
+    float *found = a[4].data;
+    const int64_t height = a[0].shape[0], width = a[0].shape[1], top = a[1].number, left = a[2].number;
+    const int64_t h = a[4].shape[1], w = a[4].shape[2], n = h * w;
 
-    NEED(a[0].size == 3 * n && a[1].size == 3 && a[2].size == 3 * n, "three colours of pixels, factors and signals");
-    colours_of(a[0].data, a[1].data, found, found + n, found + 2 * n, n);
+    NEED(a[0].size == 3 * height * width && a[3].size == 3 && a[4].size == 3 * n, "three colours, factors and signals");
+    NEED(top >= 0 && top < height && left >= 0 && left < width, "must begin within the pixels");
+    const int64_t there = width - left < w ? width - left : w;
+    for (int64_t y = 0; y < h; y++, found += w) {
+        const int64_t row = top < height - 1 - y ? top + y : height - 1;
+        colours_of((const uint8_t *)a[0].data + 3 * (row * width + left), a[3].data, found, found + n, found + 2 * n, there);
+        for (int colour = 0; colour < 3; colour++)
+            for (int64_t x = there; x < w; x++)
+                found[colour * n + x] = found[colour * n + there - 1];
+    }
     return 0;
 }
-FUNCTION(split_colours, "Bf+f")
+FUNCTION(split_colours, "Bnnf+f")
 
 WIDE static void samples_of(const float *luma, const float *first, const float *second, const float *factor,
                             float samples[3][CHUNK], int64_t n)
@@ -1515,21 +1561,58 @@ WIDE static void pack_row(const float *row, float most, int16_t *restrict even, 
 static int64_t pack_rounded(const Argument *a, const char **refusal)
 {
     const float *details = a[0].data;
-    int16_t *packed = a[2].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+    int16_t *packed = a[6].data;
+    const int64_t channels = a[0].shape[0], height = a[0].shape[1], width = a[0].shape[2], top = a[1].number;
+    const int64_t left = a[2].number, rows = a[3].number, columns = a[4].number, most = a[5].number;
+    const int64_t h = a[6].shape[1], w = a[6].shape[2], row = a[7].number, column = a[8].number;
 
-    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(a[0].size == channels * height * width && a[6].size == 4 * channels * h * w, "four channels for each");
+    NEED(rows >= 0 && rows % 2 == 0 && columns >= 0 && columns % 2 == 0, "sides must be even");
+    NEED(rows <= height && columns <= width && top >= 0 && top <= height - rows && left >= 0 && left <= width - columns,
+         "rows and columns must be within the details");
+    NEED(rows <= 2 * h && columns <= 2 * w && row >= 0 && row <= h - rows / 2 && column >= 0 && column <= w - columns / 2,
+         "rows and columns must be within what is packed");
     NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
     for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < 2 * h; y++) {
-            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
-            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        for (int64_t y = 0; y < rows; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + row + y / 2) * w + column;
+            pack_row(details + (c * height + top + y) * width + left, (float)most, even, even + h * w, columns / 2);
         }
     return 0;
 }
-FUNCTION(pack_rounded, "fn+h")
+FUNCTION(pack_rounded, "fnnnnn+hnn")
 
 /* -- runtime/families/pyramid/chroma.py --------------------------------------------------------------------------- */
+
+/* Of both chroma signals at each column of two rows: sums, and sums of squares. */
+typedef struct {
+    int32_t sums[2][CHUNK + 1], squares[2][CHUNK + 1];
+} Chroma;
+
+WIDE static void chroma_of(const uint8_t *restrict upper, const uint8_t *restrict lower, Chroma *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t red = upper[3 * i], green = upper[3 * i + 1], blue = upper[3 * i + 2];
+        const int32_t red_below = lower[3 * i], green_below = lower[3 * i + 1], blue_below = lower[3 * i + 2];
+        const int32_t first = red - blue, first_below = red_below - blue_below;
+        const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
+        found->sums[0][i] = first + first_below;
+        found->squares[0][i] = first * first + first_below * first_below;
+        found->sums[1][i] = second + second_below;
+        found->squares[1][i] = second * second + second_below * second_below;
+    }
+}
+
+/* Return 4 times the squares of the details of up to 256 columns, which are below 2**23 each. */
+WIDE static int32_t detail_of(const int32_t *sums, const int32_t *squares, int64_t n)
+{
+    int32_t total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t sum = sums[i] + sums[i + 1];
+        total += 4 * (squares[i] + squares[i + 1]) - sum * sum;
+    }
+    return total;
+}
 
 static int64_t sum_chroma(const Argument *a, const char **refusal)
 {
@@ -1548,26 +1631,16 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
         NEED(y >= 0 && y < height, "row beyond the pixels");
         const uint8_t *upper = pixels + 3 * y * width, *lower = y + 1 < height ? upper + 3 * width : upper;
         for (int64_t left = 0, column = 0; left < width; left += side, column++) {
-            int32_t found[2][2][CHUNK + 1]; /* of both signals at each column and the next: sums, sums of squares */
-            const int64_t count = width - left < side ? width - left : side;
-            int64_t total = 0;
-            for (int64_t i = 0; i <= count; i++) {
-                const int64_t x = 3 * (left + i < width ? left + i : width - 1);
-                const int32_t red = upper[x], green = upper[x + 1], blue = upper[x + 2];
-                const int32_t red_below = lower[x], green_below = lower[x + 1], blue_below = lower[x + 2];
-                const int32_t first = red - blue, first_below = red_below - blue_below;
-                const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
-                found[0][0][i] = first + first_below;
-                found[0][1][i] = first * first + first_below * first_below;
-                found[1][0][i] = second + second_below;
-                found[1][1][i] = second * second + second_below * second_below;
+            Chroma found;
+            const int64_t count = width - left < side ? width - left : side, last = left + count < width ? count : count - 1;
+            int64_t *total = &squares[row * columns + column];
+            chroma_of(upper + 3 * left, lower + 3 * left, &found, last + 1);
+            for (int s = 0; s < 2; s++) { /* the last column goes on beyond the picture */
+                found.sums[s][count] = found.sums[s][last];
+                found.squares[s][count] = found.squares[s][last];
             }
-            for (int s = 0; s < 2; s++)
-                for (int64_t i = 0; i < count; i++) {
-                    const int32_t sum = found[s][0][i] + found[s][0][i + 1];
-                    total += (s ? 1 : 3) * (4 * (found[s][1][i] + found[s][1][i + 1]) - sum * sum);
-                }
-            squares[row * columns + column] += total;
+            *total += 3 * (int64_t)detail_of(found.sums[0], found.squares[0], count);
+            *total += detail_of(found.sums[1], found.squares[1], count);
         }
     }
     return 0;
@@ -1615,6 +1688,23 @@ static int64_t find_masking(const Argument *a, const char **refusal)
     return 0;
 }
 FUNCTION(find_masking, "hififnnn+h")
+
+static int64_t find_gains(const Argument *a, const char **refusal)
+{
+    const int16_t *masking = a[0].data;
+    const int32_t *gains = a[1].data;
+    int32_t *gain = a[3].data;
+    const int64_t n = a[0].size, known = a[1].size, least = a[2].number;
+
+    NEED(a[3].size == n && least >= INT16_MIN && least <= INT16_MAX, "gains must be like masking, which has 16 bits");
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t k = masking[i] - least;
+        NEED(k >= 0 && k < known, "masking beyond the gains");
+        gain[i] = gains[k];
+    }
+    return 0;
+}
+FUNCTION(find_gains, "hin+i")
 
 /* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
 
@@ -1838,7 +1928,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
-    METHOD(find_masking),
+    METHOD(find_masking), METHOD(find_gains),
     METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };

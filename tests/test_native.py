@@ -80,18 +80,18 @@ def uint32(*numbers: int) -> Any:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((bytes_of(3), np.ones(3, np.float32)), "2 arguments"),
-        ((bytes_of(3), np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
-        ((np.zeros(3, np.int8), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((np.zeros(3, ">u2"), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((bytes_of(6)[::2], np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
-        ((bytes_of(3), np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.float32), bytes(12)), "writable"),
-        ((bytes_of(3), np.ones(3, np.float32), None), "array"),
-        ((bytes_of(3), np.ones(3, np.float32), np.frombuffer(bytearray(13), np.float32, 3, 1)), "aligned"),
-        (((ctypes.c_uint8 * 0 * (1 << 62) * 4)(), np.ones(3, np.float32), np.zeros(0, np.float32)), "at most"),
-        (((shared := bytes_of(12))[:3], np.ones(3, np.float32), shared.view(np.float32)), "overlap"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32)), "4 arguments"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
+        ((np.zeros(3, np.int8), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((np.zeros(3, ">u2"), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((bytes_of(6)[::2], 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), bytes(12)), "writable"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), None), "array"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), np.frombuffer(bytearray(13), np.float32, 3, 1)), "aligned"),
+        (((ctypes.c_uint8 * 0 * (1 << 62) * 4)(), 0, 0, np.ones(3, np.float32), np.zeros(0, np.float32)), "at most"),
+        (((shared := bytes_of(12))[:3], 0, 0, np.ones(3, np.float32), shared.view(np.float32)), "overlap"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: str) -> None:
@@ -143,6 +143,16 @@ def masking(low: int = 1, found: int = 4) -> Any:
     return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
 
 
+def colouring(top: int = 0, left: int = 0, planes: int = 3) -> Any:
+    """Return arguments of split_colours for a picture of 2 x 4 pixels, from a row and a column on."""
+    return np.zeros((2, 4, 3), np.uint8), top, left, np.ones(3, np.float32), np.zeros((planes, 2, 4), np.float32)
+
+
+def packing(*window: int, details: int = 4, at: tuple[int, int] = (0, 0)) -> Any:
+    """Return arguments of pack_rounded for a window of 4 x 6 details: top, left, height and width."""
+    return np.zeros((1, 4, 6), np.float32), *window, 99, np.zeros((details, 2, 3), np.int16), *at
+
+
 def knowing(rows: int = 4, planes: int = 0, level: int = 0) -> Any:
     """Return arguments of known_energy for a plane of 2 x 3 pixels."""
     base, sizes = np.full((rows, 5), level, np.int16), np.zeros((planes, 4, 5), np.uint16)
@@ -172,6 +182,20 @@ def strip(decoding: bool = False, **others: Any) -> Any:
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
+        ("split_colours", colouring(planes=2), "three colours"),
+        ("split_colours", colouring(top=2), "within the pixels"),
+        ("split_colours", colouring(top=-1), "within the pixels"),
+        ("split_colours", colouring(left=4), "within the pixels"),
+        ("split_colours", colouring(left=-1), "within the pixels"),
+        ("pack_rounded", packing(0, 0, 4, 6, details=3), "four channels"),
+        ("pack_rounded", packing(0, 0, 3, 6), "even"),
+        ("pack_rounded", packing(0, 0, 4, -2), "even"),
+        ("pack_rounded", packing(1, 0, 4, 6), "within the details"),
+        ("pack_rounded", packing(0, 2, 4, 6), "within the details"),
+        ("pack_rounded", packing(-1, 0, 2, 2), "within the details"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(1, 0)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(0, 1)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 2, 2, at=(0, -1)), "within what is packed"),
         ("known_energy", knowing(rows=3), "framed"),
         ("known_energy", knowing(planes=1), "energies"),
         ("known_energy", knowing(level=256), "0 to 255"),
@@ -220,6 +244,9 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("find_masking", masking(low=0), "low band"),
         ("find_masking", masking(low=2), "low band"),
         ("find_masking", masking(found=3), "sizes"),
+        ("find_gains", (np.ones(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 1, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(2, np.int32)), "like masking"),
     ],
 )  # fmt: skip
 def test_arrays_that_would_lead_elsewhere_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:

@@ -14,7 +14,7 @@ Generator = np.random.Generator
 ODD = np.array(
     [np.nan, np.inf, -np.inf, -0.0, 0.5, -2.5, 1e30, -1e30, 3e9, 1e-40, 2.0**23, 32767.5, -32768.5], np.float32
 )
-ROOM = {"choose_corrections": {7}, "join_level": {3}, "join_packed": {4}, "split_level": {4}, "split_values": {4}}
+ROOM = {"choose_corrections": {7}, "join_level": {3}, "join_packed": {4}, "split_level": {4}, "find_slopes": {4}, "split_values": {4}}
 ROOM["read_values"] = {10}
 """The arguments whose content has no meaning afterwards."""
 
@@ -182,9 +182,29 @@ def find_masking(random: Generator) -> list[Any]:
     return [*inputs, *limits, np.zeros((2 * h, 2 * w), np.int16)]
 
 
-def split_colours(random: Generator) -> list[Any]:
+def find_gains(random: Generator) -> list[Any]:
+    shape, count = _shape(random), int(random.integers(1, 30))
+    masking = random.integers(-5, count - 5, shape).astype(np.int16)
+    return [masking, _whole(random, np.int32, count), -5, np.zeros(shape, np.int32)]
+
+
+def find_slopes(random: Generator) -> list[Any]:
     h, w = _shape(random)
-    return [_whole(random, np.uint8, h, w, 3), _floats(random, 3), np.zeros((3, h, w), np.float32)]
+    inputs = _whole(random, np.int16, 9, h, w), _floats(random, 9), 16.0, float(random.choice([0.5, 2]))
+    return [*inputs, np.zeros((3, h, w), np.float32), np.zeros((2, h, w), np.float32)]
+
+
+def add_guesses(random: Generator) -> list[Any]:
+    (h, w), phases = _shape(random), int(random.integers(1, 5))
+    inputs = _whole(random, np.uint8, 6 * phases, h, w), _whole(random, np.int16, 3 * phases, h, w)
+    floats = _floats(random, 2, h, w), _floats(random, 2, 3)
+    return [*inputs, *floats, int(random.choice([100, 32512])), np.zeros((6 * phases, h, w), np.int16)]
+
+
+def split_colours(random: Generator) -> list[Any]:
+    (h, w), more, left = _shape(random), int(random.integers(0, 3)), int(random.integers(0, 3))
+    pixels = _whole(random, np.uint8, h + more, w + left, 3)
+    return [pixels, more, left, _floats(random, 3), np.zeros((3, h, w), np.float32)]
 
 
 def join_colours(random: Generator) -> list[Any]:
@@ -195,8 +215,10 @@ def join_colours(random: Generator) -> list[Any]:
 
 
 def pack_rounded(random: Generator) -> list[Any]:
-    h, w = _shape(random)
-    return [_floats(random, 2, 2 * h, 2 * w), int(random.choice([1, 4095, 32767])), np.zeros((8, h, w), np.int16)]
+    (h, w), (top, left), (row, column) = _shape(random), random.integers(0, 3, 2), random.integers(0, 3, 2)
+    details, packed = _floats(random, 2, 2 * h + top, 2 * w + left), np.zeros((8, h + row, w + column), np.int16)
+    window = int(top), int(left), 2 * h, 2 * w
+    return [details, *window, int(random.choice([1, 4095, 32767])), packed, int(row), int(column)]
 
 
 def split_level(random: Generator) -> list[Any]:
