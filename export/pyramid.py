@@ -110,7 +110,8 @@ def integers(model: Codec) -> Arrays:
     scale = prior.rate_scale(model.log2_step().double().numpy() - np.log2(gains()), log2_scale.double().numpy())
     arrays = {"thresholds": prior.thresholds(), "masking": masking(model.config), "dark": dark(model.config)}
     if model.config.chroma_from_luma:
-        arrays["gates"] = (spec.GATE_ONE * model.gates).round().clamp(-spec.GATES, spec.GATES).int().numpy()
+        gates = (spec.GATE_ONE * model.gates).round().clamp(-spec.LARGEST_GATE, spec.LARGEST_GATE)
+        arrays["gates"] = gates.int().numpy()
     return scale | arrays
 
 

@@ -41,8 +41,8 @@ def family_name(path: str | Path) -> str:
 
 
 def grown(model: Codec, config: Any) -> Codec:
-    """Return the model with another synthesis net, which starts anew, or with more blocks or with networks of its own
-    for a level that had those of others, which change nothing at first.
+    """Return the model with another synthesis net or chroma from luma, which start anew, or with more blocks or with
+    networks of its own for a level that had those of others, which change nothing at first.
 
     Raises ValueError where the configuration differs in more than that.
     """
@@ -54,7 +54,8 @@ def grown(model: Codec, config: Any) -> Codec:
     expected = {k: v.shape for k, v in larger.state_dict().items()}
     if any(expected.get(k) != v.shape for k, v in kept.items()):
         raise ValueError(
-            "only the synthesis net, more blocks and middle networks may differ from the checkpoint's model"
+            "only the synthesis net, chroma from luma, more blocks and middle networks may differ from the "
+            "checkpoint's model"
         )
     larger.load_state_dict(kept, strict=False)
     return larger

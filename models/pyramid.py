@@ -3,7 +3,7 @@
     x ─ colours ─ wavelet ─ details of five levels, and z: what is left at H/64
     z ─ start ─ state ─┬─ means, scales ─ first half of the luma details of level 5
                  second ─┬─ means, scales ─ second half of them
-                   third ─┬─ means, scales ─ chroma details
+                   third ─┬─ means and what luma lets one guess, scales ─ chroma details
                      first ─┬─ (the state at twice the resolution) ... down to level 1
     y_hat ─ inverse wavelet ─ x_hat ─┬───────── + ─ pictures
                                      └ synthesis ┘
@@ -387,8 +387,8 @@ class Codec(nn.Module):
         bases = torch.einsum("bl,lwc->wbc", hats, self.log2_scale).unflatten(2, (3, 3, 1))
         state, said = self.start(seen(z_hat, SEEN_START))
         decoded: list[Tensor] = []
-        luma_z = (z_hat * steps_z).detach()
-        low, low_details = luma_z[:, :1], luma_z[:, 3:6]
+        z_px = (z_hat * steps_z).detach()
+        low, low_details = z_px[:, :1], z_px[:, 3:6]
         for number in range(LEVELS, finest - 1, -1):
             first, second, third = self.networks(number)
             base = bases[number - 1]
@@ -407,16 +407,23 @@ class Codec(nn.Module):
             state, said = third(state, seen(half_2 * ("third" not in off), SEEN_LUMA))
             guess: float | Tensor = 0.0
             if self.config.chroma_from_luma:
-                step = steps_packed[number - 1]
-                before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else luma_z[:, 3:]
-                luma_px = join_packed(half_1, half_2, chroma)[:, :12].detach() * step[:, :12]
-                by_colour = self.gates[number - 1, :, None, None, None] * slopes(before.detach(), number + 1)
-                guess = (by_colour * luma_px[:, None]).flatten(1, 2) / step[:, 12:]
+                before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else z_px[:, 3:]
+                known = join_packed(half_1, half_2, chroma)[:, : 2 * LUMA]
+                guess = self.guesses(before.detach(), known.detach(), steps_packed[number - 1], number)
             decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves, guess)))
         decoded += [torch.zeros_like(details) for details in packed[finest - 2 :: -1]] if finest > 1 else []
         x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
         squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
         return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
+
+    def guesses(self, before: Tensor, luma: Tensor, steps: Tensor, level: int) -> Tensor:
+        """Return what luma lets one guess of packed chroma details (B, 24, h, w) of a level, in steps.
+
+        Takes decoded details (B, 9, h, w) of the level before, in pixel levels, the level's packed luma details
+        (B, 12, h, w) in steps, and its steps (B, 36, 1, 1).
+        """
+        shares = self.gates[level - 1, :, None, None, None] * slopes(before, level + 1)
+        return (shares * (luma * steps[:, : 2 * LUMA])[:, None]).flatten(1, 2) / steps[:, 2 * LUMA :]
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
         """Return pictures corrected by the synthesis net, unclamped; the net sees them rounded to 8 bits."""

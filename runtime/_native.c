@@ -912,99 +912,6 @@ static int64_t scale_values(const Argument *a, const char **refusal)
 }
 FUNCTION(scale_values, "hf+f")
 
-/* -- chroma from luma ------------------------------------------------------------------------------------------- */
-
-/* The products of one colour's three bands with luma's, summed. */
-WIDE static void summed_products(const int16_t *luma, const int16_t *colour, const float *units, const float *units_colour,
-                                 float *restrict sums, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        float sum = (float)colour[i] * units_colour[0] * ((float)luma[i] * units[0]);
-        sum += (float)colour[i + n] * units_colour[1] * ((float)luma[i + n] * units[1]);
-        sum += (float)colour[i + 2 * n] * units_colour[2] * ((float)luma[i + 2 * n] * units[2]);
-        sums[i] = sum;
-    }
-}
-
-/* Three rows summed. */
-WIDE static void summed_rows(const float *above, const float *here, const float *below, float *restrict sums, int64_t w)
-{
-    for (int64_t i = 0; i < w; i++)
-        sums[i] = above[i] + here[i] + below[i];
-}
-
-WIDE static void slopes_of(const float *products, const float *squares, float ridge, float limit, float *restrict slopes,
-                           int64_t w)
-{
-    for (int64_t i = 0; i < w; i++) {
-        const float slope = (products[i] + products[i + 1] + products[i + 2]) /
-                            (squares[i] + squares[i + 1] + squares[i + 2] + ridge);
-        const float low = slope > -limit ? slope : -limit;
-        slopes[i] = low < limit ? low : limit;
-    }
-}
-
-static int64_t find_slopes(const Argument *a, const char **refusal)
-{
-    const int16_t *details = a[0].data;
-    const float *unit = a[1].data, ridge = (float)a[2].real, limit = (float)a[3].real;
-    float *sums = a[4].data, *slopes = a[5].data;
-    const int64_t h = a[5].shape[1], w = a[5].shape[2], n = h * w;
-
-    NEED(a[0].size == 9 * n && a[1].size == 9 && a[4].size == 3 * n && a[5].size == 2 * n, "arrays must be alike");
-    for (int64_t colour = 0; colour < 3; colour++)
-        summed_products(details, details + 3 * colour * n, unit, unit + 3 * colour, sums + colour * n, n);
-    for (int64_t y = 0; y < h; y++)
-        for (int64_t left = 0; left < w; left += CHUNK) {
-            const int64_t right = left + CHUNK < w ? left + CHUNK : w, from = left ? left - 1 : 0;
-            const int64_t to = right < w ? right + 1 : w, above = y ? y - 1 : 0, below = y + 1 < h ? y + 1 : y;
-            float rows[3][CHUNK + 2];
-            for (int64_t colour = 0; colour < 3; colour++) {
-                const float *plane = sums + colour * n;
-                float *row = rows[colour] + 1 + from - left;
-                summed_rows(plane + above * w + from, plane + y * w + from, plane + below * w + from, row, to - from);
-                if (!left)
-                    rows[colour][0] = rows[colour][1];
-                if (right == w)
-                    rows[colour][1 + right - left] = rows[colour][right - left];
-            }
-            for (int64_t colour = 0; colour < 2; colour++)
-                slopes_of(rows[1 + colour], rows[0], ridge, limit, slopes + colour * n + y * w + left, right - left);
-        }
-    return 0;
-}
-FUNCTION(find_slopes, "hfrr+f+f")
-
-WIDE static void guessed(const uint8_t *mean, const int16_t *luma, const float *slopes, float factor, float limit,
-                         int16_t *restrict found, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const float guess = slopes[i] * (float)luma[i] * factor;
-        const float low = guess > -limit ? guess : -limit, within = low < limit ? low : limit;
-        found[i] = (int16_t)(mean[i] + (int32_t)(within + ROUNDING - ROUNDING));
-    }
-}
-
-static int64_t add_guesses(const Argument *a, const char **refusal)
-{
-    const uint8_t *mean = a[0].data;
-    const int16_t *luma = a[1].data;
-    const float *slopes = a[2].data, *factors = a[3].data, limit = (float)a[4].number;
-    int16_t *found = a[5].data;
-    const int64_t bands = a[3].shape[1], n = a[5].shape[1] * a[5].shape[2], lumas = n ? a[1].size / n : 0;
-
-    NEED(a[5].size == 2 * lumas * n && a[0].size == a[5].size && a[1].size == lumas * n, "arrays must be alike");
-    NEED(a[2].size == 2 * n && a[3].size == 2 * bands && bands > 0 && lumas % bands == 0, "a slope and a factor a colour");
-    NEED(a[4].number >= 0 && a[4].number <= 32512, "guesses and means must fit 16 bits");
-    for (int64_t channel = 0; channel < 2 * lumas; channel++) {
-        const int64_t colour = channel / lumas, of = channel % lumas, band = of / (lumas / bands);
-        guessed(mean + channel * n, luma + of * n, slopes + colour * n, factors[colour * bands + band], limit,
-                found + channel * n, n);
-    }
-    return 0;
-}
-FUNCTION(add_guesses, "Bhffn+h")
-
 /* -- runtime/latents/rates.py ------------------------------------------------------------------------------------- */
 
 WIDE static void index_channel(const uint8_t *said, int16_t half, const int16_t *less, int64_t lesses, int16_t top,
@@ -1706,6 +1613,100 @@ static int64_t find_gains(const Argument *a, const char **refusal)
 }
 FUNCTION(find_gains, "hin+i")
 
+/* -- runtime/families/pyramid/guesses.py -------------------------------------------------------------------------- */
+
+/* The products of one colour's three bands with luma's, summed. */
+WIDE static void summed_products(const int16_t *luma, const float *luma_units, const int16_t *colour, const float *units,
+                                 float *restrict sums, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        float sum = (float)colour[i] * units[0] * ((float)luma[i] * luma_units[0]);
+        sum += (float)colour[i + n] * units[1] * ((float)luma[i + n] * luma_units[1]);
+        sum += (float)colour[i + 2 * n] * units[2] * ((float)luma[i + 2 * n] * luma_units[2]);
+        sums[i] = sum;
+    }
+}
+
+/* Three rows summed. */
+WIDE static void summed_rows(const float *above, const float *here, const float *below, float *restrict sums, int64_t w)
+{
+    for (int64_t i = 0; i < w; i++)
+        sums[i] = above[i] + here[i] + below[i];
+}
+
+/* Products over squares, three columns of each summed. */
+WIDE static void divided(const float *products, const float *squares, float ridge, float limit, float *restrict slopes,
+                         int64_t w)
+{
+    for (int64_t i = 0; i < w; i++) {
+        const float slope = (products[i] + products[i + 1] + products[i + 2]) /
+                            (squares[i] + squares[i + 1] + squares[i + 2] + ridge);
+        const float low = slope > -limit ? slope : -limit;
+        slopes[i] = low < limit ? low : limit;
+    }
+}
+
+static int64_t find_slopes(const Argument *a, const char **refusal)
+{
+    const int16_t *details = a[0].data;
+    const float *unit = a[1].data, ridge = (float)a[2].real, limit = (float)a[3].real;
+    float *sums = a[4].data, *slopes = a[5].data;
+    const int64_t h = a[5].shape[1], w = a[5].shape[2], n = h * w;
+
+    NEED(a[0].size == 9 * n && a[1].size == 9 && a[4].size == 3 * n && a[5].size == 2 * n, "arrays must be alike");
+    for (int64_t colour = 0; colour < 3; colour++)
+        summed_products(details, unit, details + 3 * colour * n, unit + 3 * colour, sums + colour * n, n);
+    for (int64_t y = 0; y < h; y++)
+        for (int64_t left = 0; left < w; left += CHUNK) {
+            const int64_t right = left + CHUNK < w ? left + CHUNK : w, from = left ? left - 1 : 0;
+            const int64_t to = right < w ? right + 1 : w, above = y ? y - 1 : 0, below = y + 1 < h ? y + 1 : y;
+            float rows[3][CHUNK + 2];
+            for (int64_t colour = 0; colour < 3; colour++) {
+                const float *plane = sums + colour * n;
+                float *row = rows[colour] + 1 + from - left;
+                summed_rows(plane + above * w + from, plane + y * w + from, plane + below * w + from, row, to - from);
+                if (!left)
+                    rows[colour][0] = rows[colour][1];
+                if (right == w)
+                    rows[colour][1 + right - left] = rows[colour][right - left];
+            }
+            for (int64_t colour = 0; colour < 2; colour++)
+                divided(rows[1 + colour], rows[0], ridge, limit, slopes + colour * n + y * w + left, right - left);
+        }
+    return 0;
+}
+FUNCTION(find_slopes, "hfrr+f+f")
+
+WIDE static void guessed(const uint8_t *mean, const int16_t *luma, const float *slopes, float factor, float limit,
+                         int16_t *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const float guess = slopes[i] * (float)luma[i] * factor;
+        const float low = guess > -limit ? guess : -limit, within = low < limit ? low : limit;
+        found[i] = (int16_t)(mean[i] + (int32_t)(within + ROUNDING - ROUNDING));
+    }
+}
+
+static int64_t add_guesses(const Argument *a, const char **refusal)
+{
+    const uint8_t *mean = a[0].data;
+    const int16_t *luma = a[1].data;
+    const float *slopes = a[2].data, *factors = a[3].data, limit = (float)a[4].number;
+    int16_t *found = a[5].data;
+    const int64_t bands = a[3].shape[1], n = a[5].shape[1] * a[5].shape[2], lumas = n ? a[1].size / n : 0;
+
+    NEED(a[5].size == 2 * lumas * n && a[0].size == a[5].size && a[1].size == lumas * n, "arrays must be alike");
+    NEED(a[2].size == 2 * n && a[3].size == 2 * bands && bands > 0 && lumas % bands == 0, "a slope and a factor a colour");
+    NEED(a[4].number >= 0 && a[4].number <= 32512, "guesses and means must fit 16 bits");
+    for (int64_t channel = 0; channel < 2 * lumas; channel++) {
+        const int64_t colour = channel / lumas, of = channel % lumas, band = of / (lumas / bands);
+        guessed(mean + channel * n, luma + of * n, slopes + colour * n, factors[colour * bands + band], limit,
+                found + channel * n, n);
+    }
+    return 0;
+}
+FUNCTION(add_guesses, "Bhffn+h")
+
 /* -- runtime/exact/strips.py -------------------------------------------------------------------------------------- */
 
 enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
@@ -1922,13 +1923,14 @@ FUNCTION(decode_strip, "+h+HihhiiBin+IHIIIB")
 static PyMethodDef METHODS[] = {
     METHOD(push_symbols), METHOD(pop_symbols),
     METHOD(split_values), METHOD(push_passes), METHOD(read_values),
-    METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values), METHOD(find_slopes), METHOD(add_guesses),
+    METHOD(quantise_values), METHOD(find_residuals), METHOD(find_values), METHOD(scale_values),
     METHOD(find_indexes), METHOD(see_values),
     METHOD(correct_indexes), METHOD(choose_corrections),
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
     METHOD(find_masking), METHOD(find_gains),
+    METHOD(find_slopes), METHOD(add_guesses),
     METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},
 };

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import run_vectors
 
-from runtime.codec import Codec
+from runtime.codec import AUTO, Codec
 
 WEB = Path(__file__).parents[1] / "web"
 LEAST_NODE = 20
@@ -67,14 +67,16 @@ def pictures(photo: np.ndarray) -> dict[str, tuple[np.ndarray, float, int]]:
     }
 
 
-def check_same_pixels(bundle: Path, cases: Mapping[str, tuple[np.ndarray, float, int]], scratch: Path) -> None:
+def check_same_pixels(
+    bundle: Path, cases: Mapping[str, tuple[np.ndarray, float, int]], scratch: Path, subsampling: str = AUTO
+) -> None:
     """Encode pictures, and check that JavaScript decodes what our codec does."""
     weights = scratch / "weights"
     shutil.copytree(bundle, weights / json.loads((bundle / "manifest.json").read_text())["id"])
     expected, words = {}, []
     for name, (picture, quality, tile_px) in cases.items():
         codec = Codec(bundle, threads=1, tile_px=tile_px)
-        stream = codec.encode(picture, quality)
+        stream = codec.encode(picture, quality, subsampling=subsampling)
         (scratch / f"{name}.gar").write_bytes(stream)
         expected[name] = codec.decode(stream)
         words += [scratch / f"{name}.gar", scratch / f"{name}.pam"]

@@ -317,12 +317,12 @@ def read_tile(
     base, step = interpolate(prior["scale_base"], level), steps(interpolate(prior["log2_step"], level))
     e = np.zeros(grid, np.int64)
 
-    def part(columns: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The next part as networks see it, and its values."""
+    def part(columns: np.ndarray, said: np.ndarray, more: np.ndarray | int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The next part as networks see it, and its values, with more added to its means."""
         mean, scale = np.split(said, 2)
         index = np.clip((base[columns] + 32 * (scale - 128 - e)) >> 6, 0, len(stream.tables) - 1)
         symbols.append(stream.read_part(stream.correct(index)))
-        v = ((WORTH[e + 10] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128
+        v = ((WORTH[e + 10] * np.clip(symbols[-1], -(2**15), 2**15) + 8) >> 4) + mean - 128 + more
         v = np.clip(v, -(2**15), 2**15 - 1)
         seen = 128 + np.sign(v) * np.searchsorted(prior["thresholds"], abs(v), side="right")
         seen = with_level(seen, 16 if len(seen) == 6 else 32, level, len(prior["log2_step"]))
@@ -332,6 +332,7 @@ def read_tile(
     yield 6, z
     state: list[np.ndarray] = []
     packed: list[np.ndarray] = []
+    above = dequantise(z[3:], step[48:])  # details of level l + 1
     own = sum(f"{name}.onnx" in files_of(bundle) for name in MIDDLE)
     need(own in (0, 3), f"a bundle with {own} of 3 middle networks")
     low, luma = np.split(dequantise(z[[0, 3, 4, 5]], step[[45, 48, 49, 50]]), [1])  # low[6] and its details
@@ -351,10 +352,36 @@ def read_tile(
             where = "fine" if l == 1 else "middle" if l == 2 and own else "coarse"
             name = f"{where}_{order}" if state else "start"
             *state, said = execute(bundle / f"{name}.onnx", *state, seen)
-            seen, values = part(9 * (l - 1) + np.array(channels) // 4, said)
+            more: np.ndarray | int = 0
+            if order == "third" and "gates" in prior:
+                more = guesses(above, np.stack(packed[:12]), step[9 * l - 9 : 9 * l], prior["gates"][l - 1])
+            seen, values = part(9 * (l - 1) + np.array(channels) // 4, said, more)
             for channel, plane in zip(channels, values, strict=True):
                 packed[channel] = plane
-        yield l, depth_to_space(np.stack(packed))
+        yield l, (details := depth_to_space(np.stack(packed)))
+        above = dequantise(details, step[9 * l - 9 : 9 * l])
+
+
+def guesses(above: np.ndarray, luma: np.ndarray, step: np.ndarray, gates: np.ndarray) -> np.ndarray:
+    """6. What is added to means of chroma, by details of the level above and values (12, h, w) of luma, in float32."""
+    y, u, v = above.reshape(3, 3, *luma.shape[1:])
+    luma_step, *chroma_steps = step.astype(np.float32).reshape(3, 3, 1, 1, 1)
+    squares = around(y[0] * y[0] + y[1] * y[1] + y[2] * y[2])
+    guess = []
+    for chroma, chroma_step, gate in zip((u, v), chroma_steps, gates, strict=True):
+        products = around(y[0] * chroma[0] + y[1] * chroma[1] + y[2] * chroma[2])
+        slope = np.clip(products / (squares + np.float32(16)), -2, 2)
+        factor = luma_step / chroma_step * (np.float32(gate) / np.float32(32))
+        guess.append(slope * luma.astype(np.float32).reshape(3, 4, *slope.shape) * factor)
+    return np.clip(np.rint(np.concatenate(guess)), -32512, 32512).astype(np.int64).reshape(24, *slope.shape)
+
+
+def around(x: np.ndarray) -> np.ndarray:
+    """6. Sums of 3 x 3 positions, of rows first, those beyond an edge being the edge's."""
+    for _ in range(2):
+        x = np.concatenate([x[:1], x[:-1]]) + x + np.concatenate([x[1:], x[-1:]])
+        x = x.T
+    return x
 
 
 def dequantise(values: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -14,7 +14,14 @@ Generator = np.random.Generator
 ODD = np.array(
     [np.nan, np.inf, -np.inf, -0.0, 0.5, -2.5, 1e30, -1e30, 3e9, 1e-40, 2.0**23, 32767.5, -32768.5], np.float32
 )
-ROOM = {"choose_corrections": {7}, "join_level": {3}, "join_packed": {4}, "split_level": {4}, "find_slopes": {4}, "split_values": {4}}
+ROOM = {
+    "choose_corrections": {7},
+    "join_level": {3},
+    "join_packed": {4},
+    "split_level": {4},
+    "find_slopes": {4},
+    "split_values": {4},
+}
 ROOM["read_values"] = {10}
 """The arguments whose content has no meaning afterwards."""
 

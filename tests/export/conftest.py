@@ -29,7 +29,7 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
 
     def make(**changes: Any) -> "Model":
         torch.manual_seed(0)
-        config = Config(state=8, middle_blocks=(0, 1, 0), synthesis=16, synthesis_blocks=1)
+        config = Config(state=8, middle_blocks=(0, 1, 0), chroma_from_luma=True, synthesis=16, synthesis_blocks=1)
         model = Codec(replace(config, **changes)).eval()
         x = torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
         model.start_from_pictures([x])
@@ -49,5 +49,5 @@ def untrained(picture: np.ndarray) -> "Callable[..., Model]":
 
 @pytest.fixture
 def model(untrained: "Callable[..., Model]") -> "Model":
-    """A model of its own for each test, with all optional networks."""
+    """A model of its own for each test, with all that is optional."""
     return untrained()

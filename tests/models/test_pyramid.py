@@ -127,6 +127,22 @@ def test_steps_shrink_in_the_dark(model: Codec) -> None:
         assert found.tolist() == [-4, -2, 0, 0, -4, 0]
 
 
+def test_chroma_that_follows_luma_takes_fewer_bits_and_gates_learn_how_much() -> None:
+    """A picture of one hue, of which all can be guessed."""
+    light = torch.rand(1, 1, 16, 16, generator=torch.manual_seed(1)).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    x = (20 + 200 * light) * torch.tensor([1.0, 0.8, 0.3])[:, None, None]
+    model = tiny(x, replace(TINY, chroma_from_luma=True))
+    assert any(part is model.gates for part in model.parts("prior"))
+    bits_of = []
+    for gate in (0.0, 0.5):
+        with torch.no_grad():
+            model.gates.fill_(gate)
+        bits_of.append(model(x, LEVEL)[1][0, 3::3].sum())
+    assert bits_of[1] < 0.9 * bits_of[0]
+    model.loss(x, LEVEL, "prior")[0].sum().backward()
+    assert model.gates.grad is not None and (model.gates.grad[:, 0] < 0).all()  # more of it were better
+
+
 def _low_of_gray(value: float, level: int) -> "torch.Tensor":
     """Return the luma low band of a wavelet level of a gray picture."""
     low = wavelet.to_colours(torch.full((1, 3, 256, 256), value))

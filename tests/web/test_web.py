@@ -7,6 +7,7 @@ import javascript
 import middle
 import numpy as np
 import pytest
+import variants
 
 from runtime import container
 from runtime.bundle import Bundle
@@ -44,6 +45,28 @@ def test_networks_of_level_2_give_the_pixels_of_the_codec(photo: np.ndarray, tmp
     pytest.importorskip("onnx")
     cases = {name: case for name, case in javascript.pictures(photo).items() if name in ("photo", "tiles", "best")}
     javascript.check_same_pixels(middle.others(tmp_path / "bundle"), cases, tmp_path)
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
+def test_chroma_that_follows_luma_has_the_pixels_of_the_codec(
+    subsampling: str, photo: np.ndarray, tmp_path: Path
+) -> None:
+    bundle = variants.with_arrays(tmp_path / "bundle", gates=variants.GATES)
+    javascript.check_same_pixels(bundle, javascript.pictures(photo), tmp_path, subsampling)
+
+
+@pytest.mark.parametrize(
+    "gates", [np.zeros((1, 1), np.int32), np.full((5, 2), np.nan, np.float32), np.full((5, 2), -(2**31), np.int32)]
+)
+def test_gates_that_no_bundle_may_have_do_no_harm(gates: np.ndarray, photo: np.ndarray, tmp_path: Path) -> None:
+    """Our codec refuses them; here a picture comes out, or one line says why not."""
+    folder = variants.with_arrays(tmp_path / "bundle", gates=gates)
+    number, found = Bundle.open(folder).id, tmp_path / "found.pam"
+    header, sections = container.unpack(Codec(variants.TINY, threads=1).encode(photo[:70, :90], 50))
+    (tmp_path / "gates.gar").write_bytes(container.pack(header._replace(bundle_id=number), list(sections.items())))
+    folder.rename(tmp_path / number.hex())
+    done = javascript.run("scripts/decode.js", "--weights", tmp_path, tmp_path / "gates.gar", found)
+    assert done.returncode == done.stderr.count("\n") == (not found.exists())
 
 
 def test_some_of_the_networks_of_level_2_are_refused(photo: np.ndarray, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import { load } from "#weights";
  * @property {Record<string, Uint8Array>} files  those that decoding needs, by name
  * @property {Record<string, import("./npz.js").NumericArray>} prior
  * @property {import("./networks/index.js").Run} run
- * @property {import("./networks/index.js").InputShapes} inputShapes
  */
 
 /** @type {Map<string, Promise<Bundle>>} */
@@ -51,7 +50,7 @@ async function open(id, folder) {
   must(found === id, `the weights at ${folder} have the id ${found}; they must be those of ${id}`);
   await Promise.all([manifest, ...loaded].map((file) => file.keep()));
   const prior = await readNpz(files["prior.npz"]);
-  return { id, family, files, prior, ...openNetworks(files) };
+  return { id, family, files, prior, run: openNetworks(files, family.operators) };
 }
 
 /** Return the name of the family and the names of the files. @param {Uint8Array} manifest @param {string} folder */

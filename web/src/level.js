@@ -11,6 +11,9 @@ const MIDDLE = 128;
 const LARGEST_VALUE = 2 ** 15;
 const STEP_OF_OCTAVE = Float64Array.from({ length: 64 }, (_, i) => Math.round(2 ** (i / 64) * 2 ** 14));
 
+/** @param {number} value @param {number} least @param {number} most */
+export const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
+
 /**
  * Return the row of an array (anchors, columns) at a level.
  * @param {NumericArray} array
@@ -63,8 +66,8 @@ export function levelPlanes(level, anchors) {
 export function indexesOf(base, least, shift, last) {
   const indexes = new Uint8Array(256 + LARGEST_MASK - LEAST_MASK);
   for (let i = 0; i < indexes.length; i++) {
-    const index = Math.min(Math.max((base + 32 * (i - LARGEST_MASK - MIDDLE)) >> 6, least), last);
-    indexes[i] = index && Math.min(Math.max(index + shift, 1), last);
+    const index = clamp((base + 32 * (i - LARGEST_MASK - MIDDLE)) >> 6, least, last);
+    indexes[i] = index && clamp(index + shift, 1, last);
   }
   return indexes;
 }

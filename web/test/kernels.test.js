@@ -4,6 +4,7 @@ import { inflateRawSync } from "node:zlib";
 import { compile, noCompiler } from "../scripts/kernels.js";
 import { openHeap, openKernels, prepareKernels } from "../src/networks/kernels.js";
 import { BYTES, DEFLATED } from "../src/networks/kernels.wasm.js";
+import { MORE_OPERATORS } from "../src/networks/more_operators.js";
 import { openSession } from "../src/networks/onnxruntime.js";
 import { readGraph } from "../src/networks/onnx.js";
 import { planOf, runPlan, Unsupported } from "../src/networks/plan.js";
@@ -29,7 +30,7 @@ function networks() {
 /** Return the plan, or null where kernels cannot run all of the graph. @param {Uint8Array} file */
 function planned(file) {
   try {
-    return planOf(readGraph(file), openKernels());
+    return planOf(readGraph(file), openKernels(), MORE_OPERATORS);
   } catch (error) {
     if (error instanceof Unsupported) return null;
     throw error;
@@ -83,7 +84,7 @@ test("graphs that make no sense are left to onnxruntime-web, which refuses them"
       outputs: ["y"],
     };
     const grids = [[1, 2, 3, 4], dims].map((dims) => ({ type: /** @type {const} */ ("uint8"), data: new Uint8Array(24), dims }));
-    runPlan(planOf(graph, openKernels()), openKernels(), grids);
+    runPlan(planOf(graph, openKernels(), MORE_OPERATORS), openKernels(), grids);
   };
   const slice = (/** @type {number} */ axis) => ({ from: sides(0), to: sides(1), axes: sides(axis) });
   run("Transpose", { perm: [0, 2, 3, 1] });

@@ -261,18 +261,21 @@ class Pyramid(Family):
                 state = states[0] if states else state
             (mean, scale), rows = said.reshape(2, -1, *said.shape[1:]), ROWS[part]
             if part == CHROMA and self.prior.gates is not None:
-                slopes = guesses.slopes(*details_before(level, grids))
+                slopes = guesses.slopes(*details_before(wavelet_level, level, grids))
                 luma, gates = grids[-1][: spec.BANDS * spec.PHASES], self.prior.gates[wavelet_level - 1]
                 mean = guesses.guessed(mean, luma, slopes, level.step(wavelet_level), gates)
             values_of(mean, level.index(scale, wavelet_level, part, masking), rows, grids[-1])
         return Latents(tuple(parts), tuple(grids))
 
 
-def details_before(level: Level, grids: Sequence[I16]) -> tuple[I16, I32]:
-    """Return values (9, h, w) of the details of the wavelet level before the last one of the grids, and their steps."""
-    if len(grids) == 2:  # z and level 5
+def details_before(wavelet_level: int, level: Level, grids: Sequence[I16]) -> tuple[I16, I32]:
+    """Return values (9, h, w) of the details of the wavelet level before one, and their steps (9,).
+
+    The grids are values of z and of the packed details of wavelet levels 5, 4, ... down to that one.
+    """
+    if wavelet_level == spec.LEVELS:
         return grids[0][spec.COLOUR_COUNT :], level.step(0)[spec.COLOUR_COUNT :]
-    return colours.unpack(grids[-2]), level.step(spec.LEVELS + 3 - len(grids))
+    return colours.unpack(grids[-2]), level.step(wavelet_level + 1)
 
 
 FAMILY = Pyramid

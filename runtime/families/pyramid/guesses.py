@@ -15,25 +15,26 @@ from runtime.native import twin
 
 
 def slopes(details: I16, steps: I32) -> F32:
-    """Return slopes (2, h, w) of chroma by luma around each position of the details (9, h, w), values of the steps."""
+    """Return slopes (2, h, w), of u and v by luma, around each position of details: values (9, h, w) of steps (9,)."""
     _, h, w = details.shape
     sums, found = np.empty((3, h, w), np.float32), np.empty((2, h, w), np.float32)
-    find_slopes(contiguous(details), units(steps), spec.SLOPE_RIDGE, spec.SLOPE_LIMIT, sums, found)
+    find_slopes(contiguous(details), units(steps), spec.SLOPE_RIDGE, spec.LARGEST_SLOPE, sums, found)
     return found
 
 
 def guessed(mean: U8, luma: I16, slopes: F32, steps: I32, gates: I32) -> I16:
-    """Return means (24, h, w) of chroma as networks say them, with what is guessed from luma added.
+    """Return means (24, h, w) of chroma with what is guessed from luma added, in 1/8 step plus 128.
 
-    luma    values (12, h, w) of its details
-    slopes  (2, h, w)
+    mean    (24, h, w) as the network says them
+    luma    values (12, h, w) of the wavelet level's packed luma details
+    slopes  (2, h, w) of u and v
     steps   (9,) of the wavelet level's details
-    gates   (2,) how much of a guess is added, in 1/32
+    gates   (2,) how much of a guess is added to u and v, in 1/32
     """
     by_colour = steps.reshape(spec.COLOUR_COUNT, spec.BANDS).astype(np.float32)
     factors = by_colour[:1] / by_colour[1:] * (gates.astype(np.float32) / np.float32(spec.GATE_ONE))[:, None]
     found = np.empty(mean.shape, np.int16)
-    add_guesses(contiguous(mean), contiguous(luma), slopes, contiguous(factors), spec.GUESS_LIMIT, found)
+    add_guesses(contiguous(mean), contiguous(luma), slopes, contiguous(factors), spec.LARGEST_GUESS, found)
     return found
 
 
@@ -44,8 +45,8 @@ def guessed(mean: U8, luma: I16, slopes: F32, steps: I32, gates: I32) -> I16:
 def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32, slopes: F32) -> None:
     """Fill in slopes (2, h, w), between plus and minus the limit, of details (9, h, w) in units (9,).
 
-    They are sums of products of luma and chroma over those of luma's squares, which the ridge is added to; each over
-    three bands, then three rows and three columns, edges repeated. `sums` (3, h, w) is scratch.
+    A slope is the sum of luma times chroma divided by that of luma's squares and the ridge; each sum is over three
+    bands, then three rows, then three columns, edges repeated. `sums` (3, h, w) is scratch.
     """
     colours = (details * units[:, None, None]).reshape(spec.COLOUR_COUNT, spec.BANDS, *details.shape[1:])
     np.multiply(colours[:, 0], colours[0, 0], out=sums)
@@ -54,7 +55,7 @@ def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32,
     x = np.pad(sums, ((0, 0), (1, 1), (1, 1)), "edge")
     x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
     x = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
-    np.clip(x[1:] / (x[0] + np.float32(ridge)), -limit, limit, out=slopes)
+    np.fmin(np.fmax(x[1:] / (x[0] + np.float32(ridge)), -limit), limit, out=slopes)
 
 
 @twin
@@ -66,4 +67,5 @@ def add_guesses(mean: U8, luma: I16, slopes: F32, factors: F32, limit: int, foun
     colours, bands = factors.shape
     guess = slopes[:, None, None] * luma.reshape(bands, -1, *luma.shape[1:]).astype(np.float32)
     guess *= factors[:, :, None, None, None]
-    np.add(mean, np.rint(guess).clip(-limit, limit).astype(np.int16).reshape(mean.shape), out=found)
+    whole = np.fmin(np.fmax(np.rint(guess), -limit), limit).astype(np.int16)
+    np.add(mean, whole.reshape(mean.shape), out=found)

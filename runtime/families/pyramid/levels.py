@@ -53,9 +53,11 @@ class Prior(rates.Prior):
                 )
         if np.abs(self.dark.astype(np.int64)).max() >= 1 << 24:
             raise unusable(f"dark from {self.dark.min()} to {self.dark.max()}, must be within 2**24 on both sides of 0")
-
-        if self.gates is not None and (self.gates.shape != (spec.LEVELS, 2) or np.abs(self.gates).max() > spec.GATES):
-            raise unusable(f"gates of shape {self.gates.shape} must be (5, 2), from -{spec.GATES} to {spec.GATES}")
+        most, gates = spec.LARGEST_GATE, self.gates
+        if gates is not None and (gates.shape != (spec.LEVELS, 2) or gates.dtype.kind != "i"):
+            raise unusable(f"gates of shape {gates.shape} and type {gates.dtype} must be (5, 2) whole numbers")
+        if gates is not None and (gates.min() < -most or gates.max() > most):
+            raise unusable(f"gates from {gates.min()} to {gates.max()}, must be from -{most} to {most}")
 
     def at_level(self, level: int, subsampled: bool = False) -> "Level":
         """Return the prior at one level 0 .. top_level."""

@@ -70,13 +70,12 @@ MASKINGS = range(-MASKING_MOST - DARK_MOST, MASKING_MOST + 1)
 """What masking may be, in eighths of an octave, by detail and luma together."""
 GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in MASKINGS)
 """Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""
-SLOPE_RIDGE, SLOPE_LIMIT = 16.0, 2.0
-"""Keeps slopes of chroma by luma small where luma has few details, in squared pixel levels; the largest slope."""
+SLOPE_RIDGE, LARGEST_SLOPE = 16.0, 2.0
+"""What keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels; largest slope."""
 GATE_ONE = 32
 """A gate of so much adds all of what luma lets one guess."""
-GATES = 1024
-"""Gates are at most so large."""
-GUESS_LIMIT = LARGEST_VALUE - 255
-"""Guesses are at most so large: then 16 bits hold means."""
+LARGEST_GATE = 1024
+LARGEST_GUESS = LARGEST_VALUE - 255
+"""With guesses of at most so much 16 bits hold means."""
 PART_BANDS = (Z, *(BANDS, BANDS, (COLOUR_COUNT - 1) * BANDS) * LEVELS)
 """The number of each part's bands, whose scale indexes may be corrected: wavelet bands of a colour, channels of z."""

@@ -1,18 +1,14 @@
 """Steps in the dark: luma's low bands of a tile, and what a bundle whose steps follow them makes of pictures."""
 
-import hashlib
-import json
-import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import variants
 
 from runtime import native
-from runtime.bundle import ARRAYS, Bundle, bundle_id
 from runtime.codec import Codec
-from runtime.families.pyramid import spec
 from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.transform import luma_bands
 from runtime.incomplete import salvage
@@ -28,14 +24,7 @@ LOW_GAIN = (1 - 217 / 2048 * 3616 / 2048) ** -2
 
 def with_dark(folder: Path, dark: np.ndarray) -> Codec:
     """Return the codec of the tiny bundle with other thresholds of luma, written to a folder."""
-    shutil.copytree(TESTS / "tiny" / "bundle", folder)
-    with np.load(folder / ARRAYS) as file:
-        np.savez(folder / ARRAYS, **(dict(file) | {"dark": dark.astype(np.int32)}))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["id"] = bundle_id(folder, Bundle(folder, manifest).networks(spec.NETWORKS)).hex()
-    manifest["sha256"][ARRAYS] = hashlib.sha256((folder / ARRAYS).read_bytes()).hexdigest()
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return Codec(folder, threads=1)
+    return Codec(variants.with_arrays(folder, dark=dark.astype(np.int32)), threads=1)
 
 
 @pytest.fixture(scope="module")

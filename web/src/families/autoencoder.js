@@ -2,7 +2,8 @@
 import { place } from "../coefficients.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
-import { indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { around, slopesOf, whole } from "../guesses.js";
+import { clamp, indexesOf, interpolate, LARGEST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { tensor } from "../networks/index.js";
 import { join } from "../wavelet.js";
 
@@ -29,7 +30,6 @@ const layers = () => 3;
 const AC = 63; // frequencies of a colour
 const FIRST_LEVEL = 3;
 const LARGEST_SYMBOL = 2 ** 15;
-const LARGEST_CORRECTION = 32512; // of a mean
 const GRAIN_PX = 64;
 const BLOCK_PX = 8;
 const DECODED_AT_ONCE = 128; // blocks along each side
@@ -228,8 +228,8 @@ function valuesOf(symbols, part, said, from, columns, pixels) {
   for (let start = 0; start < symbols.length; start += pixels) {
     for (let i = 0, at = start; i < pixels; i++, at++) {
       const mean = said && !outside(part, i, columns) ? said[at] + (from ? from[at] : 0) : 128;
-      const value = 8 * Math.min(Math.max(symbols[at], -LARGEST_SYMBOL), LARGEST_SYMBOL) + mean - 128;
-      values[at] = Math.min(Math.max(value, -LARGEST_SYMBOL), LARGEST_SYMBOL - 1);
+      const value = 8 * clamp(symbols[at], -LARGEST_SYMBOL, LARGEST_SYMBOL) + mean - 128;
+      values[at] = clamp(value, -LARGEST_SYMBOL, LARGEST_SYMBOL - 1);
     }
   }
   return values;
@@ -254,9 +254,8 @@ function chromaFromLuma({ steps, ridge }, p, part, said, low, values, rows, colu
   if (!gates) return added;
   const ofColour = part.level ? 3 : AC; // channels
   const slopes = [1, 2].map((colour) => {
-    const [luma, chroma] =
-      p < LAST ? covariances(low, colour, rows, columns) : products(values, steps, colour, rows, columns);
-    return luma.map((q, i) => Math.min(Math.max(f32(chroma[i] / f32(Math.max(q, 0) + ridge)), -2), 2));
+    const [luma, chroma] = p < LAST ? covariances(low, colour, columns) : products(values, steps, colour, columns);
+    return slopesOf(luma, chroma, ridge);
   });
   part.channels.forEach((channel, k) => {
     const colour = Math.floor(channel / ofColour);
@@ -266,32 +265,24 @@ function chromaFromLuma({ steps, ridge }, p, part, said, low, values, rows, colu
     const gate = (2 * count + Math.floor((k * gates) / count)) * pixels;
     for (let i = 0, at = k * pixels; i < pixels; i++, at++) {
       const product = f32(f32(f32(slope[i] * values[luma * pixels + i]) * ratio) * (said[gate + i] - 128)) / 32;
-      added[at] = Math.min(Math.max(rint(product), -LARGEST_CORRECTION), LARGEST_CORRECTION);
+      added[at] = whole(product);
     }
   });
   return added;
-}
-
-/** Return the nearest whole number, the even one of two. @param {number} value */
-function rint(value) {
-  const whole = Math.round(value);
-  return whole - value === 0.5 && whole & 1 ? whole - 1 : whole;
 }
 
 /**
  * Variance of luma and covariance with a colour, 9 times.
  * @param {Float32Array[]} low
  * @param {number} colour
- * @param {number} rows
  * @param {number} columns
  */
-function covariances(low, colour, rows, columns) {
-  const sum = blurred(low[0], rows, columns);
+function covariances(low, colour, columns) {
+  const sum = around(low[0], columns);
   return [low[0], low[colour]].map((plane) => {
-    const other = blurred(plane, rows, columns);
-    const products = blurred(
+    const other = around(plane, columns);
+    const products = around(
       plane.map((value, i) => low[0][i] * value),
-      rows,
       columns,
     );
     return products.map((value, i) => value - f32(f32(sum[i] * other[i]) / 9));
@@ -303,11 +294,10 @@ function covariances(low, colour, rows, columns) {
  * @param {Int16Array} ac
  * @param {Int32Array} steps
  * @param {number} colour
- * @param {number} rows
  * @param {number} columns
  */
-function products(ac, steps, colour, rows, columns) {
-  const pixels = rows * columns;
+function products(ac, steps, colour, columns) {
+  const pixels = ac.length / (3 * AC);
   return [0, AC * colour].map((first) => {
     const sums = new Float32Array(pixels);
     for (let f = 0; f < 12; f++) {
@@ -316,24 +306,7 @@ function products(ac, steps, colour, rows, columns) {
         sums[i] += f32(f32(ac[f * pixels + i] * a) * f32(ac[(first + f) * pixels + i] * b));
       }
     }
-    return blurred(sums, rows, columns);
-  });
-}
-
-/**
- * Sum up 3 x 3 places, those beyond an edge being the edge's.
- * @param {Float32Array} plane
- * @param {number} rows
- * @param {number} columns
- */
-function blurred(plane, rows, columns) {
-  const down = plane.map((value, i) => {
-    const [above, below] = [i >= columns ? i - columns : i, i < plane.length - columns ? i + columns : i];
-    return f32(plane[above] + value) + plane[below];
-  });
-  return down.map((value, i) => {
-    const x = i % columns;
-    return f32(down[x ? i - 1 : i] + value) + down[x < columns - 1 ? i + 1 : i];
+    return around(sums, columns);
   });
 }
 

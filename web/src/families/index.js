@@ -7,6 +7,7 @@ import { pyramid } from "./pyramid.js";
 /**
  * @typedef {object} Family
  * @property {string[]} networks  that a bundle has or may have, in the order of its id
+ * @property {import("../networks/plan.js").Operators} [operators]  that they have beside those of FORMAT.md, section 7
  * @property {(bundle: import("../bundle.js").Bundle, header: import("../container.js").Header) => any} open  makes the coding
  * @property {boolean} [flag]  whether flag bit 2 has a meaning
  * @property {(coding: any) => number} grain  coded sides are multiples of so many pixels

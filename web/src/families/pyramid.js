@@ -4,7 +4,8 @@ import { pixels } from "../colours.js";
 import { readTables } from "../entropy/tables.js";
 import { TileStream } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
-import { indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
+import { around, slopesOf, whole } from "../guesses.js";
+import { clamp, indexesOf, interpolate, LARGEST_MASK, LEAST_MASK, levelPlanes, see, seenValues, stepsOf } from "../level.js";
 import { fileOf, tensor } from "../networks/index.js";
 import { join, PASS_GAIN } from "../wavelet.js";
 
@@ -12,9 +13,10 @@ import { join, PASS_GAIN } from "../wavelet.js";
 /** @typedef {import("./index.js").Tile} Tile */
 /** @typedef {Awaited<ReturnType<typeof open>>} Coding */
 /**
- * @typedef {Record<number, Int16Array>} Values  of z (key 0) and of each level's packed details, (channels, rows, columns)
+ * @typedef {Record<number, Int16Array>} Values  of z (key 6) and of each level's packed details, (channels, rows, columns)
  */
 
+const f32 = Math.fround;
 const MASK_BYTES = 2; // of a mask of parts
 /** @type {Record<string, number[]>} */
 const PARTS = {
@@ -32,6 +34,8 @@ const GRAINS = Array.from({ length: LARGEST_MASK - LEAST_MASK + 1 }, (_, i) => {
   return Math.round(2 ** ((i + LEAST_MASK) / 8) * 128);
 });
 const LARGEST_SYMBOL = 2 ** 15;
+const LUMA = 12; // channels of a level's packed luma
+const RIDGE = 16; // of slopes of chroma, in squared pixel levels
 const SEEN_BY_FIRST = 32; // also by start
 const SEEN_BY_OTHERS = 16;
 const NETWORKS = ["start", ...["coarse", "middle", "fine"].flatMap(networksOf)];
@@ -56,6 +60,7 @@ function open({ files, prior, run }, header) {
     planes: levelPlanes(header.level, prior.log2_step.shape[0]),
     masking: prior.masking,
     dark: prior.dark,
+    gates: prior.gates,
     tables: readTables(prior),
   };
 }
@@ -77,7 +82,7 @@ async function* tile(coding, area, more) {
   await stream.open(MASK_BYTES);
   const { run } = coding;
   /** @type {Values} */
-  const values = { 0: new Int16Array((12 * area.height * area.width) / 64 ** 2) };
+  const values = { [LEVELS + 1]: new Int16Array((Z.length * area.height * area.width) / 64 ** 2) };
   let part = 0;
   /**
    * Read the next part; the values of its channels go to `to`, and are returned.
@@ -86,12 +91,13 @@ async function* tile(coding, area, more) {
    * @param {(channel: number) => number} column
    * @param {Uint8Array | null} said
    * @param {Int8Array} masks
+   * @param {Int16Array} [guesses]  that are added to what is said
    */
-  const read = async (channels, to, column, said, masks) => {
+  const read = async (channels, to, column, said, masks, guesses) => {
     const { least, shifts } = stream.corrections;
     const indexes = scaleIndexes(coding, channels.map(column), said, masks, least[part], shifts[part]);
     const symbols = await stream.part(indexes);
-    const decoded = valuesOf(symbols, said, masks);
+    const decoded = valuesOf(symbols, said, masks, guesses);
     channels.forEach((channel, k) => {
       to.set(decoded.subarray(k * masks.length, (k + 1) * masks.length), channel * masks.length);
     });
@@ -100,8 +106,8 @@ async function* tile(coding, area, more) {
   };
   const sidesOf = (/** @type {number} */ level) => [area.height >> (level + 1), area.width >> (level + 1)];
 
-  const z = await read(Z, values[0], (channel) => Z_COLUMN + channel, null, new Int8Array(values[0].length / 12));
   let [rows, columns] = sidesOf(LEVELS);
+  const z = await read(Z, values[LEVELS + 1], (channel) => Z_COLUMN + channel, null, new Int8Array(rows * columns));
   const look = (/** @type {Int16Array} */ of, /** @type {number} */ channels) => {
     return tensor("uint8", see(of, rows * columns, channels, coding), [1, channels, rows, columns]);
   };
@@ -122,7 +128,8 @@ async function* tile(coding, area, more) {
       if (part === "third" && level === 1 && coding.header.subsampled) break;
       if (part !== "first") told = await run(`${name}_${part}`, [told[0], look(last, SEEN_BY_OTHERS)]);
       const said = /** @type {Uint8Array} */ (told[told.length - 1].data);
-      last = await read(channels, to, column, said, masks);
+      const guesses = part === "third" && coding.gates ? guessesOf(coding, alone[0], level, columns) : undefined;
+      last = await read(channels, to, column, said, masks, guesses);
     }
     if (level <= 3) yield values;
   }
@@ -155,23 +162,62 @@ function scaleIndexes({ bases, tables }, columns, said, masks, least, shifts) {
  * @param {Int32Array} symbols
  * @param {Uint8Array | null} said
  * @param {Int8Array} masks  of each pixel
+ * @param {Int16Array} [guesses]
  */
-function valuesOf(symbols, said, masks) {
+function valuesOf(symbols, said, masks, guesses) {
   const values = new Int16Array(symbols.length);
   const pixels = masks.length;
   for (let start = 0; start < symbols.length; start += pixels) {
     for (let i = 0, at = start; i < pixels; i++, at++) {
-      const mean = said ? said[at] - 128 : 0;
+      const mean = said ? said[at] - 128 + (guesses?.[at] ?? 0) : 0;
       if (symbols[at] === 0) {
         values[at] = mean;
         continue;
       }
-      const symbol = Math.min(Math.max(symbols[at], -LARGEST_SYMBOL), LARGEST_SYMBOL);
+      const symbol = clamp(symbols[at], -LARGEST_SYMBOL, LARGEST_SYMBOL);
       const value = ((GRAINS[masks[i] - LEAST_MASK] * symbol + 8) >> 4) + mean;
-      values[at] = Math.min(Math.max(value, -LARGEST_SYMBOL), LARGEST_SYMBOL - 1);
+      values[at] = clamp(value, -LARGEST_SYMBOL, LARGEST_SYMBOL - 1);
     }
   }
   return values;
+}
+
+/**
+ * Return what luma lets one guess of the values of a level's packed chroma.
+ * @param {Coding} coding
+ * @param {Tile} tile
+ * @param {number} level
+ * @param {number} columns  of the packed level
+ */
+function guessesOf({ steps, gates }, tile, level, columns) {
+  const luma = tile.values[level];
+  const pixels = luma.length / 36;
+  const above = [0, 1, 2].map((colour) => {
+    const plane = new Float32Array(4 * pixels); // with the three bands of the level above in it
+    details(plane, 2 * columns, level + 1, tile, colour, steps);
+    return plane;
+  });
+  const [squares, ...products] = above.map((plane) => {
+    const sums = new Float32Array(pixels).map((_, i) => {
+      const at = 4 * i - 2 * (i % columns);
+      const [a, b, c] = [2 * columns, 1, 2 * columns + 1].map((band) => f32(above[0][at + band] * plane[at + band]));
+      return f32(a + b) + c;
+    });
+    return around(sums, columns);
+  });
+  const guesses = new Int16Array(2 * LUMA * pixels);
+  products.forEach((product, colour) => {
+    const slopes = slopesOf(squares, product, RIDGE);
+    for (let channel = 0, at = colour * LUMA * pixels; channel < LUMA; channel++) {
+      const detail = DETAILS * (level - 1) + (channel >> 2);
+      const gate = gates.data[2 * level - 2 + colour] / 32;
+      const factor = f32(f32(steps[detail] / steps[detail + 3 + 3 * colour]) * gate);
+      for (let i = 0, from = channel * pixels; i < pixels; i++, at++) {
+        guesses[at] = whole(f32(f32(slopes[i] * luma[from + i]) * factor));
+      }
+    }
+  });
+  return guesses;
 }
 
 /**
@@ -246,7 +292,8 @@ async function render(coding, tiles, layers) {
 function lowest(tiles, rows, columns, colour, steps) {
   const low = new Float32Array(rows * columns);
   for (const { area, values } of tiles) {
-    const channel = { values: values[0].subarray((colour * values[0].length) / 12), step: steps[Z_COLUMN + colour] };
+    const z = values[LEVELS + 1];
+    const channel = { values: z.subarray((colour * z.length) / Z.length), step: steps[Z_COLUMN + colour] };
     place(low, columns, 1, area, 64, [{ ...channel, down: 0, right: 0 }]);
   }
   return low;
@@ -278,24 +325,17 @@ function finer(low, rows, columns, level, tiles, colour, steps) {
  * @param {Int32Array} steps
  */
 function details(plane, columns, level, { area, values }, colour, steps) {
-  const coarsest = level === LEVELS + 1; // in z, the only one that is not packed
-  const all = values[coarsest ? 0 : level];
+  const packed = level <= LEVELS; // all but those in z, after its low bands
+  const side = packed ? 2 ** (level + 1) : 64;
+  const pixels = (area.height * area.width) / side ** 2;
   const channels = [0, 1, 2].flatMap((band) => {
-    const [down, right, detail] = [(band + 1) & 1, (band + 1) >> 1, 3 * colour + band];
-    if (coarsest)
-      return {
-        values: all.subarray(((3 + detail) * all.length) / 12),
-        step: steps[Z_COLUMN + 3 + detail],
-        down,
-        right,
-      };
-    const step = steps[DETAILS * (level - 1) + detail];
-    return [0, 1, 2, 3].map((corner) => ({
-      values: all.subarray(((4 * detail + corner) * all.length) / 36),
-      step,
-      down: 2 * (corner >> 1) + down,
-      right: 2 * (corner & 1) + right,
+    const detail = 3 * colour + band;
+    return (packed ? [0, 1, 2, 3] : [0]).map((corner) => ({
+      values: values[level].subarray(pixels * (packed ? 4 * detail + corner : 3 + detail)),
+      step: steps[packed ? DETAILS * (level - 1) + detail : Z_COLUMN + 3 + detail],
+      down: 2 * (corner >> 1) + ((band + 1) & 1),
+      right: 2 * (corner & 1) + ((band + 1) >> 1),
     }));
   });
-  place(plane, columns, coarsest ? 2 : 4, area, coarsest ? 64 : 2 ** (level + 1), channels);
+  place(plane, columns, packed ? 4 : 2, area, side, channels);
 }

@@ -6,7 +6,9 @@ import { SLOTS } from "../entropy/tables.js";
 import { MOST_LANES } from "../entropy/tile_stream.js";
 import { must } from "../errors.js";
 import { checkLevel } from "../level.js";
-import { tensor } from "../networks/index.js";
+import { fileOf, tensor } from "../networks/index.js";
+import { MORE_OPERATORS } from "../networks/more_operators.js";
+import { readGraph } from "../networks/onnx.js";
 import { join } from "../wavelet.js";
 
 /** @typedef {import("../entropy/tables.js").Slots} Slots */
@@ -36,21 +38,22 @@ const LEAST_CODED = -64;
 const SIZE_TABLES = 65; // the first of them
 const MOST_PLANES = 13;
 
-export const recurrent = { networks: ["iteration"], grain, layers, open, tile, render };
+const NETWORK = "iteration";
+export const recurrent = { networks: [NETWORK], operators: MORE_OPERATORS, grain, layers, open, tile, render };
 
 /**
  * Prepare a level of a bundle.
  * @param {import("../bundle.js").Bundle} bundle
  * @param {Pick<import("../container.js").Header, "width" | "height" | "level" | "gray">} header
  */
-export function open({ prior, run, inputShapes }, header) {
+export function open({ files, prior, run }, header) {
   const [most, grids] = prior.base_a.shape;
   checkLevel(header.level, OFFSETS * most - 1);
   const planes = (header.level >> 4) + 1;
   return {
     header,
     run,
-    inputShapes,
+    channels: readGraph(files[fileOf(NETWORK)]).inputs[0].shape[3], // of the state
     prior,
     tables: readTables(prior.frequencies),
     grids,
@@ -188,7 +191,7 @@ async function* tile(coding, area, more) {
 async function iterate(coding, grids, states, p, g, h) {
   const { rows, columns } = grids[g];
   const own = Math.max(g, 1);
-  const channels = (await coding.inputShapes("iteration"))[0][3];
+  const { channels } = coding;
   const blank = (/** @type {number[]} */ shape) =>
     tensor("uint8", new Uint8Array(shape.reduce((product, side) => product * side)).fill(MIDDLE), shape);
   const half = [rows, columns].map((side) => Math.ceil(side / 2));
@@ -197,7 +200,7 @@ async function iterate(coding, grids, states, p, g, h) {
       ? [blank([1, ...half, channels]), blank([1, SEEN, ...half])]
       : [states[g - 1] ?? blank([1, ...half, channels]), seen(coding, grids[g - 1], p, g - 1, 1, CHANNELS)];
   const state = states[own] ?? blank([1, rows, columns, channels]);
-  const [newState, said] = await coding.run("iteration", [state, seen(coding, grids[g], p, g, h), ...coarser]);
+  const [newState, said] = await coding.run(NETWORK, [state, seen(coding, grids[g], p, g, h), ...coarser]);
   states[own] = newState;
   return /** @type {Uint8Array} */ (said.data);
 }

@@ -8,7 +8,6 @@ import { planOf, runPlan, Unsupported } from "./plan.js";
 /**
  * @typedef {(name: string, inputs: Tensor[]) => Promise<Tensor[]>} Run  runs a network, inputs and outputs in its order
  */
-/** @typedef {(name: string) => number[][]} InputShapes  NaN where a side may be any */
 
 /**
  * Return a tensor.
@@ -23,22 +22,24 @@ export const tensor = (type, data, dims) => ({ type, data, dims });
 export const fileOf = (name) => `${name}.onnx`;
 
 /**
- * Return what runs networks, which are prepared when they are first used, and what tells the shapes of their inputs.
+ * Return what runs networks, which are prepared when they are first used.
  * @param {Record<string, Uint8Array>} files  by name
- * @returns {{ run: Run, inputShapes: InputShapes }}
+ * @param {import("./plan.js").Operators} [more]
+ * @returns {Run}
  */
-export function openNetworks(files) {
+export function openNetworks(files, more) {
   /** @type {Record<string, (inputs: Tensor[]) => Promise<Tensor[]>>} */
   const opened = {};
-  return {
-    run: (name, inputs) => (opened[name] ??= open(files[fileOf(name)]))(inputs),
-    inputShapes: (name) => readGraph(files[fileOf(name)]).inputs.map(({ shape }) => shape),
-  };
+  return (name, inputs) => (opened[name] ??= open(files[fileOf(name)], more))(inputs);
 }
 
-/** @param {Uint8Array} file @returns {(inputs: Tensor[]) => Promise<Tensor[]>} */
-function open(file) {
-  const plan = attempt(() => planOf(readGraph(file), openKernels()));
+/**
+ * @param {Uint8Array} file
+ * @param {import("./plan.js").Operators} [more]
+ * @returns {(inputs: Tensor[]) => Promise<Tensor[]>}
+ */
+function open(file, more) {
+  const plan = attempt(() => planOf(readGraph(file), openKernels(), more));
   /** @type {ReturnType<typeof import("./onnxruntime.js").openSession> | undefined} */
   let session;
   return async (inputs) => {

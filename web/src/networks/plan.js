@@ -1,4 +1,4 @@
-// What kernels do for a graph of the operators of FORMAT.md, section 7, or of those that put grids together.
+// What kernels do for a graph of the operators of FORMAT.md, section 7, and of those that a family has beside them.
 import { concat } from "../bytes.js";
 import { openHeap } from "./kernels.js";
 
@@ -32,27 +32,30 @@ const MIDDLE = 128;
 export class Unsupported extends Error {}
 
 /** @param {unknown} condition @returns {asserts condition} */
-function needed(condition) {
+export function needed(condition) {
   if (!condition) throw new Unsupported();
 }
 
-/** @type {Record<string, (node: Node, constants: Graph["constants"], kernels: Kernels) => Operation>} */
-const OPERATORS = { QLinearConv, QLinearAdd, Transpose, Reshape, Concat, Slice, Shape };
+/** @typedef {Record<string, (node: Node, constants: Graph["constants"], kernels: Kernels) => Operation>} Operators */
+/** @type {Operators} */
+const OPERATORS = { QLinearConv, QLinearAdd, Transpose, Reshape };
 
 /**
  * Return the plan of a graph.
  * @param {Graph} graph
  * @param {Kernels} kernels
+ * @param {Operators} [more]
  * @returns {Plan}
  */
-export function planOf(graph, kernels) {
+export function planOf(graph, kernels, more) {
+  const operators = { ...OPERATORS, ...more };
   /** @type {Plan["uses"]} */
   const uses = {};
   for (const name of [...graph.nodes.flatMap(({ inputs }) => inputs), ...graph.outputs])
     uses[name] = (uses[name] ?? 0) + 1;
   const operations = graph.nodes.map((node) => {
-    needed(Object.hasOwn(OPERATORS, node.operator));
-    return OPERATORS[node.operator](node, graph.constants, kernels);
+    needed(Object.hasOwn(operators, node.operator));
+    return operators[node.operator](node, graph.constants, kernels);
   });
   return { graph, operations, uses };
 }
@@ -116,10 +119,10 @@ export function runPlan({ graph, operations, uses }, kernels, inputs) {
 }
 
 /** @param {number[]} sides */
-const product = (sides) => sides.reduce((all, side) => all * side, 1);
+export const product = (sides) => sides.reduce((all, side) => all * side, 1);
 
 /** @param {number} side */
-const isSide = (side) => Number.isInteger(side) && side >= 0;
+export const isSide = (side) => Number.isInteger(side) && side >= 0;
 
 /** Return the numbers of a constant. @param {Graph["constants"][string]} constant @param {number} type */
 function numbers(constant, type) {
@@ -134,7 +137,7 @@ function numbers(constant, type) {
 /** @param {Graph["constants"][string] | undefined} constant */
 const wholeNumbers = (constant) => (constant?.type === INT64 ? numbers(constant, INT64) : []);
 
-/** @type {typeof OPERATORS[string]} */
+/** @type {Operators[string]} */
 function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   const [, xScale, xZero, weight, weightScale, weightZero, yScale, yZero, bias] = inputs.map((name) => constants[name]);
   const weights = numbers(weight, INT8);
@@ -202,7 +205,7 @@ function QLinearConv({ inputs, attributes }, constants, { group, signed }) {
   };
 }
 
-/** @type {typeof OPERATORS[string]} */
+/** @type {Operators[string]} */
 function QLinearAdd({ inputs }, constants) {
   const [, xScale, xZero, , yScale, yZero, scale, zero] = inputs.map((name) => constants[name]);
   needed(new Set([xScale, yScale, scale].map((scale) => numbers(scale, FLOAT)[0])).size === 1);
@@ -217,7 +220,7 @@ function QLinearAdd({ inputs }, constants) {
   };
 }
 
-/** @type {typeof OPERATORS[string]} */
+/** @type {Operators[string]} */
 function Transpose({ attributes: { perm } }) {
   needed(Array.isArray(perm) && String(perm.slice().sort()) === String([...perm.keys()]));
   return {
@@ -251,7 +254,7 @@ function Transpose({ attributes: { perm } }) {
 }
 
 /** Return how far it is to the next of each axis. @param {number[]} shape */
-const stridesOf = (shape) => shape.map((_, axis) => product(shape.slice(axis + 1)));
+export const stridesOf = (shape) => shape.map((_, axis) => product(shape.slice(axis + 1)));
 
 /**
  * Copy samples.
@@ -262,7 +265,7 @@ const stridesOf = (shape) => shape.map((_, axis) => product(shape.slice(axis + 1
  * @param {number[]} fromStrides
  * @param {number[]} toStrides  default: those of a grid of its own
  */
-function copy(call, from, to, lengths, fromStrides, toStrides = stridesOf(lengths)) {
+export function copy(call, from, to, lengths, fromStrides, toStrides = stridesOf(lengths)) {
   const axes = lengths.map((length, axis) => [length, fromStrides[axis], toStrides[axis]]);
   if (fromStrides[fromStrides.length - 1] !== 1) axes.push([1, 1, 1]);
   needed(axes.length <= 4);
@@ -271,7 +274,7 @@ function copy(call, from, to, lengths, fromStrides, toStrides = stridesOf(length
   call.copy(from, to, ...all, ...froms.slice(0, 3), ...tos.slice(0, 3));
 }
 
-/** @type {typeof OPERATORS[string]} */
+/** @type {Operators[string]} */
 function Reshape() {
   return {
     step([{ shape, block }, wanted]) {
@@ -282,57 +285,4 @@ function Reshape() {
       return { block, shape: made };
     },
   };
-}
-
-/** @type {typeof OPERATORS[string]} */
-function Concat({ attributes }) {
-  const axis = Number(attributes.axis);
-  return {
-    step(grids, { call, make }) {
-      const shape = grids[0].shape.slice();
-      needed(isSide(shape[axis]));
-      needed(new Set(grids.map((grid) => String(grid.shape.toSpliced(axis, 1)))).size === 1);
-      shape[axis] = grids.reduce((sum, grid) => sum + grid.shape[axis], 0);
-      const out = make(shape);
-      const run = product(shape.slice(axis));
-      let to = out.block.at;
-      for (const grid of grids) {
-        const length = product(grid.shape.slice(axis));
-        copy(call, grid.block.at, to, [product(shape.slice(0, axis)), length], [length, 1], [run, 1]);
-        to += length;
-      }
-      return out;
-    },
-  };
-}
-
-/** @type {typeof OPERATORS[string]} */
-function Slice() {
-  return {
-    step([from, begins, ends, axes, steps = []], { call, make }) {
-      needed(steps.every((/** @type {number} */ step) => step === 1));
-      if (Array.isArray(from)) return from.slice(begins[0], ends[0]);
-      const [starts, shape] = [from.shape.map(() => 0), from.shape.slice()];
-      axes.forEach((/** @type {number} */ axis, /** @type {number} */ i) => {
-        needed(begins[i] >= 0 && ends[i] >= 0 && isSide(shape[axis]));
-        starts[axis] = Math.min(begins[i], shape[axis]);
-        shape[axis] = Math.max(Math.min(ends[i], shape[axis]) - starts[axis], 0);
-      });
-      const strides = stridesOf(from.shape);
-      const out = make(shape);
-      const first = starts.reduce(
-        (/** @type {number} */ sum, /** @type {number} */ start, /** @type {number} */ axis) =>
-          sum + start * strides[axis],
-        from.block.at,
-      );
-      copy(call, first, out.block.at, shape, strides);
-      return out;
-    },
-  };
-}
-
-/** @type {typeof OPERATORS[string]} */
-function Shape({ attributes }) {
-  needed(Object.keys(attributes).length === 0);
-  return { step: ([{ shape }]) => shape };
 }
