@@ -36,6 +36,7 @@
 /* -- arguments ---------------------------------------------------------------------------------------------------- */
 
 enum { MOST_ARGUMENTS = 16, MOST_DIMENSIONS = 4, CHUNK = 256 };
+static const int64_t MOST_ITEMS = INT64_C(1) << 36; /* of an array: products of sizes do not overflow */
 
 typedef struct {
     void *data;
@@ -49,14 +50,14 @@ typedef struct {
 typedef int64_t Kernel(const Argument *arguments, const char **refusal);
 
 static const struct {
-    char kind, found;    /* 'x', 'v' and 't' are two kinds */
+    char kind, found;    /* 'x', 'v' and 't' are two kinds; 'w' may be at any address */
     const char *letters; /* which of them stands for it differs from system to system */
     Py_ssize_t size;
 } KINDS[] = {
     {'B', 'B', "B?", 1}, {'H', 'H', "H", 2}, {'I', 'I', "IL", 4}, {'h', 'h', "h", 2},    {'i', 'i', "il", 4},
     {'q', 'q', "qln", 8}, {'p', 'p', "ilqn", sizeof(Py_ssize_t)}, {'f', 'f', "f", 4},    {'d', 'd', "d", 8},
     {'x', 'h', "h", 2},  {'x', 'f', "f", 4}, {'v', 'B', "B", 1},  {'v', 'h', "h", 2},
-    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)},
+    {'t', 'B', "B", 1},  {'t', 'p', "ilqn", sizeof(Py_ssize_t)}, {'w', 'H', "H", 2},
 };
 
 /* Return the kind of a buffer's items, 0 where it is not the wanted one. */
@@ -74,20 +75,39 @@ static char kind_of(const Py_buffer *view, char wanted)
     return 0;
 }
 
+/* Whether an array has few enough items, even if its sides that are 0 were 1: nothing else bounds those of an empty one. */
+static int is_small(const Py_buffer *view)
+{
+    int64_t items = 1;
+    for (int axis = 0; axis < view->ndim; axis++) {
+        const int64_t side = view->shape[axis] > 0 ? view->shape[axis] : 1;
+        if (side > MOST_ITEMS / items)
+            return 0;
+        items *= side;
+    }
+    return 1;
+}
+
+static int overlap(const Py_buffer *one, const Py_buffer *other)
+{
+    const uintptr_t a = (uintptr_t)one->buf, b = (uintptr_t)other->buf;
+    return one->len > 0 && other->len > 0 && a < b + (size_t)other->len && b < a + (size_t)one->len;
+}
+
 /* Call a kernel with Python's arguments: `kinds` has a letter for each, 'n' for a whole number, 'r' for a real one,
  * and for an array that of KINDS, behind '+' where it is written to. */
 static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObject *const *given, Py_ssize_t count)
 {
     Py_buffer views[MOST_ARGUMENTS];
     Argument arguments[MOST_ARGUMENTS];
-    int opened[MOST_ARGUMENTS] = {0};
+    int opened[MOST_ARGUMENTS] = {0}, written[MOST_ARGUMENTS] = {0};
     const char *refusal = NULL;
     int64_t result = 0;
     Py_ssize_t at = 0;
 
     for (const char *kind = kinds; *kind != '\0'; kind++, at++) {
-        int written = *kind == '+';
-        kind += written;
+        const int output = *kind == '+';
+        kind += output;
         if (at == count || at == MOST_ARGUMENTS) {
             PyErr_Format(PyExc_ValueError, "%s: only %zd arguments", name, count);
             goto done;
@@ -105,19 +125,28 @@ static PyObject *call(const char *name, const char *kinds, Kernel *kernel, PyObj
             continue;
         }
         Py_buffer *view = &views[at];
-        if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (written ? PyBUF_WRITABLE : 0))) {
+        if (PyObject_GetBuffer(given[at], view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (output ? PyBUF_WRITABLE : 0))) {
             PyErr_Clear();
             PyErr_Format(PyExc_ValueError, "%s: argument %zd must be a%s contiguous array", name, at,
-                         written ? " writable" : "");
+                         output ? " writable" : "");
             goto done;
         }
-        opened[at] = 1;
+        opened[at] = 1, written[at] = output;
         arguments[at].kind = kind_of(view, *kind);
         if (arguments[at].kind == 0 || view->ndim > MOST_DIMENSIONS) {
             PyErr_Format(PyExc_ValueError, "%s: argument %zd must have items of kind %c, and 4 dimensions at most", name,
                          at, *kind);
             goto done;
         }
+        if (!is_small(view) || (*kind != 'w' && (uintptr_t)view->buf % (size_t)view->itemsize != 0)) {
+            PyErr_Format(PyExc_ValueError, "%s: argument %zd must have aligned items, and 2**36 at most", name, at);
+            goto done;
+        }
+        for (Py_ssize_t i = 0; i < at; i++)
+            if (opened[i] && (output || written[i]) && overlap(&views[i], view)) {
+                PyErr_Format(PyExc_ValueError, "%s: arguments %zd and %zd must not overlap", name, i, at);
+                goto done;
+            }
         arguments[at].data = view->buf;
         arguments[at].size = view->len / view->itemsize;
         for (int axis = 0; axis < MOST_DIMENSIONS; axis++)
@@ -244,7 +273,7 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
     }
     return from.used;
 }
-FUNCTION(pop_symbols, "+IHtIIIB+B")
+FUNCTION(pop_symbols, "+IwtIIIB+B")
 
 /* -- runtime/entropy/tile_stream.py ------------------------------------------------------------------------------- */
 
@@ -411,7 +440,8 @@ static int64_t split_values(const Argument *a, const char **refusal)
     const int64_t *cost = a[3].data, n = a[0].size, m = a[4].size - 1, tables = a[3].size / (2 * SYMBOLS);
     int32_t *coded = a[4].data;
     Py_ssize_t *first = a[5].data, *second = a[6].data;
-    int64_t *counts = a[8].data, s = 0, e = 0, total = 0;
+    int64_t *counts = a[8].data, s = 0, e = 0;
+    uint64_t total = 0;
     Packer fields = {a[7].data, 0, 0, 0};
     Order order;
 
@@ -429,9 +459,9 @@ static int64_t split_values(const Argument *a, const char **refusal)
         if (end - begin == 8 && all_zero(index + begin))
             continue;
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            coded[*place] = values[i];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]]; /* moved on at once, as the next value may wait for it */
+            order.begin[index[i]] = place + (index[i] != 0);
+            coded[place] = values[i];
         }
     }
     for (int g = 0; g < GROUPINGS; g++) {
@@ -459,7 +489,7 @@ static int64_t split_values(const Argument *a, const char **refusal)
                         const int64_t beyond = (int64_t)(size_of(coded[j]) >> run->shift) - (base - 1);
                         const int64_t excess = beyond < run->escape ? beyond : run->escape;
                         second[e] = (Py_ssize_t)((tables + run->table) * SYMBOLS + excess);
-                        total += cost[second[e++]];
+                        total += (uint64_t)cost[second[e++]];
                         width += excess == run->escape ? ESCAPE_BITS : 0;
                     }
                     if (width)
@@ -479,7 +509,7 @@ static int64_t split_values(const Argument *a, const char **refusal)
                         number = number * base + digits[i - begin + k];
                 }
                 first[s] = (Py_ssize_t)head->table * SYMBOLS + number;
-                total += cost[first[s++]];
+                total += (uint64_t)cost[first[s++]];
             }
         }
     }
@@ -488,14 +518,18 @@ static int64_t split_values(const Argument *a, const char **refusal)
     for (int64_t j = 0; j < m; j += CHUNK) {
         uint8_t some[CHUNK];
         const int64_t count = find_some(coded + j, m - j < CHUNK ? m - j : CHUNK, some);
-        for (int64_t i = 0; i < count; i++) {
-            signs.held = signs.held << 1 | (coded[j + some[i]] < 0);
-            if (++signs.bits == 8)
-                signs.data[signs.at++] = (uint8_t)signs.held, signs.bits = 0;
+        int64_t i = 0;
+        for (; i + 8 <= count; i += 8) {
+            uint32_t eight = 0;
+            for (int k = 0; k < 8; k++)
+                eight = eight << 1 | (uint32_t)coded[j + some[i + k]] >> 31;
+            pack(&signs, eight, 8);
         }
+        for (; i < count; i++)
+            pack(&signs, (uint32_t)coded[j + some[i]] >> 31, 1);
     }
     fill_byte(&signs);
-    counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = total;
+    counts[0] = s, counts[1] = e, counts[2] = signs.at, counts[3] = (int64_t)total;
     return 0;
 }
 FUNCTION(split_values, "iBiq+i+p+p+B+q")
@@ -689,9 +723,9 @@ static int64_t read_values(const Argument *a, const char **refusal)
             continue;
         }
         for (int64_t i = begin; i < end; i++) {
-            int64_t *place = &order.begin[index[i]];
-            values[i] = q[*place];
-            *place += index[i] != 0;
+            const int64_t place = order.begin[index[i]];
+            order.begin[index[i]] = place + (index[i] != 0);
+            values[i] = q[place];
         }
     }
     return raw.at;
@@ -713,8 +747,9 @@ WIDE static int round_values(const float *exact, const float *least, float most,
     int32_t beyond = 0;
     for (int64_t i = 0; i < n; i++) {
         const float size = exact[i] < 0 ? -exact[i] : exact[i];
-        float magnitude = (size < most ? size : most) + ROUNDING;
-        magnitude = size >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
+        const float limited = size > most ? most : size;
+        float magnitude = limited + ROUNDING;
+        magnitude = limited >= least[i] ? magnitude - ROUNDING : 0; /* nan: 0 */
         beyond |= magnitude > 1;
         found[i] = (int32_t)(exact[i] < 0 ? -magnitude : magnitude);
     }
@@ -736,6 +771,7 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
     for (int64_t begin = 0; begin < m; begin += BLOCK) {
         const int64_t count = m - begin < BLOCK ? m - begin : BLOCK;
         float least[BLOCK];
+        uint8_t some[BLOCK];
         int32_t *found = symbols + begin;
         uint8_t largest = 0;
         for (int64_t i = 0; i < count; i++)
@@ -749,15 +785,18 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
             least[i] = dead[index[begin + i]];
         if (!round_values(exact + begin, least, most, found, count))
             continue;
-        for (int64_t i = 0; i < count; i++) {
-            const int32_t magnitude = found[i] < 0 ? -found[i] : found[i];
-            if (magnitude < 2)
-                continue;
+        int64_t larger = 0;
+        for (int64_t i = 0; i < count; i++) { /* without a branch, which nothing could foresee */
+            some[larger] = (uint8_t)i;
+            larger += found[i] > 1 || found[i] < -1;
+        }
+        for (int64_t k = 0; k < larger; k++) {
+            const int64_t i = some[k], sign = found[i] < 0 ? -1 : 1, magnitude = sign * found[i];
             float added = fabsf(exact[begin + i]) - (float)magnitude;
             added *= 20;
             added += 10;
-            if (added < savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)])
-                found[i] -= found[i] < 0 ? -1 : 1;
+            const float saved = savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)];
+            found[i] -= (int32_t)(added < saved ? sign : 0);
         }
     }
     return 0;
@@ -905,6 +944,20 @@ static int64_t find_indexes(const Argument *a, const char **refusal)
 }
 FUNCTION(find_indexes, "Bhhn+B")
 
+/* Look values up, 8 at a time so that they are stored at once. */
+static void see_channel(const uint16_t *values, const uint8_t *table, uint8_t *seen, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t eight = 0;
+        for (int k = 0; k < 8; k++)
+            eight |= (uint64_t)table[values[i + k]] << 8 * k;
+        memcpy(seen + i, &eight, sizeof eight);
+    }
+    for (; i < n; i++)
+        seen[i] = table[values[i]];
+}
+
 static int64_t see_values(const Argument *a, const char **refusal)
 {
     const uint16_t *values = a[0].data;
@@ -918,8 +971,7 @@ static int64_t see_values(const Argument *a, const char **refusal)
     NEED(a[2].size == 1 << 16 && spare >= 0, "wrong sizes");
     for (int64_t c = 0; c < count; c++, seen += place) {
         NEED(channels[c] >= 0 && channels[c] < all, "channel beyond the values");
-        for (int64_t i = 0; i < place; i++)
-            seen[i] = table[values[channels[c] * place + i]];
+        see_channel(values + channels[c] * place, table, seen, place);
     }
     for (int64_t c = 0; c < spare; c++, seen += place)
         memset(seen, c < a[3].size ? planes[c] : (int)(uint8_t)a[4].number, (size_t)place);
@@ -1044,7 +1096,8 @@ static int64_t choose_corrections(const Argument *a, const char **refusal)
     double saved = 0;
 
     NEED(a[1].size == channels * plane && a[0].size == a[1].size, "values and indexes must be alike");
-    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels && every > 0, "as many channels in each band");
+    NEED(bands > 0 && bands <= MOST_BANDS && part * bands == channels, "as many channels in each band");
+    NEED(every > 0 && every <= 1 << 20, "every so many-th row");
     NEED(indexes > 0 && indexes <= INDEXES && a[3].size == indexes * BINS && a[5].size == BINS, "bits must have 64 bins");
     NEED(a[7].size == bands * a[3].size && a[4].size == a[3].size * SHIFTS, "bits must suit counts");
     memset(there, 0, (size_t)bands * sizeof *there);
@@ -1101,22 +1154,38 @@ WIDE static void lift_by_preceding(float *restrict target, const float *restrict
 
 WIDE static void split_row(const float *row, const float *factor, float *restrict left, float *restrict right, int64_t w)
 {
-    for (int64_t i = 0; i < w; i++) {
+    const float f0 = factor[0];
+    for (int64_t i = 0; i < w - 1; i++) {
         left[i] = row[2 * i];
-        right[i] = row[2 * i + 1];
+        right[i] = row[2 * i + 1] + f0 * (row[2 * i] + row[2 * i + 2]);
     }
-    lift_by_following(right, left, factor[0], w);
+    left[w - 1] = row[2 * w - 2];
+    right[w - 1] = row[2 * w - 1] + f0 * (row[2 * w - 2] + row[2 * w - 2]);
     lift_by_preceding(left, right, factor[1], w);
     lift_by_following(right, left, factor[2], w);
     lift_by_preceding(left, right, factor[3], w);
 }
 
+WIDE static void lift_rows(float *restrict low, float *restrict high, const float *restrict before,
+                           const float *restrict after, const float *factor, int64_t n)
+{
+    const float f0 = factor[0], f1 = factor[1];
+    for (int64_t i = 0; i < n; i++) {
+        high[i] += f0 * (low[i] + after[i]);
+        low[i] += f1 * (before[i] + high[i]);
+    }
+}
+
 /* Two of the four lifting steps of columns, on row t, which is there as low and as high. */
 static void split_columns(float *low, float *high, const float *factor, int64_t t, int64_t h, int64_t w)
 {
-    const int64_t before = t > 0 ? t - 1 : 0, after = t + 1 < h ? t + 1 : t;
-    lift_row(high + t * w, low + t * w, low + after * w, factor[0], w);
-    lift_row(low + t * w, high + before * w, high + t * w, factor[1], w);
+    float *const its_low = low + t * w, *const its_high = high + t * w;
+    if (t > 0 && t + 1 < h) {
+        lift_rows(its_low, its_high, its_high - w, its_low + w, factor, w);
+    } else { /* at an edge it is its own neighbour */
+        lift_row(its_high, its_low, t + 1 < h ? its_low + w : its_low, factor[0], w);
+        lift_row(its_low, t > 0 ? its_high - w : its_high, its_high, factor[1], w);
+    }
 }
 
 static int64_t split_level(const Argument *a, const char **refusal)
@@ -1315,14 +1384,23 @@ WIDE static void colours_of(const uint8_t *pixels, const float *factor, float *r
 
 static int64_t split_colours(const Argument *a, const char **refusal)
 {
-    float *found = a[2].data;
-    const int64_t n = a[0].size / 3;
+    float *found = a[4].data;
+    const int64_t height = a[0].shape[0], width = a[0].shape[1], top = a[1].number, left = a[2].number;
+    const int64_t h = a[4].shape[1], w = a[4].shape[2], n = h * w;
 
-    NEED(a[0].size == 3 * n && a[1].size == 3 && a[2].size == 3 * n, "three colours of pixels, factors and signals");
-    colours_of(a[0].data, a[1].data, found, found + n, found + 2 * n, n);
+    NEED(a[0].size == 3 * height * width && a[3].size == 3 && a[4].size == 3 * n, "three colours, factors and signals");
+    NEED(top >= 0 && top < height && left >= 0 && left < width, "must begin within the pixels");
+    const int64_t there = width - left < w ? width - left : w;
+    for (int64_t y = 0; y < h; y++, found += w) {
+        const int64_t row = top < height - 1 - y ? top + y : height - 1;
+        colours_of((const uint8_t *)a[0].data + 3 * (row * width + left), a[3].data, found, found + n, found + 2 * n, there);
+        for (int colour = 0; colour < 3; colour++)
+            for (int64_t x = there; x < w; x++)
+                found[colour * n + x] = found[colour * n + there - 1];
+    }
     return 0;
 }
-FUNCTION(split_colours, "Bf+f")
+FUNCTION(split_colours, "Bnnf+f")
 
 WIDE static void samples_of(const float *luma, const float *first, const float *second, const float *factor,
                             float samples[3][CHUNK], int64_t n)
@@ -1390,21 +1468,58 @@ WIDE static void pack_row(const float *row, float most, int16_t *restrict even, 
 static int64_t pack_rounded(const Argument *a, const char **refusal)
 {
     const float *details = a[0].data;
-    int16_t *packed = a[2].data;
-    const int64_t channels = a[0].shape[0], h = a[0].shape[1] / 2, w = a[0].shape[2] / 2, most = a[1].number;
+    int16_t *packed = a[6].data;
+    const int64_t channels = a[0].shape[0], height = a[0].shape[1], width = a[0].shape[2], top = a[1].number;
+    const int64_t left = a[2].number, rows = a[3].number, columns = a[4].number, most = a[5].number;
+    const int64_t h = a[6].shape[1], w = a[6].shape[2], row = a[7].number, column = a[8].number;
 
-    NEED(a[0].size == 4 * channels * h * w && a[2].size == a[0].size, "sides must be even, and packed as large");
+    NEED(a[0].size == channels * height * width && a[6].size == 4 * channels * h * w, "four channels for each");
+    NEED(rows >= 0 && rows % 2 == 0 && columns >= 0 && columns % 2 == 0, "sides must be even");
+    NEED(rows <= height && columns <= width && top >= 0 && top <= height - rows && left >= 0 && left <= width - columns,
+         "rows and columns must be within the details");
+    NEED(rows <= 2 * h && columns <= 2 * w && row >= 0 && row <= h - rows / 2 && column >= 0 && column <= w - columns / 2,
+         "rows and columns must be within what is packed");
     NEED(most > 0 && most <= INT16_MAX, "whole numbers of 16 bits");
     for (int64_t c = 0; c < channels; c++)
-        for (int64_t y = 0; y < 2 * h; y++) {
-            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + y / 2) * w;
-            pack_row(details + (c * 2 * h + y) * 2 * w, (float)most, even, even + h * w, w);
+        for (int64_t y = 0; y < rows; y++) {
+            int16_t *even = packed + ((4 * c + 2 * (y % 2)) * h + row + y / 2) * w + column;
+            pack_row(details + (c * height + top + y) * width + left, (float)most, even, even + h * w, columns / 2);
         }
     return 0;
 }
-FUNCTION(pack_rounded, "fn+h")
+FUNCTION(pack_rounded, "fnnnnn+hnn")
 
 /* -- runtime/families/pyramid/chroma.py --------------------------------------------------------------------------- */
+
+/* Of both chroma signals at each column of two rows: sums, and sums of squares. */
+typedef struct {
+    int32_t sums[2][CHUNK + 1], squares[2][CHUNK + 1];
+} Chroma;
+
+WIDE static void chroma_of(const uint8_t *restrict upper, const uint8_t *restrict lower, Chroma *restrict found, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t red = upper[3 * i], green = upper[3 * i + 1], blue = upper[3 * i + 2];
+        const int32_t red_below = lower[3 * i], green_below = lower[3 * i + 1], blue_below = lower[3 * i + 2];
+        const int32_t first = red - blue, first_below = red_below - blue_below;
+        const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
+        found->sums[0][i] = first + first_below;
+        found->squares[0][i] = first * first + first_below * first_below;
+        found->sums[1][i] = second + second_below;
+        found->squares[1][i] = second * second + second_below * second_below;
+    }
+}
+
+/* Return 4 times the squares of the details of up to 256 columns, which are below 2**23 each. */
+WIDE static int32_t detail_of(const int32_t *sums, const int32_t *squares, int64_t n)
+{
+    int32_t total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t sum = sums[i] + sums[i + 1];
+        total += 4 * (squares[i] + squares[i + 1]) - sum * sum;
+    }
+    return total;
+}
 
 static int64_t sum_chroma(const Argument *a, const char **refusal)
 {
@@ -1415,7 +1530,7 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
     const int64_t rows = a[4].shape[0], columns = a[4].shape[1];
 
     NEED(a[0].size == 3 * height * width && width > 0 && a[4].size == rows * columns, "pixels must have three colours");
-    NEED(across > 0 && side > 0 && side <= CHUNK, "wrong sides of squares");
+    NEED(across > 0 && across <= INT32_MAX && side > 0 && side <= CHUNK, "wrong sides of squares");
     NEED((a[1].size + across - 1) / across == rows && (width + side - 1) / side == columns, "wrong number of squares");
     memset(squares, 0, (size_t)a[4].size * sizeof *squares);
     for (int64_t k = 0; k < a[1].size; k++) {
@@ -1423,26 +1538,16 @@ static int64_t sum_chroma(const Argument *a, const char **refusal)
         NEED(y >= 0 && y < height, "row beyond the pixels");
         const uint8_t *upper = pixels + 3 * y * width, *lower = y + 1 < height ? upper + 3 * width : upper;
         for (int64_t left = 0, column = 0; left < width; left += side, column++) {
-            int32_t found[2][2][CHUNK + 1]; /* of both signals at each column and the next: sums, sums of squares */
-            const int64_t count = width - left < side ? width - left : side;
-            int64_t total = 0;
-            for (int64_t i = 0; i <= count; i++) {
-                const int64_t x = 3 * (left + i < width ? left + i : width - 1);
-                const int32_t red = upper[x], green = upper[x + 1], blue = upper[x + 2];
-                const int32_t red_below = lower[x], green_below = lower[x + 1], blue_below = lower[x + 2];
-                const int32_t first = red - blue, first_below = red_below - blue_below;
-                const int32_t second = red + blue - 2 * green, second_below = red_below + blue_below - 2 * green_below;
-                found[0][0][i] = first + first_below;
-                found[0][1][i] = first * first + first_below * first_below;
-                found[1][0][i] = second + second_below;
-                found[1][1][i] = second * second + second_below * second_below;
+            Chroma found;
+            const int64_t count = width - left < side ? width - left : side, last = left + count < width ? count : count - 1;
+            int64_t *total = &squares[row * columns + column];
+            chroma_of(upper + 3 * left, lower + 3 * left, &found, last + 1);
+            for (int s = 0; s < 2; s++) { /* the last column goes on beyond the picture */
+                found.sums[s][count] = found.sums[s][last];
+                found.squares[s][count] = found.squares[s][last];
             }
-            for (int s = 0; s < 2; s++)
-                for (int64_t i = 0; i < count; i++) {
-                    const int32_t sum = found[s][0][i] + found[s][0][i + 1];
-                    total += (s ? 1 : 3) * (4 * (found[s][1][i] + found[s][1][i + 1]) - sum * sum);
-                }
-            squares[row * columns + column] += total;
+            *total += 3 * (int64_t)detail_of(found.sums[0], found.squares[0], count);
+            *total += detail_of(found.sums[1], found.squares[1], count);
         }
     }
     return 0;
@@ -1482,7 +1587,7 @@ static int64_t find_masking(const Argument *a, const char **refusal)
                 for (int64_t k = 0; k < a[3].size; k++)
                     found = (int16_t)(found + (thresholds[k] <= size));
                 for (int64_t k = 0; k < a[4].size; k++)
-                    found = (int16_t)(found + (dark[k] <= low[y * w + left + i]));
+                    found = (int16_t)(found + !(dark[k] > low[y * w + left + i])); /* nan: all */
                 int16_t *place = masking + 4 * y * w + 2 * (left + i);
                 place[0] = place[1] = place[2 * w] = place[2 * w + 1] = found;
             }
@@ -1490,6 +1595,23 @@ static int64_t find_masking(const Argument *a, const char **refusal)
     return 0;
 }
 FUNCTION(find_masking, "hififnnn+h")
+
+static int64_t find_gains(const Argument *a, const char **refusal)
+{
+    const int16_t *masking = a[0].data;
+    const int32_t *gains = a[1].data;
+    int32_t *gain = a[3].data;
+    const int64_t n = a[0].size, known = a[1].size, least = a[2].number;
+
+    NEED(a[3].size == n && least >= INT16_MIN && least <= INT16_MAX, "gains must be like masking, which has 16 bits");
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t k = masking[i] - least;
+        NEED(k >= 0 && k < known, "masking beyond the gains");
+        gain[i] = gains[k];
+    }
+    return 0;
+}
+FUNCTION(find_gains, "hin+i")
 
 /* -- runtime/families/pyramid/guesses.py -------------------------------------------------------------------------- */
 
@@ -1590,6 +1712,14 @@ FUNCTION(add_guesses, "Bhffn+h")
 enum { CAUSAL = 6, SIZED = 8, AROUND = 8, CONTEXTS = 40, WEIGHT_BITS = 12, EIGHTHS = 8, ONE = 16 };
 enum { ABOVE = 2, LEFT = 2, FRAME = 3 }; /* FRAME: columns beside a plane, on both sides */
 
+static int are_levels(const int16_t *base, int64_t n)
+{
+    int others = 0;
+    for (int64_t i = 0; i < n; i++)
+        others |= base[i] & ~UINT8_MAX;
+    return others == 0;
+}
+
 static int64_t known_energy(const Argument *a, const char **refusal)
 {
     const int16_t *base = a[0].data;
@@ -1602,6 +1732,7 @@ static int64_t known_energy(const Argument *a, const char **refusal)
 
     NEED(a[0].size == framed && a[1].size == planes * framed && a[3].size == h * w, "planes must be framed");
     NEED(a[2].size == 2 + 3 * planes, "wrong number of energies");
+    NEED(are_levels(base, framed), "base must be 0 to 255");
     for (int64_t y = 0; y < h; y++)
         for (int64_t x = 0; x < w; x++) {
             const int64_t at = (y + 1) * across + x + 1;
@@ -1672,6 +1803,8 @@ static void open_strip(const Argument *a, Strip *s, const char **refusal)
         *refusal = "wrong number of classes or tables";
     else if (a[9].number < 1 || a[9].number > 255)
         *refusal = "step must be 1 to 255";
+    else if (!are_levels(s->base, framed))
+        *refusal = "base must be 0 to 255";
     for (int j = 0; j < CONTEXTS && *refusal == NULL; j++)
         if (s->classes[j] >= s->class_count)
             *refusal = "class beyond the weights";
@@ -1706,7 +1839,7 @@ static inline void expect(const Strip *s, int64_t y, int64_t x, int64_t at, Expe
     const int32_t parts = floor_divided(2 * eighths + s->step, 2 * s->step);
     found->eighths = eighths;
     found->steps = (parts + EIGHTHS / 2) >> 3;
-    found->table = s->tables[context] + parts - EIGHTHS * found->steps + EIGHTHS / 2;
+    found->table = (int32_t)((uint32_t)s->tables[context] + (uint32_t)(parts - EIGHTHS * found->steps + EIGHTHS / 2));
     found->beneath = base[0];
 }
 
@@ -1733,7 +1866,7 @@ static int64_t encode_strip(const Argument *a, const char **refusal)
             expect(&s, y, x, at, &e);
             const int32_t error = s.errors[at], times = floor_divided(error + s.step / 2, s.step);
             s.sizes[at] = size_off(error, e.eighths);
-            codes[j++] = e.table * SYMBOLS + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
+            codes[j++] = (int32_t)((uint32_t)e.table * SYMBOLS) + ((times - e.steps + SYMBOLS / 2) & (SYMBOLS - 1));
         }
     return 0;
 }
@@ -1761,11 +1894,11 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
             expect(&s, y, x, at, &e);
             NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
             uint32_t state = states[j & (lanes - 1)];
-            const uint32_t slot = state & (SLOTS - 1), *first = start + e.table * SYMBOLS;
+            const uint32_t slot = state & (SLOTS - 1), *first = start + (int64_t)e.table * SYMBOLS;
             int32_t symbol = 0; /* the last one that does not start behind the slot */
             for (int32_t half = SYMBOLS / 2; half > 0; half /= 2)
                 symbol += half & -(int32_t)(first[symbol + half] <= slot);
-            state = freq[e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
+            state = freq[(int64_t)e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
             if (state < LOWEST_STATE) {
                 if (used == available)
                     return -1;
@@ -1796,7 +1929,7 @@ static PyMethodDef METHODS[] = {
     METHOD(split_level), METHOD(join_level),
     METHOD(split_colours), METHOD(join_colours), METHOD(sum_chroma), METHOD(pack_rounded),
     METHOD(join_packed),
-    METHOD(find_masking),
+    METHOD(find_masking), METHOD(find_gains),
     METHOD(find_slopes), METHOD(add_guesses),
     METHOD(known_energy), METHOD(encode_strip), METHOD(decode_strip),
     {NULL, NULL, 0, NULL},

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING
@@ -77,14 +77,20 @@ def bench(bundles: Sequence[str], seconds: float, as_json: bool) -> None:
     """Measure bundles, shipped names or folders, for about so many seconds, and print what is found."""
     from runtime import __version__, machine, native
     from runtime.codec import QUALITY, Codec
+    from runtime.errors import InputError
     from runtime.networks.sessions import version
     from runtime.threads import most_threads
 
     end = time.perf_counter() + seconds
+    if not all(bundles):
+        raise InputError(
+            f"--bundles {','.join(bundles)} has no name between two commas, or none at all; give each a name"
+        )
     if machine.load() > _BUSY_LOAD:
         complain(f"warning: the machine is busy (load {machine.load():.1f}); left alone it is faster than this")
     threads = dict.fromkeys((1, most_threads(None)))
-    speeds = measure([Codec(bundle, threads=count) for bundle in dict.fromkeys(bundles) for count in threads], end)
+    codecs = [Codec(bundle, threads=count) for bundle in dict.fromkeys(bundles) for count in threads]
+    speeds = measure(list({(codec.bundle.id, codec.networks.threads): codec for codec in codecs}.values()), end)
     facts = {"processor": machine.processor(), "class": machine.cpu_class(), "cores": machine.cores()}
     facts |= {"arrays": native.name, "gargalo": __version__, "onnxruntime": version(), "quality": QUALITY}
     if as_json:
@@ -107,17 +113,17 @@ def measure(codecs: Sequence["Codec"], end: float) -> Iterator[Speed]:
     `end` is of time.perf_counter.
     """
     smaller: dict[Codec, Speed] = {}
+    pixels = lru_cache(1)(picture)  # none that is not coded is made
     for width, height in SIZES:
-        pixels = picture(width, height)
         for codec in codecs:
             if codec not in smaller:
-                codec.decode(codec.encode(pixels))  # loads the networks
-                speed = _measured(codec, pixels)
+                codec.decode(codec.encode(pixels(width, height)))  # loads the networks
+                speed = _measured(codec, pixels(width, height))
             else:
                 speed = _reckoned(smaller[codec], width, height)
                 if time.perf_counter() + 2 / speed.encode_per_s + 1 / speed.decode_per_s < end:
                     with suppress(MemoryError):
-                        speed = _measured(codec, pixels)
+                        speed = _measured(codec, pixels(width, height))
             smaller[codec] = speed
             yield speed
 
@@ -165,8 +171,14 @@ def picture(width: int, height: int) -> "U8":
 def lines(speeds: Iterable[Speed]) -> Iterator[str]:
     """Yield what people are told of speeds, each line as soon as its speeds are there."""
     best: dict[str, dict[float, list[str]]] = {}
+    ids: dict[str, str] = {}
+
+    def named(speed: Speed) -> str:
+        known = ids.setdefault(speed.bundle, speed.id)
+        return speed.bundle if known == speed.id else f"{speed.bundle} {speed.id[:6]}"
+
     for size, of_size in groupby(speeds, key=lambda speed: f"{speed.width} x {speed.height}"):
-        for row, (bundle, found) in enumerate(groupby(of_size, key=lambda speed: speed.bundle)):
+        for row, (bundle, found) in enumerate(groupby(of_size, key=named)):
             each = list(found)
             if row == 0:
                 yield _columns("\n" + size, (f"{s.threads} thread{'s' * (s.threads > 1)}" for s in each))

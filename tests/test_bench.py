@@ -38,7 +38,7 @@ def test_a_line_of_json_has_every_size_and_number_of_threads(small: None, capfd:
 
 
 def test_people_read_a_table_and_what_keeps_up(small: None, capfd: Capture) -> None:
-    assert main(["--bundles", f"{TINY},{TINY}", "--seconds", "3600"]) == 0
+    assert main(["--bundles", f"{TINY},{TINY}/../{TINY.name}", "--seconds", "3600"]) == 0
     out = capfd.readouterr().out
     assert out.startswith(f"{machine.processor()}, {machine.cores()} cores, {machine.cpu_class()}; array functions: ")
     assert all(out.count(f"{width} x {height} ") == 2 for width, height in bench.SIZES)
@@ -71,6 +71,18 @@ def test_a_lack_of_memory_for_large_pictures_leaves_them_reckoned(
     assert [speed.measured for speed in measure([tiny], time.perf_counter() + 3600)] == [True, False, False]
 
 
+def test_a_picture_that_nothing_codes_is_not_made(small: None, tiny: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scarce(width: int, height: int) -> np.ndarray:
+        if width > 64:
+            raise MemoryError
+        return picture(width, height)
+
+    monkeypatch.setattr(bench, "picture", scarce)
+    for seconds in (0, 3600):
+        speeds = measure([tiny], time.perf_counter() + seconds)
+        assert [speed.measured for speed in speeds] == [True, False, False]
+
+
 def test_each_bundle_is_named_at_the_highest_rate_that_it_keeps_up_with() -> None:
     speeds = [
         Speed(name, "", count, width, 480, rate * count, 3.21, width == 640)
@@ -85,6 +97,18 @@ def test_each_bundle_is_named_at_the_highest_rate_that_it_keeps_up_with() -> Non
     keeping_up = "60 a second: fast; one in 2 s: slow; less: slower"
     assert told.endswith(f"\n640 x 480     {keeping_up}\n1280 x 480    {keeping_up}")
     assert list(RATES) == sorted(RATES, reverse=True)
+
+
+def test_bundles_of_one_name_are_told_apart() -> None:
+    speeds = [Speed("one", id, count, 64, 48, 9, 9, True) for id in ("a" * 16, "b" * 16) for count in (1, 2)]
+    told = "\n".join(lines(speeds))
+    assert "\none  " in told and "\none bbbbbb  " in told and "5 a second: one, one bbbbbb" in told
+
+
+@pytest.mark.parametrize("bundles", ["", ",", "nano,"])
+def test_a_bundle_without_a_name_is_none(bundles: str, capfd: Capture) -> None:
+    assert main(["--bundles", bundles]) == 1
+    assert "no name" in capfd.readouterr().err
 
 
 def test_the_picture_is_as_hard_to_code_as_photographs(codec: Codec) -> None:

@@ -1,6 +1,7 @@
 """The compiled core as such; what its functions compute is tested where their numpy twins are, on both."""
 
 import ast
+import ctypes
 import inspect
 import os
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import twin_arguments
 
 import runtime.exact.strips  # noqa: F401
 import runtime.families.pyramid.family  # noqa: F401  with the one above imports all modules with twins
@@ -78,15 +80,18 @@ def uint32(*numbers: int) -> Any:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((bytes_of(3), np.ones(3, np.float32)), "2 arguments"),
-        ((bytes_of(3), np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
-        ((np.zeros(3, np.int8), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((np.zeros(3, ">u2"), np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
-        ((bytes_of(6)[::2], np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
-        ((bytes_of(3), np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
-        ((bytes_of(3), np.ones(3, np.float32), bytes(12)), "writable"),
-        ((bytes_of(3), np.ones(3, np.float32), None), "array"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32)), "4 arguments"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32), 1), "arguments"),
+        ((np.zeros(3, np.int8), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((np.zeros(3, ">u2"), 0, 0, np.ones(1, np.float32), np.zeros(3, np.float32)), "kind B"),
+        ((bytes_of(6)[::2], 0, 0, np.ones(3, np.float32), np.zeros(3, np.float32)), "contiguous"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float64), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.int32), np.zeros(3, np.float32)), "kind f"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), bytes(12)), "writable"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), None), "array"),
+        ((bytes_of(3), 0, 0, np.ones(3, np.float32), np.frombuffer(bytearray(13), np.float32, 3, 1)), "aligned"),
+        (((ctypes.c_uint8 * 0 * (1 << 62) * 4)(), 0, 0, np.ones(3, np.float32), np.zeros(0, np.float32)), "at most"),
+        (((shared := bytes_of(12))[:3], 0, 0, np.ones(3, np.float32), shared.view(np.float32)), "overlap"),
     ],
 )
 def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: str) -> None:
@@ -138,9 +143,19 @@ def masking(low: int = 1, found: int = 4) -> Any:
     return *grids, np.zeros(12, np.int32), np.zeros(4, np.float32), 2047, 5, -10, np.zeros(found, np.int16)
 
 
-def knowing(rows: int = 4, planes: int = 0) -> Any:
+def colouring(top: int = 0, left: int = 0, planes: int = 3) -> Any:
+    """Return arguments of split_colours for a picture of 2 x 4 pixels, from a row and a column on."""
+    return np.zeros((2, 4, 3), np.uint8), top, left, np.ones(3, np.float32), np.zeros((planes, 2, 4), np.float32)
+
+
+def packing(*window: int, details: int = 4, at: tuple[int, int] = (0, 0)) -> Any:
+    """Return arguments of pack_rounded for a window of 4 x 6 details: top, left, height and width."""
+    return np.zeros((1, 4, 6), np.float32), *window, 99, np.zeros((details, 2, 3), np.int16), *at
+
+
+def knowing(rows: int = 4, planes: int = 0, level: int = 0) -> Any:
     """Return arguments of known_energy for a plane of 2 x 3 pixels."""
-    base, sizes = np.zeros((rows, 5), np.int16), np.zeros((planes, 4, 5), np.uint16)
+    base, sizes = np.full((rows, 5), level, np.int16), np.zeros((planes, 4, 5), np.uint16)
     return base, sizes, np.zeros(2, np.int32), np.zeros((2, 3), np.int32)
 
 
@@ -167,14 +182,30 @@ def strip(decoding: bool = False, **others: Any) -> Any:
 @pytest.mark.parametrize(
     "name, arguments, message",
     [
+        ("split_colours", colouring(planes=2), "three colours"),
+        ("split_colours", colouring(top=2), "within the pixels"),
+        ("split_colours", colouring(top=-1), "within the pixels"),
+        ("split_colours", colouring(left=4), "within the pixels"),
+        ("split_colours", colouring(left=-1), "within the pixels"),
+        ("pack_rounded", packing(0, 0, 4, 6, details=3), "four channels"),
+        ("pack_rounded", packing(0, 0, 3, 6), "even"),
+        ("pack_rounded", packing(0, 0, 4, -2), "even"),
+        ("pack_rounded", packing(1, 0, 4, 6), "within the details"),
+        ("pack_rounded", packing(0, 2, 4, 6), "within the details"),
+        ("pack_rounded", packing(-1, 0, 2, 2), "within the details"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(1, 0)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 4, 6, at=(0, 1)), "within what is packed"),
+        ("pack_rounded", packing(0, 0, 2, 2, at=(0, -1)), "within what is packed"),
         ("known_energy", knowing(rows=3), "framed"),
         ("known_energy", knowing(planes=1), "energies"),
+        ("known_energy", knowing(level=256), "0 to 255"),
         ("encode_strip", strip(errors=np.zeros((4, 5), np.int16)), "framed"),
         ("encode_strip", strip(sizes=np.zeros((4, 5), np.uint16)), "framed"),
         ("encode_strip", strip(before=np.zeros((1, 4, 5), np.int16)), "number of weights"),
         ("encode_strip", strip(classes=bytes_of(40) + 1), "class beyond"),
         ("encode_strip", strip(tables=np.zeros(39, np.int32)), "classes or tables"),
         ("encode_strip", strip(step=0), "step"),
+        ("encode_strip", strip(base=np.full((4, 5), -1, np.int16)), "0 to 255"),
         ("decode_strip", strip(True, base=np.zeros((4, 6), np.int16)), "framed"),
         ("decode_strip", strip(True, tables=np.full(40, 8, np.int32)), "beyond the intervals"),
         ("decode_strip", strip(True, tables=np.full(40, -9, np.int32)), "beyond the intervals"),
@@ -213,8 +244,63 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("find_masking", masking(low=0), "low band"),
         ("find_masking", masking(low=2), "low band"),
         ("find_masking", masking(found=3), "sizes"),
+        ("find_gains", (np.ones(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 1, np.zeros(1, np.int32)), "beyond the gains"),
+        ("find_gains", (np.zeros(1, np.int16), np.zeros(1, np.int32), 0, np.zeros(2, np.int32)), "like masking"),
     ],
 )  # fmt: skip
 def test_arrays_that_would_lead_elsewhere_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         getattr(compiled, name)(*arguments)
+
+
+def differing(one: Any, other: Any) -> bool:
+    """Return whether an argument is another one; nan is nan, and 0 is not -0."""
+    return (
+        isinstance(one, np.ndarray)
+        and one.tobytes() != other.tobytes()
+        and not bool(np.all((one == other) & (np.signbit(one) == np.signbit(other)) | (one != one) & (other != other)))
+    )
+
+
+@needs_core
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of numpy, about such numbers
+@pytest.mark.parametrize("name", native.TWINS)
+def test_core_is_its_twin_whatever_the_numbers(name: str) -> None:
+    for seed in range(30):
+        given = [twin_arguments.arguments(name, seed) for _ in range(2)]
+        with native.using(False):
+            told = native.TWINS[name](*given[0])
+        assert getattr(compiled, name)(*given[1]) == (told or 0), f"seed {seed}"
+        if told is None or told >= 0:
+            given = [meaningful(name, arguments, told) for arguments in given]
+            assert not [place for place, pair in enumerate(zip(*given, strict=True)) if differing(*pair)], (
+                f"seed {seed}"
+            )
+
+
+def meaningful(name: str, arguments: list[Any], told: int) -> list[Any]:
+    """Return the arguments of a function, after it, as far as they mean anything."""
+    found: list[Any] = [
+        None if place in twin_arguments.ROOM.get(name, ()) else each for place, each in enumerate(arguments)
+    ]
+    if name in ("push_symbols", "push_passes"):
+        found[-1] = found[-1][told:]
+    if name == "split_values":
+        found[5:8] = [array[:count] for array, count in zip(found[5:8], found[8], strict=False)]
+    return found
+
+
+@needs_core
+@pytest.mark.parametrize("name", native.TWINS)
+def test_core_takes_no_two_arrays_in_one_place(name: str) -> None:
+    """Else an index that was checked could change before it is used."""
+    for seed in range(20):
+        given = twin_arguments.arguments(name, seed)
+        arrays = [each for each in given if isinstance(each, np.ndarray)]
+        if all(each.size for each in arrays):
+            break
+    place = np.zeros(sum(each.nbytes for each in arrays), np.uint8)
+    same = [place[: e.nbytes].view(e.dtype).reshape(e.shape) if isinstance(e, np.ndarray) else e for e in given]
+    with pytest.raises(ValueError, match="overlap"):
+        getattr(compiled, name)(*same)

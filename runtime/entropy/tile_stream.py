@@ -114,7 +114,9 @@ class Scales:
         if status == _TOO_LARGE:
             raise InputError(f"values reach from {values.min()} to {values.max()}; magnitudes up to 65535 can be coded")
         s, e, size, cost = counts.tolist()
-        return Split(first[:s].copy(), second[:e].copy(), raw[:size].tobytes(), cost)
+        for codes, count in ((first, s), (second, e)):
+            codes.resize(count, refcheck=False)  # gives back the rest, and copies nothing
+        return Split(first, second, raw[:size].tobytes(), cost)
 
 
 CodedPart = tuple[Splits, I32]

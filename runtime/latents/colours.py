@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.areas import strips
+from runtime.areas import Area, cropped, strips
 from runtime.arrays import F32, I16, U8, contiguous
 from runtime.latents import spec
 from runtime.native import twin
@@ -22,16 +22,25 @@ _COLOUR_STRIP = 1 << 16
 # -- pixels and colours ------------------------------------------------------------------------------------------------
 
 
-def to_colours(pixels: U8) -> F32:
-    """Return luma and chroma (3, H, W), in 1/16 level around 0, of RGB (H, W, 3)."""
-    planes = np.empty((spec.COLOUR_COUNT, *pixels.shape[:2]), np.float32)
-    split_colours(contiguous(pixels), _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), planes)
+def to_colours(pixels: U8, area: Area | None = None) -> F32:
+    """Return luma and chroma (3, h, w), in 1/16 level around 0, of an area of RGB (H, W, 3), as `cropped` has it, or of
+    all of it.
+    """
+    area = area or Area(0, 0, *pixels.shape[:2])
+    if not pixels.flags.c_contiguous:
+        pixels, area = contiguous(cropped(pixels, area)), Area(0, 0, *area.shape(1))
+    planes = np.empty((spec.COLOUR_COUNT, *area.shape(1)), np.float32)
+    split_colours(pixels, area.top, area.left, _FACTORS * np.float32(1 << spec.COEFFICIENT_BITS), planes)
     return planes
 
 
 @twin
-def split_colours(pixels: U8, factors: F32, planes: F32) -> None:
-    """Fill in luma and chroma (3, H, W) of RGB (H, W, 3): whole numbers times their factors (3,)."""
+def split_colours(pixels: U8, top: int, left: int, factors: F32, planes: F32) -> None:
+    """Fill in luma and chroma (3, h, w) of RGB (H, W, 3) from a row and a column on: whole numbers times factors (3,).
+
+    The last row and column of the picture go on beyond it.
+    """
+    pixels = cropped(pixels, Area(top, left, top + planes.shape[1], left + planes.shape[2]))
     for rows in strips(len(pixels), pixels.shape[1], _COLOUR_STRIP):
         red, green, blue = (pixels[rows, :, colour].astype(np.int16) for colour in range(spec.COLOUR_COUNT))
         outer = red + blue
@@ -91,6 +100,13 @@ def unpack(packed: NDArray[Any], side: int = 2) -> NDArray[Any]:
 
 
 @twin
-def pack_rounded(details: F32, largest: int, packed: I16) -> None:
-    """Fill in details (C, H, W), rounded and at most the largest, packed by 2 x 2."""
-    packed[:] = pack(np.rint(details).clip(-largest, largest).astype(np.int16))
+def pack_rounded(
+    details: F32, top: int, left: int, height: int, width: int, largest: int, packed: I16, row: int, column: int
+) -> None:
+    """Fill in so many rows and columns, from some on, of details (c, H, W), rounded and at most the largest.
+
+    They are packed by 2 x 2, and are put from a row and a column of packed (4 c, h, w) on; nan becomes the least.
+    """
+    window = np.rint(details[:, top : top + height, left : left + width])
+    into = packed[:, row : row + height // 2, column : column + width // 2]
+    into[:] = pack(np.fmin(np.fmax(window, -largest), largest).astype(np.int16))

@@ -216,7 +216,7 @@ def _best_least(by_band: I64, bits: F64, errors: F64, much: float) -> int:
     magnitudes, and of the bits (I, BINS) that they cost. What is left out, or coded as 0, costs its squared error.
     """
     before, price = float((by_band[:, 0] * errors).sum()), _MASK_BITS + 8
-    if before <= price:
+    if before <= price or len(bits) == 1:
         return 0
     counts = by_band.sum(axis=0)
     costs = np.minimum(bits[1:], bits[1:, :1] + errors)  # at each least index from 1 on

@@ -110,8 +110,9 @@ class Rates:
 
     def index_unsaid(self, bases: I32, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (n, h, w) of channels with bases (n,) that no network says anything of."""
-        whole = np.clip(bases >> spec.INDEX_BITS, 0, self.prior.top_index).astype(np.uint8)
-        return np.broadcast_to(whole[:, None, None], (len(bases), *shape))
+        index = np.empty((len(bases), *shape), np.uint8)
+        index[:] = (bases >> spec.INDEX_BITS).clip(0, self.prior.top_index)[:, None, None]
+        return index
 
     def index_said(self, halves: I16, said: U8, less: I16 | None = None) -> U8:
         """Return the scale indexes (n, h, w) of channels with such halves (n,) of their bases.

@@ -117,7 +117,7 @@ def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32
 
     dead (I,): below which magnitude a residual becomes 0; savings (I, n): bits that a magnitude less one saves.
     """
-    alive = np.flatnonzero(np.abs(exact) >= dead.take(index))
+    alive = np.flatnonzero(np.abs(exact).clip(max=largest) >= dead.take(index))  # none of what is dead at infinity
     found = exact.take(alive)
     whole = np.rint(found).clip(-largest, largest)
     some = np.flatnonzero(np.abs(whole) > 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.areas import Area, Reach
+from runtime.areas import Area, Reach, cropped
 from runtime.families.pyramid import spec
 from runtime.latents import colours, wavelet
 
@@ -222,6 +222,14 @@ def test_pixels_round_half_up_and_are_clamped() -> None:
     assert found.dtype == np.uint8 and found[0, :, 1].tolist() == expected
 
 
+@pytest.mark.parametrize("area", [Area(0, 0, 6, 5), Area(2, 1, 5, 4), Area(3, 2, 8, 9), Area(5, 4, 7, 5)])
+def test_colours_of_an_area_are_those_of_its_pixels_and_go_on_beyond_the_edges(area: Area) -> None:
+    pixels = noise(8, 6, 5, 3).astype(np.uint8)
+    gray = np.broadcast_to(pixels[:, :, :1], pixels.shape)
+    for picture in (pixels, gray):
+        assert np.array_equal(colours.to_colours(picture, area), colours.to_colours(cropped(picture, area)))
+
+
 # -- packing -----------------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +247,16 @@ def test_packed_channels_are_ordered_channel_row_column(side: int, channel: int)
     grid[1, 4 + 1, 4 + (2 if side == 4 else 0)] = 9
     packed = colours.pack(grid, side)
     assert np.argwhere(packed).tolist() == [[channel, 4 // side, 4 // side]]
+
+
+def test_a_window_is_packed_where_it_is_wanted_rounded_and_no_larger_than_the_largest() -> None:
+    details = np.random.default_rng(9).normal(0, 9, (3, 8, 12)).astype(F32)
+    packed = np.full((12, 5, 7), 77, np.int16)
+    colours.pack_rounded(details, 2, 4, 6, 8, 10, packed, 1, 3)
+    window = np.rint(details[:, 2:8, 4:12]).clip(-10, 10).astype(np.int16)
+    assert np.array_equal(packed[:, 1:4, 3:7], colours.pack(window)) and np.abs(window).max() == 10
+    packed[:, 1:4, 3:7] = 77
+    assert np.all(packed == 77)
 
 
 # -- windows -----------------------------------------------------------------------------------------------------------

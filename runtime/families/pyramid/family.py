@@ -142,17 +142,18 @@ class Pyramid(Family):
         level, top = self.prior.at_level(level_byte, coefficients.subsampled), self.prior.top_index
         least, shifts = list(NO_CORRECTIONS.least), list(NO_CORRECTIONS.shifts)
         inverse_gain: F32
+        shown: tuple[int, int] | None = None
 
         def code(number: int, mean: U8 | I16, gain: I32, index: U8) -> Part:
-            nonlocal inverse_gain
+            nonlocal inverse_gain, shown
             wavelet_level, part = place = CODING_ORDER[number]
             if part == 0:  # others have the same
                 inverse_gain = values.inverse(gain)
+                shown = coefficients.needed(wavelet_level) if wavelet_level else None
             if wavelet_level == 0:
-                selected, rows, shown = coefficients.z, None, None
+                selected, rows = coefficients.z, None
             else:
                 selected, rows = coefficients.packed[wavelet_level - 1], ROWS[part]
-                shown = coefficients.needed(wavelet_level)
             exact = values.residuals(selected, level.factors[place], mean, inverse_gain, rows, shown)
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)

@@ -55,7 +55,7 @@ def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32,
     x = np.pad(sums, ((0, 0), (1, 1), (1, 1)), "edge")
     x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
     x = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
-    np.clip(x[1:] / (x[0] + np.float32(ridge)), -limit, limit, out=slopes)
+    np.fmin(np.fmax(x[1:] / (x[0] + np.float32(ridge)), -limit), limit, out=slopes)
 
 
 @twin
@@ -67,4 +67,5 @@ def add_guesses(mean: U8, luma: I16, slopes: F32, factors: F32, limit: int, foun
     colours, bands = factors.shape
     guess = slopes[:, None, None] * luma.reshape(bands, -1, *luma.shape[1:]).astype(np.float32)
     guess *= factors[:, :, None, None, None]
-    np.add(mean, np.rint(guess).clip(-limit, limit).astype(np.int16).reshape(mean.shape), out=found)
+    whole = np.fmin(np.fmax(np.rint(guess), -limit), limit).astype(np.int16)
+    np.add(mean, whole.reshape(mean.shape), out=found)

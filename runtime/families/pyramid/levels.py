@@ -14,7 +14,7 @@ from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.latents import rates
 from runtime.latents.rates import Rates, falls, halves_of, unusable
-from runtime.latents.values import factors
+from runtime.latents.values import factors, units
 from runtime.native import twin
 
 UNSEEN_SQUARED_STEPS = 0.02
@@ -23,6 +23,7 @@ UNSEEN_SQUARED_STEPS = 0.02
 _HALF, _CHROMA = np.arange(spec.BANDS).repeat(2), np.arange(spec.BANDS, spec.DETAILS).repeat(spec.PHASES)
 _CHANNELS = _HALF, _HALF, _CHROMA
 """The detail that each channel of a part is of."""
+_GAINS: I32 = np.array(spec.GAINS, np.int32)
 _COEFFICIENT_SHIFT = spec.STEP_BITS + 3 - spec.COEFFICIENT_BITS  # values are eighths
 
 
@@ -78,7 +79,7 @@ class Level(Rates):
     subsampled: bool
     """whether the finest chroma details are 0 and not coded: 4:2:0"""
 
-    @property
+    @cached_property
     def chroma_unseen(self) -> float:
         """The mean square of the finest chroma details below which it pays to skip them, in squared pixel levels."""
         step_px = float(self.step(1)[spec.BANDS :].mean()) / (1 << spec.STEP_BITS)
@@ -87,6 +88,11 @@ class Level(Rates):
     def step(self, wavelet_level: int) -> I32:
         """Return the steps (9,) of a wavelet level's details; for level 0 those (12,) of z."""
         return _columns(self.steps, wavelet_level)
+
+    @cached_property
+    def units(self) -> list[F32]:
+        """What values stand for in pixel levels: of z (12,), then of the details (9,) of wavelet levels 1, 2, ..."""
+        return [units(self.step(wavelet_level)) for wavelet_level in range(spec.LEVELS + 1)]
 
     def index_z(self, shape: tuple[int, int]) -> U8:
         """Return the scale indexes (12, hz, wz) of z."""
@@ -155,7 +161,15 @@ def find_masking(
 
 def gain_of(masking: I16) -> I32:
     """Return the gain (h, w), the values that a symbol stands for at each position, in 1/16."""
-    return np.array(spec.GAINS, np.int32).take(masking - spec.MASKINGS.start)
+    gain = np.empty(masking.shape, np.int32)
+    find_gains(masking, _GAINS, spec.MASKINGS.start, gain)
+    return gain
+
+
+@twin
+def find_gains(masking: I16, gains: I32, least: int, gain: I32) -> None:
+    """Fill in the gain (h, w) at each position of masking (h, w); the least masking has the first of gains (n,)."""
+    gain[:] = gains.take(masking - least)
 
 
 def _columns(table: I32, wavelet_level: int) -> I32:

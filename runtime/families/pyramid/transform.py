@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.areas import Area, Blocks, Reach, bands, cropped, cut, even_sides, padded
+from runtime.areas import Area, Blocks, Reach, bands, cut, even_sides, padded
 from runtime.arrays import F32, I16, U8, contiguous
 from runtime.families.pyramid import spec
 from runtime.families.pyramid.levels import Level
 from runtime.latents import colours, wavelet
-from runtime.latents.values import dequantise, units
+from runtime.latents.values import dequantise
 from runtime.native import twin
 from runtime.threads import each
 
@@ -134,16 +134,13 @@ def fine(rgb: U8, area: Area, counts: Sequence[int], window_px: int, threads: in
 
     def fill(window: Area) -> None:
         seen = window.grown(REACH, SEEN_PX, whole_of(rgb))
-        band = colours.to_colours(cropped(rgb, seen))
+        band = colours.to_colours(rgb, seen)
         for wavelet_level, (into, stride) in enumerate(zip(found, strides, strict=True), start=1):
             band, details = wavelet.split(band, counts[wavelet_level - 1])
-            if not details.size:
-                continue
-            details = contiguous(details[:, *window.within(seen, 1 << wavelet_level)])
-            packed = into if window == area else np.empty((len(into), *window.shape(stride)), np.int16)
-            colours.pack_rounded(details, spec.LARGEST_VALUE, packed)
-            if window != area:
-                into[:, *window.within(area, stride)] = packed
+            y, x = window.within(seen, 1 << wavelet_level)
+            row, column = window.within(area, stride)
+            first, sides = (y.start, x.start), window.shape(1 << wavelet_level)
+            colours.pack_rounded(details, *first, *sides, spec.LARGEST_VALUE, into, row.start, column.start)
         low[:, *window.within(area, 1 << FINE_LEVELS)] = band[:, *window.within(seen, 1 << FINE_LEVELS)]
 
     each(fill, list(cut(area, even_sides(area, window_px, spec.STRIDE_PX))), threads)
@@ -229,10 +226,10 @@ def luma_bands(level: Level, values: Sequence[I16]) -> Iterator[F32]:
 def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
     """Return a low band (n, h, w) joined with packed details of the coarsest wavelet level, the next finer one, ..."""
     for number, packed in enumerate(values):
-        steps = level.step(coarsest - number)[: len(packed) // spec.PHASES]
+        units = level.units[coarsest - number][: len(packed) // spec.PHASES]
         _, height, width = low.shape
         joined = np.empty((len(low), 2 * height, 2 * width), np.float32)
-        join_packed(contiguous(low), contiguous(packed), units(steps), wavelet.JOINING, wavelet.scratch(low), joined)
+        join_packed(contiguous(low), contiguous(packed), units, wavelet.JOINING, wavelet.scratch(low), joined)
         low = joined
     return low
 
@@ -240,8 +237,7 @@ def joined(level: Level, low: F32, values: Sequence[I16], coarsest: int) -> F32:
 @twin
 def join_packed(low: F32, packed: I16, units: F32, factors: F32, scratch: F32, joined: F32) -> None:
     """Fill in the low band (m, h, w) joined with packed details (4 n, h/2, w/2), whose channels are in units (n,)."""
-    details = colours.unpack(packed) * units[:, None, None]
-    joined[:] = wavelet.join(low, details)
+    wavelet.join_level(low, colours.unpack(packed) * units[:, None, None], factors, scratch, joined)
 
 
 # -- grids -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.areas import Area, Blocks, Reach, cropped, cut, even_sides, padded
+from runtime.areas import Area, Blocks, Reach, cut, even_sides, padded
 from runtime.arrays import F32, I32, U8
 from runtime.families.recurrent import spec
 from runtime.latents import colours, wavelet
@@ -39,7 +39,7 @@ def forward(rgb: U8, levels: int, window_px: int) -> list[NDArray[Any]]:
     low = np.empty((COLOUR_COUNT, *whole.shape(1 << FINE_LEVELS)), np.float32)
     for part in cut(whole, even_sides(whole, window_px, stride)):
         seen = part.grown(REACH, stride, whole)
-        band = colours.to_colours(cropped(rgb, seen))
+        band = colours.to_colours(rgb, seen)
         for level, into in enumerate(fine, start=1):
             band, details = wavelet.split(band)
             details = np.rint(details[:, *part.within(seen, 1 << level)]).clip(-LARGEST_VALUE, LARGEST_VALUE)
