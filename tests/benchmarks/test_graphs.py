@@ -16,16 +16,16 @@ from benchmarks import graphs
 from runtime.bundle import WEIGHTS, Bundle
 from runtime.families.pyramid import spec
 
-STANDARD = [network.name for network in Bundle.open().networks(spec.NETWORKS)]
+STANDARD, LITE = ([each.name for each in Bundle.open(name).networks(spec.NETWORKS)] for name in ("standard", "lite"))
 
 
 def test_the_yardstick_has_the_multiplications_of_a_3x3_convolution_of_128_channels() -> None:
     assert graphs.count_macs(graphs.yardstick(), {"x": (1, 128, 64, 64)}) == 128 * 128 * 9 * 64 * 64
 
 
-@pytest.mark.parametrize("name", STANDARD)
-def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(name: str) -> None:
-    folder = WEIGHTS / "standard"
+@pytest.mark.parametrize("bundle, name", [("standard", name) for name in STANDARD] + [("lite", name) for name in LITE])
+def test_our_graphs_have_as_many_multiplications_a_pixel_as_the_bundle_says(bundle: str, name: str) -> None:
+    folder = WEIGHTS / bundle
     model = onnx.load(folder / f"{name}.onnx")
     shapes = graphs.input_shapes(model, graphs.strides_px(folder)[name], 1024, 1024)
     kmacs = sum(graphs.count_macs(model, each) for each in shapes) / 1024**2 / 1e3
@@ -66,4 +66,4 @@ def test_a_graph_s_speed_is_told_beside_the_yardstick_s() -> None:
 
 def test_a_bundle_without_a_synthesis_net_has_the_others_speeds() -> None:
     found = graphs.speeds(WEIGHTS / "lite", 64, 64, 1)
-    assert [each.name for each in found] == STANDARD[:-1]
+    assert [each.name for each in found] == LITE

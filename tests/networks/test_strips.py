@@ -29,7 +29,7 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("bundle", PYRAMIDS)
 @pytest.mark.parametrize("threads", [2, 3, 64])
 def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None:
-    """Strips of rows overlap by what a network sees: by one row less, and some values are wrong."""
+    """Strips of rows overlap by what a network sees: by half as much, and some values are wrong."""
     alone, several = Codec(bundle, threads=1), Codec(bundle, threads=threads)
     for name in (network.name for network in alone.bundle.networks(spec.NETWORKS)):
         given = grids(alone, name, 101, 9)
@@ -37,8 +37,8 @@ def test_threads_change_no_value(bundle: str, threads: int, eager: None) -> None
         for found, exact in zip(several.networks.run(name, *given), expected, strict=True):
             assert np.array_equal(found, exact)
         reach = several.networks._reaches[name]
-        assert reach and reach <= 6
-        several.networks._reaches[name] = reach - 1
+        assert reach and reach <= 10
+        several.networks._reaches[name] = reach // 2  # the last row may change nothing
         wrong = several.networks.run(name, *given)
         assert not all(np.array_equal(found, exact) for found, exact in zip(wrong, expected, strict=True))
 

@@ -22,7 +22,12 @@ from runtime.families.pyramid import spec
 
 GAIN = 0.3
 """Of each layer's random weights: much more would predict much worse than nothing does."""
-CONFIG = Config(state=4, synthesis=0)
+STEP_OCTAVES = (
+    (0.5, 0.8, 1.1, 0.6), (0.0, 0.3, 0.85, 0.35), (-0.45, -0.45, 0.45, -0.25),
+    (-0.7, -0.7, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7), (-1.0, -1.0, 0.1, -0.7)
+)  # fmt: skip
+"""As they were by default when the bundle was made."""
+CONFIG = Config(state=4, synthesis=0, step_octaves=STEP_OCTAVES)
 RECURRENT_CONFIG = progressive.Config(state=8, levels=4)
 
 
