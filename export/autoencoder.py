@@ -32,14 +32,15 @@ from models.autoencoder import (
     PARTS,
     PIXEL_RANGE,
     RIDGE,
-    SLOPE_LIMIT,
     Codec,
     frequencies,
 )
 from models.layers import Chain, Conv
 from models.pyramid import LEVEL_PLANES, Start, Step
+from models.slopes import LARGEST_SLOPE
 from runtime.families.autoencoder import spec
 from runtime.families.autoencoder.spec import REACH
+from runtime.latents import spec as latents
 
 NETWORKS = spec.NETWORKS
 LEVELS_APART = 1
@@ -304,7 +305,7 @@ def bounds(model: Codec, arrays: Arrays) -> dict[str, float]:
     The latter is of the sums of the decoder's linear path. Raises Refused also where the encoder or the decoder sees
     farther than windows are grown.
     """
-    if (RIDGE, SLOPE_LIMIT) != (spec.RIDGE, spec.SLOPE_LIMIT):
+    if (RIDGE, LARGEST_SLOPE) != (spec.RIDGE, latents.LARGEST_SLOPE):
         raise Refused("chroma from luma: the model and the runtime have other constants")
     for name, net in (("analysis", model.analysis), ("synthesis", model.synthesis)):
         seen_px = BLOCK * max(1, sum(conv.padding for conv in net.convolutions()) if net is not None else 0)

@@ -33,6 +33,7 @@ from models.entropy import bits, chosen
 from models.layers import Block, Chain, Conv, Scale
 from models.phase import Phase
 from models.pyramid import LEVEL_PLANES, PARAMETER_GAIN, Start, Step
+from models.slopes import around, slopes
 
 PHASES = {
     "prior": Phase(steps=100_000, minutes=20, rate=2e-3, crop_px=256, batch=4),
@@ -61,8 +62,6 @@ value and for each colour.
 """
 RIDGE = 3.0
 """Keeps slopes small where luma is flat, in squared plain steps."""
-SLOPE_LIMIT = 2.0
-"""Slopes are between plus and minus this."""
 SEEN_START, SEEN_FIRST, SEEN_LUMA = 16, 16, 16
 """Input channels of the networks of coarse levels beside the state: values, level planes, zeros."""
 LATENT_GRID = 1 / 32
@@ -177,15 +176,6 @@ def joined(ac: Tensor, *details_and_z: Tensor) -> Tensor:
     return with_dc(ac, low)
 
 
-def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
-    """Return slopes (B, 2, 1, h, w): how much chroma there is for luma, by least squares, from sums of their products
-    (B, 2, h, w), of luma's squares (B, 1, h, w) and of what keeps the slopes small (B, 1, 1, 1).
-
-    Chroma from luma (Trudeau, Egge and Barr 2018, arXiv 1711.03951), its slopes told by what is decoded already.
-    """
-    return (products / (squares + ridge)).clamp(-SLOPE_LIMIT, SLOPE_LIMIT)[:, :, None]
-
-
 def slopes_of_dc(dc: Tensor, ridge: Tensor) -> Tensor:
     """Return slopes as the DC (B, 3, h, w) varies around each position."""
     luma, mean = dc[:, :1], around(dc) / 9
@@ -196,11 +186,6 @@ def slopes_of_dc(dc: Tensor, ridge: Tensor) -> Tensor:
 def slopes_of_ac(luma: Tensor, chroma: Tensor, ridge: Tensor) -> Tensor:
     """Return slopes of AC latents around each position: luma (B, n, h, w), chroma (B, 2, n, h, w)."""
     return slopes(around((luma[:, None] * chroma).sum(2)), around(luma.square().sum(1, keepdim=True)), ridge)
-
-
-def around(x: Tensor) -> Tensor:
-    """Return sums over 3 x 3 positions (B, n, h, w), edges repeated."""
-    return 9 * F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def halves(like: Tensor) -> tuple[Tensor, Tensor]:

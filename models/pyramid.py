@@ -29,6 +29,7 @@ from models import wavelet
 from models.entropy import bits, chosen
 from models.layers import Block, Chain, Conv, Scale, Upsample
 from models.phase import Phase
+from models.slopes import around, slopes
 
 PHASES = {
     "coarse": Phase(steps=50_000, crop_px=384),
@@ -40,9 +41,8 @@ PHASES = {
 scales, in float, on the symbols that the encoder will choose; qat: the same on the 8-bit grids of the exported graphs;
 synthesis: the net that corrects decoded pictures, all else as it is.
 """
-SLOPE_LIMIT, RIDGE_PX = 2.0, 4.0
-"""Most that chroma may follow luma, and luma details much smaller than which tell nothing of it, in pixel levels of
-the unnormalised wavelet."""
+RIDGE_PX = 4.0
+"""Luma details much smaller than this tell nothing of chroma, in pixel levels of the unnormalised wavelet."""
 GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
 PARAMETER_GAIN = 4.0
@@ -422,7 +422,7 @@ class Codec(nn.Module):
         Takes decoded details (B, 9, h, w) of the level before, in pixel levels, the level's packed luma details
         (B, 12, h, w) in steps, and its steps (B, 36, 1, 1).
         """
-        shares = self.gates[level - 1, :, None, None, None] * slopes(before, level + 1)
+        shares = self.gates[level - 1, :, None, None, None] * slopes_of(before, level + 1)
         return (shares * (luma * steps[:, : 2 * LUMA])[:, None]).flatten(1, 2) / steps[:, 2 * LUMA :]
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
@@ -463,22 +463,13 @@ class Codec(nn.Module):
         self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - z_steps)
 
 
-def slopes(details: Tensor, level: int) -> Tensor:
-    """Return slopes (B, 2, 1, h, w): how much chroma there is for luma around each position, by least squares in the
-    decoded details (B, 9, h, w) of a wavelet level.
-
-    Chroma from luma (Trudeau, Egge and Barr 2018, arXiv 1711.03951), its slopes told by what is decoded already.
-    """
+def slopes_of(details: Tensor, level: int) -> Tensor:
+    """Return slopes (B, 2, 1, h, w) around each position of decoded details (B, 9, h, w) of a wavelet level."""
     norms = details.new_tensor([1.0, 1.0, wavelet.NORM**4])[:, None, None]  # the runtime sums without them
     luma, chroma = details[:, :3], details[:, 3:].unflatten(1, (2, 3))
     products, squares = (luma[:, None] * chroma * norms).sum(2), (luma.square() * norms).sum(1, keepdim=True)
     ridge = RIDGE_PX**2 * wavelet.NORM ** (4 * (level - 1))
-    return (around(products) / (around(squares) + ridge)).clamp(-SLOPE_LIMIT, SLOPE_LIMIT)[:, :, None]
-
-
-def around(x: Tensor) -> Tensor:
-    """Return sums (B, n, h, w) over 3 x 3 positions, edges repeated."""
-    return 9 * F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, 1)
+    return slopes(around(products), around(squares), ridge)
 
 
 def finer_eighths(octaves: Tensor, least: int, most: int) -> Tensor:

@@ -1,10 +1,10 @@
-"""What tests of damaged and cut streams share, whatever family these are of."""
+"""What tests of streams share, whatever family these are of."""
 
 from functools import partial
 
 import numpy as np
 
-from runtime import container, incomplete
+from runtime import container, incomplete, native
 from runtime.codec import Codec
 from runtime.container import LATENTS
 from runtime.errors import CodecError
@@ -25,6 +25,18 @@ def chunk_at(data: bytes, tile: int, layer: int, layers: int = 3, tiles: int = 6
     chunk = container.unpack_tiles(container.unpack(data)[1][LATENTS], tiles, layers)[tile][layer]
     assert data.count(chunk) == 1
     return data.index(chunk)
+
+
+def expect_decoders_to_agree(codec: Codec, picture: np.ndarray, quality: float, subsampling: str) -> None:
+    """Let the plain decoder and the numpy twins show of a picture's stream what the codec does, and encode alike."""
+    import reference_decoder
+
+    stream = codec.encode(picture, quality, subsampling=subsampling)
+    decoded = codec.decode(stream)
+    assert np.array_equal(reference_decoder.decode(stream, weights=codec.bundle.folder.parent), decoded)
+    with native.using(False):
+        assert np.array_equal(codec.decode(stream), decoded)
+        assert codec.encode(picture, quality, subsampling=subsampling) == stream
 
 
 def expect_pictures_or_codec_errors(codec: Codec, stream: bytes, count: int) -> None:

@@ -13,6 +13,12 @@ VALUE_STEPS = 8
 """Values are in eighths of a quantisation step."""
 LARGEST_VALUE = 32767
 """Values are clamped to this and its negative less one."""
+GATE_ONE = 32
+"""A gate of so much adds all of what luma lets one guess of chroma."""
+LARGEST_SLOPE = 2.0
+"""Slopes of chroma by luma are between plus and minus this."""
+LARGEST_GUESS = LARGEST_VALUE - 255
+"""With guesses of at most so much 16 bits hold means."""
 STEP_FRACTION = 64
 """Quantisation steps are stored as log2 in units of 1 / 64 octave."""
 EXP2 = tuple(round(2 ** (i / 64) * 2**14) for i in range(64))

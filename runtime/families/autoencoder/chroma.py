@@ -8,15 +8,11 @@ The source is Trudeau, Egge and Barr 2018, arXiv 1711.03951.
 import numpy as np
 
 from runtime.arrays import F32, I16, I32, U8
-from runtime.families.autoencoder.spec import SLOPE_LIMIT
-from runtime.latents.spec import GRID_ZERO, LARGEST_VALUE
+from runtime.latents.slopes import around
+from runtime.latents.spec import GATE_ONE, GRID_ZERO, LARGEST_GUESS, LARGEST_SLOPE
 
 POSITIONS = np.float32(9)
 """Of a square around one of them."""
-GATE_UNITS = np.float32(32)
-"""A gate of so many units adds all of a guess."""
-MOST = LARGEST_VALUE - 255
-"""Guesses are between plus and minus this: then 16 bits hold the means."""
 
 
 def slopes_of_dc(dc: F32, ridge: np.float32) -> F32:
@@ -36,14 +32,7 @@ def slopes_of_ac(luma: F32, chroma: F32, ridge: np.float32) -> F32:
 
 
 def _slopes(products: F32, squares: F32, ridge: np.float32) -> F32:
-    return np.clip(products / (np.maximum(squares, 0) + ridge), -SLOPE_LIMIT, SLOPE_LIMIT)
-
-
-def around(x: F32) -> F32:
-    """Return the sums of x (n, h, w) over 3 x 3 positions, edges repeated: of three rows, then of three columns."""
-    x = np.pad(x, ((0, 0), (1, 1), (1, 1)), "edge")
-    x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
-    return x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
+    return np.clip(products / (np.maximum(squares, 0) + ridge), -LARGEST_SLOPE, LARGEST_SLOPE)
 
 
 def guessed_means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, chroma_steps: I32) -> I16:
@@ -58,6 +47,6 @@ def guessed_means(mean: U8, gates: U8, slopes: F32, luma: I16, luma_steps: I32, 
     guess *= units[:, :, None, None]
     guess = guess.reshape(len(gates), -1, h, w)
     guess *= gates[:, None].astype(np.float32) - np.float32(GRID_ZERO)
-    guess /= GATE_UNITS
-    whole: I16 = np.rint(guess).clip(-MOST, MOST).astype(np.int16)
+    guess /= np.float32(GATE_ONE)
+    whole: I16 = np.rint(guess).clip(-LARGEST_GUESS, LARGEST_GUESS).astype(np.int16)
     return mean + whole.reshape(2 * n, h, w)

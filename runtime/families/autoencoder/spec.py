@@ -33,8 +33,6 @@ LUMA_GROUPS, CHROMA_GROUPS = ((1, 9), (9, 25), (25, 64)), ((1, 13), (13, 64))
 """The frequencies of the AC that are coded at a time."""
 RIDGE = 3
 """Keeps slopes small where luma is flat, in squared plain steps."""
-SLOPE_LIMIT = 2
-"""Slopes are between plus and minus this."""
 LAYER_ENDS = (10, 14, 18)
 """Parts up to the end of each layer: the DC, low frequencies of luma, all others."""
 REACH = Reach(48, 48)

@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime.arrays import F32, I16, I32, U8, contiguous
 from runtime.families.pyramid import spec
+from runtime.latents.slopes import around
 from runtime.latents.values import units
 from runtime.native import twin
 
@@ -52,10 +53,8 @@ def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32,
     np.multiply(colours[:, 0], colours[0, 0], out=sums)
     for band in range(1, spec.BANDS):
         sums += colours[:, band] * colours[0, band]
-    x = np.pad(sums, ((0, 0), (1, 1), (1, 1)), "edge")
-    x = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
-    x = x[:, :, :-2] + x[:, :, 1:-1] + x[:, :, 2:]
-    np.fmin(np.fmax(x[1:] / (x[0] + np.float32(ridge)), -limit), limit, out=slopes)
+    squares, *products = around(sums)
+    np.fmin(np.fmax(products / (squares + np.float32(ridge)), -limit), limit, out=slopes)
 
 
 @twin

@@ -9,11 +9,14 @@ from runtime.latents.spec import COLOUR_COUNT as COLOUR_COUNT
 from runtime.latents.spec import COLOURS as COLOURS
 from runtime.latents.spec import EXP2 as EXP2
 from runtime.latents.spec import GAIN_BITS as GAIN_BITS
+from runtime.latents.spec import GATE_ONE as GATE_ONE
 from runtime.latents.spec import GRID_ZERO as GRID_ZERO
 from runtime.latents.spec import INDEX_BITS as INDEX_BITS
 from runtime.latents.spec import INDEX_PER_OCTAVE as INDEX_PER_OCTAVE
 from runtime.latents.spec import INDEX_UNIT as INDEX_UNIT
 from runtime.latents.spec import INDEX_ZERO_LOG2 as INDEX_ZERO_LOG2
+from runtime.latents.spec import LARGEST_GUESS as LARGEST_GUESS
+from runtime.latents.spec import LARGEST_SLOPE as LARGEST_SLOPE
 from runtime.latents.spec import LARGEST_VALUE as LARGEST_VALUE
 from runtime.latents.spec import LEVEL_PLANES as LEVEL_PLANES
 from runtime.latents.spec import LEVEL_STEPS as LEVEL_STEPS
@@ -70,12 +73,9 @@ MASKINGS = range(-MASKING_MOST - DARK_MOST, MASKING_MOST + 1)
 """What masking may be, in eighths of an octave, by detail and luma together."""
 GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths in MASKINGS)
 """Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""
-SLOPE_RIDGE, LARGEST_SLOPE = 16.0, 2.0
-"""What keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels; largest slope."""
-GATE_ONE = 32
-"""A gate of so much adds all of what luma lets one guess."""
+SLOPE_RIDGE = 16.0
+"""Keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels."""
 LARGEST_GATE = 1024
-LARGEST_GUESS = LARGEST_VALUE - 255
-"""With guesses of at most so much 16 bits hold means."""
+"""Gates are between plus and minus this."""
 PART_BANDS = (Z, *(BANDS, BANDS, (COLOUR_COUNT - 1) * BANDS) * LEVELS)
 """The number of each part's bands, whose scale indexes may be corrected: wavelet bands of a colour, channels of z."""

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from runtime.families.autoencoder.chroma import around, guessed_means, slopes_of_ac, slopes_of_dc
+from runtime.families.autoencoder.chroma import guessed_means, slopes_of_ac, slopes_of_dc
+from runtime.latents.slopes import around
 
 RIDGE = np.float32(30)
 

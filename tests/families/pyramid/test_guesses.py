@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import variants
+from streams import expect_decoders_to_agree
 
 from runtime import container, native
 from runtime.codec import Codec
@@ -161,18 +162,14 @@ def test_gates_of_nothing_change_nothing(tmp_path: Path, tiny: Codec, photo: np.
 
 @pytest.mark.parametrize("tile_px", [64, 1024])
 @pytest.mark.parametrize("subsampling", ["4:2:0", "4:4:4"])
-def test_the_plain_decoder_agrees(
+def test_reference_decoder_and_numpy_agree_with_the_codec(
     follows: Codec, photo: np.ndarray, tile_px: int, subsampling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one tile and in several, at whose edges slopes see no further."""
     pytest.importorskip("onnx")
-    import reference_decoder
-
     monkeypatch.setattr("runtime.codec.TILE_PX", tile_px)
     for picture, quality in ((photo, 60), (photo[:65, :64, 0], 80), (photo[:1, :1], 100), (255 - photo[:70, :3], 1)):
-        stream = follows.encode(picture, quality, subsampling=subsampling)
-        found = reference_decoder.decode(stream, weights=follows.bundle.folder.parent)
-        assert np.array_equal(found, follows.decode(stream))
+        expect_decoders_to_agree(follows, picture, quality, subsampling)
 
 
 def test_numpy_and_threads_code_alike(follows: Codec, folder: Path, photo: np.ndarray) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import variants
+from streams import expect_decoders_to_agree
 
-from runtime import native
 from runtime.codec import Codec
 from runtime.families.pyramid.family import Pyramid
 from runtime.families.pyramid.transform import luma_bands
@@ -86,16 +86,9 @@ def test_reference_decoder_and_numpy_agree_with_the_codec(
 ) -> None:
     """In one tile and in six, at whose edges luma's low bands end."""
     pytest.importorskip("onnx")
-    import reference_decoder
-
     monkeypatch.setattr("runtime.codec.TILE_PX", tile_px)
     for picture in (night, night[:, :, 0], night[::-1, ::-1][:65, :1]):
-        stream = eye.encode(picture, 70, subsampling=subsampling)
-        decoded = eye.decode(stream)
-        assert np.array_equal(reference_decoder.decode(stream, weights=eye.bundle.folder.parent), decoded)
-        with native.using(False):
-            assert np.array_equal(eye.decode(stream), decoded)
-            assert eye.encode(picture, 70, subsampling=subsampling) == stream
+        expect_decoders_to_agree(eye, picture, 70, subsampling)
 
 
 def test_steps_follow_luma(eye: Codec, same_everywhere: Codec, night: np.ndarray) -> None:
