@@ -20,5 +20,7 @@ class Phase:
     crop_px: int = 192
     batch: int = 8
     warmup: int = 200
+    usual_levels: tuple[float, float] | None = None
+    """where most rate levels are drawn from; None: all are drawn alike"""
     quantised: bool = False
     """whether networks compute on their 8-bit grids"""

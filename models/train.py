@@ -20,6 +20,7 @@ import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields, replace
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,6 +41,8 @@ AVERAGE_STEPS, AVERAGE_SHARE = 500, 0.1
 """Memory of the moving average of the weights: so many steps, at first this share of all steps so far."""
 FLOAT = Phase(steps=0)
 """Stands for a phase of a checkpoint that its family no longer has."""
+USUAL_SHARE = 0.7
+"""Share of rate levels that are drawn from a phase's usual ones, before those that are drawn from all."""
 REVIVES_UNTIL = 0.9
 """Dead channels start anew, at every report, in so much of a phase in float."""
 
@@ -101,14 +104,15 @@ class Trainer:
     def loss(self, x: Tensor, phase: str) -> tuple[Tensor, dict[str, float]]:
         """Return the mean loss of one batch, and figures for the log.
 
-        Each picture has a level of its own; its loss is divided by the usual one there, so that all rates weigh alike.
+        Each picture has a level of its own; its loss is divided by the usual one there, so that all rates weigh alike
+        but those of the phase's usual levels, which are drawn more often.
         """
         levels = self.model.levels
         if levels == 1:
             each, stats = self.model.loss(x, torch.zeros(len(x), device=self.device), phase)
             return each.mean(), stats
         spread = torch.rand(len(x), device=self.device) + torch.arange(len(x), device=self.device)
-        level = spread * (levels - 1) / len(x)
+        level = drawn_levels(spread / len(x), levels - 1, self.phases[phase].usual_levels)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.args.bf16):
             each, stats = self.model.loss(x, level, phase)
         anchors = torch.arange(levels, device=self.device)
@@ -294,6 +298,24 @@ class Trainer:
         plt.close(figure)
 
 
+def drawn_levels(share: Tensor, highest: int, usual: tuple[float, float] | None) -> Tensor:
+    """Return the levels (B,) below which those shares (B,) of all levels are drawn, from 0 to the highest.
+
+    Raises ValueError for usual levels that do not rise or are not there.
+    """
+    if usual is None:
+        return share * highest
+    if not 0 <= usual[0] < usual[1] <= highest:
+        raise ValueError(f"usual_levels {list(usual)} must rise, from 0 to {highest} at most")
+    reached = [level / highest * (1 - USUAL_SHARE) + inside * USUAL_SHARE for inside, level in enumerate(usual)]
+    knots = [(0.0, 0.0), *zip(reached, usual, strict=True), (1.0, float(highest))]
+    level = torch.zeros_like(share)
+    for (left, bottom), (right, top) in pairwise(knots):
+        if right > left:
+            level += (share.clamp(left, right) - left) * (top - bottom) / (right - left)
+    return level
+
+
 def parameters(parts: list[nn.Module | nn.Parameter]) -> list[nn.Parameter]:
     """Return the trainable parameters of modules, and those given by themselves."""
     each = [[part] if isinstance(part, nn.Parameter) else list(part.parameters()) for part in parts]
@@ -314,7 +336,7 @@ def read_config(path: str | None, family_name: str = families.DEFAULT) -> tuple[
             raise ValueError(f"{path}: {table} is unknown; it takes family and tables {sorted(known)}")
         if unknown := set(values) - allowed:
             raise ValueError(f"{path}: [{table}] has unknown keys {sorted(unknown)}; it takes {sorted(allowed)}")
-    phases = {name: replace(default, **given.get(name, {})) for name, default in family.PHASES.items()}
+    phases = {name: replace(default, **_frozen(given.get(name, {}))) for name, default in family.PHASES.items()}
     return family, family.Config(**_frozen(given["model"])) if "model" in given else None, phases
 
 

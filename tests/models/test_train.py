@@ -235,6 +235,21 @@ def test_dead_channels_start_anew(folder: Path) -> None:
     assert weights(folder, "prior")["fine_second.head.0.bias"].min() > -1
 
 
+@pytest.mark.parametrize("usual", [(0.5, 4.5), (0.0, 4.0), (3.0, 7.0), (0.0, 7.0)])
+def test_usual_levels_are_drawn_more_often_than_others(usual: tuple[float, float]) -> None:
+    level = train.drawn_levels(torch.linspace(0, 1, 100_001), 7, usual)
+    assert (level[0], level[-1]) == pytest.approx((0, 7)) and (level.diff() > 0).all()
+    inside = ((level >= usual[0]) & (level <= usual[1])).float().mean()
+    assert inside == pytest.approx(0.7 + 0.3 * (usual[1] - usual[0]) / 7, abs=1e-3)
+
+
+@pytest.mark.parametrize("usual", ["[3, 2]", "[-1, 2]", "[2, 9]"])
+def test_usual_levels_that_are_not_there_are_refused(folder: Path, usual: str) -> None:
+    configure(folder, "[prior]\n", f"[prior]\nusual_levels = {usual}\n")
+    with pytest.raises(ValueError, match="usual_levels .* must rise, from 0 to"):
+        run(folder, "--phases", "prior")
+
+
 def test_a_checkpoint_does_not_take_another_prior(folder: Path) -> None:
     assert run(folder, "--phases", "prior") == 0
     configure(folder, "state = 8", "state = 16")
