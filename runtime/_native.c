@@ -793,8 +793,8 @@ static int64_t quantise_values(const Argument *a, const char **refusal)
         for (int64_t k = 0; k < larger; k++) {
             const int64_t i = some[k], sign = found[i] < 0 ? -1 : 1, magnitude = sign * found[i];
             float added = fabsf(exact[begin + i]) - (float)magnitude;
-            added *= 20;
-            added += 10;
+            added *= 2;
+            added += 1;
             const float saved = savings[index[begin + i] * columns + (magnitude < columns ? magnitude : columns - 1)];
             found[i] -= (int32_t)(added < saved ? sign : 0);
         }

@@ -30,6 +30,8 @@ class Costs:
     tables: Tables
     shifts: range = range(1)
     """What a family may add to scale indexes, if it does."""
+    bits_per_squared_step: float = BITS_PER_SQUARED_STEP
+    """What errors are worth to the encoder."""
 
     @cached_property
     def binned_bits(self) -> F64:
@@ -58,7 +60,8 @@ class Costs:
 
     @cached_property
     def savings(self) -> F32:
-        """(I, 16) bits that scale index i saves by coding magnitude m - 1 in place of m; 0 where it is hardly defined.
+        """(I, 16) squared steps that the bits are worth that scale index i saves by coding magnitude m - 1 in place of
+        m; 0 where it is hardly defined.
 
         The last column stands for all larger magnitudes.
         """
@@ -70,7 +73,7 @@ class Costs:
                 cost = PRECISION_BITS - np.log2(weight[:16]) + (np.arange(len(weight[:16])) > 0)
                 savings[index, 1 : len(cost)] = np.diff(cost)
         savings[:, -1] = 0
-        return savings.clip(0)
+        return savings.clip(0) / np.float32(self.bits_per_squared_step)
 
     @cached_property
     def dead_zone(self) -> F32:
@@ -78,7 +81,7 @@ class Costs:
 
         Those of 1.5 and more are not, but all are of scale index 0.
         """
-        dead = np.minimum(0.5 + self.savings[:, 1] / (2 * BITS_PER_SQUARED_STEP), 1.5).astype(np.float32)
+        dead = np.minimum(0.5 + self.savings[:, 1] / 2, 1.5).astype(np.float32)
         dead[0] = np.inf
         return dead
 

@@ -33,7 +33,7 @@ MAX_LANES = 4096
 LANE_WASTE_BYTES = 3
 """What a lane costs: of the 4 bytes of its final state the symbols fill 1 on average, and raw bytes may fill 2."""
 
-LANE_WASTE_SHARE = 0.007
+LANE_WASTE_SHARE = 0.0015
 """The encoder takes as many lanes as cost at most this share of the stream."""
 
 _LANES_BITS = 4

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.arrays import F32, I16, I32, U8, Intp, contiguous
-from runtime.entropy.costs import BITS_PER_SQUARED_STEP, Costs
+from runtime.entropy.costs import Costs
 from runtime.latents import spec
 from runtime.native import twin
 
@@ -115,7 +115,8 @@ def units(steps: I32) -> F32:
 def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32, largest: int) -> None:
     """Fill in the symbols (m,), up to the largest, of residuals (m,) in steps with scale indexes (m,).
 
-    dead (I,): below which magnitude a residual becomes 0; savings (I, n): bits that a magnitude less one saves.
+    dead (I,): below which magnitude a residual becomes 0; savings (I, n): squared steps that a magnitude less one is
+    worth.
     """
     alive = np.flatnonzero(np.abs(exact).clip(max=largest) >= dead.take(index))  # none of what is dead at infinity
     found = exact.take(alive)
@@ -124,8 +125,8 @@ def quantise_values(exact: F32, index: U8, dead: F32, savings: F32, symbols: I32
     magnitude = np.abs(whole.take(some))
     added = np.abs(found.take(some))  # growth of the squared error, in squared steps
     added -= magnitude
-    added *= 2 * BITS_PER_SQUARED_STEP
-    added += BITS_PER_SQUARED_STEP
+    added *= 2
+    added += 1
     column = np.minimum(magnitude, savings.shape[1] - 1).astype(np.intp)
     lower = some[added < savings[index.take(alive.take(some)), column]]
     whole[lower] -= np.sign(whole[lower])

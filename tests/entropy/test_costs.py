@@ -30,9 +30,10 @@ def test_bits_of_bins_are_those_of_their_magnitudes() -> None:
     assert np.isfinite(costs.binned_bits).all() and not costs.binned_bits[0].any()
 
 
-def test_savings_are_the_bits_of_a_symbol_less_those_of_the_one_below() -> None:
-    costs = Costs(gaussian_tables())
+@pytest.mark.parametrize("worth", [10.0, 15.0])
+def test_savings_are_the_bits_of_a_symbol_less_those_of_the_one_below(worth: float) -> None:
+    costs = Costs(gaussian_tables(), bits_per_squared_step=worth)
     for index in (12, 15, 20):
         for magnitude in (1, 2, 3):
             less, more = (costs.bits(np.array([size]), np.array([index])) for size in (magnitude - 1, magnitude))
-            assert costs.savings[index, magnitude] == pytest.approx(more - less, abs=1e-3)
+            assert costs.savings[index, magnitude] * worth == pytest.approx(more - less, abs=1e-3)

@@ -42,6 +42,9 @@ from runtime.threads import each
 
 CODING_ORDER = ((0, 0), *((level, part) for level in range(spec.LEVELS, 0, -1) for part in range(len(spec.PARTS))))
 """Wavelet level and part of what is coded; (0, 0) is z. The last is left out with 4:2:0."""
+DEAR = {(spec.MIDDLE, 0), (spec.MIDDLE, 1), (spec.MIDDLE, 2), (1, 0)}
+"""Those of which errors are worth more bits to the eye; chosen on validation pictures, like how many."""
+DEAR_BITS_PER_SQUARED_STEP = 15.0
 NO_CORRECTIONS = Corrections.none(spec.PART_BANDS)
 CHROMA = 2
 """The part of a wavelet level with its chroma details."""
@@ -107,6 +110,11 @@ class Pyramid(Family):
         """What symbols cost the encoder."""
         return Costs(self.bundle.tables, spec.SHIFTS)
 
+    @cached_property
+    def dear_costs(self) -> Costs:
+        """The same where errors are dear."""
+        return Costs(self.bundle.tables, spec.SHIFTS, DEAR_BITS_PER_SQUARED_STEP)
+
     @property
     def top_level(self) -> int:
         """The highest level of the rate scale."""
@@ -157,7 +165,7 @@ class Pyramid(Family):
             exact = values.residuals(selected, level.factors[place], mean, inverse_gain, rows, shown)
             least[number], shifts[number] = corrections.best(exact, index, spec.PART_BANDS[number], self.costs)
             index = corrections.corrected(index, least[number], shifts[number], top)
-            return quantise_part(self.costs, exact, index)
+            return quantise_part(self.dear_costs if place in DEAR else self.costs, exact, index)
 
         latents = self.predict(level, coefficients.z.shape[1:], code)
         return latents._replace(corrections=Corrections(tuple(least), tuple(shifts)))
