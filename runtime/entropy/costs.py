@@ -71,9 +71,9 @@ class Costs:
             weight = tables.weights[tables.index_table[index]]
             if tables.index_shift[index] == 0:
                 cost = PRECISION_BITS - np.log2(weight[:16]) + (np.arange(len(weight[:16])) > 0)
-                savings[index, 1 : len(cost)] = np.diff(cost)
+                savings[index, 1 : len(cost)] = np.diff(cost) / self.bits_per_squared_step
         savings[:, -1] = 0
-        return savings.clip(0) / np.float32(self.bits_per_squared_step)
+        return savings.clip(0)
 
     @cached_property
     def dead_zone(self) -> F32:
