@@ -117,6 +117,7 @@ def test_pictures_of_any_size_and_kind_come_back(
 
 
 def test_bytes_are_what_the_tables_promise(progressive: Codec, picture: np.ndarray) -> None:
+    """Most of its codes are nearly certain, and there a state may grow by a little less than its logarithm."""
     whole = Area(0, 0, 128, 192)
     coded = progressive.family.analyse(picture, {}).code(LEVEL, whole)
     header = Header(192, 128, LEVEL, bytes(8), 1024, False, False)
