@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,14 @@ def write_graphs(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
 
 
 def write_prior(folder: Path, arrays: Arrays) -> None:
-    """Write prior.npz, the same bytes for the same arrays."""
-    np.savez_compressed(folder / ARRAYS, allow_pickle=False, **dict(sorted(arrays.items())))
+    """Write prior.npz, the same bytes for the same arrays.
+
+    What numpy.savez writes depends on Python: members need another version of zip by 3.11.7 than by 3.11.2.
+    """
+    with zipfile.ZipFile(folder / ARRAYS, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in sorted(arrays.items()):
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
 def write_manifest(
