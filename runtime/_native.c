@@ -221,12 +221,24 @@ static int64_t push_symbols(const Argument *a, const char **refusal)
 }
 FUNCTION(push_symbols, "+III+H")
 
-/* The words that states take, at any address, and the tables of their symbols. */
+/* The words that states take, at any address, and the tables of their symbols; each table's symbols of some slots, of
+ * every 2**apart-th one. */
 typedef struct {
     const uint8_t *words;
     int64_t available, used;
     const uint32_t *start, *freq;
+    const uint8_t *some;
+    int apart;
 } Source;
+
+/* How far apart, as a power of two, slots are whose symbols are given, so many of all tables; or -1. */
+static int slots_apart(int64_t given, int64_t tables)
+{
+    int apart = 0;
+    while (apart < PRECISION_BITS && given != tables << (PRECISION_BITS - apart))
+        apart++;
+    return given == tables << (PRECISION_BITS - apart) ? apart : -1;
+}
 
 /* Take a symbol of a table out of a state, and return it, or -1 where the words run out. */
 static inline int popped(Source *from, uint32_t *state, int64_t table)
@@ -234,10 +246,10 @@ static inline int popped(Source *from, uint32_t *state, int64_t table)
     const uint32_t *start = from->start + table * SYMBOLS, *freq = from->freq + table * SYMBOLS;
     uint32_t x = *state;
     const uint32_t slot = x & (SLOTS - 1);
-    int symbol = 0; /* the last one that does not start behind the slot */
+    int symbol = from->some[(table << PRECISION_BITS | slot) >> from->apart];
 
-    for (int step = SYMBOLS / 2; step > 0; step /= 2)
-        symbol += step & -(int)(start[symbol + step] <= slot);
+    while (symbol < SYMBOLS - 1 && start[symbol + 1] <= slot) /* to the last one that does not start behind the slot */
+        symbol++;
     x = freq[symbol] * (x >> PRECISION_BITS) + slot - start[symbol];
     const uint32_t low = x < LOWEST_STATE; /* as a number: no branch, which nothing could foresee */
     if (from->used < from->available) {
@@ -259,10 +271,12 @@ static int64_t pop_symbols(const Argument *a, const char **refusal)
     const Py_ssize_t *wide = a[2].data;
     uint8_t *symbols = a[7].data;
     const int64_t n = a[2].size, lanes = a[0].size, tables = a[3].size / SYMBOLS;
-    Source from = {a[1].data, a[1].size, 0, a[3].data, a[4].data};
+    const int apart = slots_apart(a[6].size, tables);
+    Source from = {a[1].data, a[1].size, 0, a[3].data, a[4].data, a[6].data, apart};
 
     NEED(power_of_two(lanes), "lanes must be a power of two");
     NEED(a[3].size == a[4].size && a[7].size == n, "start and freq, and table and symbols must be alike");
+    NEED(apart >= 0, "numbers must be of slots of all tables");
     for (int64_t j = 0; j < n; j++) {
         const int64_t table = narrow != NULL ? narrow[j] : wide[j];
         NEED(table >= 0 && table < tables, "table beyond the intervals");
@@ -636,6 +650,21 @@ static int64_t read_digits(const Order *order, Source *source, uint32_t *states,
     return escapes;
 }
 
+/* Return where a value is next, or the end. */
+static inline int64_t next_of(int32_t value, const int32_t *q, int64_t i, int64_t end)
+{
+    for (; end - i >= 16; i += 16) { /* all at once */
+        int32_t found = 0;
+        for (int k = 0; k < 16; k++)
+            found |= q[i + k] == value;
+        if (found)
+            break;
+    }
+    while (i < end && q[i] != value)
+        i++;
+    return i;
+}
+
 /* Turn digits plus excesses into magnitudes by the raw bits of some; return 0, or what is refused. */
 static int64_t read_fields(const Order *order, Unpacker *from, int64_t escapes, int32_t *q)
 {
@@ -653,6 +682,8 @@ static int64_t read_fields(const Order *order, Unpacker *from, int64_t escapes, 
             if (run->shift == 0 && escapes == 0)
                 continue;
             for (int64_t i = run[-1].end; i < run->end; i++) {
+                if (run->shift == 0 && (i = next_of(escape, q, i, run->end)) == run->end)
+                    break;
                 const int escaped = q[i] == escape, width = run->shift + escaped * ESCAPE_BITS;
                 const uint32_t raw = width ? unpacked(from, width) : 0, least = (uint32_t)q[i] << run->shift;
                 small |= escaped && raw < least; /* what comes raw takes the place of the least that may be escaped */
@@ -696,15 +727,17 @@ static int64_t read_values(const Argument *a, const char **refusal)
     const uint8_t *data = a[0].data, *index = a[4].data;
     int32_t *q = a[10].data, *values = a[11].data;
     const int64_t at = a[1].number, lanes = a[2].size, n = a[4].size, tables = a[6].size / (2 * SYMBOLS);
+    const int apart = slots_apart(a[9].size, 2 * tables);
     Order order;
 
     NEED(power_of_two(lanes) && at >= 0 && at <= a[0].size, "lanes must be a power of two, and the place in the data");
     NEED(a[7].size == a[6].size && a[10].size == n + MOST_DIGITS && a[11].size == n, "arrays must be alike");
+    NEED(apart >= 0, "numbers must be of slots of all tables");
     NEED(n <= INT32_MAX, "too many values");
     const int64_t m = find_order(index, n, &a[5], tables, &order, refusal);
     if (*refusal != NULL || m < 0)
         return NO_TABLE;
-    Source words = {data + at, (a[0].size - at) / 2, 0, a[6].data, a[7].data};
+    Source words = {data + at, (a[0].size - at) / 2, 0, a[6].data, a[7].data, a[9].data, apart};
     const int64_t escapes = read_digits(&order, &words, states, lanes, tables, q, values, refusal);
     if (*refusal != NULL || escapes < 0)
         return escapes;
@@ -1877,34 +1910,26 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
     Strip s;
     int16_t *errors = a[0].data;
     uint32_t *states = a[10].data;
-    const uint16_t *words = a[11].data;
-    const uint32_t *start = a[12].data, *freq = a[13].data;
-    const int64_t lanes = a[10].size, available = a[11].size, tables = a[12].size / SYMBOLS;
-    int64_t j = 0, used = 0;
+    const int64_t lanes = a[10].size, tables = a[12].size / SYMBOLS;
+    const int apart = slots_apart(a[15].size, tables);
+    Source from = {a[11].data, a[11].size, 0, a[12].data, a[13].data, a[15].data, apart};
+    int64_t j = 0;
 
     open_strip(a, &s, refusal);
     if (*refusal != NULL)
         return 0;
     NEED(lanes > 0 && (lanes & (lanes - 1)) == 0, "lanes must be a power of two");
     NEED(a[12].size == a[13].size, "start and freq must be alike");
+    NEED(apart >= 0, "numbers must be of slots of all tables");
     for (int64_t t = 0; t < s.w + 2 * (s.h - 1); t++)
         for (int64_t y = t < s.w ? 0 : (t - s.w + 2) / 2; y < s.h && 2 * y <= t; y++, j++) {
             const int64_t x = t - 2 * y, at = (y + ABOVE) * (s.w + FRAME) + x + LEFT;
             Expectation e;
             expect(&s, y, x, at, &e);
             NEED(e.table >= 0 && e.table < tables, "table beyond the intervals");
-            uint32_t state = states[j & (lanes - 1)];
-            const uint32_t slot = state & (SLOTS - 1), *first = start + (int64_t)e.table * SYMBOLS;
-            int32_t symbol = 0; /* the last one that does not start behind the slot */
-            for (int32_t half = SYMBOLS / 2; half > 0; half /= 2)
-                symbol += half & -(int32_t)(first[symbol + half] <= slot);
-            state = freq[(int64_t)e.table * SYMBOLS + symbol] * (state >> PRECISION_BITS) + slot - first[symbol];
-            if (state < LOWEST_STATE) {
-                if (used == available)
-                    return -1;
-                state = state << WORD_BITS | words[used++];
-            }
-            states[j & (lanes - 1)] = state;
+            const int symbol = popped(&from, &states[j & (lanes - 1)], e.table);
+            if (symbol < 0)
+                return -1;
             const int32_t beneath = e.beneath, least = -((beneath + s.step / 2) / s.step);
             const int32_t times = least + ((e.steps + symbol - SYMBOLS / 2 - least) & (SYMBOLS - 1));
             const int32_t sample = beneath + s.step * times;
@@ -1912,7 +1937,7 @@ static int64_t decode_strip(const Argument *a, const char **refusal)
             errors[at] = (int16_t)error;
             s.sizes[at] = size_off(error, e.eighths);
         }
-    return used;
+    return from.used;
 }
 FUNCTION(decode_strip, "+h+HihhiiBin+IHIIIB")
 

@@ -99,10 +99,10 @@ def test_arrays_of_other_kinds_are_refused(arguments: tuple[Any, ...], message: 
         compiled.split_colours(*arguments)
 
 
-def slots(table: Any, symbols: int) -> Any:
+def slots(table: Any, symbols: int, numbers: int = 1) -> Any:
     """Return arguments of pop_symbols with one table."""
     intervals = np.zeros(256, np.uint32), np.ones(256, np.uint32)
-    return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(0), bytes_of(symbols)
+    return uint32(65536), np.zeros(0, np.uint16), table, *intervals, uint32(), bytes_of(numbers), bytes_of(symbols)
 
 
 CODING = [[0, 0, 0, -1, 0], [2, 0, 0, 0, 1], [1, 0, 3, 2, 1]]
@@ -116,11 +116,19 @@ def splitting(*index: int, coding: Any = CODING, coded: int = 1, values: int = 1
     return *inputs, np.zeros(coded + 1, np.int32), *outputs
 
 
-def reading(*index: int, at: int = 0, coding: Any = CODING, coded: int = 1, states: Any = None, freq: int = 512) -> Any:
+def reading(
+    *index: int,
+    at: int = 0,
+    coding: Any = CODING,
+    coded: int = 1,
+    states: Any = None,
+    freq: int = 512,
+    numbers: int = 2,
+) -> Any:
     """Return arguments of read_values for one value with tables of one symbol."""
-    starts, none = np.full(512, 1 << 14, np.uint32), (uint32(), bytes_of(0))
+    starts = np.full(512, 1 << 14, np.uint32)
     starts[::256] = 0
-    tables = starts, np.full(freq, 1 << 14, np.uint32), *none
+    tables = starts, np.full(freq, 1 << 14, np.uint32), uint32(), bytes_of(numbers)
     states = uint32(65536) if states is None else states
     inputs = bytes_of(8), at, states, 1, np.array(index, np.uint8), np.array(coding, np.int32)
     return *inputs, *tables, np.zeros(coded + 8, np.int32), np.zeros(len(index), np.int32)
@@ -174,7 +182,7 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         "step": 1,
     }
     intervals = np.zeros(8 * 256, np.uint32), np.ones(8 * 256, np.uint32)
-    words = uint32(65536), np.zeros(0, np.uint16), *intervals, uint32(), bytes_of(0)
+    words = uint32(65536), np.zeros(0, np.uint16), *intervals, uint32(), bytes_of(8)
     return *(given | others).values(), *(words if decoding else (np.zeros(6, np.int32),))
 
 
@@ -217,6 +225,8 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("pop_symbols", slots(bytes_of(1) + 1, 1), "beyond the intervals"),
         ("pop_symbols", slots(np.full(1, -1), 1), "beyond the intervals"),
         ("pop_symbols", slots(np.zeros(1, np.intp), 2), "alike"),
+        ("pop_symbols", slots(np.zeros(1, np.intp), 1, numbers=0), "slots of all tables"),
+        ("pop_symbols", slots(np.zeros(1, np.intp), 1, numbers=3), "slots of all tables"),
         ("split_values", splitting(1, 1), "alike"),
         ("split_values", splitting(1, room=4), "little room"),
         ("split_values", splitting(1, coded=0), "wrong number"),
@@ -235,6 +245,7 @@ def strip(decoding: bool = False, **others: Any) -> Any:
         ("read_values", reading(1, at=-1), "place"),
         ("read_values", reading(1, coded=0), "alike"),
         ("read_values", reading(1, freq=256), "alike"),
+        ("read_values", reading(1, numbers=0), "slots of all tables"),
         ("read_values", reading(1, states=uint32(1, 1, 1)), "power of two"),
         ("read_values", reading(1, coding=with_row(1, 1, 0, 2, 1)), "no such table"),
         ("push_passes", pushing(2), "code beyond"),

@@ -50,7 +50,10 @@ ENTRY_FREQ_SHIFT = 16
 COST_UNITS = 1 << 16
 """What costs of symbols are in units of, a bit."""
 
-_NOT_LOOKED_UP: tuple[U32, U8] = np.zeros(0, np.uint32), np.zeros(0, np.uint8)
+SLOTS_APART = 64
+"""How far apart slots are whose symbols the compiled core is given."""
+
+_NO_ENTRIES: U32 = np.zeros(0, np.uint32)
 _EMIT_SHIFT = 2 * WORD_BITS - PRECISION_BITS
 _SLOT_MASK = (1 << PRECISION_BITS) - 1
 _WORD_MASK = (1 << WORD_BITS) - 1
@@ -106,9 +109,16 @@ class Slots(ABC):
         bits = PRECISION_BITS - np.log2(np.maximum(self.intervals[1], 1))
         return np.rint(bits * COST_UNITS).astype(np.int64)
 
+    @cached_property
+    def some_symbols(self) -> U8:
+        """(T * 2**8,) symbol of every 64th slot of each table, from which the compiled core looks for a slot's own."""
+        slots = np.arange(0, SLOTS, SLOTS_APART)
+        found = [np.searchsorted(row[1:], slots, "right") for row in self.starts]
+        return np.concatenate(found).astype(np.uint8)
+
     def looked_up(self, compiled: bool) -> tuple[U32, U8]:
-        """Return entries and symbols, or two empty arrays: the compiled core looks for a symbol among the starts."""
-        return _NOT_LOOKED_UP if compiled else (self.entries, self.symbols)
+        """Return entries and symbols; for the compiled core, whose caches have room for no more, some symbols alone."""
+        return (_NO_ENTRIES, self.some_symbols) if compiled else (self.entries, self.symbols)
 
 
 def pop(states: U32, words: U16, table: U8 | Intp, slots: Slots) -> tuple[U32, U8, int]:
@@ -141,8 +151,8 @@ def pop_symbols(
 ) -> int:
     """Return the words used, -1 where they run out; states change in place, symbols are filled in.
 
-    The compiled function looks for a symbol among the starts; entries and numbers, which take more memory than its
-    caches have, are numpy's alone.
+    numbers (T * 2**k,) are the symbols of as many slots of each table, equally far apart. The compiled function looks
+    for a symbol from the one before it on; numpy needs those of all slots, and entries.
     """
     base, places = table.astype(np.uint32) << np.uint32(PRECISION_BITS), np.empty(len(table), np.intp)
     used = (_pop_rows if len(states) >= ROW_LANES else _pop_each)(states, words, base, entries, places)

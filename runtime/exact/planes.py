@@ -13,8 +13,6 @@ from runtime.exact.strips import SIZED
 from runtime.exact.tables import FRACTIONS, ErrorTables
 from runtime.native import compiled
 
-_NO_ENTRIES: U32 = np.zeros(0, np.uint32)
-_NO_SYMBOLS: U8 = np.zeros(0, np.uint8)
 _STATE, _WORD = np.dtype("<u4"), np.dtype("<u2")
 
 
@@ -83,8 +81,7 @@ class Strip:
     def decode(self, parameters: Parameters, first: I32, states: U32, words: U16, tables: ErrorTables) -> int:
         """Decode the next plane's errors and return the words used, or raise TruncatedError; states change in place."""
         framed, sizes = self._framed(np.zeros(self.base[0].shape, np.int16), parameters)
-        core = compiled(strips.decode_strip)
-        looked_up = (_NO_ENTRIES, _NO_SYMBOLS) if core else (tables.entries, tables.symbols)
+        looked_up = tables.looked_up(compiled(strips.decode_strip))
         arguments = *self._surroundings(parameters), first, self.step, states, words, *tables.intervals, *looked_up
         used = strips.decode_strip(framed, sizes, *arguments)
         if used < 0:

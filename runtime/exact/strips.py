@@ -143,7 +143,7 @@ def decode_strip(
 ) -> int:
     """Fill in errors and sizes, and return the words used, -1 where they run out; states change in place.
 
-    The inverse of encode_strip and push; entries and numbers are numpy's alone, as in pop_symbols.
+    The inverse of encode_strip and push; entries and numbers are those that `rans.pop_symbols` takes.
     """
     plane, used, done = _Plane(errors, sizes, energy, base, before, weights, energies, classes, step), 0, 0
     for here, places in _fronts(energy.shape, errors.shape[1]):

@@ -44,6 +44,11 @@ def test_pop_returns_what_push_took(lanes: int, n: int) -> None:
     assert np.array_equal(states, fresh(lanes))
 
 
+def test_the_core_is_given_the_symbols_of_some_slots() -> None:
+    tables = gaussian_tables()
+    np.testing.assert_array_equal(tables.some_symbols, tables.symbols[:: rans.SLOTS_APART])
+
+
 def test_what_is_pushed_last_is_popped_first() -> None:
     first, second = draw(1, 100), draw(2, 77)
     states, late_words = rans.push(fresh(4), *second[2:])
