@@ -19,6 +19,8 @@ class Phase:
     """learning rate at the end, as a share of the peak"""
     crop_px: int = 192
     batch: int = 8
+    least_scale: float = 1.0
+    """half of the crops are of pictures made smaller, down to this share of their sides; 1: none are"""
     warmup: int = 200
     usual_levels: tuple[float, float] | None = None
     """where most rate levels are drawn from; None: all are drawn alike"""

@@ -137,7 +137,7 @@ class Trainer:
         going_on = self.start.get("phase") == name
         step, minutes_before = (self.start["step"], self.start["minutes"]) if going_on else (0, 0.0)
         seed = self.args.seed + step  # a run that goes on sees other crops
-        crops = Crops(self.images, phase.crop_px, phase.batch, seed, device=self.device)
+        crops = Crops(self.images, phase.crop_px, phase.batch, seed, self.device, phase.least_scale)
         learning = parameters(self.model.parts(name))
         optimiser = OPTIMISERS[phase.optimiser]([{"params": learning, "weight_decay": 0.0}], lr=phase.rate)
         self.begin(name, crops, optimiser)
