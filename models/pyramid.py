@@ -43,6 +43,8 @@ synthesis: the net that corrects decoded pictures, all else as it is.
 """
 RIDGE_PX = 4.0
 """Luma details much smaller than this tell nothing of chroma, in pixel levels of the unnormalised wavelet."""
+RIDGE_STEPS = 2.0
+"""Nor do those much smaller than so many steps of chroma: a single detail of it would lead to a large slope."""
 GRID = 1 / 32
 """Grid of all tensors between networks: states, what they see and what they say; +-4 in 8 bits."""
 PARAMETER_GAIN = 4.0
@@ -408,21 +410,22 @@ class Codec(nn.Module):
             guess: float | Tensor = 0.0
             if self.config.chroma_from_luma:
                 before = F.pixel_shuffle(decoded[-1] * steps_packed[number], 2) if decoded else z_px[:, 3:]
+                slopes = slopes_of(before.detach(), number + 1, steps[number] if decoded else steps_z[:, 3:])
                 known = join_packed(half_1, half_2, chroma)[:, : 2 * LUMA]
-                guess = self.guesses(before.detach(), known.detach(), steps_packed[number - 1], number)
+                guess = self.guesses(slopes, known.detach(), steps_packed[number - 1], number)
             decoded.append(join_packed(half_1, half_2, code(chroma, said, chroma_base, octaves, guess)))
         decoded += [torch.zeros_like(details) for details in packed[finest - 2 :: -1]] if finest > 1 else []
         x_hat = self.join(z_hat * steps_z, [d * s for d, s in zip(decoded[::-1], steps_packed, strict=True)])
         squared_step = (2 * hats @ self.log2_plain_step().to(hats)).exp2()
         return x_hat, torch.stack(rates, 1), torch.stack(errors, 1).sum(1) * squared_step, planes
 
-    def guesses(self, before: Tensor, luma: Tensor, steps: Tensor, level: int) -> Tensor:
+    def guesses(self, slopes: Tensor, luma: Tensor, steps: Tensor, level: int) -> Tensor:
         """Return what luma lets one guess of packed chroma details (B, 24, h, w) of a level, in steps.
 
-        Takes decoded details (B, 9, h, w) of the level before, in pixel levels, the level's packed luma details
-        (B, 12, h, w) in steps, and its steps (B, 36, 1, 1).
+        Takes slopes (B, 2, 1, h, w), the level's packed luma details (B, 12, h, w) in steps, and its steps
+        (B, 36, 1, 1).
         """
-        shares = self.gates[level - 1, :, None, None, None] * slopes_of(before, level + 1)
+        shares = self.gates[level - 1, :, None, None, None] * slopes
         return (shares * (luma * steps[:, : 2 * LUMA])[:, None]).flatten(1, 2) / steps[:, 2 * LUMA :]
 
     def restore(self, x_hat: Tensor, planes: Tensor) -> Tensor:
@@ -463,12 +466,15 @@ class Codec(nn.Module):
         self.log2_scale_z.copy_(squares[1].log2()[None] / 2 - z_steps)
 
 
-def slopes_of(details: Tensor, level: int) -> Tensor:
-    """Return slopes (B, 2, 1, h, w) around each position of decoded details (B, 9, h, w) of a wavelet level."""
+def slopes_of(details: Tensor, level: int, steps: Tensor) -> Tensor:
+    """Return slopes (B, 2, 1, h, w) around each position of decoded details (B, 9, h, w) of a wavelet level, which have
+    such steps (B, 9, 1, 1): what keeps slopes small is larger where chroma is coarser, as one detail of it that was
+    coded says little.
+    """
     norms = details.new_tensor([1.0, 1.0, wavelet.NORM**4])[:, None, None]  # the runtime sums without them
     luma, chroma = details[:, :3], details[:, 3:].unflatten(1, (2, 3))
     products, squares = (luma[:, None] * chroma * norms).sum(2), (luma.square() * norms).sum(1, keepdim=True)
-    ridge = RIDGE_PX**2 * wavelet.NORM ** (4 * (level - 1))
+    ridge = RIDGE_PX**2 * wavelet.NORM ** (4 * (level - 1)) + (RIDGE_STEPS * steps[:, 3::3]).square()
     return slopes(around(products), around(squares), ridge)
 
 

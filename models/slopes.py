@@ -10,9 +10,9 @@ LARGEST_SLOPE = 2.0
 """Slopes are between plus and minus this."""
 
 
-def slopes(products: Tensor, squares: Tensor, ridge: float | Tensor) -> Tensor:
+def slopes(products: Tensor, squares: Tensor, ridge: Tensor) -> Tensor:
     """Return slopes (B, 2, 1, h, w): how much chroma there is for luma, by least squares, from sums of their products
-    (B, 2, h, w), of luma's squares (B, 1, h, w) and of what keeps the slopes small, (B, 1, 1, 1) or a number.
+    (B, 2, h, w), of luma's squares (B, 1, h, w) and of what keeps the slopes small, (B, 1 or 2, 1, 1).
     """
     return (products / (squares + ridge)).clamp(-LARGEST_SLOPE, LARGEST_SLOPE)[:, :, None]
 

@@ -1682,11 +1682,12 @@ WIDE static void divided(const float *products, const float *squares, float ridg
 static int64_t find_slopes(const Argument *a, const char **refusal)
 {
     const int16_t *details = a[0].data;
-    const float *unit = a[1].data, ridge = (float)a[2].real, limit = (float)a[3].real;
+    const float *unit = a[1].data, *ridges = a[2].data, limit = (float)a[3].real;
     float *sums = a[4].data, *slopes = a[5].data;
     const int64_t h = a[5].shape[1], w = a[5].shape[2], n = h * w;
 
     NEED(a[0].size == 9 * n && a[1].size == 9 && a[4].size == 3 * n && a[5].size == 2 * n, "arrays must be alike");
+    NEED(a[2].size == 2, "two ridges");
     for (int64_t colour = 0; colour < 3; colour++)
         summed_products(details, unit, details + 3 * colour * n, unit + 3 * colour, sums + colour * n, n);
     for (int64_t y = 0; y < h; y++)
@@ -1704,11 +1705,12 @@ static int64_t find_slopes(const Argument *a, const char **refusal)
                     rows[colour][1 + right - left] = rows[colour][right - left];
             }
             for (int64_t colour = 0; colour < 2; colour++)
-                divided(rows[1 + colour], rows[0], ridge, limit, slopes + colour * n + y * w + left, right - left);
+                divided(rows[1 + colour], rows[0], ridges[colour], limit, slopes + colour * n + y * w + left,
+                        right - left);
         }
     return 0;
 }
-FUNCTION(find_slopes, "hfrr+f+f")
+FUNCTION(find_slopes, "hffr+f+f")
 
 WIDE static void guessed(const uint8_t *mean, const int16_t *luma, const float *slopes, float factor, float limit,
                          int16_t *restrict found, int64_t n)

@@ -354,7 +354,8 @@ def read_tile(
             *state, said = execute(bundle / f"{name}.onnx", *state, seen)
             more: np.ndarray | int = 0
             if order == "third" and "gates" in prior:
-                more = guesses(above, np.stack(packed[:12]), step[9 * l - 9 : 9 * l], prior["gates"][l - 1])
+                before = step[48:57] if l == 5 else step[9 * l : 9 * l + 9]
+                more = guesses(above, before, np.stack(packed[:12]), step[9 * l - 9 : 9 * l], prior["gates"][l - 1])
             seen, values = part(9 * (l - 1) + np.array(channels) // 4, said, more)
             for channel, plane in zip(channels, values, strict=True):
                 packed[channel] = plane
@@ -362,15 +363,18 @@ def read_tile(
         above = dequantise(details, step[9 * l - 9 : 9 * l])
 
 
-def guesses(above: np.ndarray, luma: np.ndarray, step: np.ndarray, gates: np.ndarray) -> np.ndarray:
+def guesses(
+    above: np.ndarray, step_above: np.ndarray, luma: np.ndarray, step: np.ndarray, gates: np.ndarray
+) -> np.ndarray:
     """6. What is added to means of chroma, by details of the level above and values (12, h, w) of luma, in float32."""
     y, u, v = above.reshape(3, 3, *luma.shape[1:])
     luma_step, *chroma_steps = step.astype(np.float32).reshape(3, 3, 1, 1, 1)
     squares = around(y[0] * y[0] + y[1] * y[1] + y[2] * y[2])
     guess = []
-    for chroma, chroma_step, gate in zip((u, v), chroma_steps, gates, strict=True):
+    for chroma, chroma_step, apart, gate in zip((u, v), chroma_steps, step_above[3::3], gates, strict=True):
         products = around(y[0] * chroma[0] + y[1] * chroma[1] + y[2] * chroma[2])
-        slope = np.clip(products / (squares + np.float32(16)), -2, 2)
+        r = np.float32(apart) / np.float32(32)
+        slope = np.clip(products / (squares + (np.float32(16) + r * r)), -2, 2)
         factor = luma_step / chroma_step * (np.float32(gate) / np.float32(32))
         guess.append(slope * luma.astype(np.float32).reshape(3, 4, *slope.shape) * factor)
     return np.clip(np.rint(np.concatenate(guess)), -32512, 32512).astype(np.int64).reshape(24, *slope.shape)

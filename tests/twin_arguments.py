@@ -197,7 +197,12 @@ def find_gains(random: Generator) -> list[Any]:
 
 def find_slopes(random: Generator) -> list[Any]:
     h, w = _shape(random)
-    inputs = _whole(random, np.int16, 9, h, w), _floats(random, 9), 16.0, float(random.choice([0.5, 2]))
+    inputs = (
+        _whole(random, np.int16, 9, h, w),
+        _floats(random, 9),
+        np.abs(_floats(random, 2)) + 1,
+        float(random.choice([0.5, 2])),
+    )
     return [*inputs, np.zeros((3, h, w), np.float32), np.zeros((2, h, w), np.float32)]
 
 

@@ -14,6 +14,7 @@ pytest.importorskip("onnx")
 
 from export import pyramid  # noqa: E402
 from models.pyramid import Codec as Model  # noqa: E402
+from models.pyramid import slopes_of  # noqa: E402
 from runtime.families.pyramid import guesses, spec  # noqa: E402
 from runtime.families.pyramid.levels import Prior  # noqa: E402
 from runtime.latents.values import dequantise  # noqa: E402
@@ -57,7 +58,9 @@ def test_the_runtime_guesses_what_the_model_does(follows: Model, level: int) -> 
         found = guesses.guessed(mean, luma, slopes, rates.step(level), arrays["gates"][level - 1]).astype(int) - mean
         coefficients = dequantise(details, rates.steps[before]) * gains[before, None, None]
         steps = np.repeat(rates.step(level) / 64 * gains[own], spec.PHASES)[None, :, None, None]
-        d, y, s = (torch.from_numpy(x).float() for x in (coefficients[None], luma[None] / spec.VALUE_STEPS, steps))
-        expected = spec.VALUE_STEPS * follows.guesses(d, y, s, level)[0].numpy()
+        steps_before = (rates.steps[before] / 64 * gains[before])[None, :, None, None]
+        arguments = coefficients[None], luma[None] / spec.VALUE_STEPS, steps, steps_before
+        d, y, s, t = (torch.from_numpy(x).float() for x in arguments)
+        expected = spec.VALUE_STEPS * follows.guesses(slopes_of(d, level + 1, t), y, s, level)[0].numpy()
         assert np.abs(expected).max() > 20
         assert np.abs(found - expected).max() < 0.501 + 1e-4 * np.abs(expected).max()

@@ -19,7 +19,9 @@ def slopes(details: I16, steps: I32) -> F32:
     """Return slopes (2, h, w), of u and v by luma, around each position of details: values (9, h, w) of steps (9,)."""
     _, h, w = details.shape
     sums, found = np.empty((3, h, w), np.float32), np.empty((2, h, w), np.float32)
-    find_slopes(contiguous(details), units(steps), spec.SLOPE_RIDGE, spec.LARGEST_SLOPE, sums, found)
+    apart = units(spec.RIDGE_STEPS * spec.VALUE_STEPS * steps[spec.BANDS :: spec.BANDS])  # steps of u and of v
+    ridges = np.float32(spec.SLOPE_RIDGE) + apart * apart
+    find_slopes(contiguous(details), units(steps), ridges, spec.LARGEST_SLOPE, sums, found)
     return found
 
 
@@ -43,18 +45,18 @@ def guessed(mean: U8, luma: I16, slopes: F32, steps: I32, gates: I32) -> I16:
 
 
 @twin
-def find_slopes(details: I16, units: F32, ridge: float, limit: float, sums: F32, slopes: F32) -> None:
+def find_slopes(details: I16, units: F32, ridges: F32, limit: float, sums: F32, slopes: F32) -> None:
     """Fill in slopes (2, h, w), between plus and minus the limit, of details (9, h, w) in units (9,).
 
-    A slope is the sum of luma times chroma divided by that of luma's squares and the ridge; each sum is over three
-    bands, then three rows, then three columns, edges repeated. `sums` (3, h, w) is scratch.
+    A slope is the sum of luma times chroma divided by that of luma's squares and the colour's ridge, of ridges (2,);
+    each sum is over three bands, then three rows, then three columns, edges repeated. `sums` (3, h, w) is scratch.
     """
     colours = (details * units[:, None, None]).reshape(spec.COLOUR_COUNT, spec.BANDS, *details.shape[1:])
     np.multiply(colours[:, 0], colours[0, 0], out=sums)
     for band in range(1, spec.BANDS):
         sums += colours[:, band] * colours[0, band]
     squares, *products = around(sums)
-    np.fmin(np.fmax(products / (squares + np.float32(ridge)), -limit), limit, out=slopes)
+    np.fmin(np.fmax(products / (squares + ridges[:, None, None]), -limit), limit, out=slopes)
 
 
 @twin

@@ -75,6 +75,8 @@ GAINS = tuple(round(2 ** (eighths / 8) * (VALUE_STEPS << GAIN_BITS)) for eighths
 """Gain, the values that a symbol stands for, for each of MASKINGS, in 2 ** -GAIN_BITS."""
 SLOPE_RIDGE = 16.0
 """Keeps slopes of chroma by luma small where luma has little detail, in squared pixel levels."""
+RIDGE_STEPS = 2
+"""So do so many steps of chroma, squared, as one detail that was coded would lead to a large slope."""
 LARGEST_GATE = 1024
 """Gates are between plus and minus this."""
 PART_BANDS = (Z, *(BANDS, BANDS, (COLOUR_COUNT - 1) * BANDS) * LEVELS)

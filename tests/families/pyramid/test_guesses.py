@@ -41,7 +41,9 @@ def plain_slopes(details: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
     found = np.empty((2, h, w), np.float32)
     for colour, y, x in np.ndindex(found.shape):
-        found[colour, y, x] = min(max(around(1 + colour, y, x) / (around(0, y, x) + F32(16)), F32(-2)), F32(2))
+        r = F32(steps[3 + 3 * colour]) / F32(32)
+        slope = around(1 + colour, y, x) / (around(0, y, x) + (F32(16) + r * r))
+        found[colour, y, x] = min(max(slope, F32(-2)), F32(2))
     return found
 
 

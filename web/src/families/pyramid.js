@@ -207,7 +207,8 @@ function guessesOf({ steps, gates }, tile, level, columns) {
   });
   const guesses = new Int16Array(2 * LUMA * pixels);
   products.forEach((product, colour) => {
-    const slopes = slopesOf(squares, product, RIDGE);
+    const r = steps[(level < LEVELS ? DETAILS * level : Z_COLUMN + 3) + 3 + 3 * colour] / 32;
+    const slopes = slopesOf(squares, product, f32(RIDGE + f32(r * r)));
     for (let channel = 0, at = colour * LUMA * pixels; channel < LUMA; channel++) {
       const detail = DETAILS * (level - 1) + (channel >> 2);
       const gate = gates.data[2 * level - 2 + colour] / 32;
