@@ -279,7 +279,7 @@ def test_a_network_takes_and_gives_what_the_format_says(name: str, codec: Codec)
         "start": [spec.SEEN_START],
         "synthesis": [spec.SYNTHESIS_SEEN],
         "first": [state, spec.SEEN_FIRST],
-    }.get(name.removeprefix("coarse_").removeprefix("fine_"), [state, spec.SEEN_OTHER])
+    }.get(name.rpartition("_")[2], [state, spec.SEEN_OTHER])
     said = 2 * (spec.CHROMA if name.endswith("third") else spec.LUMA_HALF)
     outputs = {"synthesis": [48], "fine_third": [said]}.get(name, [state, said])
     given = [np.full((channels, 6, 10), 128, np.uint8) for channels in inputs]
